@@ -1,0 +1,516 @@
+"""Every table's contract: grain, keys, partition columns, schema, owner, meaning in English and Chinese.
+
+Plain Python that imports nothing heavy: DAG files, the model's room and the UI plugins read it too.
+Types are Spark DDL types. A path is always `WAREHOUSE/<layer>/<name>`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+MONEY = "decimal(18,2)"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: its Spark DDL type and its meaning; `zh` is given where people read the column."""
+
+    name: str
+    type: str
+    meaning: str
+    zh: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table's contract. `grain` completes the sentence "one row is ..."."""
+
+    layer: str
+    name: str
+    grain: str
+    keys: tuple[str, ...]
+    columns: tuple[Column, ...]
+    meaning: str
+    zh: str
+    partition_by: tuple[str, ...] = ()
+    owner: str = "data-engineering"
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.layer}.{self.name}"
+
+    @property
+    def ddl(self) -> str:
+        return ", ".join(f"`{column.name}` {column.type}" for column in self.columns)
+
+    @property
+    def column_names(self) -> list[str]:
+        return [column.name for column in self.columns]
+
+    def path(self, warehouse: str) -> str:
+        """Where the table lies under a warehouse (a folder or any URI that Spark can write)."""
+        return f"{warehouse.rstrip('/')}/{self.layer}/{self.name}"
+
+    def staged(self) -> Table:
+        """The same table in the waiting room: written by `segment`, checked, then moved by `publish`."""
+        return replace(self, layer="staged")
+
+
+def _columns(*rows: tuple[str, ...]) -> tuple[Column, ...]:
+    return tuple(Column(*row) for row in rows)
+
+
+_DS = ("ds", "date", "the day that the row is true for", "日期")
+_RUN = ("run_id", "string", "the run that wrote the row; see ops.runs", "运行编号")
+_MODEL = ("model_version", "string", "version of the registered model that spoke", "模型版本")
+
+# What one thing that a user did can be.
+EVENT_TYPES = ("view", "click", "search", "favourite", "cart", "uncart", "purchase", "refund")
+
+BRONZE_EVENTS = Table(
+    "bronze", "events", "a record as received, typed", ("source", "event_id", "ds"),
+    _columns(
+        ("source", "string", "name of the source, a file of conf/sources"),
+        ("event_id", "string", "identifies the record within its source and day"),
+        ("user_id", "string", "who"),
+        ("event_time", "timestamp", "when, UTC"),
+        ("event_type", "string", "one of EVENT_TYPES"),
+        ("product_id", "string", "which product, null where the event has none"),
+        ("quantity", "bigint", "pieces"),
+        ("price", "decimal(18,4)", "list price of one piece, before discounts, as received"),
+        ("amount", MONEY, "what the shop received for the line"),
+        ("discount", MONEY, "what was taken off the list price"),
+        ("session_id", "string", "the source's own session or basket, if it has one"),
+        ("query", "string", "search text"),
+        ("attributes", "map<string,string>", "every column that the mapping does not name"),
+        ("source_file", "string", "file that carried the record, under the landing folder"),
+        ("landed_ds", "date", "day on which the record was delivered"),
+        ("ds", "date", "day of event_time, UTC"),
+        ("run_id", "string", "the run that loaded it"),
+        ("ingested_at", "timestamp", "wall clock of the load; bookkeeping only"),
+    ),
+    "Records as received, typed; nothing is corrected here.", "原始事件（已类型化，未修正）",
+    partition_by=("source", "landed_ds"),
+)  # fmt: skip
+
+
+def _bronze_dimension(name: str, what: str, zh: str) -> Table:
+    return Table(
+        "bronze", name, f"a {what} record as received", ("source", "id", "landed_ds"),
+        _columns(
+            ("source", "string", "name of the source"),
+            ("id", "string", f"the {what}'s id"),
+            ("attributes", "map<string,string>", "mapped fields under our names, all others under theirs"),
+            ("source_file", "string", "file that carried the record"),
+            ("landed_ds", "date", "day on which the record was delivered"),
+            ("run_id", "string", "the run that loaded it"),
+            ("ingested_at", "timestamp", "wall clock of the load"),
+        ),
+        f"{what.capitalize()} records as received.", zh,
+        partition_by=("source", "landed_ds"),
+    )  # fmt: skip
+
+
+BRONZE_USERS = _bronze_dimension("users", "user", "原始用户档案")
+BRONZE_PRODUCTS = _bronze_dimension("products", "product", "原始商品档案")
+
+SILVER_EVENTS = Table(
+    "silver", "events", "one thing a user did, once", ("event_id", "ds"),
+    _columns(
+        ("event_id", "string", "identity of the event: source and the source's own id"),
+        ("source", "string", "name of the source"),
+        ("user_id", "string", "who", "用户"),
+        ("event_time", "timestamp", "when, UTC", "时间"),
+        ("event_type", "string", "view, click, search, favourite, cart, uncart, purchase, refund", "行为类型"),
+        ("product_id", "string", "which product", "商品"),
+        ("category", "string", "second level of the product's category path, or the first where there is one", "类目"),
+        ("department", "string", "root of the category path", "部门"),
+        ("brand", "string", "the product's brand", "品牌"),
+        ("quantity", "bigint", "pieces", "件数"),
+        ("price", "decimal(18,4)", "list price of one piece", "单价"),
+        ("amount", MONEY, "money received; never negative (a refund is a type)", "金额"),
+        ("discount", MONEY, "money taken off the list price", "优惠"),
+        ("list_amount", MONEY, "amount + discount", "原价金额"),
+        ("session_id", "string", "the source's session, else a run of events without 30 minutes of silence", "会话"),
+        ("query", "string", "search text, trimmed", "搜索词"),
+        ("local_hour", "int", "hour of the day at the shop, 0-23", "当地小时"),
+        ("local_weekday", "int", "ISO weekday at the shop, 1 = Monday", "星期"),
+        ("landed_ds", "date", "day on which the record was delivered", "到达日期"),
+        ("ds", "date", "day of event_time, UTC", "日期"),
+        ("run_id", "string", "the run that cleaned it", "运行编号"),
+    ),
+    "Events, typed, once each, sessionised, with product facts joined.", "清洗后的行为事件",
+    partition_by=("ds",),
+)  # fmt: skip
+
+SILVER_USERS = Table(
+    "silver", "users", "the current user", ("user_id",),
+    _columns(
+        ("user_id", "string", "who", "用户"),
+        ("age_band", "string", "age group", "年龄段"),
+        ("gender", "string", "gender", "性别"),
+        ("region", "string", "where the user lives", "地区"),
+        ("occupation", "string", "occupation", "职业"),
+        ("income_band", "string", "household income group", "收入段"),
+        ("marketing_consent", "boolean", "may be addressed; null where the source does not say", "营销授权"),
+        ("attributes", "map<string,string>", "everything else that the source knows of the user", "其他属性"),
+        ("first_seen_ds", "date", "day of the first event", "首次出现"),
+        ("has_record", "boolean", "true where a user record was delivered, false where only events are known", "有档案"),
+    ),
+    "Users as known now.", "当前用户档案",
+)  # fmt: skip
+
+SILVER_PRODUCTS = Table(
+    "silver", "products", "the current product", ("product_id",),
+    _columns(
+        ("product_id", "string", "which product", "商品"),
+        ("title", "string", "title as shown", "标题"),
+        ("category_path", "array<string>", "root to leaf", "类目路径"),
+        ("category", "string", "second level of the path, or the first where there is one", "类目"),
+        ("department", "string", "root of the path", "部门"),
+        ("brand", "string", "brand", "品牌"),
+        ("usual_price", "decimal(18,4)", "list price of one piece when it was last sold", "常用价"),
+        ("price_seen_at", "timestamp", "time of the sale behind usual_price", "价格时间"),
+        ("attributes", "map<string,string>", "everything else that the source knows of the product", "其他属性"),
+        ("has_record", "boolean", "true where a product record was delivered, false where only events are known", "有档案"),
+    ),
+    "Products as known now.", "当前商品档案",
+)  # fmt: skip
+
+USER_DAILY = Table(
+    "gold", "user_daily", "a user's day", ("user_id", "ds"),
+    _columns(
+        ("user_id", "string", "who", "用户"),
+        _DS,
+        ("events", "int", "events of any type", "行为数"),
+        ("views", "int", "views and clicks", "浏览数"),
+        ("searches", "int", "searches", "搜索数"),
+        ("favourites", "int", "favourites", "收藏数"),
+        ("carts", "int", "additions to the cart", "加购数"),
+        ("purchases", "int", "purchase lines", "购买行数"),
+        ("refunds", "int", "refund lines", "退款行数"),
+        ("orders", "int", "sessions with a purchase", "订单数"),
+        ("sessions", "int", "sessions", "会话数"),
+        ("quantity", "bigint", "pieces bought", "购买件数"),
+        ("amount", MONEY, "money received for purchases", "消费金额"),
+        ("list_amount", MONEY, "the same at list price", "原价金额"),
+        ("discount", MONEY, "discounts on purchases", "优惠金额"),
+        ("refund_amount", MONEY, "money given back", "退款金额"),
+        ("expected_amount", MONEY, "pieces bought at that day's mean list price of their category", "类目均价金额"),
+        ("product_ids", "array<string>", "distinct products bought, sorted", "购买商品"),
+        ("department_amount", f"map<string,{MONEY}>", "money by department, keys sorted", "部门金额"),
+        ("category_amount", f"map<string,{MONEY}>", "money by category, keys sorted", "类目金额"),
+        ("brand_amount", f"map<string,{MONEY}>", "money by brand, keys sorted", "品牌金额"),
+        ("hours", "array<int>", "events by local hour, 24 numbers", "小时分布"),
+        ("weekend_events", "int", "events on a local Saturday or Sunday", "周末行为数"),
+        _RUN,
+    ),
+    "The only thing that feature windows read.", "用户日聚合",
+    partition_by=("ds",),
+)  # fmt: skip
+
+WINDOWS = (1, 7, 28, 90, 365)
+
+# Numeric features, in the order in which a segment model reads them: name, type, meaning, Chinese name.
+NUMERIC_FEATURES: tuple[Column, ...] = _columns(
+    ("recency_days", "int", "days since the last purchase, ds included as 0; null without a purchase", "最近购买距今天数"),
+    ("tenure_days", "int", "days since the first event", "首次行为距今天数"),
+    *[(f"frequency_{w}d", "int", f"orders in the last {w} days", f"近{w}天订单数") for w in WINDOWS],
+    *[(f"monetary_{w}d", MONEY, f"money spent in the last {w} days", f"近{w}天消费金额") for w in WINDOWS],
+    *[(f"active_days_{w}d", "int", f"days with an event in the last {w} days", f"近{w}天活跃天数") for w in WINDOWS],
+    ("views_28d", "int", "views and clicks in the last 28 days", "近28天浏览数"),
+    ("carts_28d", "int", "additions to the cart in the last 28 days", "近28天加购数"),
+    ("cart_abandonment_28d", "double", "1 - purchases / carts, within 0-1; null without carts", "近28天弃购率"),
+    ("basket_value_365d", "double", "money an order, 365 days", "客单价"),
+    ("basket_lines_365d", "double", "lines an order, 365 days", "每单商品行数"),
+    ("products_90d", "int", "distinct products bought in 90 days", "近90天购买商品数"),
+    ("categories_90d", "int", "distinct categories bought in 90 days", "近90天购买类目数"),
+    ("category_entropy_365d", "double", "Shannon entropy in bits of the money by category", "类目熵"),
+    ("top_category_share_365d", "double", "share of the money in the first category", "首类目占比"),
+    ("top_brand_share_365d", "double", "share of the money in the first brand", "首品牌占比"),
+    ("discount_share_365d", "double", "discounts / list price", "优惠占比"),
+    ("refund_share_365d", "double", "money given back / money received", "退款占比"),
+    ("price_index_365d", "double", "list price paid / mean list price of the same categories on the same days", "价格指数"),
+    ("trend_28d", "double", "(last 28 days - 28 before) / their sum, in money, -1 to 1", "消费趋势"),
+    ("interpurchase_days_mean", "double", "mean days between days with a purchase, 365 days", "平均购买间隔"),
+    ("interpurchase_days_sd", "double", "standard deviation of the same", "购买间隔标准差"),
+    ("morning_share_365d", "double", "events at 5-11 h", "上午占比"),
+    ("afternoon_share_365d", "double", "events at 12-17 h", "下午占比"),
+    ("evening_share_365d", "double", "events at 18-22 h", "晚间占比"),
+    ("night_share_365d", "double", "events at 23-4 h", "深夜占比"),
+    ("weekend_share_365d", "double", "events on Saturday or Sunday", "周末占比"),
+)  # fmt: skip
+
+USER_FEATURES = Table(
+    "gold", "user_features", "a user as of ds", ("user_id", "ds"),
+    (
+        *_columns(("user_id", "string", "who", "用户"), _DS),
+        *NUMERIC_FEATURES,
+        *_columns(
+            ("department_shares_365d", "map<string,double>", "share of the money by department, largest first", "部门占比"),
+            ("top_categories", "array<string>", "first five categories by money in 365 days", "首五类目"),
+            ("top_brands", "array<string>", "first three brands by money in 365 days", "首三品牌"),
+            _RUN,
+        ),
+    ),
+    "What is known of a user's behaviour at the end of ds; later events never change it.", "用户特征（截至当日）",
+    partition_by=("ds",),
+)  # fmt: skip
+
+SEQUENCE_LENGTH = 256
+
+USER_SEQUENCES = Table(
+    "gold", "user_sequences", f"a user's last {SEQUENCE_LENGTH} events as of ds, oldest first", ("user_id", "ds"),
+    _columns(
+        ("user_id", "string", "who", "用户"),
+        _DS,
+        ("length", "int", "events in the arrays", "长度"),
+        ("last_event_ds", "date", "day of the newest event in the arrays", "最近行为日"),
+        ("event_ids", "array<string>", "which events", "事件"),
+        ("event_times", "array<bigint>", "seconds since 1970, UTC, ascending", "时间"),
+        ("event_types", "array<string>", "what was done", "行为类型"),
+        ("product_ids", "array<string>", "which product; empty text where the event has none", "商品"),
+        ("categories", "array<string>", "its category; empty text where unknown", "类目"),
+        ("price_buckets", "array<int>", "0 = unknown, else 1 + floor(2 log2(1 + list price)), at most 31", "价格档"),
+        _RUN,
+    ),
+    "Equal-length arrays, ordered by time, then event id.", "用户行为序列",
+    partition_by=("ds",),
+)  # fmt: skip
+
+USER_EMBEDDINGS = Table(
+    "gold", "user_embeddings", "a user as a vector", ("user_id", "ds"),
+    _columns(
+        ("user_id", "string", "who", "用户"),
+        _DS,
+        ("embedding", "array<float>", "state of the Transformer at the end of the sequence", "向量"),
+        _MODEL,
+        _RUN,
+    ),
+    "The champion's view of each user.", "用户向量",
+    partition_by=("ds",), owner="machine-learning",
+)  # fmt: skip
+
+SEGMENT_MODELS = Table(
+    "gold", "segment_models", "the centre of a segment in one model version", ("model_version", "segment_id"),
+    _columns(
+        _MODEL,
+        ("segment_id", "int", "id that survives retraining and is never used again", "人群编号"),
+        ("center", "array<double>", "centre in standardised inputs", "中心"),
+        ("inputs", "array<string>", "names of the inputs: numeric features, dept:NAME shares, emb:K", "输入"),
+        ("fill", "array<double>", "value in place of a null input", "缺省值"),
+        ("log_scaled", "array<boolean>", "true: log(1 + max(value, 0)) is taken first", "取对数"),
+        ("mean", "array<double>", "subtracted", "均值"),
+        ("scale", "array<double>", "divided by (block weights are part of it)", "尺度"),
+        ("parents", "array<int>", "segments of the version before that most of its users come from", "来源人群"),
+        ("status", "string", "kept, born, split or merged, against the version before", "状态"),
+        ("rule", "string", "surrogate rule in plain terms", "规则"),
+        ("rule_fidelity", "double", "F1 of the rule against the membership", "规则吻合度"),
+        ("fitted_ds", "date", "snapshot that it was fitted on", "拟合日期"),
+    ),
+    "Segment centres, written when a model is registered; a night only assigns.", "人群模型",
+    partition_by=("model_version",), owner="machine-learning",
+)  # fmt: skip
+
+USER_SEGMENTS = Table(
+    "gold", "user_segments", "a user's segment as of ds", ("user_id", "ds"),
+    _columns(
+        ("user_id", "string", "who", "用户"),
+        _DS,
+        ("segment_id", "int", "the segment", "人群编号"),
+        ("segment_name", "string", "its English name", "人群名(英)"),
+        ("segment_name_zh", "string", "its Chinese name", "人群名"),
+        ("confidence", "double", "1 - distance to the centre / distance to the next centre; 0 = on the border", "置信度"),
+        ("previous_segment_id", "int", "segment on the last published night before ds; null for a new user", "前一人群"),
+        ("change", "string", "enter, stay or move", "变化"),
+        ("cause", "string", "null for stay, else behaviour or model", "原因"),
+        ("reasons", "array<string>", "traits that decide, strongest first", "理由(英)"),
+        ("reasons_zh", "array<string>", "the same in Chinese", "理由"),
+        _MODEL,
+        _RUN,
+    ),
+    "Who is in which segment.", "用户人群归属",
+    partition_by=("ds",), owner="analytics",
+)  # fmt: skip
+
+_TRAIT = (
+    "struct<feature:string,name:string,name_zh:string,value:double,base:double,lift:double,z:double>"
+)
+
+SEGMENTS = Table(
+    "gold", "segments", "a segment as of ds", ("segment_id", "ds"),
+    _columns(
+        ("segment_id", "int", "the segment", "人群编号"),
+        _DS,
+        ("segment_name", "string", "English name", "人群名(英)"),
+        ("segment_name_zh", "string", "Chinese name", "人群名"),
+        ("description", "string", "one sentence, English", "描述(英)"),
+        ("description_zh", "string", "one sentence, Chinese", "描述"),
+        ("size", "bigint", "users", "人数"),
+        ("share", "double", "share of all users", "占比"),
+        ("spend_28d", MONEY, "money of its users in the last 28 days", "近28天消费"),
+        ("spend_365d", MONEY, "money of its users in the last 365 days", "近365天消费"),
+        ("traits", f"array<{_TRAIT}>", "traits by strength; lift = mean in the segment / mean of all users", "特征"),
+        ("entered", "bigint", "users who came since the last published night", "进入人数"),
+        ("left", "bigint", "users who went since the last published night", "离开人数"),
+        ("rule", "string", "surrogate rule in plain terms", "规则"),
+        ("rule_fidelity", "double", "F1 of the rule against the membership, on the snapshot it was fitted on", "规则吻合度"),
+        ("parents", "array<int>", "segments of the model version before", "来源人群"),
+        ("status", "string", "kept, born, split or merged, against the model version before", "状态"),
+        _MODEL,
+        _RUN,
+    ),
+    "What the segments are.", "人群画像",
+    partition_by=("ds",), owner="analytics",
+)  # fmt: skip
+
+SEGMENT_CHANGES = Table(
+    "gold", "segment_changes", "a user entering, leaving or moving", ("user_id", "ds"),
+    _columns(
+        ("user_id", "string", "who", "用户"),
+        _DS,
+        ("previous_ds", "date", "the published night that ds is held against", "对比日期"),
+        ("from_segment_id", "int", "null for a new user", "原人群"),
+        ("to_segment_id", "int", "null for a user who left", "新人群"),
+        ("change", "string", "enter, move or exit", "变化"),
+        ("cause", "string", "behaviour or model", "原因"),
+        _MODEL,
+        _RUN,
+    ),
+    "Who moved and why.", "人群变动",
+    partition_by=("ds",), owner="analytics",
+)  # fmt: skip
+
+USER_PROFILES = Table(
+    "gold", "user_profiles", "the portrait of a user as of ds", ("user_id", "ds"),
+    _columns(
+        ("user_id", "string", "who", "用户"),
+        _DS,
+        ("age_band", "string", "age group", "年龄段"),
+        ("gender", "string", "gender", "性别"),
+        ("region", "string", "where the user lives", "地区"),
+        ("occupation", "string", "occupation", "职业"),
+        ("income_band", "string", "household income group", "收入段"),
+        ("marketing_consent", "boolean", "may be addressed; null where unknown", "营销授权"),
+        ("attributes", "map<string,string>", "what else the source knows", "其他属性"),
+        ("segment_id", "int", "segment of the night", "人群编号"),
+        ("segment_name", "string", "its English name", "人群名(英)"),
+        ("segment_name_zh", "string", "its Chinese name", "人群名"),
+        ("lifecycle_stage", "string", "new, active, loyal, slipping, dormant, lost, or browsing (never bought)", "生命周期"),
+        ("rfm_class", "string", "three digits 1-5: recency, frequency, monetary quintile among all buyers", "RFM分层"),
+        ("recency_days", "int", "days since the last purchase", "最近购买距今天数"),
+        ("frequency_90d", "int", "orders in 90 days", "近90天订单数"),
+        ("monetary_90d", MONEY, "money in 90 days", "近90天消费金额"),
+        ("monetary_365d", MONEY, "money in 365 days", "近365天消费金额"),
+        ("top_categories", "array<string>", "first five categories by money", "首五类目"),
+        ("price_tier", "string", "budget, middle or premium, by price_index_365d", "价格层级"),
+        ("active_hours", "string", "morning, afternoon, evening or night, where most events are", "活跃时段"),
+        ("tags", "array<string>", "statistical and rule tags, English", "标签(英)"),
+        ("tags_zh", "array<string>", "the same in Chinese", "标签"),
+        ("reasons", "array<string>", "why the user is in the segment", "理由(英)"),
+        _MODEL,
+        _RUN,
+    ),
+    "One page on each user.", "用户画像",
+    partition_by=("ds",), owner="analytics",
+)  # fmt: skip
+
+QUARANTINE = Table(
+    "ops", "quarantine", "a record that could not be loaded or failed a row rule", (),
+    _columns(
+        ("source", "string", "name of the source"),
+        ("kind", "string", "events, users or products"),
+        ("stage", "string", "collect or clean"),
+        ("ds", "date", "the day on whose behalf it was refused: landed_ds at collect, event day at clean"),
+        ("source_file", "string", "file that carried it"),
+        ("raw", "string", "the record as received (JSON at clean)"),
+        ("reason", "string", "rule and what was found, as rule: detail"),
+        ("run_id", "string", "the run that refused it"),
+    ),
+    "Refused records with the reason.", "隔离区",
+    partition_by=("source", "kind", "stage", "ds"),
+)  # fmt: skip
+
+LOADS = Table(
+    "ops", "loads", "a file of one load", ("source", "kind", "landed_ds", "source_file"),
+    _columns(
+        ("source", "string", "name of the source"),
+        ("kind", "string", "events, users or products"),
+        ("landed_ds", "date", "day on which it was delivered"),
+        ("source_file", "string", "file under the landing folder"),
+        ("rows_in", "bigint", "records in the file = loaded + duplicates + quarantined + outside"),
+        ("loaded", "bigint", "records in bronze"),
+        ("duplicates", "bigint", "records already there"),
+        ("quarantined", "bigint", "records in ops.quarantine"),
+        ("outside", "bigint", "records of other days, in a file that is not of one day"),
+        ("late", "bigint", "loaded records of an earlier day than they were delivered on"),
+        ("run_id", "string", "the run that loaded it"),
+    ),
+    "What each file brought: nothing is lost.", "文件装载台账",
+    partition_by=("source", "kind", "landed_ds"),
+)  # fmt: skip
+
+QUALITY_RESULTS = Table(
+    "ops", "quality_results", "one expectation on one table for one ds", ("table", "ds", "expectation", "column"),
+    _columns(
+        ("table", "string", "the table checked"),
+        ("ds", "date", "the day checked"),
+        ("expectation", "string", "what was expected"),
+        ("column", "string", "of which column, null for the table"),
+        ("severity", "string", "critical stops the line, warning is flagged, info is recorded"),
+        ("success", "boolean", "met or not"),
+        ("observed", "string", "what was found; never a value of a row"),
+        ("threshold", "string", "what was allowed"),
+        ("unexpected_count", "bigint", "rows that failed it"),
+        ("run_id", "string", "the run that checked"),
+    ),
+    "Every check's result.", "质量检查结果",
+    partition_by=("ds",),
+)  # fmt: skip
+
+RUNS = Table(
+    "ops", "runs", "a published run", ("run_id",),
+    _columns(
+        ("run_id", "string", "the run", "运行编号"),
+        _DS,
+        ("since", "date", "first day of the range that the run loaded", "起始日"),
+        ("source", "string", "name of the source", "数据源"),
+        ("git_sha", "string", "code that ran", "代码版本"),
+        ("table_versions", "map<string,bigint>", "Delta version of each table at publication", "表版本"),
+        ("model_version", "string", "version of the registered model", "模型版本"),
+        ("rows_in", "bigint", "records delivered", "输入行数"),
+        ("rows_loaded", "bigint", "records loaded", "装载行数"),
+        ("rows_duplicate", "bigint", "records already there", "重复行数"),
+        ("rows_quarantined", "bigint", "records refused, at collect and at clean", "隔离行数"),
+        ("users", "bigint", "users with a segment", "用户数"),
+        ("checks_passed", "bigint", "expectations met", "通过检查"),
+        ("checks_warned", "bigint", "warnings and infos not met", "告警检查"),
+        ("published_at", "timestamp", "wall clock of publication", "发布时间"),
+    ),
+    "The manifest: readers resolve a night by its row; a night without one is not published.", "发布清单",
+)  # fmt: skip
+
+# What `segment` stages and `publish` moves, together.
+PUBLISHED = (USER_SEGMENTS, SEGMENTS, SEGMENT_CHANGES, USER_PROFILES)
+
+ALL = (
+    BRONZE_EVENTS, BRONZE_USERS, BRONZE_PRODUCTS,
+    SILVER_EVENTS, SILVER_USERS, SILVER_PRODUCTS,
+    USER_DAILY, USER_FEATURES, USER_SEQUENCES, USER_EMBEDDINGS, SEGMENT_MODELS,
+    *PUBLISHED,
+    QUARANTINE, LOADS, QUALITY_RESULTS, RUNS,
+)  # fmt: skip
+
+BY_NAME: dict[str, Table] = {table.full_name: table for table in ALL} | {
+    table.staged().full_name: table.staged() for table in PUBLISHED
+}
+
+
+def table(full_name: str) -> Table:
+    """The contract of `layer.name`; raises KeyError with the nearest names where there is none."""
+    if full_name not in BY_NAME:
+        from difflib import get_close_matches
+
+        near = get_close_matches(full_name, BY_NAME, n=3)
+        raise KeyError(f"no table {full_name!r}; nearest: {', '.join(near) or ', '.join(sorted(BY_NAME))}")
+    return BY_NAME[full_name]
