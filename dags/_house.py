@@ -1,0 +1,120 @@
+"""House rules of every DAG: which night, which pool, how often again, what a task sees. Nothing else says so."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from datetime import timedelta
+from pathlib import Path
+
+from airflow.sdk import Asset, CronTriggerTimetable, Param
+from dags._operators import Command, SparkVerb
+from jobs.tables import Table
+
+ROOT = Path(__file__).resolve().parent.parent
+HOME = os.environ.get("HUAXIANG_HOME", str(ROOT / ".run"))
+WAREHOUSE = os.environ.get("HUAXIANG_WAREHOUSE", str(ROOT / "warehouse"))
+LANDING = os.environ.get("HUAXIANG_LANDING", str(ROOT / "landing"))
+SOURCES = sorted(path.stem for path in (ROOT / "conf" / "sources").glob("*.yaml"))
+
+# One slot each. Two local Spark sessions would fight for the same cores; the model must not wait for Spark.
+SPARK_POOL, TORCH_POOL = "spark", "torch"
+
+DEFAULTS = {
+    "owner": "data-engineering",
+    "retries": 2,
+    "retry_delay": timedelta(seconds=20),
+    "retry_exponential_backoff": 2.0,
+    "max_retry_delay": timedelta(minutes=10),
+    "execution_timeout": timedelta(hours=3),
+}
+
+ENVIRONMENT = {
+    "PYTHONPATH": str(ROOT),
+    "PYTHONUNBUFFERED": "1",
+    "PYSPARK_PYTHON": os.environ.get("PYSPARK_PYTHON", sys.executable),
+    "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
+}
+
+# A history load earns the full compiler back; one night does not.
+JVM_OPTIONS = "-XX:+UseSerialGC{{ '' if params.get('since') else ' -XX:TieredStopAtLevel=1' }}"
+
+NIGHT = "{{ night(dag_run, params) }}"
+SINCE = "{{ params.since or night(dag_run, params) }}"
+
+
+def night(dag_run, params: dict) -> str:
+    """The day that a run is for: the form's `ds`, else the day before the end of the run's interval.
+
+    One rule for scheduled runs, backfills and hand-started ones. `{{ ds }}` does not serve: by hand it is today,
+    whose logs are not all there, and a run triggered without a logical date has no `ds` at all.
+    """
+    end = dag_run.data_interval_end or dag_run.run_after
+    return params.get("ds") or (end - timedelta(days=1)).strftime("%Y-%m-%d")
+
+
+def every(cron: str, days: int) -> CronTriggerTimetable:
+    """A UTC schedule whose run at an instant is for the `days` before it.
+
+    CronDataIntervalTimetable would start last night's run the moment that a fresh machine unpauses the DAG, and so
+    does `run_immediately=False` within a tenth of the period; a zero timedelta is what really waits.
+    """
+    return CronTriggerTimetable(cron, timezone="UTC", interval=timedelta(days=days), run_immediately=timedelta())
+
+
+MACROS = {"night": night}
+
+
+def day_param(title: str, text: str) -> Param:
+    """A date of the trigger form that may stay empty."""
+    return Param(None, type=["null", "string"], format="date", title=title, description=text)
+
+
+def asset(table: Table) -> Asset:
+    """A table as the Assets view shows it; the URI names the table, not its place: the same on every machine."""
+    meaning = {"one row is": table.grain, "meaning": table.meaning, "含义": table.zh, "owner": table.owner}
+    return Asset(table.full_name, f"delta://huaxiang/{table.layer}/{table.name}", group=table.layer, extra=meaning)
+
+
+def _assets(reads: Iterable[Table], writes: Iterable[Table]) -> dict:
+    return {"inlets": [asset(table) for table in reads], "outlets": [asset(table) for table in writes]}
+
+
+def verb_line(verb: str, *arguments: str) -> list[str]:
+    """What follows `python -m jobs`: the line that a person runs by hand."""
+    night_and_place = ["--ds", NIGHT, "--since", SINCE, "--source", "{{ params.source }}", "--warehouse", WAREHOUSE]
+    return [verb, *night_and_place, *arguments, "--run-id", "{{ run_id }}"]
+
+
+def spark(task_id: str, verb: str, *arguments: str, reads=(), writes=(), **kwargs) -> SparkVerb:
+    """A task that runs a verb of jobs/ by spark-submit."""
+    jars = sorted(Path(os.environ.get("HUAXIANG_JARS", ROOT / ".tools" / "jars")).glob("*.jar"))
+    return SparkVerb(
+        task_id=task_id,
+        name=verb,
+        application=str(ROOT / "jobs" / "__main__.py"),
+        application_args=verb_line(verb, *arguments),
+        conn_id="spark_huaxiang",
+        jars=",".join(map(str, jars)) or None,
+        driver_memory=os.environ.get("HUAXIANG_DRIVER_MEMORY", "3g"),
+        conf={"spark.driver.extraJavaOptions": JVM_OPTIONS},
+        env_vars=ENVIRONMENT,
+        pool=SPARK_POOL,
+        **_assets(reads, writes),
+        **kwargs,
+    )
+
+
+def command(task_id: str, line: str, *, reads=(), writes=(), pool=TORCH_POOL, **kwargs) -> Command:
+    """A task without a JVM, by the shell."""
+    return Command(
+        task_id=task_id,
+        bash_command=line,
+        cwd=str(ROOT),
+        env=ENVIRONMENT | {"HUAXIANG_WAREHOUSE": WAREHOUSE, "HUAXIANG_HOME": HOME},
+        append_env=True,
+        pool=pool,
+        **_assets(reads, writes),
+        **kwargs,
+    )

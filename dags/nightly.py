@@ -1,0 +1,118 @@
+"""### One night: from the shop's logs to published profiles and segments 每夜画像
+
+| hop | does | stops the line when |
+|---|---|---|
+| collect | landed files → `bronze.*`, refused records → `ops.quarantine` | a critical check on bronze fails |
+| clean | `bronze.*` → `silver.*` | a critical check on silver fails |
+| sequences, features | `silver.*` → `gold.user_sequences`, `gold.user_features` | a critical check on gold fails |
+| champion | no model yet: runs **huaxiang_train** and waits for it | training fails |
+| encode | sequences + champion → `gold.user_embeddings` | there is no champion |
+| segment | embeddings + features → `staged.*` | a critical check on what is staged fails |
+| publish, report | `staged.*` → `gold.*`, one row in `ops.runs`; pictures of the night | - |
+
+A stopped night leaves the published tables as they were. **Trigger** by hand with a date (`ds`), or a range in one
+pass (`since` to `ds`); with an empty form it is yesterday. **Backfill** takes the mornings on which nights would have
+run: the nights of the 5th to the 7th are `airflow backfill create --dag-id huaxiang_nightly --from-date 2026-01-06
+--to-date 2026-01-08T23:59` (add `--dry-run` to see them listed as logical dates). A task that fails with *no retry*
+names the reason in its last log line.
+"""
+
+from __future__ import annotations
+
+import shlex
+
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.sdk import DAG, Param, TaskGroup, TriggerRule
+from dags._house import (
+    DEFAULTS,
+    LANDING,
+    MACROS,
+    NIGHT,
+    SOURCES,
+    WAREHOUSE,
+    command,
+    day_param,
+    every,
+    spark,
+    verb_line,
+)
+from jobs import tables as t
+
+BRONZE = [t.BRONZE_EVENTS, t.BRONZE_USERS, t.BRONZE_PRODUCTS]
+SILVER = [t.SILVER_EVENTS, t.SILVER_USERS, t.SILVER_PRODUCTS]
+STAGED = [table.staged() for table in t.PUBLISHED]
+
+
+def hop(verb: str, *arguments: str, reads=(), writes=(), check=()) -> TaskGroup:
+    """A verb and the check of what it wrote; only a passed check opens the next hop."""
+    with TaskGroup(verb) as group:
+        run = spark("run", verb, *arguments, reads=reads, writes=writes)
+        names = [part for table in check for part in ("--table", table.full_name)]
+        run >> spark("check", "check", *names, reads=check, writes=[t.QUALITY_RESULTS])
+    return group
+
+
+with DAG(
+    "huaxiang_nightly",
+    schedule=every("0 2 * * *", days=1),
+    catchup=False,
+    max_active_runs=1,
+    default_args=DEFAULTS,
+    user_defined_macros=MACROS,
+    doc_md=__doc__,
+    tags=["huaxiang", "nightly"],
+    params={
+        "ds": day_param("Night 日期", "The day to process; empty: the day before the run."),
+        "since": day_param("Since 起始日", "First day of a range that is loaded in one pass; empty: only the night."),
+        "source": Param(
+            "complete_journey",
+            type="string",
+            pattern=r"^[\w-]+$",
+            examples=SOURCES,
+            description="A file of conf/sources.",
+        ),
+        "landing": Param(LANDING, type="string", description="Where the source's files lie: a folder or a URI."),
+    },
+) as nightly:
+    collect = hop(
+        "collect", "--landing", "{{ params.landing }}",
+        writes=[*BRONZE, t.QUARANTINE, t.LOADS], check=BRONZE,
+    )  # fmt: skip
+    clean = hop("clean", reads=BRONZE, writes=[*SILVER, t.QUARANTINE], check=SILVER)
+    sequences = hop("sequences", reads=SILVER, writes=[t.USER_SEQUENCES], check=[t.USER_SEQUENCES])
+    features = hop("features", reads=SILVER, writes=[t.USER_DAILY, t.USER_FEATURES], check=[t.USER_FEATURES])
+
+    with TaskGroup("champion") as champion:
+        missing = command("missing", "python -m ml.champion --missing", skip_on_exit_code=99)
+        train = TriggerDagRunOperator(
+            task_id="train",
+            trigger_dag_id="huaxiang_train",
+            trigger_run_id="nightly__{{ run_id }}",
+            conf={"ds": NIGHT},
+            reset_dag_run=True,  # a retried night trains again in place of stumbling over the run that failed
+            wait_for_completion=True,
+            poke_interval=2,
+        )
+        missing >> train
+
+    # With a champion `train` is skipped and encode runs beside the features; without one it waits for training.
+    encode = command(
+        "encode",
+        f"python -m ml.encode --warehouse '{WAREHOUSE}' --ds {NIGHT} --run-id '{{{{ run_id }}}}'",
+        reads=[t.USER_SEQUENCES], writes=[t.USER_EMBEDDINGS], trigger_rule=TriggerRule.NONE_FAILED,
+    )  # fmt: skip
+    segment = hop(
+        "segment",
+        reads=[t.USER_EMBEDDINGS, t.USER_FEATURES, t.SEGMENT_MODELS], writes=STAGED,
+        check=[t.USER_SEGMENTS.staged(), t.SEGMENTS.staged(), t.USER_PROFILES.staged()],
+    )  # fmt: skip
+    publish = spark("publish", "publish", reads=STAGED, writes=[*t.PUBLISHED, t.RUNS])
+    report = command(
+        "report",
+        "python -m jobs " + shlex.join(verb_line("report")),
+        reads=[*t.PUBLISHED, t.QUALITY_RESULTS, t.RUNS],
+    )  # fmt: skip
+
+    collect >> clean >> [sequences, features]
+    sequences >> champion >> encode >> segment >> publish >> report
+    features >> [train, segment]

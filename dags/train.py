@@ -1,0 +1,47 @@
+"""### The behaviour Transformer: train, hold against the champion, register 每周训练
+
+Weekly, by hand, and by **huaxiang_nightly** when there is no champion yet.
+
+`snapshot` freezes sequences and features as of `ds`; `train` runs two torchrun processes on it; `evaluate` scores the
+candidate and the champion on the same held-out events; `gate` lets only a candidate through that is not worse (exit 3
+otherwise: the champion stays); `register` gives it a version, the alias `champion`, and fits the segment centres.
+An empty form means the day before the run and the preset's number of epochs.
+"""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG, Param, chain
+from dags._house import DEFAULTS, HOME, MACROS, NIGHT, WAREHOUSE, command, day_param, every
+from jobs import tables as t
+
+SNAPSHOT = f"--snapshot '{HOME}/snapshots/{NIGHT}'"
+
+with DAG(
+    "huaxiang_train",
+    schedule=every("0 4 * * 1", days=7),
+    catchup=False,
+    max_active_runs=1,
+    default_args=DEFAULTS | {"owner": "machine-learning"},
+    user_defined_macros=MACROS,
+    doc_md=__doc__,
+    tags=["huaxiang", "model"],
+    params={
+        "ds": day_param("As of 日期", "Train on what was known at the end of this day; empty: the day before the run."),
+        "epochs": Param(None, type=["null", "integer"], minimum=1, description="Empty: the preset's."),
+    },
+) as train:
+    chain(
+        command(
+            "snapshot",
+            f"python -m ml.snapshot --warehouse '{WAREHOUSE}' --ds {NIGHT} {SNAPSHOT}",
+            reads=[t.USER_SEQUENCES, t.USER_FEATURES, t.SILVER_PRODUCTS],
+        ),
+        command(
+            "train",
+            f"torchrun --standalone --nproc-per-node 2 -m ml.train {SNAPSHOT}"
+            "{{ ' --epochs ' ~ params.epochs if params.epochs else '' }}",
+        ),
+        command("evaluate", f"python -m ml.evaluate {SNAPSHOT}"),
+        command("gate", f"python -m ml.gate {SNAPSHOT}"),
+        command("register", f"python -m ml.register --warehouse '{WAREHOUSE}' {SNAPSHOT}", writes=[t.SEGMENT_MODELS]),
+    )
