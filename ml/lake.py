@@ -1,0 +1,84 @@
+"""Reads and writes the tables of jobs/tables.py by deltalake and Arrow: pinned versions, streamed batches, one partition."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Iterable, Iterator
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from deltalake import DeltaTable, write_deltalake
+from deltalake.exceptions import TableNotFoundError
+
+from jobs.tables import Table
+from ml.cli import UsageError
+
+# Rows of gold.user_sequences are up to 256 events wide: 8,192 of them keep a batch near 100 MB.
+BATCH_ROWS = 8_192
+
+_SIMPLE = {
+    "string": pa.string(), "date": pa.date32(), "int": pa.int32(), "bigint": pa.int64(), "double": pa.float64(),
+    "float": pa.float32(), "boolean": pa.bool_(), "timestamp": pa.timestamp("us", tz="UTC"),
+}  # fmt: skip
+
+
+def arrow_type(ddl: str) -> pa.DataType:
+    """The Arrow type of a Spark DDL type as used in jobs/tables.py (no structs: this room neither reads nor writes any)."""
+    if ddl in _SIMPLE:
+        return _SIMPLE[ddl]
+    if match := re.fullmatch(r"decimal\((\d+),(\d+)\)", ddl):
+        return pa.decimal128(int(match[1]), int(match[2]))
+    if match := re.fullmatch(r"array<(.+)>", ddl):
+        return pa.list_(pa.field("element", arrow_type(match[1])))
+    if match := re.fullmatch(r"map<(\w+),(.+)>", ddl):
+        return pa.map_(arrow_type(match[1]), arrow_type(match[2]))
+    raise ValueError(f"expected a type of {sorted(_SIMPLE)}, decimal, array or map; found {ddl!r}")
+
+
+def arrow_schema(table: Table) -> pa.Schema:
+    return pa.schema([(column.name, arrow_type(column.type)) for column in table.columns])
+
+
+def exists(table: Table, warehouse: str) -> bool:
+    return DeltaTable.is_deltatable(table.path(warehouse))
+
+
+def open_table(table: Table, warehouse: str, version: int | None = None) -> DeltaTable:
+    """The Delta table, at a version or the newest. Raises UsageError where there is none."""
+    path = table.path(warehouse)
+    try:
+        return DeltaTable(path, version=version)
+    except (TableNotFoundError, FileNotFoundError):
+        at = "" if version is None else f" at version {version}"
+        raise UsageError(
+            f"expected the Delta table {table.full_name}{at} at {path}, found none; run the jobs that write it "
+            "(`python -m jobs --help`) or check --warehouse"
+        ) from None
+
+
+def read_batches(opened: DeltaTable, columns: list[str], ds: datetime.date | None = None) -> Iterator[pa.RecordBatch]:
+    """Batches of at most BATCH_ROWS rows, in the order of the table's files; `ds` keeps one partition."""
+    where = None if ds is None else pc.field("ds") == pa.scalar(ds)
+    scanner = opened.to_pyarrow_dataset().scanner(
+        columns=columns, filter=where, batch_size=BATCH_ROWS, batch_readahead=2, fragment_readahead=1
+    )
+    yield from scanner.to_batches()
+
+
+def read(opened: DeltaTable, columns: list[str], ds: datetime.date | None = None) -> pa.Table:
+    where = None if ds is None else pc.field("ds") == pa.scalar(ds)
+    return opened.to_pyarrow_dataset().to_table(columns=columns, filter=where)
+
+
+def write_partition(table: Table, warehouse: str, value: str, batches: Iterable[pa.RecordBatch]) -> None:
+    """Replaces one partition (the table's only partition column = `value`) by streamed batches, in one commit."""
+    (column,) = table.partition_by
+    quoted = value.replace("'", "''")
+    write_deltalake(
+        table.path(warehouse),
+        pa.RecordBatchReader.from_batches(arrow_schema(table), batches),
+        partition_by=[column],
+        mode="overwrite",
+        predicate=f"{column} = '{quoted}'",
+    )

@@ -1,0 +1,126 @@
+"""Sequences as packed arrays: no Python object per event. Legend: E events, U users, B users of a batch, L positions, C context."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from ml.catalogue import PADDING, PRICE_BUCKETS, Catalogue, Vocabularies, find
+
+SEQUENCE_COLUMNS = ["user_id", "event_times", "event_types", "product_ids", "price_buckets"]
+TYPES = 16  # the contract names 8 event types; two ids are padding and unknown
+GAPS, HOURS, WEEKDAYS = 32, 24, 7
+CONTEXT_SIZE = 1 + TYPES + PRICE_BUCKETS + GAPS + HOURS + WEEKDAYS  # ids of all five together; 0 = padding
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """Events of users, one user after the other. User u owns events offsets[u] .. offsets[u + 1].
+
+    user_ids: U. offsets: int64, U + 1. times: int64, seconds since 1970, UTC. items: int32, rows of the catalogue.
+    context_EC: uint8, event type, price bucket, log2 time gap, hour and weekday (UTC), as ids of one shared table.
+    """
+
+    user_ids: pa.Array
+    offsets: np.ndarray
+    times: np.ndarray
+    items: np.ndarray
+    context_EC: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.user_ids)
+
+    def lengths_before(self, cutoff: int) -> np.ndarray:
+        """Events of each user earlier than `cutoff` (seconds since 1970); they come first, as times ascend."""
+        return _sums(self.times < cutoff, self.offsets)
+
+    def window(self, users: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Events starts .. starts + lengths of users, padded on the right: items int64 (B, L), context int64 (B, L, C)."""
+        longest = max(int(lengths.max(initial=0)), 1)
+        step_L = np.arange(longest)
+        real_BL = step_L < lengths[:, None]
+        event_BL = np.where(real_BL, (self.offsets[users] + starts)[:, None] + step_L, 0)
+        if not len(self.items):
+            return np.zeros(event_BL.shape, np.int64), np.zeros((*event_BL.shape, 5), np.int64)
+        items_BL = np.where(real_BL, self.items[event_BL], PADDING).astype(np.int64)
+        context_BLC = np.where(real_BL[:, :, None], self.context_EC[event_BL], PADDING).astype(np.int64)
+        return items_BL, context_BLC
+
+    def latest(self, users: np.ndarray, lengths: np.ndarray, max_len: int) -> tuple[np.ndarray, np.ndarray]:
+        """The newest max_len of the first `lengths` events of users, as `window` gives them."""
+        kept = np.minimum(lengths, max_len)
+        return self.window(users, lengths - kept, kept)
+
+
+def pack(
+    batches: Iterable[pa.RecordBatch],
+    catalogue: Catalogue,
+    vocabularies: Vocabularies,
+    keep: pa.Array | None = None,
+) -> Sequences:
+    """Batches of SEQUENCE_COLUMNS as packed arrays; `keep`: only these users, in this order, else the batches' order."""
+    parts = []
+    for batch in batches:
+        wanted = batch if keep is None else batch.filter(pa.array(find(batch["user_id"], keep) >= 0))
+        if wanted.num_rows:
+            parts.append(_pack_batch(wanted, catalogue, vocabularies))
+    if not parts:
+        return Sequences(pa.array([], pa.string()), np.zeros(1, np.int64), *_empty_events())
+    user_ids = pa.concat_arrays([part.user_ids for part in parts])
+    lengths = np.concatenate([np.diff(part.offsets) for part in parts])
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    joined = Sequences(
+        user_ids,
+        offsets,
+        *(np.concatenate([getattr(p, name) for p in parts]) for name in ("times", "items", "context_EC")),
+    )
+    return joined if keep is None else _reordered(joined, find(keep, user_ids))
+
+
+def _empty_events() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros((0, 5), np.uint8)
+
+
+def _pack_batch(batch: pa.RecordBatch, catalogue: Catalogue, vocabularies: Vocabularies) -> Sequences:
+    times_list = batch["event_times"]
+    offsets = np.concatenate([[0], np.cumsum(times_list.value_lengths().fill_null(0).to_numpy(zero_copy_only=False))])
+    times = times_list.flatten().to_numpy(zero_copy_only=False).astype(np.int64)
+    first = offsets[:-1][np.diff(offsets) > 0]
+    gap = np.diff(times, prepend=times[:1])
+    gap_id = 1 + np.minimum(np.log2(1 + np.maximum(gap, 0)).astype(np.int64), GAPS - 2)
+    gap_id[first] = 0  # the first event has no gap
+    price = batch["price_buckets"].flatten().fill_null(0).to_numpy(zero_copy_only=False)
+    base, columns = 1, []
+    for ids, size in (
+        (vocabularies.event_type.encode(batch["event_types"].flatten()), TYPES),
+        (np.clip(price, 0, PRICE_BUCKETS - 1), PRICE_BUCKETS),
+        (gap_id, GAPS),
+        (times // 3600 % 24, HOURS),
+        ((times // 86_400 + 3) % 7, WEEKDAYS),  # 1970-01-01 was a Thursday; 0 = Monday
+    ):
+        columns.append(base + ids)
+        base += size
+    context = np.stack(columns, axis=1).astype(np.uint8)
+    return Sequences(batch["user_id"], offsets, times, catalogue.rows(batch["product_ids"].flatten()), context)
+
+
+def _reordered(sequences: Sequences, order: np.ndarray) -> Sequences:
+    length = np.diff(sequences.offsets)[order]
+    offsets = np.concatenate([[0], np.cumsum(length)])
+    event = np.arange(offsets[-1]) + np.repeat(sequences.offsets[order] - offsets[:-1], length)
+    user_ids = sequences.user_ids.take(pa.array(order))
+    return Sequences(user_ids, offsets, sequences.times[event], sequences.items[event], sequences.context_EC[event])
+
+
+def _sums(flags: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    total = np.concatenate([[0], np.cumsum(flags)])
+    return total[offsets[1:]] - total[offsets[:-1]]
+
+
+def stable_hash(names: pa.Array) -> np.ndarray:
+    """uint32 of each name, the same on every machine and night."""
+    return np.fromiter((zlib.crc32(name.encode()) for name in names.to_pylist()), np.uint32, len(names))

@@ -1,0 +1,201 @@
+"""Trains the behaviour Transformer on a snapshot, by one process or by several:
+
+python -m ml.train --snapshot DIR
+torchrun --standalone --nproc-per-node 2 -m ml.train --snapshot DIR [--epochs N] [--seed S] [--device auto|cpu|cuda]
+
+Leaves DIR/checkpoints/last.pt after each epoch (a broken training goes on from there), DIR/model/ and an MLflow run.
+The number of ranks does not change what is learned: steps are composed globally, see ml/batches.py.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+import torch
+from torch.optim.lr_scheduler import LambdaLR
+
+from ml import checkpoint, package
+from ml.batches import epoch_steps, step_count
+from ml.catalogue import FIRST, feature_count
+from ml.cli import DataError, entry, parser
+from ml.config import Config
+from ml.model import BehaviourModel, NextItemLoss, is_target
+from ml.package import Encoder
+from ml.ranking import Task, model_scorer, score
+from ml.ranks import Ranks, joined
+from ml.snapshot import Snapshot
+
+CLIP = 1.0
+
+
+class Trainer:
+    """One rank's part of a training. `history` is one row an epoch: loss, seconds, events and validation metrics."""
+
+    def __init__(self, snapshot: Snapshot, config: Config, ranks: Ranks) -> None:
+        self.snapshot, self.config, self.ranks = snapshot, config, ranks
+        self.vocabularies, self.catalogue = snapshot.vocabularies(), snapshot.catalogue()
+        users = snapshot.users()
+        self.train_events = users["train_events"].to_numpy()
+        mine = users["user_id"].combine_chunks()[ranks.rank :: ranks.world]
+        self.sequences = snapshot.sequences(self.catalogue, self.vocabularies, keep=mine)
+        self.validation = self._validation_task()
+
+        torch.manual_seed(config.train.seed)
+        self.model = BehaviourModel(config.model, feature_count(self.vocabularies, config.model)).to(ranks.device)
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(), lr=config.train.learning_rate, weight_decay=config.train.weight_decay
+        )
+        self.history = checkpoint.load(snapshot.folder, self.model, self.optimizer, config)
+        self.total_steps = config.train.epochs * step_count(self.train_events, config)
+        steps_done = sum(int(row["steps"]) for row in self.history)
+        for group in self.optimizer.param_groups:
+            group["initial_lr"] = config.train.learning_rate
+        self.schedule = LambdaLR(self.optimizer, self._rate, last_epoch=steps_done - 1)
+        features, log_count = (
+            torch.from_numpy(a).to(ranks.device) for a in (self.catalogue.features_IF, self.catalogue.log_count_I)
+        )
+        self.loss = ranks.share(NextItemLoss(self.model, features, log_count))
+
+    def _rate(self, step: int) -> float:
+        """Linear warm-up, then a cosine down to a twentieth."""
+        warm = min(1.0, (step + 1) / max(1, self.config.train.warmup_steps))
+        return warm * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(1.0, step / self.total_steps))))
+
+    def _validation_task(self) -> Task:
+        """Users of this rank's share, evenly over all lengths, with what they did in the held-out week."""
+        wanted = min(len(self.sequences), -(-self.config.train.validation_users // self.ranks.world))
+        task = Task.of(self.sequences, self.catalogue, self.snapshot.cutoff)
+        kept = np.unique(np.linspace(0, len(task.users) - 1, min(wanted, len(task.users))).astype(int))
+        return Task(task.sequences, task.history, task.users[kept], task.target[kept], task.categories_BC[kept])
+
+    def fit(self, until: int, report: Callable[[dict[str, float]], None], advance: Callable[[int], None]) -> None:
+        """Trains until `until` epochs are done. Raises DataError where the loss is not a number."""
+        while len(self.history) < until:
+            row = self._epoch(len(self.history), advance)
+            self.history.append(row)
+            if self.ranks.first:
+                checkpoint.save(self.snapshot.folder, self.model, self.optimizer, self.history, self.config)
+                report(row)
+
+    def _epoch(self, epoch: int, advance: Callable[[int], None]) -> dict[str, float]:
+        started, total, targets, steps = time.perf_counter(), 0.0, 0.0, 0
+        seeds = np.random.SeedSequence([self.config.train.seed, epoch, self.ranks.rank])
+        torch.manual_seed(int(seeds.generate_state(1)[0]))  # dropout
+        self.model.train()
+        for step in epoch_steps(self.train_events, len(self.catalogue.product_ids), self.config, epoch):
+            loss, count = self._step(*step.of_rank(self.ranks.rank, self.ranks.world), step.negatives, epoch)
+            total, targets, steps = total + loss, targets + count, steps + 1
+            advance(epoch)
+        (total,) = self.ranks.sum(total)
+        seconds = time.perf_counter() - started
+        row = {
+            "loss": total / max(targets, 1),
+            "steps": steps,
+            "seconds": seconds,
+            "events_per_second": targets / seconds,
+        }
+        return row | self._validate()
+
+    def _step(
+        self, users: np.ndarray, starts: np.ndarray, lengths: np.ndarray, negatives: np.ndarray, epoch: int
+    ) -> tuple[float, float]:
+        """Summed loss of this rank and the number of targets of all ranks. A rank without users joins with padding."""
+        if not len(users):
+            users, starts, lengths = (np.zeros(1, np.int64) for _ in range(3))
+        arrays = (*self.sequences.window(users, starts, lengths), negatives)
+        items_BL, context_BLC, negatives_N = (torch.from_numpy(array).to(self.ranks.device) for array in arrays)
+        (targets,) = self.ranks.sum(int(is_target(items_BL).sum()))
+        loss = self.loss(items_BL, context_BLC, negatives_N)
+        # DDP averages over ranks; a rank counts by its number of targets.
+        (loss * (self.ranks.world / max(targets, 1))).backward()
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), CLIP)
+        if not torch.isfinite(norm):  # the same on all ranks, as gradients are shared
+            raise DataError(
+                f"expected a finite gradient, found {norm.item()} in epoch {epoch + 1} (learning rate "
+                f"{self.config.train.learning_rate}); lower train.learning_rate in conf/model.yaml and take a new snapshot. "
+                f"The last good checkpoint stays at {checkpoint.path_in(self.snapshot.folder)}"
+            )
+        self.optimizer.step()
+        self.schedule.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        return loss.item(), targets
+
+    def _validate(self) -> dict[str, float]:
+        task, found = self.validation, [0.0, 0.0, 0.0]
+        if len(task.users):
+            scores = score(
+                task, model_scorer(Encoder.of(self.model, self.vocabularies, self.catalogue), task), self.catalogue
+            )
+            found = [float((scores.rank <= 10).sum()), float(scores.ndcg.sum()), float(len(task.users))]
+        hits, ndcg, users = self.ranks.sum(*found)
+        return {"val_hr_10": hits / users, "val_ndcg_10": ndcg / users} if users else {}
+
+
+@contextmanager
+def _progress(total: int, shown: bool) -> Iterator[Callable[[int], None]]:
+    """A bar where someone watches; nothing where nobody does."""
+    if not (shown and sys.stdout.isatty()):
+        yield lambda epoch: None
+        return
+    from rich.progress import Progress
+
+    with Progress() as bar:
+        task = bar.add_task("training", total=total)
+        yield lambda epoch: bar.update(task, advance=1, description=f"epoch {epoch + 1}")
+
+
+def _line(epoch: int, row: dict[str, float]) -> str:
+    said = f"epoch {epoch}: loss {row['loss']:.4f}, {row['seconds']:.1f} s, {row['events_per_second']:,.0f} events/s"
+    validation = [f"{key.removeprefix('val_')} {value:.4f}" for key, value in row.items() if key.startswith("val_")]
+    return said + (", validation " + ", ".join(validation) if validation else "")
+
+
+def train(snapshot: Snapshot, config: Config, ranks: Ranks) -> Trainer:
+    """Trains to the end, or on from the last checkpoint, and leaves DIR/model and the MLflow run."""
+    trainer = Trainer(snapshot, config, ranks)
+    run = None
+    if ranks.first:
+        from ml.tracking import Run
+
+        run = Run.start(snapshot)
+        run.parameters(config.flat() | {"ranks": str(ranks.world), "device": ranks.device.type})
+        count = sum(weight.numel() for weight in trainer.model.parameters())
+        print(f"{len(trainer.train_events):,} users, {len(trainer.catalogue.features_IF) - FIRST:,} products, {count:,} weights, "
+              f"{ranks.world} ranks on {ranks.device.type}, MLflow run {run.run_id}", flush=True)  # fmt: skip
+
+    def report(row: dict[str, float]) -> None:
+        epoch = len(trainer.history)
+        print(_line(epoch, row), flush=True)
+        run.metrics(row, step=epoch)
+
+    try:
+        with _progress(trainer.total_steps - sum(int(row["steps"]) for row in trainer.history), ranks.first) as advance:
+            trainer.fit(config.train.epochs, report, advance)
+        if run:
+            run.artifacts(package.save(trainer.model, snapshot), "model")
+            run.end("FINISHED")
+    except BaseException:
+        if run:
+            run.end("FAILED")
+        raise
+    return trainer
+
+
+def main(argv: list[str] | None = None) -> None:
+    args = parser(__doc__, "snapshot")
+    args.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    args.add_argument("--epochs", type=int, help="default: the snapshot's")
+    args.add_argument("--seed", type=int, help="default: the snapshot's")
+    said = args.parse_args(argv)
+    snapshot = Snapshot.open(said.snapshot)
+    with joined(said.device) as ranks:
+        train(snapshot, snapshot.config.with_train(epochs=said.epochs, seed=said.seed), ranks)
+
+
+if __name__ == "__main__":
+    entry(main)
