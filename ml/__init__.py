@@ -1,1 +1,1 @@
-"""Who is like whom: the behaviour Transformer, its registry and the segment centres (PyTorch, Arrow, Delta; no Spark)."""
+"""Who is like whom: the behaviour Transformer, its registry and the segment centres (PyTorch, Arrow, Delta)."""

@@ -1,4 +1,4 @@
-"""Which users make a step: composed over all ranks by a seed, then dealt out, so that the ranks' number changes nothing."""
+"""Which users make a step: composed by a seed over all ranks, then dealt out, so that their number is no matter."""
 
 from __future__ import annotations
 

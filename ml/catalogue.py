@@ -1,8 +1,8 @@
 """Products as numbers: vocabularies fitted on the training part, and the description of each product by ids and words.
 
-A product is a row of small feature ids that are looked up in one shared table and summed: its own id, its category path,
-brand, price bucket and the hashed words of its title. A product that was never sold has all but the first, so it has a
-vector on its first day.
+A product is a row of small feature ids that are looked up in one shared table and summed: its own id, its category
+path, brand, price bucket and the hashed words of its title. A product that was never sold has all but the first, so it
+has a vector on its first day.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def paths(category_path: list[str] | None) -> list[str]:
 
 
 def words(title: str | None) -> list[str]:
-    """Lower-case words; a run of Chinese or Japanese characters gives its bigrams (the run itself where it is one long)."""
+    """Lower-case words; a run of Chinese or Japanese characters gives its bigrams."""
     found: list[str] = []
     for run in _WORD.findall((title or "").lower()):
         split = _CJK.match(run) and len(run) > 1

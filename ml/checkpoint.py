@@ -24,8 +24,11 @@ def save(
     path.parent.mkdir(exist_ok=True)
     part = path.with_suffix(".tmp")
     said = {
-        "model": model.state_dict(), "optimizer": optimizer.state_dict(), "history": history, "config": config.model_dump(),
-    }  # fmt: skip
+        "model": model.state_dict(),
+        "optimizer": optimizer.state_dict(),
+        "history": history,
+        "config": config.model_dump(),
+    }
     torch.save(said, part)
     part.replace(path)
 

@@ -1,4 +1,4 @@
-"""Every setting of the model and its training: read from conf/model.yaml, frozen in the snapshot, kept in each checkpoint."""
+"""Settings of the model and training: read from conf/model.yaml, frozen in the snapshot, kept in each checkpoint."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class ModelConfig(_Frozen):
 
 
 class TrainConfig(_Frozen):
-    """How the model is trained. `batch_users` counts over all ranks, so the number of ranks never changes the result."""
+    """How the model is trained. `batch_users` counts over all ranks: their number never changes the result."""
 
     epochs: int = Field(3, ge=1)
     batch_users: int = Field(32, ge=1)
@@ -44,7 +44,7 @@ class TrainConfig(_Frozen):
     weight_decay: float = Field(0.0, ge=0)
     negatives: int = Field(1024, ge=1, description="uniform negatives, drawn a step, shared by its batch")
     full_softmax_below: int = Field(2000, ge=0, description="catalogues up to this size use every item")
-    validation_users: int = Field(512, ge=0, description="users of the held-out week scored after each epoch")
+    validation_users: int = Field(256, ge=0, description="users of the held-out week scored after each epoch")
     seed: int = Field(7, ge=0)
 
 
@@ -59,7 +59,7 @@ class Config(_Frozen):
         }
 
     def with_train(self, **overrides: int | float | None) -> Config:
-        """The same with the given training settings; None means "as it is". Raises UsageError where one is not valid."""
+        """The same with the given training settings; None means "as it is". Raises UsageError."""
         kept = {key: value for key, value in overrides.items() if value is not None}
         return validated(self.model_dump() | {"train": self.train.model_dump() | kept}, "the command line")
 

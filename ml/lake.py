@@ -1,4 +1,4 @@
-"""Reads and writes the tables of jobs/tables.py by deltalake and Arrow: pinned versions, streamed batches, one partition."""
+"""Reads, writes tables of jobs/tables.py by deltalake and Arrow: pinned versions, streamed batches, one partition."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SIMPLE = {
 
 
 def arrow_type(ddl: str) -> pa.DataType:
-    """The Arrow type of a Spark DDL type as used in jobs/tables.py (no structs: this room neither reads nor writes any)."""
+    """The Arrow type of a Spark DDL type as used in jobs/tables.py (no structs: this room has none)."""
     if ddl in _SIMPLE:
         return _SIMPLE[ddl]
     if match := re.fullmatch(r"decimal\((\d+),(\d+)\)", ddl):

@@ -1,6 +1,7 @@
 """The behaviour Transformer: a causal, pre-norm decoder over a user's events, tied to the item descriptions.
 
-Legend: B users, L events, T = L + 1 positions (BOS first), C context features, D width, H heads, I items, F item features.
+Legend: B users, L events, T = L + 1 positions (BOS first), C context features, D width, H heads, I items,
+F item features, U distinct items of a step, N negatives, P positions with a target, K channels of a head.
 """
 
 from __future__ import annotations
@@ -88,11 +89,11 @@ class BehaviourModel(nn.Module):
 
 
 class NextItemLoss(nn.Module):
-    """Softmax cross-entropy of the next item over shared uniform negatives; DDP wraps this, so that forward is all it needs.
+    """Softmax cross-entropy of the next item over shared uniform negatives; DDP wraps this.
 
     The negatives' logits get + log(catalogue / negatives), which makes their sum an unbiased estimate of the full
-    partition function (as in SCE, Mezentsev et al. 2024, with the true ratio in place of a tuned constant); a negative that
-    is the position's target is masked. With all items as negatives this is the full softmax.
+    partition function (as in SCE, Mezentsev et al. 2024, with the true ratio in place of a tuned constant); a negative
+    that is the position's target is masked. With all items as negatives this is the full softmax.
     """
 
     def __init__(self, model: BehaviourModel, features_IF: Tensor, log_count_I: Tensor) -> None:

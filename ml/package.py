@@ -22,7 +22,7 @@ from ml.model import BehaviourModel
 from ml.sequences import Sequences
 from ml.snapshot import Snapshot, write_json
 
-BATCH_USERS = 256
+BATCH_USERS = 64  # 8,192 positions: activations stay near the caches
 
 
 def save(model: BehaviourModel, snapshot: Snapshot) -> Path:
@@ -37,7 +37,7 @@ def save(model: BehaviourModel, snapshot: Snapshot) -> Path:
 
 @dataclass(frozen=True)
 class Encoder:
-    """A model with the vectors of a catalogue's products. vectors_ID and log_count_I follow the rows of the catalogue."""
+    """A model with the vectors of a catalogue's products; vectors_ID follows the rows of the catalogue."""
 
     model: BehaviourModel
     vocabularies: goods.Vocabularies

@@ -24,8 +24,8 @@ Scorer = Callable[[np.ndarray], Tensor]
 class Task:
     """The held-out week: users with a product in it, the events that they had before, what came next.
 
-    users: indices into sequences. history: events before the week, by user of the sequences. target: the first product of
-    the week, 0-based without padding and unknown. categories_BC: bool, categories of the week's products.
+    users: indices into sequences. history: events before the week, by user of the sequences. target: the first product
+    of the week, 0-based without padding and unknown. categories_BC: bool, categories of the week's products.
     """
 
     sequences: Sequences
@@ -68,7 +68,7 @@ class Scores:
 
 
 def score(task: Task, scorer: Scorer, catalogue: Catalogue) -> Scores:
-    """Ranks all products of the catalogue for each user, in chunks of users. The history is not masked: people buy again."""
+    """Ranks all products of the catalogue for each user, by chunks. The history is not masked: people buy again."""
     category_I = torch.from_numpy(catalogue.category_I[FIRST:]).long()
     ranks, recalls = [], []
     for chunk in np.array_split(np.arange(len(task.users)), max(1, -(-len(task.users) // _CHUNK))):
@@ -76,8 +76,8 @@ def score(task: Task, scorer: Scorer, catalogue: Catalogue) -> Scores:
         own_B1 = scores_BI.gather(1, torch.from_numpy(task.target[chunk]).long()[:, None])
         greater, equal = (scores_BI > own_B1).sum(1), (scores_BI == own_B1).sum(1)
         ranks.append((1 + greater + (equal - 1) / 2).double())
-        mass_BC = scores_BI.new_zeros(len(chunk), len(catalogue.category_names))
-        mass_BC.index_add_(1, category_I, scores_BI)
+        mass_CB = scores_BI.new_zeros(len(catalogue.category_names), len(chunk))
+        mass_BC = mass_CB.index_add_(0, category_I, scores_BI.T.contiguous()).T
         mass_BC[:, 0] = -1  # "no category" is masked
         top_BK = mass_BC.topk(min(TOP, mass_BC.shape[1]), dim=1).indices
         truth_BC = torch.from_numpy(task.categories_BC[chunk])

@@ -1,4 +1,4 @@
-"""The processes of a training: one by itself, or the ranks that torchrun started; gloo on CPU, nccl on GPU, one code path."""
+"""The processes of a training: one, or the ranks that torchrun started; gloo on CPU, nccl on GPU, one code path."""
 
 from __future__ import annotations
 

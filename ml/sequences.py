@@ -1,4 +1,7 @@
-"""Sequences as packed arrays: no Python object per event. Legend: E events, U users, B users of a batch, L positions, C context."""
+"""Sequences as packed arrays: no Python object per event.
+
+Legend: E events, U users, B users of a batch, L events of the longest, C context features.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +42,10 @@ class Sequences:
         return _sums(self.times < cutoff, self.offsets)
 
     def window(self, users: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Events starts .. starts + lengths of users, padded on the right: items int64 (B, L), context int64 (B, L, C)."""
+        """Events starts .. starts + lengths of users, padded on the right.
+
+        Items int64 (B, L) and context int64 (B, L, C).
+        """
         longest = max(int(lengths.max(initial=0)), 1)
         step_L = np.arange(longest)
         real_BL = step_L < lengths[:, None]
@@ -62,7 +68,7 @@ def pack(
     vocabularies: Vocabularies,
     keep: pa.Array | None = None,
 ) -> Sequences:
-    """Batches of SEQUENCE_COLUMNS as packed arrays; `keep`: only these users, in this order, else the batches' order."""
+    """Batches of SEQUENCE_COLUMNS as packed arrays; `keep`: only these users, in this order."""
     parts = []
     for batch in batches:
         wanted = batch if keep is None else batch.filter(pa.array(find(batch["user_id"], keep) >= 0))

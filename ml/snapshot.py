@@ -178,8 +178,8 @@ def take(warehouse: str, ds: datetime.date, folder: Path, config: Config) -> Sna
     counts, types, users = _count(snapshot._sequence_batches(), snapshot.cutoff)
     if not counts:
         raise DataError(
-            f"expected events before {held_out.date()} in {USER_SEQUENCES.full_name} at ds={ds}, found {users.num_rows} users "
-            "and no such event; run `python -m jobs sequences` for that day, or load more history"
+            f"expected events before {held_out.date()} in {USER_SEQUENCES.full_name} at ds={ds}, found none for "
+            f"{users.num_rows} users; run `python -m jobs sequences` for that day, or load more history"
         )
     products = snapshot.products()
     vocabularies = goods.fit(products, counts, types, config.model.min_count)

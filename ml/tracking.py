@@ -1,4 +1,4 @@
-"""MLflow: one run a snapshot, one registered model. Imported lazily: mlflow takes seconds, and only rank 0 speaks to it."""
+"""MLflow: one run a snapshot, one registered model. Imported lazily: it takes seconds, and only rank 0 speaks to it."""
 
 from __future__ import annotations
 
@@ -82,8 +82,8 @@ class Run:
             run.mlflow.get_run(run.run_id)
         except MlflowException:
             raise UsageError(
-                f"{path} names run {run.run_id}, which MLFLOW_TRACKING_URI does not know; set the tracking URI that the "
-                "snapshot was trained with, or delete the snapshot folder"
+                f"{path} names run {run.run_id}, which MLFLOW_TRACKING_URI does not know; set the tracking URI that "
+                "the snapshot was trained with, or delete the snapshot folder"
             ) from None
         return run
 

@@ -21,7 +21,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from ml import checkpoint, package
 from ml.batches import epoch_steps, step_count
-from ml.catalogue import FIRST, feature_count
+from ml.catalogue import feature_count
 from ml.cli import DataError, entry, parser
 from ml.config import Config
 from ml.model import BehaviourModel, NextItemLoss, is_target
@@ -117,8 +117,8 @@ class Trainer:
         if not torch.isfinite(norm):  # the same on all ranks, as gradients are shared
             raise DataError(
                 f"expected a finite gradient, found {norm.item()} in epoch {epoch + 1} (learning rate "
-                f"{self.config.train.learning_rate}); lower train.learning_rate in conf/model.yaml and take a new snapshot. "
-                f"The last good checkpoint stays at {checkpoint.path_in(self.snapshot.folder)}"
+                f"{self.config.train.learning_rate}); lower train.learning_rate in conf/model.yaml and take a new "
+                f"snapshot. The last good checkpoint stays at {checkpoint.path_in(self.snapshot.folder)}"
             )
         self.optimizer.step()
         self.schedule.step()
@@ -165,8 +165,8 @@ def train(snapshot: Snapshot, config: Config, ranks: Ranks) -> Trainer:
         run = Run.start(snapshot)
         run.parameters(config.flat() | {"ranks": str(ranks.world), "device": ranks.device.type})
         count = sum(weight.numel() for weight in trainer.model.parameters())
-        print(f"{len(trainer.train_events):,} users, {len(trainer.catalogue.features_IF) - FIRST:,} products, {count:,} weights, "
-              f"{ranks.world} ranks on {ranks.device.type}, MLflow run {run.run_id}", flush=True)  # fmt: skip
+        print(f"{len(trainer.train_events):,} users, {len(trainer.catalogue.product_ids):,} products, {count:,} "
+              f"weights, {ranks.world} ranks on {ranks.device.type}, MLflow run {run.run_id}", flush=True)  # fmt: skip
 
     def report(row: dict[str, float]) -> None:
         epoch = len(trainer.history)
