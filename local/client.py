@@ -1,0 +1,80 @@
+"""The few calls of Airflow's REST API that a run needs."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+import httpx
+from tenacity import RetryCallState, retry, retry_if_exception_type, stop_after_delay, wait_fixed
+
+from local.places import SetupError
+
+
+def _went_away(attempts: RetryCallState) -> NoReturn:
+    error = attempts.outcome.exception()
+    raise SetupError(f"Airflow no longer answers ({error}); .run/api-server.log says more, `make run` starts it again")
+
+
+class Airflow:
+    """A logged-in client; a busy api-server (one worker, two cores) gets a minute of patience."""
+
+    def __init__(self, url: str, user: str, password: str, transport: httpx.BaseTransport | None = None):
+        self._login = {"username": user, "password": password}
+        self._http = httpx.Client(base_url=url, timeout=20, trust_env=False, transport=transport)
+
+    @retry(
+        retry=retry_if_exception_type(httpx.TransportError),
+        stop=stop_after_delay(60),
+        wait=wait_fixed(1),
+        retry_error_callback=_went_away,
+    )
+    def _call(self, method: str, path: str, **kwargs) -> httpx.Response:
+        answer = self._http.request(method, f"/api/v2{path}", **kwargs)
+        if answer.status_code == 401:  # no token yet, or it ran out in a long night
+            token = self._http.post("/auth/token", json=self._login)
+            if token.status_code >= 400:
+                raise SetupError(f"expected Airflow to know the user {self._login['username']!r}, found: {token.text}")
+            self._http.headers["Authorization"] = f"Bearer {token.json()['access_token']}"
+            answer = self._http.request(method, f"/api/v2{path}", **kwargs)
+        return answer
+
+    def _json(self, method: str, path: str, **kwargs) -> dict:
+        answer = self._call(method, path, **kwargs)
+        if answer.status_code >= 400:
+            raise SetupError(
+                f"expected Airflow to take {method} {path}, found {answer.status_code}: {answer.text[:500]}"
+            )
+        return answer.json()
+
+    def knows(self, dag_id: str) -> bool:
+        return self._call("GET", f"/dags/{dag_id}").status_code == 200
+
+    def import_errors(self) -> list[str]:
+        found = self._json("GET", "/importErrors")["import_errors"]
+        return [f"{error['filename']}: {error['stack_trace'].strip().splitlines()[-1]}" for error in found]
+
+    def pool(self, name: str, slots: int, description: str) -> None:
+        if self._call("GET", f"/pools/{name}").status_code == 404:
+            body = {"name": name, "slots": slots, "description": description, "include_deferred": False}
+            self._json("POST", "/pools", json=body)
+
+    def trigger(self, dag_id: str, run_id: str, conf: dict) -> None:
+        body = {"logical_date": None, "dag_run_id": run_id, "conf": conf}
+        self._json("POST", f"/dags/{dag_id}/dagRuns", json=body)
+
+    def state(self, dag_id: str, run_id: str) -> str:
+        return self._json("GET", f"/dags/{dag_id}/dagRuns/{run_id}")["state"]
+
+    def tasks(self, dag_id: str, run_id: str) -> list[dict]:
+        """The run's task instances; none where there is no such run."""
+        answer = self._call("GET", f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances", params={"limit": 100})
+        return answer.json()["task_instances"] if answer.status_code == 200 else []
+
+    def log(self, dag_id: str, run_id: str, task_id: str, attempt: int) -> list[dict]:
+        """The lines of one attempt, as Airflow structures them."""
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{attempt}"
+        answer = self._call("GET", path, params={"full_content": True}, headers={"Accept": "application/json"})
+        if answer.status_code >= 400:
+            return []
+        content = answer.json().get("content") or []
+        return [line for line in content if isinstance(line, dict)]

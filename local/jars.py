@@ -1,0 +1,73 @@
+"""`python -m local.jars`: the two Delta jars that Spark lacks, resolved once by Spark's own Ivy into .tools/jars/."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from local import java
+from local.places import BIN, JARS, TOOLS, SetupError, ends_in_one_line, out
+
+DELTA = "4.4.0"
+COORDINATE = f"io.delta:delta-spark_4.2_2.13:{DELTA}"
+# Ivy brings more; all the rest is in Spark's own jars folder already.
+NEEDED = (f"io.delta_delta-spark_4.2_2.13-{DELTA}.jar", f"io.delta_delta-storage-{DELTA}.jar")
+
+
+def ensure() -> Path:
+    """The folder with the jars; a second call finds them there."""
+    if all((JARS / name).is_file() for name in NEEDED):
+        return JARS
+    out.print("Delta jars: resolving once, into .tools/jars ...")
+    started = time.monotonic()
+    TOOLS.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=TOOLS) as scratch:
+        said = _resolve(Path(scratch))
+        found = {path.name: path for path in Path(scratch).rglob("*.jar")}
+        missing = [name for name in NEEDED if name not in found]
+        if missing:
+            raise SetupError(
+                f"expected {', '.join(missing)} from {COORDINATE}, and Ivy did not bring it; is the network there? "
+                f"(a mirror: HUAXIANG_MAVEN=https://...)\n{said}"
+            )
+        _put(found)
+    out.print(f"Delta jars: there, {time.monotonic() - started:.0f} s")
+    return JARS
+
+
+def _resolve(scratch: Path) -> str:
+    """Let spark-submit resolve for a script that does nothing; the last lines that it said."""
+    script = scratch / "nothing.py"
+    script.touch()
+    line = [BIN / "spark-submit", "--master", "local[1]", "--packages", COORDINATE]
+    line += ["--conf", f"spark.jars.ivy={scratch / 'ivy'}"]
+    if mirror := os.environ.get("HUAXIANG_MAVEN"):
+        line += ["--repositories", mirror]
+    env = os.environ | {"JAVA_HOME": str(java.find()), "PYSPARK_PYTHON": str(BIN / "python")}
+    try:
+        done = subprocess.run([*line, script], env=env, capture_output=True, text=True, timeout=600)
+    except subprocess.TimeoutExpired:
+        raise SetupError(
+            f"expected {COORDINATE} within ten minutes, and it did not come; is the network there?"
+        ) from None
+    return "\n".join((done.stdout + done.stderr).splitlines()[-12:])
+
+
+def _put(found: dict[str, Path]) -> None:
+    JARS.mkdir(parents=True, exist_ok=True)
+    for name in NEEDED:
+        half = JARS / f".{name}.part"
+        shutil.copyfile(found[name], half)
+        half.replace(JARS / name)
+
+
+def main() -> None:
+    print(ensure())
+
+
+if __name__ == "__main__":
+    ends_in_one_line(main)

@@ -1,0 +1,52 @@
+"""What a night left behind: rows of each table, segments and their sizes. Read with deltalake, without a JVM."""
+
+from __future__ import annotations
+
+from deltalake import DeltaTable
+from deltalake.exceptions import TableNotFoundError
+from rich.console import Console
+from rich.table import Table
+
+from jobs import tables
+
+
+def rows_of(path: str, ds: str) -> tuple[int, int | None] | None:
+    """(rows, rows of the night or None where the table is not cut by day), from the Delta log alone."""
+    try:
+        table = DeltaTable(path)
+    except TableNotFoundError:
+        return None
+    files = table.get_add_actions(flatten=True)
+    rows = [count or 0 for count in files["num_records"].to_pylist()]
+    if "ds" not in table.metadata().partition_columns:
+        return sum(rows), None
+    days = files["partition.ds"].to_pylist()
+    return sum(rows), sum(count for count, day in zip(rows, days, strict=True) if str(day) == ds)
+
+
+def show(console: Console, warehouse: str, ds: str) -> None:
+    """Print what is published, and the night's segments."""
+    listing = Table("table", "rows", f"of {ds}", "meaning", "", box=None, header_style="bold", pad_edge=False)
+    for column in (1, 2):
+        listing.columns[column].justify = "right"
+    for table in tables.ALL:
+        if counted := rows_of(table.path(warehouse), ds):
+            total, of_night = counted
+            night = "" if of_night is None else f"{of_night:,}"
+            listing.add_row(table.full_name, f"{total:,}", night, table.meaning, table.zh)
+    console.print(listing)
+    if rows_of(tables.SEGMENTS.path(warehouse), ds):
+        console.print(segments(warehouse, ds))
+
+
+def segments(warehouse: str, ds: str) -> Table:
+    frame = DeltaTable(tables.SEGMENTS.path(warehouse)).to_pandas(
+        partitions=[("ds", "=", ds)], columns=["segment_id", "segment_name", "segment_name_zh", "size", "share"]
+    )
+    listing = Table("segment", "name", "人群", "users", "share", box=None, header_style="bold", pad_edge=False)
+    for column in (0, 3, 4):
+        listing.columns[column].justify = "right"
+    for one in frame.sort_values("size", ascending=False).itertuples():
+        share = f"{one.share:.1%}"
+        listing.add_row(str(one.segment_id), one.segment_name, one.segment_name_zh, f"{one.size:,}", share)
+    return listing

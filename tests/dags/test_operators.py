@@ -1,0 +1,92 @@
+"""What an exit code means to Airflow, with a spark-submit that only pretends."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import psutil
+import pytest
+from airflow.exceptions import AirflowException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+
+from dags._house import command, spark
+from dags._operators import last_word
+
+
+@pytest.fixture
+def verb():
+    task = spark("clean", "clean")
+    task.application_args = ["clean", "--ds", "2017-12-01"]
+    return task
+
+
+@pytest.mark.parametrize("code", [2, 3])
+def test_a_verdict_is_never_retried_and_says_why(verb, fake_submit, code):
+    fake_submit(
+        "echo 'data: silver.events: expected no null user_id, found 12 rows' >&2",
+        "echo '26/11/24 17:10:30 INFO ShutdownHookManager: Shutdown hook called' >&2",
+        f"exit {code}",
+    )
+    with pytest.raises(AirflowFailException, match=r"no retry.*found 12 rows") as raised:
+        verb.execute({})
+    assert f"exit {code}" in str(raised.value)
+
+
+def test_a_crash_is_retried_and_says_why(verb, fake_submit):
+    fake_submit("echo 'Traceback (most recent call last):'", "echo 'crash: OSError: no space left on device'", "exit 1")
+    with pytest.raises(AirflowException, match="no space left") as raised:
+        verb.execute({})
+    assert not isinstance(raised.value, AirflowFailException)
+
+
+def test_success_is_quiet(verb, fake_submit):
+    fake_submit("exit 0")
+    assert verb.execute({}) is None
+
+
+def test_a_missing_connection_is_named_before_anything_starts(verb, fake_submit, monkeypatch):
+    script = fake_submit("touch $0.ran")
+    monkeypatch.delenv("AIRFLOW_CONN_SPARK_HUAXIANG")
+    with pytest.raises(AirflowFailException, match="AIRFLOW_CONN_SPARK_HUAXIANG"):
+        verb.execute({})
+    assert not script.with_name("spark-submit.ran").exists()
+
+
+def test_killing_the_task_ends_the_submitted_process(verb, fake_submit):
+    fake_submit("exec sleep 300")
+
+    def run() -> None:
+        with pytest.raises(AirflowException):
+            verb.execute({})
+
+    runner = threading.Thread(target=run, daemon=True)
+    runner.start()
+    while not (verb._hook and verb._hook._submit_sp):
+        time.sleep(0.05)
+    submitted = psutil.Process(verb._hook._submit_sp.pid)
+    verb.on_kill()
+    runner.join(10)
+    assert not submitted.is_running()
+
+
+@pytest.mark.parametrize(
+    ("line", "raised", "text"),
+    [
+        ("echo 'usage: expected --snapshot'; exit 2", AirflowFailException, "expected --snapshot"),
+        ("echo 'data: the candidate is worse'; exit 3", AirflowFailException, "candidate is worse"),
+        ("echo 'ValueError: x'; exit 1", AirflowException, "ValueError: x"),
+        ("exit 99", AirflowSkipException, "nothing to do"),
+    ],
+)
+def test_commands_follow_the_same_codes(line, raised, text):
+    with pytest.raises(raised, match=text) as found:
+        command("one", line, skip_on_exit_code=99).execute({})
+    assert type(found.value) is raised
+
+
+def test_the_last_word_is_the_reason_not_the_jvm():
+    lines = ["data: too few rows", "26/11/24 17:10:30 ERROR Utils: Uncaught", "at org.apache.spark.X.y(X.scala:1)", ""]
+    assert last_word(lines) == "data: too few rows"
+    assert last_word(["Traceback", "KeyError: 'a'"]) == "KeyError: 'a'"
+    assert last_word([]) == "it said nothing"
