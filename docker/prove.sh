@@ -61,7 +61,7 @@ if [ -z "$(b images --quiet huaxiang-prove-base 2> /dev/null)" ]; then
     rm -rf --one-file-system "$WORK/rootfs"
 fi
 for target in airflow jobs; do
-    b build --layers --build-arg BASE=localhost/huaxiang-prove-base --target "$target" \
+    b build --layers --format docker --build-arg BASE=localhost/huaxiang-prove-base --target "$target" \
         --build-arg GIT_SHA="$(git rev-parse HEAD 2> /dev/null || echo unknown)" \
         --file docker/Dockerfile --tag "huaxiang-$target" . > "$WORK/logs/build-$target.log" 2>&1 \
         || { tail -30 "$WORK/logs/build-$target.log" >&2; exit 1; }
@@ -109,7 +109,5 @@ if [ -z "$(b images --quiet huaxiang-prove-postgres 2> /dev/null)" ]; then
         > "$WORK/logs/build-postgres.log" 2>&1
     b commit --quiet --rm "$base" huaxiang-prove-postgres > /dev/null
 fi
-b rm prove-postgres > /dev/null 2>&1 || true
-b from --pull-never --name prove-postgres localhost/huaxiang-prove-postgres > /dev/null
 unshare --net --mount --pid --fork --kill-child --mount-proc -- \
     bash -c 'ip link set lo up && exec python3 docker/prove_compose.py'

@@ -46,7 +46,7 @@ def compose() -> dict:
     fresh["AIRFLOW_FERNET_KEY"] = secrets.token_urlsafe(33)[:43] + "="
     mounts = ["--volume", f"{HERE}:/tmp/docker:ro"]
     flags = [part for name, value in fresh.items() for part in ("--env", f"{name}={value}")]
-    line = [*BUILDAH, "run", *mounts, *flags, "prove-jobs", "--", "python", "/tmp/docker/services.py"]
+    line = [*BUILDAH, "run", *mounts, *flags, "prove-airflow", "--", "python", "/tmp/docker/services.py"]
     printed = subprocess.run([*line, "/tmp/docker/compose.yaml"], check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(printed.stdout)
 
@@ -65,7 +65,7 @@ class Service:
 
     def run(self, *command: str) -> list[str]:
         """The `buildah run` line for a command in this service."""
-        line = [*BUILDAH, "run", "--volume", f"{WORK}/hosts:/etc/hosts:ro"]
+        line = [*BUILDAH, "run"]
         for key, value in self.spec.get("environment", {}).items():
             line += ["--env", f"{key}={value}"]
         for volume in self.spec.get("volumes", []) if "build" in self.spec else []:
@@ -106,11 +106,22 @@ class Service:
         while time.monotonic() < deadline:
             if self.process.poll() is not None:
                 raise ProofError(f"{self.name} exited {self.process.returncode}: see {self.log}")
-            if not subprocess.run(self.run(*test), capture_output=True).returncode:
+            said = subprocess.run(self.run(*test), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            if not said.returncode:
                 print(f"PROVEN  {self.name} is healthy after {time.monotonic() - began:.0f} s", flush=True)
                 return
             time.sleep(5)
-        raise ProofError(f"{self.name} did not become healthy: see {self.log}")
+        raise ProofError(f"{self.name} did not become healthy: see {self.log}; {said.stdout[-1000:]}")
+
+
+def create_containers(services: dict[str, Service]) -> None:
+    """One container an image, in which every service's name is this machine."""
+    hosts = [part for name in services for part in ("--add-host", f"{name}:127.0.0.1")]
+    for container in sorted({service.container for service in services.values()}):
+        image = f"huaxiang-{container}" if "postgres" in container else container.replace("prove", "huaxiang")
+        subprocess.run([*BUILDAH, "rm", container], capture_output=True)
+        line = [*BUILDAH, "from", "--pull-never", "--name", container, *hosts, f"localhost/{image}"]
+        subprocess.run(line, check=True, stdout=subprocess.DEVNULL)
 
 
 def start_all(services: dict[str, Service]) -> None:
@@ -206,7 +217,7 @@ def probe(services: dict[str, Service]) -> None:
 
 def main() -> int:
     services = {name: Service(name, spec) for name, spec in compose()["services"].items()}
-    (WORK / "hosts").write_text("127.0.0.1 localhost " + " ".join(services) + "\n")
+    create_containers(services)
     try:
         start_all(services)
         probe(services)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from airflow.providers.apache.spark.operators.spark_submit import SparkSubmitOperator
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.sdk import DAG
 
-JARS = sorted(Path("/opt/huaxiang/.tools/jars").glob("*.jar"))
+# As the nightly DAG does: no jars in the dag-processor's image, all in the scheduler's.
+JARS = sorted(Path(os.environ.get("HUAXIANG_JARS", "none")).glob("*.jar"))
 TRAIN = """
 import pathlib, mlflow, torch
 mlflow.set_experiment("prove")

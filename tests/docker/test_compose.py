@@ -143,10 +143,10 @@ def test_mlflow_accepts_its_service_name():
         assert address in hosts.split("=")[1].split(",")
 
 
-def test_the_scheduler_has_every_variable_that_a_local_run_gives_its_tasks():
-    """local/ is the other place that starts Airflow: what it sets, the scheduler's image or service sets too."""
+def test_the_services_have_every_variable_that_a_local_run_sets():
+    """local/ is the other place that starts these services: what it sets, an image or a service sets too."""
     set_in_image = set(re.findall(r"\b([A-Z][A-Z_]+)=", DOCKERFILE))
-    ours = set_in_image | set(SERVICES["scheduler"]["environment"])
+    ours = set_in_image | set(SERVICES["scheduler"]["environment"]) | set(SERVICES["mlflow"]["environment"])
     # Differs by nature: a local run is `airflow standalone` on SQLite, bound to loopback, in a virtual environment.
     own = re.compile(r"AIRFLOW__(DATABASE|API|SCHEDULER|DAG_PROCESSOR|LOGGING|TRIGGERER)__|STANDALONE|VIRTUAL_ENV")
     wanted = set()
