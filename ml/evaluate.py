@@ -1,8 +1,8 @@
 """Scores a trained snapshot on its held-out week: python -m ml.evaluate --snapshot DIR
 
 Input: what a user did before the week. All products are ranked for the first product of the week: hr@10, ndcg@10,
-mrr; and their categories: the share of the week's categories among the first ten. The history is NOT masked: buying again is
-normal in a shop. Beside the model: popularity and item co-occurrence. Leaves DIR/evaluation.json and metrics of the run.
+mrr; and their categories: the share of the week's categories among the first ten. The history is NOT masked: buying
+again is normal in a shop. Beside the model: popularity and item co-occurrence. Leaves DIR/evaluation.json and metrics.
 """
 
 from __future__ import annotations
@@ -29,15 +29,12 @@ def held_out(snapshot: Snapshot, encoder: Encoder) -> Task:
 
     Raises DataError where nobody bought or viewed a known product in that week.
     """
-    task = Task.of(
-        snapshot.sequences(encoder.catalogue, encoder.vocabularies, _sample(snapshot)),
-        encoder.catalogue,
-        snapshot.cutoff,
-    )
+    sequences = snapshot.sequences(encoder.catalogue, encoder.vocabularies, _sample(snapshot))
+    task = Task.of(sequences, encoder.catalogue, snapshot.cutoff)
     if not len(task.users):
         raise DataError(
-            f"expected events with a known product in the 7 days that end at {snapshot.ds}, found none in {snapshot.folder}; "
-            "take the snapshot at a day with data"
+            f"expected events with a known product in the 7 days that end at {snapshot.ds}, found none in "
+            f"{snapshot.folder}; take the snapshot at a day with data"
         )
     return task
 

@@ -1,0 +1,147 @@
+"""Groups users by k-means and says what each group is: the rows of gold.segment_models.
+
+Legend: U users, J inputs, K segments.
+"""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from sklearn.cluster import KMeans
+from sklearn.metrics import adjusted_rand_score
+from threadpoolctl import threadpool_limits
+
+from jobs.tables import SEGMENT_MODELS
+from ml import lake
+from ml.cli import DataError
+from ml.inputs import DEPARTMENT, NUMERIC, Scaler, SegmentConfig, Users, fit_scaler
+from ml.matching import Identity, first_identities, identities
+from ml.rules import rule
+from ml.sequences import stable_hash
+
+STABILITY_USERS = 20_000
+
+
+@dataclass(frozen=True)
+class SegmentModel:
+    """Centres (K, J) in standardised inputs; `ids` names them once they are matched."""
+
+    scaler: Scaler
+    centers_KJ: np.ndarray
+    ids: np.ndarray
+
+    @classmethod
+    def read(cls, warehouse: str, version: str) -> SegmentModel | None:
+        """The rows of a model version, or None where there are none."""
+        if not lake.exists(SEGMENT_MODELS, warehouse):
+            return None
+        found = lake.read(lake.open_table(SEGMENT_MODELS, warehouse), SEGMENT_MODELS.column_names)
+        rows = found.filter(pc.field("model_version") == version).sort_by("segment_id").to_pylist()
+        if not rows:
+            return None
+        columns = ("fill", "log_scaled", "mean", "scale")
+        scaler = Scaler(rows[0]["inputs"], *(np.array(rows[0][name]) for name in columns))
+        return cls(scaler, np.array([row["center"] for row in rows]), np.array([row["segment_id"] for row in rows]))
+
+    def assign(self, users: Users) -> np.ndarray:
+        """Index (U) of the nearest centre."""
+        return nearest(self.scaler(users.raw(self.scaler.inputs)), self.centers_KJ)
+
+
+def nearest(values_UJ: np.ndarray, centers_KJ: np.ndarray) -> np.ndarray:
+    squared_UK = (centers_KJ**2).sum(axis=1) - 2 * values_UJ @ centers_KJ.T
+    return squared_UK.argmin(axis=1)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A number of segments, tried: mean adjusted Rand index against resamples, share of the smallest segment."""
+
+    k: int
+    stability: float
+    smallest: float
+    centers_KJ: np.ndarray
+
+
+def try_k(values_UJ: np.ndarray, k: int, config: SegmentConfig) -> Choice:
+    """Fits k segments and measures how alike they come out on other draws (Hennig 2007, cluster-wise stability)."""
+    fitted = KMeans(k, n_init=10, random_state=config.seed).fit(values_UJ)
+    smallest = np.bincount(fitted.labels_, minlength=k).min() / len(values_UJ)
+    random = np.random.default_rng([config.seed, k])
+    drawn = values_UJ[:STABILITY_USERS]  # users come in hash order
+    base = nearest(drawn, fitted.cluster_centers_)
+    size = max(k, int(config.stability.share * len(drawn)))
+    alike = []
+    for _ in range(config.stability.resamples):
+        sample = drawn[random.choice(len(drawn), size, replace=False)]
+        other = KMeans(k, n_init=3, random_state=config.seed).fit(sample)
+        alike.append(adjusted_rand_score(base, nearest(drawn, other.cluster_centers_)))
+    return Choice(k, float(np.mean(alike)), float(smallest), fitted.cluster_centers_.astype(np.float64))
+
+
+def choose(choices: list[Choice], config: SegmentConfig) -> Choice:
+    """The most stable one without a tiny segment; within the tie, the largest k. If all have one, the least tiny."""
+    allowed = [choice for choice in choices if choice.smallest >= config.min_share]
+    if not allowed:
+        return max(choices, key=lambda choice: (choice.smallest, -choice.k))
+    best = max(choice.stability for choice in allowed)
+    return max((c for c in allowed if c.stability >= best - config.stability.tie), key=lambda choice: choice.k)
+
+
+def fit(users: Users, config: SegmentConfig) -> tuple[SegmentModel, list[Choice]]:
+    """Centres for the users' day and the numbers of segments that were tried. Deterministic: seeded, one thread.
+
+    Raises DataError where there are fewer users than segments.
+    """
+    if len(users.user_ids) < config.k.max:
+        raise DataError(f"expected at least k.max = {config.k.max} users to group, found {len(users.user_ids)}")
+    scaler = fit_scaler(users, config)
+    order = np.argsort(stable_hash(pa.array(users.user_ids)), kind="stable")[: config.max_users]
+    values = scaler(users.raw(scaler.inputs))[order]
+    with threadpool_limits(1):
+        choices = [try_k(values, k, config) for k in range(config.k.min, config.k.max + 1)]
+    chosen = choose(choices, config)
+    return SegmentModel(scaler, chosen.centers_KJ, np.arange(chosen.k)), choices
+
+
+def identify(
+    model: SegmentModel, users: Users, previous_U: np.ndarray | None, highest: int, config: SegmentConfig
+) -> list[Identity]:
+    """Ids of the model's segments; previous_U: segment ids of the same users by the champion, or None."""
+    labels = model.assign(users)
+    if previous_U is None:
+        return first_identities(labels, len(model.ids))
+    return identities(labels, previous_U, len(model.ids), highest, config.match)
+
+
+def rows(
+    model: SegmentModel, users: Users, named: list[Identity], version: str, fitted_ds: datetime.date
+) -> pa.RecordBatch:
+    """One row a segment, exactly gold.segment_models, by segment id."""
+    labels, scaler = model.assign(users), model.scaler
+    names = [*NUMERIC, *(name for name in scaler.inputs if name.startswith(DEPARTMENT))]
+    raw = users.raw(names)
+    fill = dict(zip(scaler.inputs, scaler.fill, strict=True))
+    middle = [fill.get(name, np.nanmedian(np.append(column, 0))) for name, column in zip(names, raw.T, strict=True)]
+    values = np.where(np.isnan(raw), middle, raw)
+    shared = {name: getattr(scaler, name).tolist() for name in ("fill", "log_scaled", "mean", "scale")}
+    found = []
+    for index, identity in enumerate(named):
+        text, fidelity = rule(values, names, labels == index)
+        found.append({
+            "model_version": version, "segment_id": identity.segment_id, "center": model.centers_KJ[index].tolist(),
+            "inputs": scaler.inputs, **shared, "parents": identity.parents, "status": identity.status,
+            "rule": text, "rule_fidelity": fidelity, "fitted_ds": fitted_ds,
+        })  # fmt: skip
+    return pa.RecordBatch.from_pylist(
+        sorted(found, key=lambda row: row["segment_id"]), lake.arrow_schema(SEGMENT_MODELS)
+    )
+
+
+def sizes(model: SegmentModel, users: Users) -> list[int]:
+    """Users of each segment."""
+    return np.bincount(model.assign(users), minlength=len(model.ids)).tolist()
