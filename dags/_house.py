@@ -37,8 +37,11 @@ ENVIRONMENT = {
     "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
 }
 
-# A history load earns the full compiler back; one night does not.
+# A history load earns the full compiler back; one night does not. An archive of Spark's classes, where the machine has
+# one, halves the start of a JVM; one that does not fit is passed over by the JVM.
 JVM_OPTIONS = "-XX:+UseSerialGC{{ '' if params.get('since') else ' -XX:TieredStopAtLevel=1' }}"
+if JVM_ARCHIVE := os.environ.get("HUAXIANG_JVM_ARCHIVE"):
+    JVM_OPTIONS += f" -XX:SharedArchiveFile={JVM_ARCHIVE}"
 
 NIGHT = "{{ night(dag_run, params) }}"
 SINCE = "{{ params.since or night(dag_run, params) }}"
@@ -89,14 +92,16 @@ def verb_line(verb: str, *arguments: str) -> list[str]:
 
 def spark(task_id: str, verb: str, *arguments: str, reads=(), writes=(), **kwargs) -> SparkVerb:
     """A task that runs a verb of jobs/ by spark-submit."""
-    jars = sorted(Path(os.environ.get("HUAXIANG_JARS", ROOT / ".tools" / "jars")).glob("*.jar"))
+    folder = Path(os.environ.get("HUAXIANG_JARS", ROOT / ".tools" / "jars"))
+    jars = [str(jar) for jar in sorted(folder.glob("*.jar"))]
     return SparkVerb(
         task_id=task_id,
         name=verb,
         application=str(ROOT / "jobs" / "__main__.py"),
         application_args=verb_line(verb, *arguments),
         conn_id="spark_huaxiang",
-        jars=",".join(map(str, jars)) or None,
+        jars=",".join(jars) or None,
+        driver_class_path=":".join(jars) or None,  # so that the archive covers them too
         driver_memory=os.environ.get("HUAXIANG_DRIVER_MEMORY", "3g"),
         conf={"spark.driver.extraJavaOptions": JVM_OPTIONS},
         env_vars=ENVIRONMENT,

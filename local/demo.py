@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from rich.progress import Progress
 
-from local.places import ends_in_one_line, out
+from local.places import SetupError, ends_in_one_line, out
 
 MANIFEST = "_manifest.json"  # readers of a folder pass over names that start with an underscore
 
@@ -79,13 +79,15 @@ def _write(path: Path, content: bytes) -> None:
     half.replace(path)
 
 
-def land(landing: Path, since: str | None = None, until: str | None = None, users: int | None = None) -> dict:
+def land(
+    landing: Path, since: str | None = None, until: str | None = None, users: int | None = None, *, quiet: bool = False
+) -> dict:
     """Land a slice (all of it by default) and return its manifest; nothing is written where it stands already."""
     options = {"since": since, "until": until, "users": users}
     if manifest := _complete(landing, options):
         return manifest
     started, files = time.monotonic(), {}
-    with Progress(console=out, transient=True) as progress:
+    with Progress(console=out, transient=True, disable=quiet) as progress:
         task = progress.add_task("landing the demo data", total=None)
         for name, left, rows in slices(since, until, users):
             content = lines(rows)
@@ -93,11 +95,16 @@ def land(landing: Path, since: str | None = None, until: str | None = None, user
             digest = hashlib.sha256(content).hexdigest()
             files[name] = {"rows": len(rows), "bytes": len(content), "sha256": digest}
             progress.update(task, total=len(files) + left, completed=len(files))
+    if not files:
+        raise SetupError(f"expected purchases in {options}, found none; the data are of 2017")
     manifest = {"options": options, "files": files}
     _write(landing / MANIFEST, json.dumps(manifest, indent=1).encode())
     rows, size = (sum(file[key] for file in files.values()) for key in ("rows", "bytes"))
     seconds = time.monotonic() - started
-    out.print(f"demo data: {rows:,} rows in {len(files)} files ({size / 1e6:.0f} MB) under {landing}, {seconds:.0f} s")
+    if not quiet:
+        out.print(
+            f"demo data: {rows:,} rows in {len(files)} files ({size / 1e6:.0f} MB) under {landing}, {seconds:.0f} s"
+        )
     return manifest
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import psutil
 
+from local import warm
 from local.places import BIN, JARS, ROOT, RUN, SetupError
 from local.services import Service, alive
 
@@ -92,6 +93,8 @@ def environment(java_home: Path, warehouse: str, landing: str, at: Ports) -> dic
         "HUAXIANG_LANDING": landing,
         "HUAXIANG_JARS": str(JARS),
         "HUAXIANG_DRIVER_MEMORY": driver_memory(),
+        "HUAXIANG_JVM_ARCHIVE": str(warm.archive(java_home)),
+        "SPARK_LAUNCHER_OPTS": warm.LAUNCHER,
         "AIRFLOW_CONN_SPARK_HUAXIANG": json.dumps({"conn_type": "spark", "host": "local[*]"}),
         "MLFLOW_TRACKING_URI": f"http://127.0.0.1:{at.mlflow}",
         "MLFLOW_DISABLE_TELEMETRY": "true",

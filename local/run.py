@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 
-from local import demo, jars, java, machine, services, written
+from local import demo, jars, java, machine, services, warm, written
 from local.client import Airflow
 from local.follow import Follower
 from local.places import ROOT, SetupError, ends_in_one_line, out
@@ -120,6 +120,7 @@ def main() -> int:
         standing = beside.submit(stand_up, env, at)
         if not given.landing:
             demo.land(Path(landing))
+        warm.ensure(java_home)
         standing.result()
     client = Airflow(f"http://127.0.0.1:{at.airflow}", "admin", password)
     published = night(client, given, landing)

@@ -1,0 +1,42 @@
+# Huaxiang on one machine. `make run` needs Python 3.11 to 3.13 and nothing else.
+SOURCE    ?= complete_journey
+LANDING   ?=
+DS        ?=
+SINCE     ?=
+WAREHOUSE ?= ./warehouse
+
+PYTHON := .venv/bin/python
+JAVA    = JAVA_HOME="$$($(PYTHON) -m local.java)"
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run stop test lint lock clean
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "variables of run: SOURCE=$(SOURCE) LANDING= DS=2017-12-01 SINCE=2017-01-01 WAREHOUSE=$(WAREHOUSE)"
+	@echo "with neither DS nor SINCE: the demo's whole history in one pass; with DS alone: that one night"
+
+.venv/.lock: requirements.txt local/venv.sh
+	@sh local/venv.sh
+
+setup: .venv/.lock  ## virtual environment, Java, Delta jars
+	@$(JAVA) && export JAVA_HOME && $(PYTHON) -m local.jars > /dev/null
+
+run: setup  ## land the demo data, stand Airflow and MLflow up, run one night, print what was written
+	@$(PYTHON) -m local.run --source "$(SOURCE)" --landing "$(LANDING)" --ds "$(DS)" --since "$(SINCE)" --warehouse "$(WAREHOUSE)"
+
+stop:  ## end all that `make run` started here, and nothing else
+	@test ! -x $(PYTHON) || $(PYTHON) -m local.stop
+
+test: setup lint  ## all tests
+	@$(JAVA) && export JAVA_HOME && $(PYTHON) -m pytest
+
+lint: .venv/.lock  ## ruff: style, and the import rules of the rooms
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m ruff format --check .
+
+lock: .venv/.lock  ## requirements.in -> requirements.txt (needs uv)
+	uv pip compile --universal --python-version 3.11 requirements.in -o requirements.txt --no-annotate --custom-compile-command "make lock"
+
+clean: stop  ## forget the services' state, the landed demo and caches; the warehouse and .tools stay
+	rm -rf .run landing .pytest_cache .ruff_cache

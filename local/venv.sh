@@ -1,0 +1,34 @@
+#!/bin/sh
+# .venv from requirements.txt, before there is any Python of ours to do it with. .venv/.lock is the lock that it was made
+# from: an unchanged requirements.txt costs nothing, whatever its time stamp says.
+set -eu
+stamp=.venv/.lock
+if cmp -s requirements.txt "$stamp" && .venv/bin/python -c 'import airflow' 2> /dev/null; then
+    touch "$stamp"
+    exit 0
+fi
+
+fits() { "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2> /dev/null; }
+
+python=
+for one in .venv/bin/python python3 python3.13 python3.12 python3.11; do
+    if fits "$one"; then python=$one; break; fi
+done
+
+echo "virtual environment: installing requirements.txt, a few minutes the first time ..."
+if command -v uv > /dev/null; then
+    test -x .venv/bin/python || uv venv --quiet --python "${python:->=3.11,<3.14}" .venv
+    uv pip install --quiet --python .venv/bin/python -r requirements.txt
+elif test -n "$python"; then
+    if ! test -x .venv/bin/pip && ! "$python" -m venv .venv 2> /dev/null; then
+        rm -rf .venv
+        echo "make: $python cannot make a virtual environment; install its venv module (Debian: apt install python3-venv)" >&2
+        exit 2
+    fi
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+else
+    echo "make: expected Python 3.11 to 3.13 or uv, found $(python3 --version 2>&1 || echo none); install python3.12 or uv" >&2
+    exit 2
+fi
+cp requirements.txt "$stamp"
+echo "virtual environment: ready"
