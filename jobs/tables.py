@@ -333,9 +333,7 @@ USER_SEGMENTS = Table(
     partition_by=("ds",), owner="analytics",
 )  # fmt: skip
 
-_TRAIT = (
-    "struct<feature:string,name:string,name_zh:string,value:double,base:double,lift:double,z:double>"
-)
+_TRAIT = "struct<feature:string,name:string,name_zh:string,value:double,base:double,lift:double,z:double>"
 
 SEGMENTS = Table(
     "gold", "segments", "a segment as of ds", ("segment_id", "ds"),

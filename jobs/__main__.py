@@ -1,0 +1,113 @@
+"""`python -m jobs VERB --ds 2017-12-01 ...`: every hop by hand, the same line that the DAG runs.
+
+Exit codes: 0 done, 1 crash (worth a retry), 2 wrong usage or configuration, 3 the data failed a critical check.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+import traceback
+from datetime import date
+from pathlib import Path
+
+from jobs.errors import EXIT_CRASH, EXIT_DATA, EXIT_DONE, EXIT_USAGE, DataError, UsageError
+from jobs.settings import Settings
+
+# verb: what it does. Each is `run` of the module of its name.
+SPARK_VERBS = {
+    "collect": "landing -> bronze: load, or quarantine with a reason",
+    "clean": "bronze -> silver: once each, sessions, product facts",
+    "features": "silver -> gold.user_daily, gold.user_features",
+    "sequences": "silver -> gold.user_sequences",
+    "segment": "embeddings + features -> staged segments, profiles, changes",
+    "publish": "staged -> gold, then one row in ops.runs",
+    "check": "hold tables against their suites; exit 3 where a critical expectation fails",
+}
+PLAIN_VERBS = {
+    "report": "pictures and tables of a night, as one HTML page and in MLflow",
+    "sql": "run a SQL query over the published tables, without a JVM",
+}
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"expected a day as YYYY-MM-DD, found {text!r}") from None
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line; argparse ends a wrong one with exit 2 and one line."""
+    top = argparse.ArgumentParser(prog="python -m jobs", description=__doc__.split("\n")[0])
+    verbs = top.add_subparsers(dest="verb", required=True, metavar="VERB")
+    where = os.environ.get("HUAXIANG_WAREHOUSE", "warehouse")
+    for verb, meaning in (SPARK_VERBS | PLAIN_VERBS).items():
+        one = verbs.add_parser(verb, help=meaning, description=meaning)
+        one.add_argument("--warehouse", default=where, help="folder or URI of the tables (default: %(default)s)")
+        if verb == "sql":
+            one.add_argument("query", help="e.g. SELECT segment_name, size FROM gold.segments")
+            one.add_argument("--format", choices=("table", "csv", "json"), default="table")
+            continue
+        one.add_argument("--ds", type=_day, required=True, help="the day that is processed")
+        one.add_argument("--since", type=_day, help="first day of a range that is processed in one pass")
+        one.add_argument("--source", default=os.environ.get("HUAXIANG_SOURCE", "complete_journey"))
+        one.add_argument("--landing", default=os.environ.get("HUAXIANG_LANDING", "landing"), help="folder of the logs")
+        one.add_argument("--run-id", default=os.environ.get("HUAXIANG_RUN_ID", "by-hand"))
+        if verb == "check":
+            one.add_argument("--table", action="append", required=True, help="layer.table; may be given several times")
+    return top
+
+
+def _settings(given: argparse.Namespace) -> Settings:
+    since = given.since or given.ds
+    if since > given.ds:
+        raise UsageError(f"expected --since not after --ds, found --since {since} --ds {given.ds}")
+    warehouse = given.warehouse if "://" in given.warehouse else str(Path(given.warehouse).resolve())
+    landing = given.landing if "://" in given.landing else str(Path(given.landing).resolve())
+    return Settings(given.ds, since, warehouse, given.source, landing, given.run_id)
+
+
+def _spark_verb(given: argparse.Namespace, settings: Settings) -> str:
+    from jobs import session
+
+    hop = importlib.import_module(f"jobs.{given.verb}" if given.verb != "check" else "jobs.checks")
+    spark = session.build(f"huaxiang {given.verb} {settings.days}", long_job=settings.since != settings.ds)
+    try:
+        return hop.run(spark, settings, given.table) if given.verb == "check" else hop.run(spark, settings)
+    finally:
+        spark.stop()
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one verb; the last line on stderr says why where it failed."""
+    given = parser().parse_args(arguments)
+    try:
+        if given.verb == "sql":
+            from jobs import sql
+
+            print(sql.run(given.query, given.warehouse, given.format))
+        elif given.verb in PLAIN_VERBS:
+            print(importlib.import_module(f"jobs.{given.verb}").run(_settings(given)))
+        else:
+            print(f"{given.verb} {given.ds}: {_spark_verb(given, _settings(given))}")
+    except UsageError as error:
+        print(f"usage: {error}", file=sys.stderr)
+        return EXIT_USAGE
+    except DataError as error:
+        print(f"data: {error}", file=sys.stderr)
+        return EXIT_DATA
+    except Exception as error:
+        traceback.print_exc()
+        print(
+            f"crash: {type(error).__name__}: {str(error).strip().splitlines()[0] if str(error) else ''}",
+            file=sys.stderr,
+        )
+        return EXIT_CRASH
+    return EXIT_DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,178 @@
+"""collect: landing -> bronze. A record is loaded, already there, or quarantined with a reason; each is counted."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from difflib import get_close_matches
+from urllib.parse import unquote
+
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.storagelevel import StorageLevel
+
+from jobs import io, records
+from jobs.errors import DataError, UsageError
+from jobs.settings import Settings
+from jobs.sources import Feed, Source, load
+from jobs.tables import BRONZE_EVENTS, BRONZE_PRODUCTS, BRONZE_USERS, LOADS, QUARANTINE
+
+_TARGETS = {"events": BRONZE_EVENTS, "users": BRONZE_USERS, "products": BRONZE_PRODUCTS}
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A delivered file: its URI, its name under the landing folder, its day of delivery (None: it holds any days)."""
+
+    uri: str
+    name: str
+    landed_ds: date | None
+
+
+def list_files(spark: SparkSession, landing: str, feed: Feed, since: date, ds: date) -> list[File]:
+    """The feed's finished files, of the days since..ds where their names carry the day, sorted by name."""
+    hadoop = spark._jvm.org.apache.hadoop.fs.Path
+    root = hadoop(landing)
+    system = root.getFileSystem(spark._jsc.hadoopConfiguration())
+    if not system.exists(root):
+        raise UsageError(f"expected the landing folder {landing}, found nothing there; give --landing DIR")
+    prefix = str(system.makeQualified(root).toUri().getPath()).rstrip("/") + "/"
+    found = system.globStatus(hadoop(root, feed.files.replace("{ds}", "*"))) or []
+    day = re.compile(re.escape(feed.files).replace(r"\{ds\}", r"(\d{4}-\d{2}-\d{2})").replace(r"\*", "[^/]*"))
+    files = []
+    for status in found:
+        uri = status.getPath().toUri()
+        name = str(uri.getPath()).removeprefix(prefix)
+        match = day.fullmatch(name)
+        if match is None or name.rsplit("/", 1)[-1].startswith((".", "_")):
+            continue
+        landed = date.fromisoformat(match.group(1)) if feed.dated else None
+        if landed is None or since <= landed <= ds:
+            files.append(File(str(uri.toString()), name, landed))
+    return sorted(files, key=lambda file: file.name)
+
+
+def read_records(spark: SparkSession, files: list[File], feed: Feed) -> DataFrame:
+    """One row a record of the files: raw, record, source_file, landed_ds. See jobs/records.py."""
+    uris = [file.uri for file in files]
+    if feed.format == "jsonl":
+        lines = spark.read.text(uris).where(F.trim("value") != "")
+        frame = lines.withColumns({"raw": F.col("value"), "record": F.from_json("value", "map<string,string>")})
+    else:
+        table = spark.read.parquet(*uris) if feed.format == "parquet" else _read_csv(spark, uris, feed)
+        names = [name for name in table.columns if name != "_corrupt_record"]
+        entries = [F.struct(F.lit(n).alias("key"), F.col(f"`{n}`").cast("string").alias("value")) for n in names]
+        frame = table.withColumn("record", F.map_from_entries(F.array(*entries)))
+        frame = frame.withColumn("raw", F.to_json("record"))
+        if "_corrupt_record" in table.columns:
+            whole = F.col("_corrupt_record").isNull()
+            frame = frame.withColumns(
+                {"raw": F.when(whole, F.col("raw")).otherwise(F.col("_corrupt_record")),
+                 "record": F.when(whole, F.col("record"))}
+            )  # fmt: skip
+    known = spark.createDataFrame(
+        [(file.uri, file.name, file.landed_ds) for file in files], "uri string, source_file string, landed_ds date"
+    )
+    return (
+        frame.select("raw", "record", F.col("_metadata.file_path").alias("uri"))
+        .join(F.broadcast(known), "uri", "left")
+        .select("raw", "record", F.coalesce("source_file", "uri").alias("source_file"), "landed_ds")
+    )
+
+
+def _read_csv(spark: SparkSession, uris: list[str], feed: Feed) -> DataFrame:
+    options = {"header": True, "sep": feed.delimiter, "encoding": feed.encoding, "enforceSchema": False}
+    header = spark.read.options(**options).csv(uris[0]).columns
+    schema = ", ".join(f"`{name}` string" for name in [*header, "_corrupt_record"])
+    return spark.read.options(**options, columnNameOfCorruptRecord="_corrupt_record").schema(schema).csv(uris)
+
+
+def _unreadable(error: PySparkException) -> DataError | None:
+    """A DataError that names the file, where Spark failed at reading one."""
+    found = re.search(r"FAILED_READ_FILE\S*\] Encountered error while reading file (\S+?)\.? ", str(error) + " ")
+    if found is None:
+        return None
+    causes = re.findall(r"Caused by: [\w.$]+: ([^\n]+)", str(error)) or ["no cause given"]
+    return DataError(
+        f"expected a readable file, found {unquote(found.group(1))}: {causes[-1].strip()}. Nothing of this load was "
+        "written; fix the file or move it out of the landing folder, then run again"
+    )
+
+
+def _check_columns(feed: Feed, kind: str, counts: list, frame: DataFrame) -> None:
+    """DataError where a column that the mapping names stands in no record at all."""
+    rows = sum(row["rows_in"] for row in counts)
+    gone = [c for c in sorted(feed.mapped_columns) if not sum(row[f"has_{c}"] for row in counts)]
+    if not rows or not gone:
+        return
+    have = [r[0] for r in frame.select(F.explode(F.map_keys("record"))).distinct().limit(200).collect()]
+    if not have:
+        return  # no line is a record: each is quarantined with its reason
+    near = {column: get_close_matches(column, have, n=1) for column in gone}
+    named = ", ".join(f"{c!r}" + (f" (nearest: {n[0]!r})" if n else "") for c, n in near.items())
+    raise DataError(
+        f"{kind}: expected column {named} as the mapping says, found it in none of {rows:,} records, which have "
+        f"{', '.join(sorted(have))}; the source changed or the mapping is wrong. Nothing of this load was written"
+    )
+
+
+def _load_kind(spark: SparkSession, s: Settings, source: Source, kind: str, feed: Feed) -> dict[str, int]:
+    files = list_files(spark, s.landing, feed, s.since, s.ds)
+    if not files:
+        if feed.optional:
+            return {}
+        raise DataError(
+            f"{kind}: expected files {feed.files} for {s.days} under {s.landing}, found none; not delivered?"
+        )
+    raw = read_records(spark, files, feed)
+    target, slice_ = _TARGETS[kind], f"source = '{source.name}' AND {io.ds_range(s.since, s.ds, 'landed_ds')}"
+    if kind == "events":
+        parsed, keys = records.parse_events(raw, source, s.since, s.ds), ["event_id", "ds"]
+    else:
+        parsed, keys = records.parse_dimension(raw, feed, s.ds), ["id", "landed_ds"]
+    known = None
+    if kind == "events" and io.exists(spark, s.warehouse, target):
+        known = io.read(spark, s.warehouse, target).where(f"source = '{source.name}' AND NOT ({slice_})")
+    frame = records.mark_duplicates(parsed, known, keys).persist(StorageLevel.MEMORY_AND_DISK)
+    try:
+        counts = records.count_by_file(frame, feed.mapped_columns).collect()
+        _check_columns(feed, kind, counts, frame)
+        _write(spark, s, source, kind, frame, counts, slice_)
+    finally:
+        frame.unpersist()
+    return {n: sum(row[n] for row in counts) for n in ("rows_in", "loaded", "duplicates", "quarantined", "outside")}
+
+
+def _write(spark: SparkSession, s: Settings, source: Source, kind: str, frame: DataFrame, counts: list, slice_: str):
+    stamp = {"source": F.lit(source.name), "kind": F.lit(kind), "stage": F.lit("collect"), "run_id": F.lit(s.run_id)}
+    refused = frame.where("reason IS NOT NULL").withColumns(stamp).withColumn("ds", F.col("landed_ds"))
+    of_kind = f"source = '{source.name}' AND kind = '{kind}'"
+    if any(row["quarantined"] for row in counts) or io.exists(spark, s.warehouse, QUARANTINE):
+        where = f"{of_kind} AND stage = 'collect' AND {io.ds_range(s.since, s.ds)}"
+        io.replace_where(refused, s.warehouse, QUARANTINE, where)
+    fields = ("rows_in", "loaded", "duplicates", "quarantined", "outside", "late")
+    ledger = "source_file string, landed_ds date, " + ", ".join(f"{field} bigint" for field in fields)
+    rows = [(row["source_file"], row["landed_ds"], *(row[field] for field in fields)) for row in counts]
+    loads = spark.createDataFrame(rows, ledger).withColumns(stamp)
+    io.replace_where(loads, s.warehouse, LOADS, f"{of_kind} AND {io.ds_range(s.since, s.ds, 'landed_ds')}")
+    good = frame.where("reason IS NULL AND NOT outside AND NOT duplicate").withColumns(stamp)
+    good = good.withColumn("ingested_at", F.current_timestamp()).repartition("landed_ds")
+    io.replace_where(good, s.warehouse, _TARGETS[kind], slice_)
+
+
+def run(spark: SparkSession, s: Settings) -> str:
+    """Load the days since..ds of every feed of the source; returns one line a person can read."""
+    source = load(s.source)
+    lines = []
+    for kind, feed in source.feeds().items():
+        try:
+            counts = _load_kind(spark, s, source, kind, feed)
+        except PySparkException as error:
+            raise (_unreadable(error) or error) from error
+        if counts:
+            lines.append(f"{kind}: " + ", ".join(f"{name} {count:,}" for name, count in counts.items()))
+        else:
+            lines.append(f"{kind}: nothing delivered")
+    return "; ".join(lines)

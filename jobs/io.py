@@ -1,0 +1,92 @@
+"""The only place that knows paths and write modes.
+
+A write replaces exactly one slice (`replaceWhere`), so that a verb run twice leaves the same rows, and one Delta
+commit is all or nothing, so that a killed verb leaves no half table.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from urllib.parse import urlparse
+
+from delta.tables import DeltaTable
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from jobs.errors import DataError
+from jobs.tables import Table
+
+
+def exists(spark: SparkSession, warehouse: str, table: Table) -> bool:
+    return DeltaTable.isDeltaTable(spark, table.path(warehouse))
+
+
+def read(spark: SparkSession, warehouse: str, table: Table, *, version: int | None = None) -> DataFrame:
+    """The whole table; DataError where it was never written, with the verb that writes it."""
+    if not exists(spark, warehouse, table):
+        raise DataError(f"expected table {table.full_name} at {table.path(warehouse)}, found none; run its hop first")
+    reader = spark.read.format("delta")
+    if version is not None:
+        reader = reader.option("versionAsOf", version)
+    return reader.load(table.path(warehouse))
+
+
+def read_or_empty(spark: SparkSession, warehouse: str, table: Table) -> DataFrame:
+    """The whole table, or no rows of its schema where it was never written."""
+    if exists(spark, warehouse, table):
+        return read(spark, warehouse, table)
+    return spark.createDataFrame([], table.ddl)
+
+
+def conform(frame: DataFrame, table: Table) -> DataFrame:
+    """The frame with exactly the contract's columns, in its order and types; DataError names a missing one."""
+    missing = set(table.column_names) - set(frame.columns)
+    if missing:
+        raise DataError(f"{table.full_name} needs {sorted(missing)}; the frame has {sorted(frame.columns)}")
+    return frame.select(*(F.col(f"`{c.name}`").cast(c.type).alias(c.name) for c in table.columns))
+
+
+def replace_where(frame: DataFrame, warehouse: str, table: Table, predicate: str) -> None:
+    """Replace the slice that `predicate` describes by `frame`, in one commit; create the table on first use.
+
+    Delta refuses rows outside the predicate, which makes a wrong slice an error and not a mixture.
+    """
+    writer = conform(frame, table).write.format("delta").mode("overwrite").partitionBy(*table.partition_by)
+    if exists(frame.sparkSession, warehouse, table):
+        writer = writer.option("replaceWhere", predicate)
+    writer.save(table.path(warehouse))
+
+
+def overwrite(frame: DataFrame, warehouse: str, table: Table) -> None:
+    """Replace a whole small table that is neither partitioned nor clustered (the current users, products)."""
+    if table.partition_by:
+        raise ValueError(f"{table.full_name} is partitioned: use replace_where")
+    conform(frame, table).write.format("delta").mode("overwrite").save(table.path(warehouse))
+
+
+def version(spark: SparkSession, warehouse: str, table: Table) -> int | None:
+    """The newest Delta version of a table, None where there is none."""
+    if not exists(spark, warehouse, table):
+        return None
+    return DeltaTable.forPath(spark, table.path(warehouse)).history(1).collect()[0]["version"]
+
+
+def ds_range(since: date, ds: date, column: str = "ds") -> str:
+    """A predicate for the days since..ds, both included."""
+    return f"{column} >= DATE'{since}' AND {column} <= DATE'{ds}'"
+
+
+def ds_list(days: list[date], column: str = "ds") -> str:
+    """A predicate for exactly these days."""
+    if not days:
+        return "false"
+    return f"{column} IN ({', '.join(f'DATE{chr(39)}{day}{chr(39)}' for day in sorted(days))})"
+
+
+def local_folder(warehouse: str) -> Path:
+    """Where a warehouse's pages and documents go: its `_reports` folder, or ./reports beside a remote one."""
+    parsed = urlparse(warehouse)
+    if parsed.scheme in ("", "file"):
+        return Path(parsed.path) / "_reports"
+    return Path("reports")

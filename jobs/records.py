@@ -1,0 +1,196 @@
+"""From a source's record (a map of texts) to our typed columns, with the reasons why a record cannot be loaded.
+
+Pure DataFrame -> DataFrame. A frame of records has one row a record:
+`raw` the text as received, `record` map<string,string> (null where the text is no record), `source_file`,
+`landed_ds` (null where the file is not of one day).
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from jobs.sources import EVENT_FIELDS, Feed, FieldSpec, Source
+from jobs.tables import EVENT_TYPES
+
+_EPOCHS = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1}
+_HAS_ZONE = r"(Z|[+-]\d{2}:?\d{2})$"
+
+
+def _with_texts(records: DataFrame, feed: Feed) -> DataFrame:
+    """`records` with `text.<column>` for each column of the source that the mapping names: trimmed, null where empty.
+
+    A projection of its own: inlined into every rule, the look-ups grow past what the JVM compiles.
+    """
+    texts = {f"text.{c}": F.nullif(F.trim(F.col("record").getItem(c)), F.lit("")) for c in sorted(feed.mapped_columns)}
+    return records.withColumns(texts)
+
+
+def _text(column: str) -> Column:
+    return F.col(f"`text.{column}`")
+
+
+def _time(value: Column, spec: FieldSpec) -> Column:
+    if spec.format in _EPOCHS:
+        return F.timestamp_micros(value.try_cast("bigint") * F.lit(_EPOCHS[spec.format]))
+    parsed = F.try_to_timestamp(value, F.lit(spec.format)) if spec.format else F.try_to_timestamp(value)
+    if spec.zone == "UTC":
+        return parsed
+    return F.when(value.rlike(_HAS_ZONE), parsed).otherwise(F.to_utc_timestamp(parsed, spec.zone))
+
+
+def _read_as(column: str, kind: str, spec: FieldSpec) -> Column:
+    value = _text(column)
+    if spec.map:
+        codes = F.create_map(*[F.lit(item) for pair in spec.map.items() for item in pair])
+        value = F.coalesce(codes.getItem(value), value)
+    if kind == "time":
+        return _time(value, spec)
+    if kind == "money":
+        return value.try_cast("decimal(18,4)")
+    if kind == "count":
+        return value.try_cast("decimal(20,4)")
+    return value
+
+
+def _typed(feed: Feed) -> dict[str, Column]:
+    """`typed.<field>.<column>`: each text under its field's type, null where it cannot be read so."""
+    return {
+        f"typed.{name}.{column}": _read_as(column, EVENT_FIELDS[name], spec)
+        for name, spec in feed.fields.items()
+        for column in spec.columns
+    }
+
+
+def _field(name: str, feed: Feed) -> Column:
+    """One of our event columns from its typed parts."""
+    spec = feed.fields.get(name)
+    if spec is None or spec.constant is not None:
+        return F.lit(spec.constant if spec else None).cast("string")
+    parts = [F.col(f"`typed.{name}.{column}`") for column in spec.columns]
+    if spec.sum:
+        return sum((F.coalesce(part, F.lit(0)) for part in parts[1:]), F.coalesce(parts[0], F.lit(0)))
+    if EVENT_FIELDS[name] == "count":
+        return F.when(parts[0] == F.floor(parts[0]), parts[0].cast("bigint"))
+    return parts[0]
+
+
+def _unreadable(name: str, feed: Feed) -> list[Column]:
+    """Why a field of a record cannot be read, a column of the source each; null where it can."""
+    kind = EVENT_FIELDS[name]
+    reasons = []
+    for column in feed.fields[name].columns if kind != "text" else ():
+        typed = F.col(f"`typed.{name}.{column}`")
+        wrong = typed.isNull() if kind != "count" else typed.isNull() | (typed != F.floor(typed))
+        found = F.concat(F.lit(f"bad_{kind}: {name} from column {column} is "), F.substring(_text(column), 1, 80))
+        reasons.append(F.when(_text(column).isNotNull() & wrong, found))
+    return reasons
+
+
+def _others(feed: Feed) -> Column:
+    """Every column that the mapping does not name, so that nothing is lost."""
+    named = F.array(*[F.lit(column) for column in sorted(feed.mapped_columns)])
+    return F.map_filter("record", lambda key, value: ~F.array_contains(named, key) & value.isNotNull())
+
+
+def _identity(feed: Feed) -> Column:
+    """The id columns joined by `-`; null where one is missing."""
+    return F.concat(*[part for c in feed.id for part in (F.lit("-"), _text(c))][1:])
+
+
+def _reasons(source: Source, ds: date) -> list[Column]:
+    """Why a record cannot be loaded, a rule each; null where the rule is kept."""
+    feed, opened = source.events, source.shop_opened or "1990-01-01"
+    required = [name for name in ("user_id", "event_time", "event_type") if feed.fields[name].column]
+    code = F.col("event_type")
+    time = F.col("event_time")
+    return [
+        F.when(F.col("event_id").isNull(), F.lit(f"missing_id: one of {', '.join(feed.id)} is empty")),
+        *[F.when(_text(feed.fields[name].column).isNull(), F.lit(f"missing_{name}")) for name in required],
+        *[reason for name in feed.fields for reason in _unreadable(name, feed)],
+        F.when(~code.isin(*EVENT_TYPES), F.concat(F.lit("unknown_event_type: "), F.substring(code, 1, 80))),
+        F.when(
+            time < F.lit(opened).cast("timestamp"),
+            F.concat(F.lit(f"impossible_time: before {opened}: "), time.cast("string")),
+        ),
+        F.when(
+            time >= F.date_add(F.coalesce("landed_ds", F.lit(ds)), 2).cast("timestamp"),
+            F.concat(F.lit("impossible_time: after its delivery: "), time.cast("string")),
+        ),
+    ]
+
+
+def parse_events(records: DataFrame, source: Source, since: date, ds: date) -> DataFrame:
+    """One row a record: the columns of bronze.events, `raw`, `outside`, and `reason` (null where it can be loaded)."""
+    feed = source.events
+    frame = _with_texts(records, feed).withColumns(_typed(feed))
+    frame = frame.withColumns({name: _field(name, feed) for name in EVENT_FIELDS} | {"event_id": _identity(feed)})
+    broken = F.when(F.col("record").isNull(), F.lit(f"not_a_record: expected {feed.format}"))
+    rules = F.nullif(F.concat_ws("; ", *_reasons(source, ds)), F.lit(""))
+    frame = frame.withColumns({"reason": F.coalesce(broken, rules), "ds": F.to_date("event_time")})
+    frame = frame.select(*EVENT_FIELDS, "event_id", _others(feed).alias("attributes"), "reason", "ds", *records.columns)
+    if feed.dated:
+        return frame.withColumn("outside", F.lit(False))
+    # A file of any days: each record counts as delivered on its own day, records of other days wait for theirs.
+    inside = F.col("ds").between(F.lit(since), F.lit(ds))
+    return frame.withColumn("outside", F.col("reason").isNull() & ~inside).withColumn(
+        "landed_ds", F.when(F.col("reason").isNull(), F.col("ds")).otherwise(F.lit(ds))
+    )
+
+
+def parse_dimension(records: DataFrame, feed: Feed, ds: date) -> DataFrame:
+    """One row a user or product record: `id`, `attributes` (mapped fields under our names, a path as a JSON list,
+    all other columns under theirs), and `reason` (null where it can be loaded).
+    """
+    mapped = []
+    for name, spec in feed.fields.items():
+        if spec.constant is not None:
+            value = F.lit(spec.constant)
+        elif spec.path:
+            value = F.to_json(F.filter(F.array(*[_text(c) for c in spec.path]), lambda part: part.isNotNull()))
+        else:
+            value = _text(spec.columns[0])
+        mapped.append(F.struct(F.lit(name).alias("key"), value.alias("value")))
+    ours = F.map_filter(F.map_from_entries(F.array(*mapped)), lambda _, value: value.isNotNull())
+    broken = F.when(F.col("record").isNull(), F.lit(f"not_a_record: expected {feed.format}"))
+    missing = F.when(F.col("id").isNull(), F.lit(f"missing_id: one of {', '.join(feed.id)} is empty"))
+    others = F.map_filter(_others(feed), lambda key, _: ~F.array_contains(F.map_keys("ours"), key))
+    return (
+        _with_texts(records, feed)
+        .withColumns({"id": _identity(feed), "ours": ours, "landed_ds": F.coalesce("landed_ds", F.lit(ds))})
+        .withColumns({"attributes": F.map_concat("ours", others), "reason": F.coalesce(broken, missing)})
+        .select("id", "attributes", "reason", F.lit(False).alias("outside"), *records.columns)
+    )
+
+
+def mark_duplicates(parsed: DataFrame, loaded: DataFrame | None, keys: list[str]) -> DataFrame:
+    """`parsed` with `duplicate`: true for all but the first delivery of the same keys, and for keys in `loaded`.
+
+    `loaded` has one row for each of `keys` that bronze holds from other deliveries, or is None.
+    """
+    usable = F.col("reason").isNull() & ~F.col("outside")
+    first = Window.partitionBy(*keys, usable).orderBy("landed_ds", "source_file", F.xxhash64("raw"))
+    frame = parsed.withColumn("duplicate", usable & (F.row_number().over(first) > 1))
+    if loaded is None:
+        return frame
+    known = loaded.select(*keys).distinct().withColumn("known", F.lit(True))
+    return frame.join(known, keys, "left").withColumn(
+        "duplicate", F.col("duplicate") | (usable & F.coalesce("known", F.lit(False)))
+    )
+
+
+def count_by_file(classified: DataFrame, mapped: set[str]) -> DataFrame:
+    """One row a file and day of delivery: rows_in, loaded, duplicates, quarantined, outside, late, and `has_<column>`
+    for each mapped column of the source: in how many records it stands.
+    """
+    refused, outside, duplicate = F.col("reason").isNotNull(), F.col("outside"), F.col("duplicate")
+    loaded = ~refused & ~outside & ~duplicate
+    counts = {"loaded": loaded, "duplicates": duplicate, "quarantined": refused, "outside": outside}
+    counts["late"] = loaded & (F.col("ds") < F.col("landed_ds")) if "ds" in classified.columns else F.lit(False)
+    return classified.groupBy("source_file", "landed_ds").agg(
+        F.count("*").alias("rows_in"),
+        *[F.count_if(condition).alias(name) for name, condition in counts.items()],
+        *[F.count_if(F.map_contains_key("record", column)).alias(f"has_{column}") for column in sorted(mapped)],
+    )

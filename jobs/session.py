@@ -1,0 +1,79 @@
+"""The only builder of a SparkSession."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from jobs.errors import UsageError
+
+JARS = Path(os.environ.get("HUAXIANG_JARS", Path(__file__).resolve().parent.parent / ".tools" / "jars"))
+
+# C1 alone and the serial collector start a JVM in two thirds of the time; a history load earns the full compiler back.
+QUICK_JVM = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
+
+
+def delta_jars() -> list[str]:
+    """The jars that Spark lacks, resolved once at set-up; UsageError where they are missing."""
+    jars = sorted(str(jar) for jar in JARS.glob("*.jar"))
+    if not jars:
+        raise UsageError(f"expected the Delta jars in {JARS}, found none; run `make setup`, or set HUAXIANG_JARS")
+    return jars
+
+
+def build(name: str, *, long_job: bool = False) -> SparkSession:
+    """One session for one verb.
+
+    Started by `python -m jobs`, everything is set here. Under spark-submit the JVM stands already: master, memory,
+    `--jars HUAXIANG_JARS/*.jar` and the JVM's options come from the submit line, the rest from here.
+    UTC everywhere, so that a day is the same day on every machine; ANSI on, so that a bad cast is an error
+    (cleaning uses try_cast where text is expected to be bad).
+    """
+    os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    settings = {
+        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.caseSensitive": "true",  # a log may carry both `ID` and `id`
+        "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
+        "spark.databricks.delta.schema.autoMerge.enabled": "false",
+        "spark.sql.parquet.compression.codec": "zstd",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.log.level": "ERROR",
+    }
+    builder = SparkSession.builder.appName(name)
+    if "PYSPARK_GATEWAY_PORT" not in os.environ:
+        builder = builder.master(os.environ.get("HUAXIANG_MASTER", "local[*]"))
+        settings |= _new_jvm(long_job)
+    settings |= _small_machine()
+    for key, value in settings.items():
+        builder = builder.config(key, value)
+    # A query error logs the whole JVM stack as one JSON line; our own message says what matters.
+    logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)
+    return builder.getOrCreate()
+
+
+def _new_jvm(long_job: bool) -> dict[str, str]:
+    return {
+        "spark.jars": ",".join(delta_jars()),
+        "spark.driver.memory": os.environ.get("HUAXIANG_DRIVER_MEMORY", "3g"),
+        "spark.driver.extraJavaOptions": "-XX:+UseSerialGC" if long_job else QUICK_JVM,
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+    }
+
+
+def _small_machine() -> dict[str, str]:
+    """Defaults for one machine; a cluster overrides both on the submit line by HUAXIANG_SHUFFLE_PARTITIONS."""
+    cores = os.cpu_count() or 2
+    partitions = os.environ.get("HUAXIANG_SHUFFLE_PARTITIONS")
+    return {
+        "spark.sql.shuffle.partitions": partitions or str(2 * cores),
+        # Delta replays a table's log with 50 tasks by default: 10 s on two cores for a table of ten files.
+        "spark.databricks.delta.snapshotPartitions": "50" if partitions else "1",
+    }

@@ -1,0 +1,168 @@
+"""What a source file looks like and how its columns map to ours: `conf/sources/*.yaml`, typed and validated."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from jobs.errors import UsageError
+from jobs.tables import EVENT_TYPES
+
+CONF = Path(__file__).resolve().parent.parent / "conf"
+
+# Our columns that a mapping of events may fill, with what they are read as.
+EVENT_FIELDS: dict[str, str] = {
+    "user_id": "text", "event_time": "time", "event_type": "text", "product_id": "text", "quantity": "count",
+    "price": "money", "amount": "money", "discount": "money", "session_id": "text", "query": "text",
+}  # fmt: skip
+USER_FIELDS = ("age_band", "gender", "region", "occupation", "income_band", "marketing_consent")
+PRODUCT_FIELDS = ("title", "category_path", "brand")
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FieldSpec(_Strict):
+    """Where one of our columns comes from: exactly one of `column`, `constant`, `sum`, `path`.
+
+    `column` one of the source's columns; `constant` the same text for every record; `sum` the sum of number columns
+    (absent ones count 0); `path` a list of columns from root to leaf. `map` translates codes after reading.
+    `format` is a Spark date pattern, or epoch_s, epoch_ms, epoch_us; none = ISO 8601. `zone` is the zone of times
+    that carry none.
+    """
+
+    column: str | None = None
+    constant: str | None = None
+    sum: tuple[str, ...] | None = None
+    path: tuple[str, ...] | None = None
+    map: dict[str, str] | None = None
+    format: str | None = None
+    zone: str = "UTC"
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> FieldSpec:
+        given = [name for name in ("column", "constant", "sum", "path") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"expected exactly one of column, constant, sum, path; found {given or 'none'}")
+        return self
+
+    @field_validator("zone")
+    @classmethod
+    def _known_zone(cls, zone: str) -> str:
+        return _check_zone(zone)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The source's columns that this field reads."""
+        return (self.column,) if self.column else (self.sum or self.path or ())
+
+
+class Feed(_Strict):
+    """One kind of file of a source. `files` is a glob under the landing folder; `{ds}` in it stands for the day
+    of delivery, without it a file holds any days. `id` lists the columns that identify a record.
+    """
+
+    files: str
+    format: Literal["jsonl", "csv", "parquet"] = "jsonl"
+    encoding: str = "UTF-8"
+    delimiter: str = ","
+    id: tuple[str, ...]
+    fields: dict[str, FieldSpec]
+    optional: bool = False
+
+    @field_validator("fields", mode="before")
+    @classmethod
+    def _short_form(cls, fields: object) -> object:
+        if not isinstance(fields, dict):
+            raise ValueError(f"expected a mapping of our columns to theirs, found {type(fields).__name__}")
+        return {name: {"column": spec} if isinstance(spec, str) else spec for name, spec in fields.items()}
+
+    @property
+    def dated(self) -> bool:
+        return "{ds}" in self.files
+
+    @property
+    def mapped_columns(self) -> set[str]:
+        return {column for spec in self.fields.values() for column in spec.columns} | set(self.id)
+
+
+class Source(_Strict):
+    """A shop's logs: where its files lie, what is in them, whose they are."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    title: str
+    origin: str
+    licence: str
+    shop_zone: str = "UTC"
+    shop_opened: str | None = None
+    events: Feed
+    users: Feed | None = None
+    products: Feed | None = None
+    labels_zh: dict[str, str] = Field(default_factory=dict)
+    labels: dict[str, str] = Field(default_factory=dict)
+
+    @field_validator("shop_zone")
+    @classmethod
+    def _known_zone(cls, zone: str) -> str:
+        return _check_zone(zone)
+
+    @model_validator(mode="after")
+    def _known_fields(self) -> Source:
+        for feed, allowed in ((self.events, tuple(EVENT_FIELDS)), (self.users, USER_FIELDS),
+                              (self.products, PRODUCT_FIELDS)):  # fmt: skip
+            for name in feed.fields if feed else ():
+                if name not in allowed:
+                    near = get_close_matches(name, allowed, n=1)
+                    raise ValueError(f"field {name!r} is none of ours; {_hint(near, allowed)}")
+        missing = {"user_id", "event_time", "event_type"} - set(self.events.fields)
+        if missing:
+            raise ValueError(f"events.fields must map {sorted(missing)}")
+        kind = self.events.fields["event_type"]
+        for code in [kind.constant, *(kind.map or {}).values()]:
+            if code is not None and code not in EVENT_TYPES:
+                raise ValueError(f"event type {code!r} is none of {', '.join(EVENT_TYPES)}")
+        return self
+
+    def feeds(self) -> dict[str, Feed]:
+        """The feeds that the source has, by kind."""
+        kinds = {"events": self.events, "users": self.users, "products": self.products}
+        return {kind: feed for kind, feed in kinds.items() if feed is not None}
+
+
+def _hint(near: list[str], allowed: tuple[str, ...]) -> str:
+    return f"did you mean {near[0]!r}?" if near else f"ours are {', '.join(allowed)}"
+
+
+def _check_zone(zone: str) -> str:
+    if zone not in available_timezones():
+        near = get_close_matches(zone, available_timezones(), n=1)
+        raise ValueError(f"no time zone {zone!r}{f'; did you mean {near[0]!r}?' if near else ''}")
+    return str(ZoneInfo(zone))
+
+
+def load(name: str, folder: Path = CONF / "sources") -> Source:
+    """The source `name`; UsageError says which file, which key, what was expected and what was found."""
+    path = folder / f"{name}.yaml"
+    if not path.is_file():
+        have = sorted(file.stem for file in folder.glob("*.yaml"))
+        near = get_close_matches(name, have, n=1)
+        raise UsageError(
+            f"no source {name!r} in {folder}; {_hint(near, tuple(have)) if have else 'the folder is empty'}"
+        )
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        source = Source.model_validate(document)
+    except yaml.YAMLError as error:
+        raise UsageError(f"{path} is not YAML: {error}") from error
+    except ValidationError as error:
+        lines = [f"  {'.'.join(map(str, e['loc'])) or 'source'}: {e['msg']}" for e in error.errors()]
+        raise UsageError(f"{path} is not a valid source:\n" + "\n".join(lines)) from error
+    if source.name != name:
+        raise UsageError(f"{path}: expected name: {name}, found {source.name}")
+    return source
