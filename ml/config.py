@@ -42,7 +42,7 @@ class TrainConfig(_Frozen):
     learning_rate: float = Field(2e-3, gt=0)
     warmup_steps: int = Field(30, ge=0)
     weight_decay: float = Field(0.0, ge=0)
-    negatives: int = Field(1024, ge=1, description="uniform negatives, drawn a step, shared by its batch")
+    negatives: int = Field(1024, ge=1, description="drawn a step, shared by its batch")
     full_softmax_below: int = Field(2000, ge=0, description="catalogues up to this size use every item")
     validation_users: int = Field(256, ge=0, description="users of the held-out week scored after each epoch")
     seed: int = Field(7, ge=0)

@@ -89,11 +89,11 @@ class BehaviourModel(nn.Module):
 
 
 class NextItemLoss(nn.Module):
-    """Softmax cross-entropy of the next item over shared uniform negatives; DDP wraps this.
+    """Softmax cross-entropy of the next item over negatives shared by the batch; DDP wraps this.
 
-    The negatives' logits get + log(catalogue / negatives), which makes their sum an unbiased estimate of the full
-    partition function (as in SCE, Mezentsev et al. 2024, with the true ratio in place of a tuned constant); a negative
-    that is the position's target is masked. With all items as negatives this is the full softmax.
+    A negative's logit gets the correction -log(expected draws), which makes their sum an unbiased estimate of the
+    partition function (Bengio & Senecal 2008, section III); one that is the position's target is masked. Draws are half
+    uniform, half by popularity (Yang et al. 2020, mixed negative sampling). All items once are the full softmax.
     """
 
     def __init__(self, model: BehaviourModel, features_IF: Tensor, log_count_I: Tensor) -> None:
@@ -102,7 +102,7 @@ class NextItemLoss(nn.Module):
         # Not buffers: DDP would send them to all ranks in each step.
         self.features_IF, self.log_count_I = features_IF, log_count_I
 
-    def forward(self, items_BL: Tensor, context_BLC: Tensor, negatives_N: Tensor) -> Tensor:
+    def forward(self, items_BL: Tensor, context_BLC: Tensor, negatives_N: Tensor, correction_N: Tensor) -> Tensor:
         """Summed loss over the positions whose next event has a known product."""
         B, L = items_BL.shape
         rows_U, place = torch.unique(torch.cat([items_BL.flatten(), negatives_N]), return_inverse=True)
@@ -114,9 +114,8 @@ class NextItemLoss(nn.Module):
         weight = self.model.popularity
         positive_P = (states_PD * F.embedding(at_P, vectors_UD)).sum(-1) + weight * prior_U[at_P]
         negative_PN = states_PD @ F.embedding(at_N, vectors_UD).T + weight * prior_U[at_N]
-        correction = math.log((len(self.features_IF) - 2) / len(negatives_N))
         hit_PN = at_P[:, None] == at_N
-        negative_PN = (negative_PN + correction).masked_fill(hit_PN, -math.inf)
+        negative_PN = (negative_PN + correction_N).masked_fill(hit_PN, -math.inf)
         logits_PN = torch.cat([positive_P[:, None], negative_PN], dim=1)
         return F.cross_entropy(logits_PN, torch.zeros_like(at_P), reduction="sum")
 

@@ -17,7 +17,10 @@ from ml.catalogue import PADDING, PRICE_BUCKETS, Catalogue, Vocabularies, find
 SEQUENCE_COLUMNS = ["user_id", "event_times", "event_types", "product_ids", "price_buckets"]
 TYPES = 16  # the contract names 8 event types; two ids are padding and unknown
 GAPS, HOURS, WEEKDAYS = 32, 24, 7
-CONTEXT_SIZE = 1 + TYPES + PRICE_BUCKETS + GAPS + HOURS + WEEKDAYS  # ids of all five together; 0 = padding
+VISIT_ENDS = 2  # the event is, or is not, the last of a visit
+VISIT_SECONDS = 1800
+CONTEXT = 6
+CONTEXT_SIZE = 1 + TYPES + PRICE_BUCKETS + GAPS + HOURS + WEEKDAYS + VISIT_ENDS  # ids of all together; 0 = padding
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,9 @@ class Sequences:
     """Events of users, one user after the other. User u owns events offsets[u] .. offsets[u + 1].
 
     user_ids: U. offsets: int64, U + 1. times: int64, seconds since 1970, UTC. items: int32, rows of the catalogue.
-    context_EC: uint8, event type, price bucket, log2 time gap, hour and weekday (UTC), as ids of one shared table.
+    context_EC: uint8, event type, price bucket, log2 time gap, hour and weekday (UTC), end of a visit, as ids of one
+    shared table. A visit's end says that the next event comes after 30 minutes or more, or not yet: a user's newest
+    state is asked for the next visit, and most events inside a long visit would teach it something else.
     """
 
     user_ids: pa.Array
@@ -51,7 +56,7 @@ class Sequences:
         real_BL = step_L < lengths[:, None]
         event_BL = np.where(real_BL, (self.offsets[users] + starts)[:, None] + step_L, 0)
         if not len(self.items):
-            return np.zeros(event_BL.shape, np.int64), np.zeros((*event_BL.shape, 5), np.int64)
+            return np.zeros(event_BL.shape, np.int64), np.zeros((*event_BL.shape, CONTEXT), np.int64)
         items_BL = np.where(real_BL, self.items[event_BL], PADDING).astype(np.int64)
         context_BLC = np.where(real_BL[:, :, None], self.context_EC[event_BL], PADDING).astype(np.int64)
         return items_BL, context_BLC
@@ -88,7 +93,7 @@ def pack(
 
 
 def _empty_events() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    return np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros((0, 5), np.uint8)
+    return np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros((0, CONTEXT), np.uint8)
 
 
 def _pack_batch(batch: pa.RecordBatch, catalogue: Catalogue, vocabularies: Vocabularies) -> Sequences:
@@ -99,6 +104,8 @@ def _pack_batch(batch: pa.RecordBatch, catalogue: Catalogue, vocabularies: Vocab
     gap = np.diff(times, prepend=times[:1])
     gap_id = 1 + np.minimum(np.log2(1 + np.maximum(gap, 0)).astype(np.int64), GAPS - 2)
     gap_id[first] = 0  # the first event has no gap
+    ends = np.append(gap[1:] >= VISIT_SECONDS, True)
+    ends[offsets[1:][np.diff(offsets) > 0] - 1] = True
     price = batch["price_buckets"].flatten().fill_null(0).to_numpy(zero_copy_only=False)
     base, columns = 1, []
     for ids, size in (
@@ -107,6 +114,7 @@ def _pack_batch(batch: pa.RecordBatch, catalogue: Catalogue, vocabularies: Vocab
         (gap_id, GAPS),
         (times // 3600 % 24, HOURS),
         ((times // 86_400 + 3) % 7, WEEKDAYS),  # 1970-01-01 was a Thursday; 0 = Monday
+        (ends[: len(times)], VISIT_ENDS),
     ):
         columns.append(base + ids)
         base += size

@@ -20,7 +20,7 @@ import torch
 from torch.optim.lr_scheduler import LambdaLR
 
 from ml import checkpoint, package
-from ml.batches import epoch_steps, step_count
+from ml.batches import Step, epoch_steps, step_count
 from ml.catalogue import feature_count
 from ml.cli import DataError, entry, parser
 from ml.config import Config
@@ -87,8 +87,8 @@ class Trainer:
         seeds = np.random.SeedSequence([self.config.train.seed, epoch, self.ranks.rank])
         torch.manual_seed(int(seeds.generate_state(1)[0]))  # dropout
         self.model.train()
-        for step in epoch_steps(self.train_events, len(self.catalogue.product_ids), self.config, epoch):
-            loss, count = self._step(*step.of_rank(self.ranks.rank, self.ranks.world), step.negatives, epoch)
+        for step in epoch_steps(self.train_events, self.catalogue.log_count_I, self.config, epoch):
+            loss, count = self._step(step, epoch)
             total, targets, steps = total + loss, targets + count, steps + 1
             advance(epoch)
         (total,) = self.ranks.sum(total)
@@ -101,16 +101,15 @@ class Trainer:
         }
         return row | self._validate()
 
-    def _step(
-        self, users: np.ndarray, starts: np.ndarray, lengths: np.ndarray, negatives: np.ndarray, epoch: int
-    ) -> tuple[float, float]:
+    def _step(self, step: Step, epoch: int) -> tuple[float, float]:
         """Summed loss of this rank and the number of targets of all ranks. A rank without users joins with padding."""
+        users, starts, lengths = step.of_rank(self.ranks.rank, self.ranks.world)
         if not len(users):
             users, starts, lengths = (np.zeros(1, np.int64) for _ in range(3))
-        arrays = (*self.sequences.window(users, starts, lengths), negatives)
-        items_BL, context_BLC, negatives_N = (torch.from_numpy(array).to(self.ranks.device) for array in arrays)
+        arrays = (*self.sequences.window(users, starts, lengths), step.negatives, step.correction)
+        items_BL, context_BLC, *negatives = (torch.from_numpy(array).to(self.ranks.device) for array in arrays)
         (targets,) = self.ranks.sum(int(is_target(items_BL).sum()))
-        loss = self.loss(items_BL, context_BLC, negatives_N)
+        loss = self.loss(items_BL, context_BLC, *negatives)
         # DDP averages over ranks; a rank counts by its number of targets.
         (loss * (self.ranks.world / max(targets, 1))).backward()
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), CLIP)

@@ -1,0 +1,124 @@
+"""The commands in the order in which Airflow runs them, on a tiny lake and an SQLite MLflow."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from conftest import DS, ROOT, USERS, command
+from deltalake import DeltaTable
+
+from jobs.tables import SEGMENT_MODELS, SILVER_PRODUCTS, USER_EMBEDDINGS, USER_FEATURES, USER_SEQUENCES
+from ml import champion, cli, encode, evaluate, gate, register, snapshot, train
+from ml.lake import arrow_schema
+
+
+@pytest.fixture(scope="module")
+def warehouse(lake: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A copy that the commands may write to."""
+    copy = tmp_path_factory.mktemp("warehouse")
+    shutil.copytree(lake, copy, dirs_exist_ok=True)
+    return str(copy)
+
+
+def cycle(warehouse: str, folder: Path, seed: int) -> None:
+    """snapshot, train, evaluate, gate, register."""
+    snapshot.main(
+        ["--warehouse", warehouse, "--ds", str(DS), "--snapshot", str(folder), "--preset", "debug", "--seed", str(seed)]
+    )
+    for verb in (train, evaluate, gate):
+        verb.main(["--snapshot", str(folder)])
+    register.main(["--warehouse", warehouse, "--snapshot", str(folder)])
+
+
+def rows_of(table, warehouse: str) -> pa.Table:
+    found = DeltaTable(table.path(warehouse))
+    assert found.metadata().partition_columns == list(table.partition_by)
+    read = pa.table(found.to_pyarrow_table())
+    assert read.schema.names == table.column_names
+    assert [str(t).replace("item", "element") for t in read.schema.types] == [str(t) for t in arrow_schema(table).types]
+    return read
+
+
+def test_from_snapshot_to_vectors(
+    warehouse: str, tmp_path: Path, tracking: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking)
+    assert champion.main(["--missing"]) == 0
+    with pytest.raises(cli.UsageError, match="expected a registered model"):
+        encode.main(["--warehouse", warehouse, "--ds", str(DS), "--run-id", "r"])
+    cycle(warehouse, tmp_path / "first", seed=7)
+    assert "version 1 is the champion now: there is no champion yet" in capsys.readouterr().out
+    assert champion.main(["--missing"]) == champion.SKIP
+    assert champion.main([]) == 0
+    assert "ndcg_10" in capsys.readouterr().out
+
+    segments = rows_of(SEGMENT_MODELS, warehouse).to_pylist()
+    assert sorted(row["segment_id"] for row in segments) == list(range(1, len(segments) + 1))
+    assert 6 <= len(segments) <= 12
+    assert all(len(row["center"]) == len(row["inputs"]) == len(row["scale"]) == len(row["fill"]) for row in segments)
+    assert all(row["rule"] and 0 < row["rule_fidelity"] <= 1 and row["fitted_ds"] == DS for row in segments)
+    assert {"emb:0", "dept:GROCERY", "recency_days"} <= set(segments[0]["inputs"])
+
+    written = []
+    for run_id in ("r1", "r2"):
+        encode.main(["--warehouse", warehouse, "--ds", str(DS), "--run-id", run_id])
+        table = rows_of(USER_EMBEDDINGS, warehouse)
+        assert set(table["run_id"].to_pylist()) == {run_id}
+        written.append(table.drop_columns(["run_id"]))
+    assert written[0].equals(written[1])
+    assert written[0]["user_id"].to_pylist() == [f"u{user:03d}" for user in range(USERS)]
+    assert set(written[0]["model_version"].to_pylist()) == {"1"}
+
+    register.main(["--warehouse", warehouse, "--snapshot", str(tmp_path / "first")])
+    assert "was promoted before" in capsys.readouterr().out
+    assert rows_of(SEGMENT_MODELS, warehouse).num_rows == len(segments)
+
+    cycle(warehouse, tmp_path / "second", seed=8)
+    decision = json.loads((tmp_path / "second" / "gate.json").read_text(encoding="utf-8"))
+    assert decision["champion"] is not None
+    assert decision["interval"][0] <= decision["interval"][1]
+    second = [row for row in rows_of(SEGMENT_MODELS, warehouse).to_pylist() if row["model_version"] == "2"]
+    known = {row["segment_id"] for row in segments}
+    assert {row["segment_id"] for row in second if row["status"] == "kept"} <= known
+    assert sum(row["segment_id"] in known for row in second) >= len(second) / 2
+    assert all(row["segment_id"] > max(known) for row in second if row["status"] in ("born", "split"))
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (
+            ["-m", "ml.snapshot", "--warehouse", "/nowhere", "--ds", DS, "--snapshot", "x"],
+            2,
+            "error: expected the Delta table",
+        ),
+        (["-m", "ml.snapshot", "--ds", "1 Dec", "--snapshot", "x"], 2, "expected a day as YYYY-MM-DD, found '1 Dec'"),
+        (["-m", "ml.champion"], 2, "error: expected MLFLOW_TRACKING_URI"),
+    ],
+)
+def test_a_users_mistake_is_one_line(words: list, code: int, said: str) -> None:
+    done = command(*words, MLFLOW_TRACKING_URI="")
+    assert done.returncode == code
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_day_without_history_fails_as_data(lake: str, debug, tmp_path: Path) -> None:
+    with pytest.raises(cli.DataError, match="expected events before"):
+        snapshot.take(lake, DS.replace(day=2), tmp_path, debug)
+
+
+def test_the_snapshot_is_what_it_was(lake: str, tmp_path: Path, debug) -> None:
+    taken = snapshot.take(lake, DS, tmp_path / "s", debug)
+    read = snapshot.Snapshot.open(tmp_path / "s")
+    assert read == taken
+    assert read.rows == {USER_SEQUENCES.full_name: USERS, SILVER_PRODUCTS.full_name: 60, USER_FEATURES.full_name: USERS}
+    assert (
+        read.catalogue().features_IF
+        == snapshot.goods.describe(read.products(), read.vocabularies(), debug.model).features_IF
+    ).all()
+    assert ROOT.joinpath("conf", "model.yaml").is_file()
