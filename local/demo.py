@@ -96,7 +96,9 @@ def land(
             files[name] = {"rows": len(rows), "bytes": len(content), "sha256": digest}
             progress.update(task, total=len(files) + left, completed=len(files))
     if not files:
-        raise SetupError(f"expected purchases in {options}, found none; the data are of 2017")
+        raise SetupError(
+            f"expected purchases in {options}, found none; the data begin on 2017-01-01 and end on 2018-01-01 (UTC)"
+        )
     manifest = {"options": options, "files": files}
     _write(landing / MANIFEST, json.dumps(manifest, indent=1).encode())
     rows, size = (sum(file[key] for file in files.values()) for key in ("rows", "bytes"))

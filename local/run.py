@@ -34,6 +34,8 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
         found.ds, found.since = DEFAULT_NIGHT, found.since or FIRST_DAY
     for name in ("ds", "since"):
         _day(name.upper(), getattr(found, name))
+    if found.since > found.ds:
+        raise SetupError(f"expected SINCE not after DS, found SINCE={found.since} DS={found.ds}")
     if not (ROOT / "conf" / "sources" / f"{found.source}.yaml").is_file():
         known = ", ".join(sorted(path.stem for path in (ROOT / "conf" / "sources").glob("*.yaml")))
         raise SetupError(f"expected SOURCE to be one of {known}, found {found.source!r} (add conf/sources/NAME.yaml)")
