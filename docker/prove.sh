@@ -38,7 +38,7 @@ offline() {  # IMAGE TITLE COMMAND...
     shift 2
     log="$WORK/logs/$image-${title// /-}.log"
     if ! unshare --net -- bash -c 'ip link set lo up && exec "$@"' - \
-            buildah --root "$WORK/storage" --runroot "$WORK/runroot" run "prove-$image" -- "$@" > "$log" 2>&1; then
+            buildah --root "$WORK/storage" --runroot "$WORK/runroot" run --hostname prove "prove-$image" -- "$@" > "$log" 2>&1; then
         echo "FAILED  $image: $title" >&2
         tail -30 "$log" >&2
         exit 1
@@ -67,11 +67,11 @@ for target in airflow jobs; do
         || { tail -30 "$WORK/logs/build-$target.log" >&2; exit 1; }
     proven "target $target builds: $(b images --format '{{.Size}}' "localhost/huaxiang-$target")"
     b rm "prove-$target" > /dev/null 2>&1 || true
-    b from --pull-never --name "prove-$target" "localhost/huaxiang-$target" > /dev/null
+    b from --pull-never --add-host prove:127.0.0.1 --name "prove-$target" "localhost/huaxiang-$target" > /dev/null
 done
 
 echo "== 2. each image, without network"
-offline airflow "runs as" id -un
+offline airflow "runs as" bash -c 'id; [ "$(id -un)" = huaxiang ]; code=$?; sleep 1; exit $code'
 offline airflow "airflow version" airflow version
 offline airflow "stays small" python -c '
 import shutil, importlib.util as u
@@ -86,7 +86,7 @@ assert not bag.import_errors, bag.import_errors
 assert bag.dags, "no DAG"
 print(*sorted(bag.dags))'
 offline airflow "dags list" bash -c 'airflow dags reserialize >&2; airflow dags list --output plain'
-offline jobs "runs as" id -un
+offline jobs "runs as" bash -c 'id; [ "$(id -un)" = huaxiang ]; code=$?; sleep 1; exit $code'
 offline jobs "everything imports" python -c '
 import torch, mlflow, great_expectations, pyspark, delta, airflow, deltalake, duckdb, psycopg2, asyncpg
 print("torch", torch.__version__, "mlflow", mlflow.__version__, "GX", great_expectations.__version__, "Spark", pyspark.__version__, "Airflow", airflow.__version__)'

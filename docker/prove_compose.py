@@ -65,7 +65,7 @@ class Service:
 
     def run(self, *command: str) -> list[str]:
         """The `buildah run` line for a command in this service."""
-        line = [*BUILDAH, "run"]
+        line = [*BUILDAH, "run", "--hostname", self.name]
         for key, value in self.spec.get("environment", {}).items():
             line += ["--env", f"{key}={value}"]
         for volume in self.spec.get("volumes", []) if "build" in self.spec else []:
@@ -213,6 +213,19 @@ def probe(services: dict[str, Service]) -> None:
     if "499500.0 kept by the server" not in seen.stdout:
         raise ProofError(f"the service jobs reads MLflow: {seen.stdout} {seen.stderr[-2000:]}")
     print("PROVEN  the service jobs reads metric and artifact of that run from http://mlflow:5000", flush=True)
+
+    hand = "python -m local.demo --landing /data/landing --until 2017-01-01 --users 200 && "
+    hand += "python -m jobs collect --ds 2017-01-01 && python -c '"
+    hand += 'import deltalake; print("rows", deltalake.DeltaTable("/data/warehouse/bronze/events").count())\''
+    done = subprocess.run(services["jobs"].run("bash", "-euc", hand), capture_output=True, text=True)
+    (WORK / "logs" / "by-hand.log").write_text(done.stdout + done.stderr)
+    if done.returncode:
+        raise ProofError(f"demo and collect by hand: {done.stdout[-1000:]} {done.stderr[-2000:]}")
+    rows = done.stdout.strip().splitlines()[-1]
+    print(
+        f"PROVEN  the service jobs lands the demo and runs `python -m jobs collect`: bronze.events has {rows}",
+        flush=True,
+    )
 
 
 def main() -> int:
