@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from jobs import io, tables
+from jobs import io, pages, tables
 from jobs.errors import DataError, UsageError
 from jobs.settings import Settings
 from jobs.sources import CONF
@@ -142,7 +142,7 @@ def _line(table: tables.Table, r: Result) -> str:
 def run(spark: SparkSession, s: Settings, names: list[str]) -> str:
     """Check tables one by one; DataError after the last where any critical expectation failed."""
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
-    docs = io.local_folder(s.warehouse) / "quality"
+    docs = pages.local_folder(s.warehouse) / "quality"
     broken, lines = [], []
     for name in names:
         try:

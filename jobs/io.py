@@ -7,8 +7,6 @@ commit is all or nothing, so that a killed verb leaves no half table.
 from __future__ import annotations
 
 from datetime import date
-from pathlib import Path
-from urllib.parse import urlparse
 
 from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
@@ -82,11 +80,3 @@ def ds_list(days: list[date], column: str = "ds") -> str:
     if not days:
         return "false"
     return f"{column} IN ({', '.join(f'DATE{chr(39)}{day}{chr(39)}' for day in sorted(days))})"
-
-
-def local_folder(warehouse: str) -> Path:
-    """Where a warehouse's pages and documents go: its `_reports` folder, or ./reports beside a remote one."""
-    parsed = urlparse(warehouse)
-    if parsed.scheme in ("", "file"):
-        return Path(parsed.path) / "_reports"
-    return Path("reports")

@@ -1,0 +1,124 @@
+"""The night's pictures, drawn by matplotlib: each function takes a frame and returns a figure."""
+
+from __future__ import annotations
+
+import matplotlib
+
+matplotlib.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib import font_manager
+from matplotlib.figure import Figure
+
+# Okabe and Ito's colours tell apart for colour-blind readers; the rest repeat them lighter.
+_COLOURS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C8C00", "#999999",
+            "#7FB8D8", "#F2CF80", "#80CEB9", "#E5BCD3"]  # fmt: skip
+_CJK = ("Noto Sans CJK SC", "Noto Sans CJK JP", "WenQuanYi Zen Hei", "Microsoft YaHei", "PingFang SC", "SimHei")
+
+
+def chinese_font() -> bool:
+    """Use a font with Chinese where the machine has one; False where labels must stay English."""
+    have = {font.name for font in font_manager.fontManager.ttflist}
+    found = [name for name in _CJK if name in have]
+    plt.rcParams["font.sans-serif"] = [*found, "DejaVu Sans"]
+    plt.rcParams["axes.unicode_minus"] = False
+    return bool(found)
+
+
+def colours(segment_ids: list[int]) -> dict[int, str]:
+    """A colour for each segment; an id keeps its colour from night to night."""
+    return {segment: _COLOURS[(segment - 1) % len(_COLOURS)] for segment in segment_ids}
+
+
+def _bare(axes, title: str) -> None:
+    axes.set_title(title, loc="left", fontsize=12, fontweight="bold")
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)
+
+
+def _bars(segments: pd.DataFrame, value: str, text: str, title: str) -> Figure:
+    frame = segments.sort_values(value)
+    figure, axes = plt.subplots(figsize=(9, 0.45 * len(frame) + 1.2), layout="constrained")
+    shade = colours(sorted(segments["segment_id"]))
+    bars = axes.barh(frame["label"], frame[value].astype(float), color=[shade[i] for i in frame["segment_id"]])
+    axes.bar_label(bars, labels=[text.format(**row) for row in frame.to_dict("records")], padding=4, fontsize=9)
+    axes.margins(x=0.18)
+    axes.xaxis.set_visible(False)
+    axes.spines["bottom"].set_visible(False)
+    _bare(axes, title)
+    return figure
+
+
+def segment_sizes(segments: pd.DataFrame) -> Figure:
+    """Users in each segment. `segments`: segment_id, label, size, share."""
+    return _bars(segments, "size", "{size:,} ({share:.0%})", "Users in each segment  各人群人数")
+
+
+def segment_spend(segments: pd.DataFrame) -> Figure:
+    """Money of each segment in the last 28 days, and the mean of a user. Adds spend_per_user."""
+    frame = segments.assign(spend_28d=segments["spend_28d"].astype(float))
+    frame["per_user"] = frame["spend_28d"] / frame["size"]
+    return _bars(
+        frame, "spend_28d", "{spend_28d:,.0f}   {per_user:,.0f} a user", "Spend in the last 28 days  近28天消费"
+    )
+
+
+def trait_heat_map(segments: pd.DataFrame, most: int = 16) -> Figure:
+    """How far each segment's mean lies from all users, in standard deviations, for the traits that differ most."""
+    rows = {
+        row["label"]: {trait["name"]: trait["z"] for trait in row["traits"]} for row in segments.to_dict("records")
+    }  # fmt: skip
+    z = pd.DataFrame(rows).T
+    z = z[z.abs().max().sort_values(ascending=False).index[:most]]
+    figure, axes = plt.subplots(figsize=(11, 0.5 * len(z) + 2.6), layout="constrained")
+    image = axes.imshow(z.to_numpy(), cmap="RdBu_r", vmin=-2, vmax=2, aspect="auto")
+    axes.set_xticks(range(z.shape[1]), z.columns, rotation=40, ha="right", fontsize=9)
+    axes.set_yticks(range(len(z)), z.index, fontsize=9)
+    for (i, j), value in np.ndenumerate(z.to_numpy()):
+        axes.text(
+            j, i, f"{value:+.1f}", ha="center", va="center", fontsize=7, color="white" if abs(value) > 1.3 else "black"
+        )
+    figure.colorbar(image, ax=axes, label="standard deviations from all users", shrink=0.8)
+    _bare(axes, "What sets each segment apart  人群特征热图")
+    return figure
+
+
+def user_map(points: pd.DataFrame, segments: pd.DataFrame) -> Figure:
+    """Users in the plane. `points`: x, y, segment_id; near users behave alike."""
+    figure, axes = plt.subplots(figsize=(9.5, 6.5), layout="constrained")
+    shade = colours(sorted(segments["segment_id"]))
+    for row in segments.sort_values("size", ascending=False).to_dict("records"):
+        of = points[points["segment_id"] == row["segment_id"]]
+        axes.scatter(
+            of["x"], of["y"], s=7, alpha=0.65, color=shade[row["segment_id"]], label=row["label"], linewidths=0
+        )
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8, markerscale=2.5, frameon=False)
+    _bare(axes, "Map of users  用户地图")
+    return figure
+
+
+def moves(changes: pd.DataFrame, segments: pd.DataFrame) -> Figure:
+    """Who moved from where (rows) to where (columns) since the night before. `changes`: from_label, to_label, users."""
+    table = changes.pivot_table(index="from_label", columns="to_label", values="users", aggfunc="sum", fill_value=0)
+    figure, axes = plt.subplots(figsize=(9, 0.5 * len(table) + 2.8), layout="constrained")
+    axes.imshow(table.to_numpy(), cmap="Blues", aspect="auto")
+    axes.set_xticks(range(table.shape[1]), table.columns, rotation=40, ha="right", fontsize=9)
+    axes.set_yticks(range(len(table)), table.index, fontsize=9)
+    highest = table.to_numpy().max()
+    for (i, j), value in np.ndenumerate(table.to_numpy()):
+        if value:
+            axes.text(
+                j,
+                i,
+                f"{value:,}",
+                ha="center",
+                va="center",
+                fontsize=8,
+                color="white" if value > highest / 2 else "black",
+            )
+    _bare(axes, "Moves since the night before: from (rows) to (columns)  人群流转")
+    return figure

@@ -1,0 +1,106 @@
+"""What sets a segment apart, and why a user is in it: means and z-scores of readable traits against the whole base."""
+
+from __future__ import annotations
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from jobs.traits import Trait
+
+# A trait of the user counts as a reason where it points the way of the segment's, this strongly.
+REASONS = 3
+
+
+def value_of(trait: Trait) -> Column:
+    """The trait of a row of user_features; an absent department share is 0."""
+    if trait.key.startswith("dept:"):
+        share = F.col("department_shares_365d").getItem(trait.key.removeprefix("dept:"))
+        return F.when(F.col("department_shares_365d").isNotNull(), F.coalesce(share, F.lit(0.0)))
+    return F.col(trait.key).cast("double")
+
+
+def _moments(traits: list[Trait]) -> list[Column]:
+    # Rounded to micro-units and summed as decimals: the order of a shuffle cannot show in the result.
+    cells = []
+    for n, trait in enumerate(traits):
+        value = F.round(value_of(trait), 6).cast("decimal(20,6)")
+        cells += [
+            F.count(value).alias(f"n{n}"),
+            F.sum(value).cast("double").alias(f"s{n}"),
+            F.sum((value * value).cast("decimal(38,6)")).cast("double").alias(f"q{n}"),
+        ]
+    return cells
+
+
+def base_statistics(features: DataFrame, traits: list[Trait]) -> dict[str, tuple[float, float]]:
+    """(mean, standard deviation) of each trait over all users; (0, 0) where nobody has it."""
+    row = features.agg(*_moments(traits)).first()
+    found = {}
+    for n, trait in enumerate(traits):
+        count = row[f"n{n}"]
+        mean = row[f"s{n}"] / count if count else 0.0
+        variance = max(row[f"q{n}"] / count - mean * mean, 0.0) if count else 0.0
+        found[trait.key] = (mean, variance**0.5)
+    return found
+
+
+def group_means(members: DataFrame, traits: list[Trait]) -> dict[int, dict[str, float]]:
+    """Mean of each trait in each segment of `members` (user_features with segment_id)."""
+    rows = members.groupBy("segment_id").agg(*_moments(traits)).collect()
+    return {
+        row["segment_id"]: {t.key: row[f"s{n}"] / row[f"n{n}"] if row[f"n{n}"] else 0.0 for n, t in enumerate(traits)}
+        for row in rows
+    }
+
+
+def z_scores(means: dict[str, float], base: dict[str, tuple[float, float]]) -> dict[str, float]:
+    """How far a segment's means lie from the base, in standard deviations of users."""
+    return {key: (means[key] - mean) / sd if sd > 0 else 0.0 for key, (mean, sd) in base.items()}
+
+
+def trait_table(
+    means: dict[str, float], base: dict[str, tuple[float, float]], traits: list[Trait]
+) -> list[tuple[str, str, str, float, float, float | None, float]]:
+    """Rows of gold.segments.traits, strongest first."""
+    z = z_scores(means, base)
+    rows = [
+        (t.key, t.name, t.name_zh, round(means[t.key], 6), round(base[t.key][0], 6),
+         round(means[t.key] / base[t.key][0], 4) if base[t.key][0] else None, round(z[t.key], 4))
+        for t in traits
+    ]  # fmt: skip
+    return sorted(rows, key=lambda row: (-abs(row[6]), row[0]))
+
+
+def _said(trait: Trait, base: float, chinese: bool) -> Column:
+    scale, digits, unit = (100, 0, "%") if trait.percent or trait.theme == "taste" else (1, 2, "")
+    mine = F.format_number(value_of(trait) * scale, digits)
+    others = f"{base * scale:,.{digits}f}{unit}"
+    if chinese:
+        return F.concat(F.lit(f"{trait.name_zh} "), mine, F.lit(f"{unit}（全体平均 {others}）"))
+    return F.concat(F.lit(f"{trait.name} "), mine, F.lit(f"{unit} (all users {others})"))
+
+
+def reasons(
+    traits: list[Trait], base: dict[str, tuple[float, float]], groups: dict[int, dict[str, float]]
+) -> tuple[Column, Column]:
+    """(English, Chinese) the traits of a user of user_features + segment_id that point the way of the segment's.
+
+    Weight of a trait: the user's z-score times the segment's, where both have the same sign.
+    """
+    english, chinese = [], []
+    z_of = {group: z_scores(means, base) for group, means in groups.items()}
+    for trait in traits:
+        mean, sd = base[trait.key]
+        if sd == 0:
+            continue
+        mine = (value_of(trait) - F.lit(mean)) / F.lit(sd)
+        theirs = F.create_map(*[F.lit(x) for g, z in sorted(z_of.items()) for x in (g, float(z[trait.key]))])
+        weight = F.coalesce(F.round(mine * theirs.getItem(F.col("segment_id")), 6), F.lit(0.0))
+        english.append(F.struct((-weight).alias("order"), _said(trait, mean, False).alias("text")))
+        chinese.append(F.struct((-weight).alias("order"), _said(trait, mean, True).alias("text")))
+
+    def strongest(cells: list[Column]) -> Column:
+        positive = F.filter(F.array(*cells), lambda cell: cell["order"] < 0)
+        return F.transform(F.slice(F.array_sort(positive), 1, REASONS), lambda cell: cell["text"])
+
+    return strongest(english), strongest(chinese)

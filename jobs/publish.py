@@ -1,0 +1,65 @@
+"""publish: staged -> gold, then one row in ops.runs. A night without its row is not published.
+
+Open Delta has no commit over several tables; the row is the commit: readers take the table versions that it names.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from jobs import io
+from jobs.errors import DataError
+from jobs.settings import Settings
+from jobs.tables import ALL, LOADS, PUBLISHED, QUALITY_RESULTS, QUARANTINE, RUNS, USER_SEGMENTS
+
+
+def git_sha() -> str:
+    """The commit of the code, with -dirty where it was changed; "unknown" outside a repository."""
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "unknown"
+
+
+def _counts(spark: SparkSession, s: Settings) -> dict[str, int]:
+    """What the run's days brought and what became of it."""
+    range_ = f"source = '{s.source}' AND kind = 'events' AND {io.ds_range(s.since, s.ds, 'landed_ds')}"
+    loads = io.read_or_empty(spark, s.warehouse, LOADS).where(range_)
+    names = ("rows_in", "loaded", "duplicates")
+    row = loads.agg(*[F.coalesce(F.sum(name), F.lit(0)).alias(name) for name in names]).first()
+    refused = io.read_or_empty(spark, s.warehouse, QUARANTINE).where(
+        f"source = '{s.source}' AND {io.ds_range(s.since, s.ds)}"
+    )
+    checks = io.read_or_empty(spark, s.warehouse, QUALITY_RESULTS).where(f"ds = DATE'{s.ds}'")
+    tally = checks.agg(F.count_if("success").alias("passed"), F.count_if(~F.col("success")).alias("warned")).first()
+    return {
+        "rows_in": row["rows_in"], "rows_loaded": row["loaded"], "rows_duplicate": row["duplicates"],
+        "rows_quarantined": refused.count(), "checks_passed": tally["passed"], "checks_warned": tally["warned"],
+    }  # fmt: skip
+
+
+def run(spark: SparkSession, s: Settings) -> str:
+    """Move the staged night to gold and write its manifest; DataError where nothing of this night is staged."""
+    tonight = f"ds = DATE'{s.ds}'"
+    staged = {table: io.read(spark, s.warehouse, table.staged()).where(tonight) for table in PUBLISHED}
+    people = staged[USER_SEGMENTS].agg(F.count("*").alias("users"), F.max("model_version").alias("version")).first()
+    if not people["users"]:
+        raise DataError(f"expected staged segments of {s.ds}, found none; run segment and its check first")
+    for table, frame in staged.items():
+        io.replace_where(frame.coalesce(1), s.warehouse, table, tonight)
+    versions = {table.full_name: io.version(spark, s.warehouse, table) for table in ALL if table is not RUNS}
+    versions = {name: version for name, version in versions.items() if version is not None}
+    counts = _counts(spark, s)
+    row = {
+        "run_id": s.run_id, "ds": s.ds, "since": s.since, "source": s.source, "git_sha": git_sha(),
+        "table_versions": versions, "model_version": people["version"], "users": people["users"], **counts,
+    }  # fmt: skip
+    columns = [column for column in RUNS.columns if column.name != "published_at"]
+    ddl = ", ".join(f"{column.name} {column.type}" for column in columns)
+    frame = spark.createDataFrame([tuple(row[column.name] for column in columns)], ddl)
+    frame = frame.withColumn("published_at", F.current_timestamp()).coalesce(1)
+    io.replace_where(frame, s.warehouse, RUNS, f"run_id = '{s.run_id}' AND {tonight}")
+    return f"{people['users']:,} users, {len(versions)} tables named in the manifest"

@@ -1,0 +1,144 @@
+"""report: the pictures and tables of a night as one HTML page, and in MLflow. Needs no JVM."""
+
+from __future__ import annotations
+
+import base64
+import io as bytes_io
+import json
+import os
+from pathlib import Path
+
+import jinja2
+import numpy as np
+import pandas as pd
+
+from jobs import pages, pictures, sql
+from jobs.errors import DataError
+from jobs.settings import Settings
+
+_MAP_USERS = 5000
+EXPERIMENT = "huaxiang-nightly"
+
+
+def _ask(s: Settings, query: str) -> pd.DataFrame:
+    return sql.connect(s.warehouse, query).sql(query).df()
+
+
+def read_night(s: Settings) -> dict[str, pd.DataFrame]:
+    """The night's tables; DataError where it was not published."""
+    day = f"ds = DATE '{s.ds}'"
+    run = _ask(s, f"SELECT * FROM ops.runs WHERE {day} ORDER BY published_at DESC LIMIT 1")
+    if run.empty:
+        raise DataError(f"expected a published night {s.ds} in ops.runs, found none; run publish first")
+    segments = _ask(s, f"SELECT * FROM gold.segments WHERE {day} ORDER BY size DESC, segment_id")
+    return {
+        "run": run,
+        "segments": segments,
+        "changes": _ask(s, "SELECT from_segment_id, to_segment_id, change, cause, count(*) AS users"
+                           f" FROM gold.segment_changes WHERE {day} GROUP BY ALL ORDER BY users DESC, 1, 2"),
+        "stages": _ask(s, f"SELECT lifecycle_stage, count(*) AS users FROM gold.user_profiles WHERE {day} GROUP BY ALL"
+                          " ORDER BY users DESC"),
+        "checks": _ask(s, 'SELECT "table", severity, count(*) AS expectations, count(*) FILTER (success) AS met'
+                          f" FROM ops.quality_results WHERE {day} GROUP BY ALL ORDER BY 1, 2"),
+        "flags": _ask(s, 'SELECT "table", "column", expectation, severity, threshold, observed FROM ops.quality_results'
+                         f" WHERE {day} AND NOT success ORDER BY severity, 1, 2"),
+    }  # fmt: skip
+
+
+def project(s: Settings, most: int = _MAP_USERS) -> pd.DataFrame:
+    """x, y, segment_id of at most `most` users: t-SNE of the embeddings (van der Maaten and Hinton, JMLR 2008)."""
+    from sklearn.decomposition import PCA
+    from sklearn.manifold import TSNE
+
+    rows = _ask(s, "SELECT u.user_id, u.segment_id, e.embedding FROM gold.user_segments u JOIN gold.user_embeddings e"
+                   f" USING (user_id, ds) WHERE u.ds = DATE '{s.ds}' ORDER BY md5(u.user_id) LIMIT {most}")  # fmt: skip
+    vectors = np.stack(rows["embedding"].to_list()).astype(np.float64)
+    vectors = (vectors - vectors.mean(0)) / np.maximum(vectors.std(0), 1e-9)
+    if len(rows) < 50:  # too few for neighbourhoods
+        flat = PCA(n_components=2, random_state=0).fit_transform(vectors)
+    else:
+        start = PCA(n_components=min(16, *vectors.shape), random_state=0).fit_transform(vectors)
+        flat = TSNE(init="pca", perplexity=30, max_iter=400, random_state=0, n_jobs=1).fit_transform(start)
+    return pd.DataFrame({"x": flat[:, 0], "y": flat[:, 1], "segment_id": rows["segment_id"]})
+
+
+def _label(segments: pd.DataFrame, chinese: bool) -> pd.Series:
+    name = segments["segment_name"] if not chinese else segments["segment_name"] + "  " + segments["segment_name_zh"]
+    return segments["segment_id"].astype(str) + "  " + name
+
+
+def draw(night: dict[str, pd.DataFrame], points: pd.DataFrame) -> dict[str, bytes]:
+    """PNG by name."""
+    chinese = pictures.chinese_font()
+    segments = night["segments"].assign(label=_label(night["segments"], chinese))
+    figures = {
+        "segment_sizes": pictures.segment_sizes(segments),
+        "segment_spend": pictures.segment_spend(segments),
+        "traits": pictures.trait_heat_map(segments),
+        "user_map": pictures.user_map(points, segments),
+    }
+    moved = night["changes"][night["changes"]["change"] == "move"]
+    if len(moved):
+        short = segments.set_index("segment_id")["label"]
+        moved = moved.assign(from_label=moved["from_segment_id"].map(short), to_label=moved["to_segment_id"].map(short))
+        figures["moves"] = pictures.moves(moved.fillna({"from_label": "gone", "to_label": "gone"}), segments)
+    images = {}
+    for name, figure in figures.items():
+        buffer = bytes_io.BytesIO()
+        figure.savefig(buffer, format="png", dpi=110)
+        images[name] = buffer.getvalue()
+        pictures.plt.close(figure)
+    return images
+
+
+def render(s: Settings, night: dict[str, pd.DataFrame], images: dict[str, bytes]) -> str:
+    """The page: one HTML file that needs nothing else."""
+    folder = Path(__file__).parent
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(folder), autoescape=True)
+    encoded = {name: base64.b64encode(png).decode() for name, png in images.items()}
+    tables = {name: frame.to_dict("records") for name, frame in night.items()}
+    return environment.get_template("report.html.j2").render(ds=s.ds, images=encoded, **tables)
+
+
+def log_to_mlflow(s: Settings, night: dict[str, pd.DataFrame], images: dict[str, bytes], page: Path) -> str:
+    """Log the night to MLflow where MLFLOW_TRACKING_URI is set; says what was done."""
+    if not os.environ.get("MLFLOW_TRACKING_URI"):
+        return "MLFLOW_TRACKING_URI is not set: not logged to MLflow"
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    import mlflow
+
+    run = night["run"].iloc[0]
+    mlflow.set_experiment(EXPERIMENT)
+    with mlflow.start_run(run_name=f"{s.ds}") as active:
+        mlflow.set_tags({"ds": str(s.ds), "run_id": run["run_id"], "git_sha": run["git_sha"],
+                         "model_version": run["model_version"]})  # fmt: skip
+        sizes = {f"size_{r.segment_id}": float(r.size) for r in night["segments"].itertuples(index=False)}
+        counts = (
+            "rows_in",
+            "rows_loaded",
+            "rows_duplicate",
+            "rows_quarantined",
+            "users",
+            "checks_passed",
+            "checks_warned",
+        )
+        mlflow.log_metrics({name: float(run[name]) for name in counts} | sizes)
+        mlflow.log_artifact(str(page))
+        for name in images:
+            mlflow.log_artifact(str(page.parent / f"{s.ds}_{name}.png"))
+        shown = night["segments"].drop(columns=["traits", "parents"]).astype(str)
+        mlflow.log_table(json.loads(shown.to_json(orient="list")), "segments.json")
+        return f"MLflow run {active.info.run_id} in {EXPERIMENT}"
+
+
+def run(s: Settings) -> str:
+    """Write `<ds>.html` and its pictures to the warehouse's report folder and log them to MLflow."""
+    night = read_night(s)
+    images = draw(night, project(s))
+    folder = pages.local_folder(s.warehouse)
+    folder.mkdir(parents=True, exist_ok=True)
+    page = folder / f"{s.ds}.html"
+    page.write_text(render(s, night, images), encoding="utf-8")
+    for name, png in images.items():
+        (folder / f"{s.ds}_{name}.png").write_bytes(png)
+    return f"report {s.ds}: {page}; {log_to_mlflow(s, night, images, page)}"
