@@ -39,7 +39,9 @@ class Airflow:
         return answer
 
     def _json(self, method: str, path: str, **kwargs) -> dict:
-        answer = self._call(method, path, **kwargs)
+        return self._checked(self._call(method, path, **kwargs), method, path)
+
+    def _checked(self, answer: httpx.Response, method: str, path: str) -> dict:
         if answer.status_code >= 400:
             raise SetupError(
                 f"expected Airflow to take {method} {path}, found {answer.status_code}: {answer.text[:500]}"
@@ -47,7 +49,9 @@ class Airflow:
         return answer.json()
 
     def knows(self, dag_id: str) -> bool:
-        return self._call("GET", f"/dags/{dag_id}").status_code == 200
+        """Whether the dag-processor has read it; one that an earlier start read is stale until it is read again."""
+        answer = self._call("GET", f"/dags/{dag_id}")
+        return answer.status_code == 200 and not answer.json().get("is_stale")
 
     def import_errors(self) -> list[str]:
         found = self._json("GET", "/importErrors")["import_errors"]
@@ -58,9 +62,12 @@ class Airflow:
             body = {"name": name, "slots": slots, "description": description, "include_deferred": False}
             self._json("POST", "/pools", json=body)
 
-    def trigger(self, dag_id: str, run_id: str, conf: dict) -> None:
+    def trigger(self, dag_id: str, run_id: str, conf: dict) -> bool:
+        """Start a run; False where the DAG is being read anew at this moment."""
         body = {"logical_date": None, "dag_run_id": run_id, "conf": conf}
-        self._json("POST", f"/dags/{dag_id}/dagRuns", json=body)
+        path = f"/dags/{dag_id}/dagRuns"
+        answer = self._call("POST", path, json=body)
+        return answer.status_code != 404 and bool(self._checked(answer, "POST", path))
 
     def state(self, dag_id: str, run_id: str) -> str:
         return self._json("GET", f"/dags/{dag_id}/dagRuns/{run_id}")["state"]

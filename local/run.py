@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -80,14 +81,14 @@ def _airflow_healthy(answer: httpx.Response) -> bool:
     return all(parts.get(part, {}).get("status") == "healthy" for part in ("scheduler", "dag_processor"))
 
 
-def await_dags(client: Airflow, *dag_ids: str, seconds: float = 90) -> None:
-    """A DAG is there once the dag-processor has read its file."""
+def patiently(client: Airflow, what: str, done: Callable[[], bool], seconds: float = 90) -> None:
+    """Wait for the dag-processor; SetupError with its complaint where it cannot read a file."""
     until = time.monotonic() + seconds
-    while not all(client.knows(dag_id) for dag_id in dag_ids):
+    while not done():
         if errors := client.import_errors():
             raise SetupError("Airflow cannot read the DAGs:\n" + "\n".join(errors))
         if time.monotonic() > until:
-            raise SetupError(f"expected the DAGs {', '.join(dag_ids)} within {seconds:.0f} s, found no trace of them")
+            raise SetupError(f"expected {what} within {seconds:.0f} s; .run/dag-processor.log may say why not")
         time.sleep(0.5)
 
 
@@ -95,10 +96,12 @@ def night(client: Airflow, given: argparse.Namespace, landing: str) -> bool:
     """Trigger the nightly and follow it; True where it was published."""
     for pool, what in (("spark", "one local Spark at a time"), ("torch", "one model process group at a time")):
         client.pool(pool, 1, what)
-    await_dags(client, "huaxiang_nightly", "huaxiang_train")
+    patiently(
+        client, "Airflow to know the DAGs", lambda: all(map(client.knows, ("huaxiang_nightly", "huaxiang_train")))
+    )
     run_id = f"local__{given.ds}__{datetime.now(UTC):%Y%m%dT%H%M%S}"
     conf = {"ds": given.ds, "since": given.since or None, "source": given.source, "landing": landing}
-    client.trigger("huaxiang_nightly", run_id, conf)
+    patiently(client, "the run to be taken", lambda: client.trigger("huaxiang_nightly", run_id, conf))
     span = f"{given.since} to {given.ds}" if given.since else given.ds
     out.print(f"huaxiang_nightly: {span} of {given.source}, run {run_id}")
     state, failed = Follower(client, out).follow(
