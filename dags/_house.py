@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 
-from airflow.sdk import Asset, CronTriggerTimetable, Param
+from airflow.sdk import Asset, CronTriggerTimetable, DeadlineAlert, DeadlineReference, Param, SyncCallback
 from dags._operators import Command, SparkVerb
 from jobs.tables import Table
 
@@ -67,6 +68,20 @@ def every(cron: str, days: int) -> CronTriggerTimetable:
 
 
 MACROS = {"night": night}
+
+
+def late(hours: int, context: dict) -> None:
+    """Say that a run is late; replace by a notifier of your own. The UI lists missed deadlines on the run's page."""
+    run = context["dag_run"]
+    logging.getLogger(__name__).error(
+        "%s %s is not done %s hours after it was queued", run["dag_id"], run["dag_run_id"], hours
+    )
+
+
+def deadline(hours: int) -> DeadlineAlert:
+    """An alert by the executor (not the triggerer), counted from queueing: by hand there is no logical date."""
+    call = SyncCallback(late, kwargs={"hours": hours})
+    return DeadlineAlert(DeadlineReference.DAGRUN_QUEUED_AT, timedelta(hours=hours), call, name=f"{hours} hours")
 
 
 def day_param(title: str, text: str) -> Param:

@@ -11,7 +11,7 @@ An empty form means the day before the run and the preset's number of epochs.
 from __future__ import annotations
 
 from airflow.sdk import DAG, Param, chain
-from dags._house import DEFAULTS, HOME, MACROS, NIGHT, WAREHOUSE, command, day_param, every
+from dags._house import DEFAULTS, HOME, MACROS, NIGHT, WAREHOUSE, command, day_param, deadline, every
 from jobs import tables as t
 
 SNAPSHOT = f"--snapshot '{HOME}/snapshots/{NIGHT}'"
@@ -21,6 +21,7 @@ with DAG(
     schedule=every("0 4 * * 1", days=7),
     catchup=False,
     max_active_runs=1,
+    deadline=deadline(6),
     default_args=DEFAULTS | {"owner": "machine-learning"},
     user_defined_macros=MACROS,
     doc_md=__doc__,

@@ -91,7 +91,7 @@ class Follower:
                     spoke = self.clock()
                 if state in ("success", "failed"):
                     return state, [task for task in tasks if task.state == "failed"]
-                self.sleep(0.5)
+                self.sleep(1.0)
 
     def changes(self, tasks: list[Task]) -> Iterator[Task]:
         """The tasks whose state is another than when last looked at, those that end before those that begin."""

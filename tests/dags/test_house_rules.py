@@ -27,6 +27,7 @@ def test_every_dag_says_what_it_is(bag):
         assert dag.tags, f"{dag.dag_id}: no tags"
         assert set(dag.tags) <= TAGS, f"{dag.dag_id}: tags outside {sorted(TAGS)}"
         assert dag.max_active_runs == 1, f"{dag.dag_id}: two runs would write the same tables"
+        assert dag.deadline, f"{dag.dag_id}: nobody would notice a run that hangs"
         assert not dag.catchup, f"{dag.dag_id}: missed nights come by backfill, when somebody asks for them"
 
 
