@@ -68,7 +68,8 @@ def window_features(daily: DataFrame, ds: date) -> DataFrame:
     count = F.size(gaps)
     squares = F.aggregate(gaps, F.lit(0).cast("bigint"), lambda so_far, gap: so_far + gap * gap)
     total = F.aggregate(gaps, F.lit(0).cast("bigint"), lambda so_far, gap: so_far + gap)
-    mean = F.when(count > 0, total / count)
+    mean = F.try_divide(total, count)
+    spread = F.greatest(F.try_divide(squares, count) - mean * mean, F.lit(0.0))
     abandoned = F.greatest(F.col("carts_28d") - F.col("lines_28d"), F.lit(0))
     return sums.withColumns({
         "cart_abandonment_28d": _ratio(abandoned, F.col("carts_28d")),
@@ -79,7 +80,7 @@ def window_features(daily: DataFrame, ds: date) -> DataFrame:
         "price_index_365d": _ratio(F.col("list_amount"), F.col("expected_amount")),
         "trend_28d": _ratio(F.col("monetary_28d") - before, F.col("monetary_56d")),
         "interpurchase_days_mean": mean,
-        "interpurchase_days_sd": F.sqrt(F.greatest(squares / count - mean * mean, F.lit(0.0))),
+        "interpurchase_days_sd": F.when(count > 0, F.sqrt(spread)),
         **{f"{part}_share_365d": _ratio(F.col(part), F.col("events"))
            for part in ("morning", "afternoon", "evening", "night")},
         "weekend_share_365d": _ratio(F.col("weekend_events"), F.col("events")),

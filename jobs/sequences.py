@@ -51,7 +51,7 @@ def build(steps: DataFrame, length: int = SEQUENCE_LENGTH) -> DataFrame:
     steps = steps.groupBy("user_id").agg(F.array_sort(F.collect_list("step")).alias("steps"))
     last = F.slice("steps", -length, length)
     packed = steps.withColumn("steps", F.when(F.size("steps") > length, last).otherwise(F.col("steps")))
-    arrays = [F.transform("steps", lambda step, n=name: step[n]).alias(column) for column, name in _ARRAYS.items()]
+    arrays = [F.col(f"steps.{name}").alias(column) for column, name in _ARRAYS.items()]
     newest = F.to_date(F.timestamp_seconds(F.get("steps", F.size("steps") - 1)["time"]))
     return packed.select("user_id", F.size("steps").alias("length"), newest.alias("last_event_ds"), *arrays)
 

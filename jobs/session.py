@@ -54,7 +54,8 @@ def build(name: str, *, long_job: bool = False) -> SparkSession:
     for key, value in settings.items():
         builder = builder.config(key, value)
     # A query error logs the whole JVM stack as one JSON line; our own message says what matters.
-    logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)
+    for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     return builder.getOrCreate()
 
 

@@ -7,15 +7,17 @@ from pyspark.sql import functions as F
 
 from jobs.tables import MONEY
 
-_BOUGHT = F.col("event_type") == "purchase"
+
+def _of(kind: str) -> Column:
+    return F.col("event_type") == kind
 
 
 def _count(*types: str) -> Column:
     return F.count_if(F.col("event_type").isin(*types)).cast("int")
 
 
-def _sum(column: str, condition: Column = _BOUGHT) -> Column:
-    return F.coalesce(F.sum(F.when(condition, F.col(column))), F.lit(0)).cast(MONEY)
+def _sum(column: str, kind: str = "purchase") -> Column:
+    return F.coalesce(F.sum(F.when(_of(kind), F.col(column))), F.lit(0)).cast(MONEY)
 
 
 def _money_by(key: str) -> Column:
@@ -33,7 +35,7 @@ def _money_by(key: str) -> Column:
 
 def with_expected_amount(events: DataFrame) -> DataFrame:
     """`events` with expected_amount: pieces bought at that day's mean list price of their category."""
-    bought = events.where(_BOUGHT)
+    bought = events.where(_of("purchase"))
     means = bought.groupBy("ds", "category").agg(
         (F.sum("list_amount") / F.sum("quantity")).cast("decimal(18,4)").alias("mean_price")
     )
@@ -45,6 +47,7 @@ def with_expected_amount(events: DataFrame) -> DataFrame:
 
 def build(events: DataFrame) -> DataFrame:
     """One row a user and day of `events` (rows of silver.events)."""
+    bought = _of("purchase")
     fact = F.struct("department", "category", "brand", "amount")
     days = with_expected_amount(events).groupBy("user_id", "ds").agg(
         F.count("*").cast("int").alias("events"),
@@ -54,16 +57,16 @@ def build(events: DataFrame) -> DataFrame:
         _count("cart").alias("carts"),
         _count("purchase").alias("purchases"),
         _count("refund").alias("refunds"),
-        F.size(F.collect_set(F.when(_BOUGHT, F.col("session_id")))).alias("orders"),
+        F.size(F.collect_set(F.when(bought, F.col("session_id")))).alias("orders"),
         F.size(F.collect_set("session_id")).alias("sessions"),
-        F.coalesce(F.sum(F.when(_BOUGHT, F.col("quantity"))), F.lit(0)).alias("quantity"),
+        F.coalesce(F.sum(F.when(bought, F.col("quantity"))), F.lit(0)).alias("quantity"),
         _sum("amount").alias("amount"),
         _sum("list_amount").alias("list_amount"),
         _sum("discount").alias("discount"),
-        _sum("amount", F.col("event_type") == "refund").alias("refund_amount"),
+        _sum("amount", "refund").alias("refund_amount"),
         _sum("expected_amount").alias("expected_amount"),
-        F.array_sort(F.collect_set(F.when(_BOUGHT, F.col("product_id")))).alias("product_ids"),
-        F.collect_list(F.when(_BOUGHT, fact)).alias("lines"),
+        F.array_sort(F.collect_set(F.when(bought, F.col("product_id")))).alias("product_ids"),
+        F.collect_list(F.when(bought, fact)).alias("lines"),
         F.collect_list("local_hour").alias("clock"),
         F.count_if(F.col("local_weekday") >= 6).cast("int").alias("weekend_events"),
     )  # fmt: skip

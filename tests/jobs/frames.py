@@ -1,0 +1,52 @@
+"""Rows for tests: a whole row of a table with defaults, and the few fields that a test is about."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+
+from jobs.tables import BRONZE_EVENTS, SILVER_EVENTS, Table
+
+DAY = date(2017, 6, 1)
+
+_BRONZE: dict[str, Any] = {
+    "source": "shop", "event_id": "e1", "user_id": "u1", "event_time": datetime(2017, 6, 1, 12, tzinfo=UTC),
+    "event_type": "purchase", "product_id": "p1", "quantity": 1, "price": None, "amount": Decimal("2.00"),
+    "discount": Decimal("0.50"), "session_id": None, "query": None, "attributes": {}, "source_file": "f",
+    "landed_ds": DAY, "ds": DAY, "run_id": "r", "ingested_at": None,
+}  # fmt: skip
+_SILVER: dict[str, Any] = {
+    "event_id": "shop:e1", "source": "shop", "user_id": "u1", "event_time": datetime(2017, 6, 1, 12, tzinfo=UTC),
+    "event_type": "purchase", "product_id": "p1", "category": "BEEF", "department": "MEAT", "brand": "Own",
+    "quantity": 1, "price": Decimal("2.5000"), "amount": Decimal("2.00"), "discount": Decimal("0.50"),
+    "list_amount": Decimal("2.50"), "session_id": "s1", "query": None, "local_hour": 12, "local_weekday": 4,
+    "landed_ds": DAY, "ds": DAY, "run_id": "r",
+}  # fmt: skip
+
+
+def _frame(spark: SparkSession, table: Table, base: dict[str, Any], snippets: list[dict[str, Any]]) -> DataFrame:
+    rows = [tuple((base | snippet)[name] for name in table.column_names) for snippet in snippets]
+    return spark.createDataFrame(rows, table.ddl)
+
+
+def bronze(spark: SparkSession, *snippets: dict[str, Any]) -> DataFrame:
+    """Rows of bronze.events."""
+    return _frame(spark, BRONZE_EVENTS, _BRONZE, list(snippets))
+
+
+def silver(spark: SparkSession, *snippets: dict[str, Any]) -> DataFrame:
+    """Rows of silver.events; `ds` follows `event_time` where only that is given."""
+    dated = [
+        {"ds": snippet["event_time"].date(), "landed_ds": snippet["event_time"].date()} | snippet
+        if "event_time" in snippet else snippet
+        for snippet in snippets
+    ]  # fmt: skip
+    return _frame(spark, SILVER_EVENTS, _SILVER, dated)
+
+
+def at(text: str) -> datetime:
+    """`2017-06-01 12:00` as a UTC time."""
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
