@@ -223,7 +223,7 @@ def probe(services: dict[str, Service]) -> None:
         raise ProofError(f"demo and collect by hand: {done.stdout[-1000:]} {done.stderr[-2000:]}")
     rows = done.stdout.strip().splitlines()[-1]
     print(
-        f"PROVEN  the service jobs lands the demo and runs `python -m jobs collect`: bronze.events has {rows}",
+        f"PROVEN  the service jobs lands the demo and collects it: bronze.events has {rows}",
         flush=True,
     )
 
