@@ -39,7 +39,7 @@ def epoch_steps(train_events: np.ndarray, log_count_I: np.ndarray, config: Confi
     """Steps of one epoch, in an order drawn from (seed, epoch).
 
     train_events: events of each user in the training part, longest first. log_count_I: of the catalogue's rows.
-    A step is a run of neighbours in that order: of similar length, and with equally many users of each rank (a rank owns
+    A step is a run of neighbours in that order: of similar length, and with equally many users of each rank (one owns
     every world-th user) up to one. Each epoch moves the borders of the runs and reads another window of a user whose
     history is longer than the model's input.
     """
