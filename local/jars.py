@@ -54,7 +54,8 @@ def _resolve(scratch: Path) -> str:
         raise SetupError(
             f"expected {COORDINATE} within ten minutes, and it did not come; is the network there?"
         ) from None
-    return "\n".join((done.stdout + done.stderr).splitlines()[-12:])
+    said = [line for line in (done.stdout + done.stderr).splitlines() if not line.startswith("\tat ")]
+    return "\n".join(said[-12:])
 
 
 def _put(found: dict[str, Path]) -> None:

@@ -116,7 +116,7 @@ def stop() -> int:
         if not living:
             break
         ended |= living.keys()
-        _end(list(living.values()), patience=10)
+        _end(list(living.values()), patience=6)
     for path in RUN.glob("*.json"):
         if "pid" in (_note(path.stem) or {}):
             path.unlink()

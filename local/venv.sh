@@ -15,11 +15,14 @@ for one in .venv/bin/python python3 python3.13 python3.12 python3.11; do
     if fits "$one"; then python=$one; break; fi
 done
 
-echo "virtual environment: installing requirements.txt, a few minutes the first time ..."
+say() { echo "virtual environment: installing requirements.txt, a few minutes the first time ..."; }
+
 if command -v uv > /dev/null; then
+    say
     test -x .venv/bin/python || uv venv --quiet --python "${python:->=3.11,<3.14}" .venv
     uv pip install --quiet --python .venv/bin/python -r requirements.txt
 elif test -n "$python"; then
+    say
     if ! test -x .venv/bin/pip && ! "$python" -m venv .venv 2> /dev/null; then
         rm -rf .venv
         echo "make: $python cannot make a virtual environment; install its venv module (Debian: apt install python3-venv)" >&2
@@ -27,7 +30,8 @@ elif test -n "$python"; then
     fi
     .venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 else
-    echo "make: expected Python 3.11 to 3.13 or uv, found $(python3 --version 2>&1 || echo none); install python3.12 or uv" >&2
+    found=$(python3 --version 2> /dev/null || true)
+    echo "make: expected Python 3.11 to 3.13 or uv, found ${found:-no python3}; install python3.12 or uv" >&2
     exit 2
 fi
 cp requirements.txt "$stamp"
