@@ -216,14 +216,14 @@ def probe(services: dict[str, Service]) -> None:
 
     hand = "python -m local.demo --landing /data/landing --until 2017-01-01 --users 200 && "
     hand += "python -m jobs collect --ds 2017-01-01 && python -c '"
-    hand += 'import deltalake; print("rows", deltalake.DeltaTable("/data/warehouse/bronze/events").count())\''
+    hand += 'import deltalake; print(deltalake.DeltaTable("/data/warehouse/bronze/events").count())\''
     done = subprocess.run(services["jobs"].run("bash", "-euc", hand), capture_output=True, text=True)
     (WORK / "logs" / "by-hand.log").write_text(done.stdout + done.stderr)
     if done.returncode:
         raise ProofError(f"demo and collect by hand: {done.stdout[-1000:]} {done.stderr[-2000:]}")
     rows = done.stdout.strip().splitlines()[-1]
     print(
-        f"PROVEN  the service jobs lands the demo and collects it: bronze.events has {rows}",
+        f"PROVEN  the service jobs lands the demo and collects it: bronze.events has {rows} rows",
         flush=True,
     )
 
