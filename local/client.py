@@ -2,40 +2,42 @@
 
 from __future__ import annotations
 
-from typing import NoReturn
+import time
 
 import httpx
-from tenacity import RetryCallState, retry, retry_if_exception_type, stop_after_delay, wait_fixed
 
 from local.places import SetupError
 
-
-def _went_away(attempts: RetryCallState) -> NoReturn:
-    error = attempts.outcome.exception()
-    raise SetupError(f"Airflow no longer answers ({error}); .run/api-server.log says more, `make run` starts it again")
+PATIENCE = 60  # seconds for a busy api-server: one worker, two cores
 
 
 class Airflow:
-    """A logged-in client; a busy api-server (one worker, two cores) gets a minute of patience."""
+    """A logged-in client."""
 
     def __init__(self, url: str, user: str, password: str, transport: httpx.BaseTransport | None = None):
         self._login = {"username": user, "password": password}
         self._http = httpx.Client(base_url=url, timeout=20, trust_env=False, transport=transport)
 
-    @retry(
-        retry=retry_if_exception_type(httpx.TransportError),
-        stop=stop_after_delay(60),
-        wait=wait_fixed(1),
-        retry_error_callback=_went_away,
-    )
     def _call(self, method: str, path: str, **kwargs) -> httpx.Response:
-        answer = self._http.request(method, f"/api/v2{path}", **kwargs)
+        until = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return self._logged_in(method, f"/api/v2{path}", **kwargs)
+            except httpx.TransportError as error:
+                if time.monotonic() > until:
+                    raise SetupError(
+                        f"Airflow no longer answers ({error}); .run/api-server.log says more, `make run` starts it again"
+                    ) from None
+                time.sleep(1)
+
+    def _logged_in(self, method: str, path: str, **kwargs) -> httpx.Response:
+        answer = self._http.request(method, path, **kwargs)
         if answer.status_code == 401:  # no token yet, or it ran out in a long night
             token = self._http.post("/auth/token", json=self._login)
             if token.status_code >= 400:
                 raise SetupError(f"expected Airflow to know the user {self._login['username']!r}, found: {token.text}")
             self._http.headers["Authorization"] = f"Bearer {token.json()['access_token']}"
-            answer = self._http.request(method, f"/api/v2{path}", **kwargs)
+            answer = self._http.request(method, path, **kwargs)
         return answer
 
     def _json(self, method: str, path: str, **kwargs) -> dict:

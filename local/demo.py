@@ -14,7 +14,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from rich.progress import Progress
 
@@ -25,7 +24,7 @@ MANIFEST = "_manifest.json"  # readers of a folder pass over names that start wi
 
 def lines(frame: pd.DataFrame) -> bytes:
     """JSON lines, gzipped without a time stamp in the header."""
-    text = frame.to_json(orient="records", lines=True, force_ascii=False, double_precision=10)
+    text = frame.to_json(orient="records", lines=True, force_ascii=False, date_format="iso", date_unit="s")
     return gzip.compress(text.encode(), compresslevel=4, mtime=0)
 
 
@@ -43,12 +42,11 @@ def slices(since: str | None, until: str | None, users: int | None) -> Iterator[
     if until:
         keep &= day <= pd.Timestamp(until)
     if users:
-        some = np.sort(events["household_id"].unique())[:users]
+        some = sorted(events["household_id"].unique())[:users]
         keep &= events["household_id"].isin(some)
         households = households[households["household_id"].isin(some)]
         products = products[products["product_id"].isin(events.loc[keep, "product_id"])]
-    iso = np.char.add(np.datetime_as_string(stamp[keep].to_numpy(), unit="s"), "Z")
-    events = events[keep].assign(transaction_timestamp=iso)
+    events = events[keep].assign(transaction_timestamp=stamp[keep].dt.tz_localize("UTC"))
     days = [(str(key.date()), rows) for key, rows in events.groupby(day[keep], sort=True)]
     if not days:
         return
