@@ -26,7 +26,7 @@ class Airflow:
             except httpx.TransportError as error:
                 if time.monotonic() > until:
                     raise SetupError(
-                        f"Airflow no longer answers ({error}); .run/api-server.log says more, `make run` starts it again"
+                        f"Airflow no longer answers ({error}); see .run/api-server.log; `make run` starts it again"
                     ) from None
                 time.sleep(1)
 
