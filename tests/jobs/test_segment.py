@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import numpy as np
 import pytest
 
@@ -98,7 +100,8 @@ def test_lifecycle(spark, row, stage):
 
 def test_rfm_quintiles_hold_all_buyers_and_who_never_bought(spark):
     rows = [
-        {"user_id": str(n), "recency_days": n, "frequency_365d": 10 - n, "monetary_365d": 100 - n} for n in range(10)
+        {"user_id": str(n), "recency_days": n, "frequency_365d": 10 - n, "monetary_365d": Decimal(100 - n)}
+        for n in range(10)
     ]
     frame = features(spark, *rows, {"user_id": "none"})
     found = {r["user_id"]: r["c"] for r in frame.select("user_id", profiles.rfm_class(frame).alias("c")).collect()}
@@ -108,8 +111,8 @@ def test_rfm_quintiles_hold_all_buyers_and_who_never_bought(spark):
 def test_reasons_point_the_way_of_the_segment(spark):
     frame = features(
         spark,
-        {"user_id": "a", "monetary_90d": 900, "discount_share_365d": 0.5},
-        {"user_id": "b", "monetary_90d": 100, "discount_share_365d": 0.1},
+        {"user_id": "a", "monetary_90d": Decimal(900), "discount_share_365d": 0.5},
+        {"user_id": "b", "monetary_90d": Decimal(100), "discount_share_365d": 0.1},
     ).selectExpr("*", "if(user_id = 'a', 1, 2) AS segment_id")
     known = [t for t in KNOWN if t.key in ("monetary_90d", "discount_share_365d")]
     base = portraits.base_statistics(frame, known)

@@ -1,4 +1,4 @@
-"""sequences: last N, equal lengths, a tie-break that no run can change, and the same from yesterday's as from history."""
+"""sequences: last N, equal lengths, a stable tie-break, and the same from yesterday's as from the history."""
 
 from __future__ import annotations
 
