@@ -71,6 +71,14 @@ class Airflow:
         answer = self._call("POST", path, json=body)
         return answer.status_code != 404 and bool(self._checked(answer, "POST", path))
 
+    def end_unfinished(self, dag_id: str) -> list[str]:
+        """Fail the runs that an earlier `make stop` cut off: they would go first, and the new one would wait."""
+        path = f"/dags/{dag_id}/dagRuns"
+        left = self._json("GET", path, params={"state": ["queued", "running"]})["dag_runs"]
+        for run in left:
+            self._json("PATCH", f"{path}/{run['dag_run_id']}", json={"state": "failed"})
+        return [run["dag_run_id"] for run in left]
+
     def state(self, dag_id: str, run_id: str) -> str:
         return self._json("GET", f"/dags/{dag_id}/dagRuns/{run_id}")["state"]
 

@@ -82,12 +82,13 @@ class Follower:
             while True:
                 state = self.client.state(*runs[0])
                 tasks = read_tasks(self.client, runs)
+                doing = summary(tasks) if state != "queued" else "queued: another run of the DAG goes first"
                 for task in self.changes(tasks):
                     self.say(task)
                     spoke = self.clock()
-                status.update(summary(tasks))
+                status.update(doing)
                 if not self.console.is_terminal and self.clock() - spoke >= QUIET_FOR:
-                    self.console.print(f"{datetime.now():%H:%M:%S}  ... {summary(tasks)}")
+                    self.console.print(f"{datetime.now():%H:%M:%S}  ... {doing}")
                     spoke = self.clock()
                 if state in ("success", "failed"):
                     return state, [task for task in tasks if task.state == "failed"]

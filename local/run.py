@@ -17,6 +17,7 @@ from local.follow import Follower
 from local.places import ROOT, SetupError, ends_in_one_line, out
 
 DEMO = "complete_journey"
+DAGS = ("huaxiang_nightly", "huaxiang_train")
 # A history load in one pass, ending in the night that is shown.
 FIRST_DAY, DEFAULT_NIGHT = "2017-01-01", "2017-12-01"
 
@@ -57,12 +58,15 @@ def absolute(place: str) -> str:
     return place if "://" in place else str(Path(place).resolve())
 
 
-def stand_up(env: dict[str, str], at: machine.Ports) -> None:
-    """Start what does not stand, in the order of need; what stands with other settings is ended first."""
+def stand_up(env: dict[str, str], at: machine.Ports) -> bool:
+    """Start what does not stand, in the order of need; what stands with other settings is ended first.
+
+    True where Airflow was started, False where it stood.
+    """
     first, later = machine.airflow(env), [machine.mlflow(env, at.mlflow), machine.triggerer(env)]
     if all(service.standing() for service in [*first, *later]):
         out.print("services: standing already")
-        return
+        return False
     if services.stop():
         out.print("services: ended those of other settings")
     started = time.monotonic()
@@ -74,6 +78,7 @@ def stand_up(env: dict[str, str], at: machine.Ports) -> None:
     for service in later:  # nobody needs them in the first minute, and each costs ten seconds of a core to come up
         service.start()
     out.print(f"services: Airflow healthy after {time.monotonic() - started:.0f} s")
+    return True
 
 
 def _airflow_healthy(answer: httpx.Response) -> bool:
@@ -96,9 +101,7 @@ def night(client: Airflow, given: argparse.Namespace, landing: str) -> bool:
     """Trigger the nightly and follow it; True where it was published."""
     for pool, what in (("spark", "one local Spark at a time"), ("torch", "one model process group at a time")):
         client.pool(pool, 1, what)
-    patiently(
-        client, "Airflow to know the DAGs", lambda: all(map(client.knows, ("huaxiang_nightly", "huaxiang_train")))
-    )
+    patiently(client, "Airflow to know the DAGs", lambda: all(map(client.knows, DAGS)))
     run_id = f"local__{given.ds}__{datetime.now(UTC):%Y%m%dT%H%M%S}"
     conf = {"ds": given.ds, "since": given.since or None, "source": given.source, "landing": landing}
     patiently(client, "the run to be taken", lambda: client.trigger("huaxiang_nightly", run_id, conf))
@@ -126,8 +129,11 @@ def main() -> int:
         if not given.landing:
             demo.land(Path(landing))
         warm.ensure(java_home)
-        standing.result()
+        fresh = standing.result()
     client = Airflow(f"http://127.0.0.1:{at.airflow}", "admin", password)
+    for dag_id in DAGS if fresh else ():
+        for run_id in client.end_unfinished(dag_id):
+            out.print(f"{dag_id}: ended run {run_id}, which an earlier stop cut off")
     published = night(client, given, landing)
     if published:
         written.show(out, warehouse, given.ds)
