@@ -39,10 +39,12 @@ class Expectation(BaseModel):
 
 
 class Suite(BaseModel):
-    """`slice` is the column that the days of a run select by; null = the whole table is checked."""
+    """What is checked: `landed_ds` and `days`, the rows of since..ds by day of delivery or of the event; `ds`, the rows
+    of the night; null, the whole table.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    slice: Literal["ds", "landed_ds"] | None
+    slice: Literal["ds", "days", "landed_ds"] | None
     expectations: tuple[Expectation, ...]
 
 
@@ -78,8 +80,9 @@ def slice_of(frame: DataFrame, suite: Suite, s: Settings) -> DataFrame:
     """The rows that the run wrote."""
     if suite.slice is None:
         return frame
-    rows = frame.where(io.ds_range(s.since if suite.slice == "landed_ds" else s.ds, s.ds, suite.slice))
-    return rows.where(F.col("source") == s.source) if suite.slice == "landed_ds" and "source" in frame.columns else rows
+    if suite.slice == "landed_ds":
+        return frame.where(io.ds_range(s.since, s.ds, "landed_ds")).where(F.col("source") == s.source)
+    return frame.where(io.ds_range(s.since if suite.slice == "days" else s.ds, s.ds))
 
 
 def _one(result: Any) -> Result:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
@@ -56,14 +54,17 @@ def correct(events: DataFrame) -> DataFrame:
 def sessionise(events: DataFrame) -> DataFrame:
     """`events` with session_id filled: the source's own, else `user@start`, a new one after 30 minutes of silence.
 
-    Within a day: a session that crosses midnight is two, so that a day can be rebuilt alone.
+    Within a day: a session that crosses midnight is two, so that a day can be rebuilt alone. Only events without a
+    session of their own are sorted.
     """
+    alone = events.where("session_id IS NULL")
     order = Window.partitionBy("user_id", "ds").orderBy("event_time", "event_id")
     silence = F.unix_timestamp("event_time") - F.unix_timestamp(F.lag("event_time").over(order))
     starts = F.coalesce(silence > SESSION_GAP_SECONDS, F.lit(True))
-    start = F.max(F.when(starts, F.unix_timestamp("event_time"))).over(order.rowsBetween(Window.unboundedPreceding, 0))
-    own = F.concat_ws("@", "user_id", start.cast("string"))
-    return events.withColumn("session_id", F.coalesce("session_id", own))
+    alone = alone.withColumn("starts", F.when(starts, F.unix_timestamp("event_time")))
+    start = F.max("starts").over(order.rowsBetween(Window.unboundedPreceding, Window.currentRow))
+    alone = alone.withColumn("session_id", F.concat_ws("@", "user_id", start.cast("string"))).drop("starts")
+    return events.where("session_id IS NOT NULL").unionByName(alone)
 
 
 def local_clock(events: DataFrame, zones: dict[str, str]) -> DataFrame:
@@ -74,38 +75,43 @@ def local_clock(events: DataFrame, zones: dict[str, str]) -> DataFrame:
     return events.withColumns({"local_hour": F.hour(local), "local_weekday": F.weekday(local) + 1})
 
 
-def current_products(records: DataFrame, previous: DataFrame, events: DataFrame) -> DataFrame:
-    """One row a product: the newest record's facts, and the list price of its newest sale in any order of runs."""
+def product_facts(records: DataFrame) -> DataFrame:
+    """One row a product with a record: what its newest record says."""
     newest = records.groupBy(F.col("id").alias("product_id")).agg(
         F.max_by("attributes", F.struct("landed_ds", "source_file", F.to_json("attributes"))).alias("facts")
     )
-    sold = events.where("product_id IS NOT NULL").select(
-        "product_id", "price", F.col("event_time").alias("price_seen_at")
-    )
-    prices = (
-        previous.select("product_id", F.col("usual_price").alias("price"), "price_seen_at")
-        .unionByName(sold)
-        .groupBy("product_id")
-        .agg(
-            F.max_by("price", F.when(F.col("price").isNotNull(), F.struct("price_seen_at", "price"))).alias(
-                "usual_price"
-            ),
-            F.max(F.when(F.col("price").isNotNull(), F.col("price_seen_at"))).alias("price_seen_at"),
-        )
-    )
     path = F.from_json(F.col("facts").getItem("category_path"), "array<string>")
-    return newest.join(prices, "product_id", "full").select(
+    return newest.select(
         "product_id",
         F.col("facts").getItem("title").alias("title"),
         path.alias("category_path"),
         F.coalesce(F.get(path, F.lit(1)), F.get(path, F.lit(0))).alias("category"),
         F.get(path, F.lit(0)).alias("department"),
         F.col("facts").getItem("brand").alias("brand"),
-        "usual_price",
-        "price_seen_at",
         F.map_filter("facts", lambda key, _: ~key.isin(*sources.PRODUCT_FIELDS)).alias("attributes"),
-        F.col("facts").isNotNull().alias("has_record"),
+        F.lit(True).alias("has_record"),
     )
+
+
+def current_products(facts: DataFrame, previous: DataFrame, events: DataFrame) -> DataFrame:
+    """One row a product: its facts, and the list price of its newest sale in any order of runs.
+
+    `facts` are rows of `product_facts`, `previous` of silver.products, `events` of silver.events.
+    """
+    sold = events.where("product_id IS NOT NULL").select(
+        "product_id", F.col("price").alias("usual_price"), F.col("event_time").alias("price_seen_at")
+    )
+    seen = previous.select("product_id", "usual_price", "price_seen_at").unionByName(sold)
+    priced = F.col("usual_price").isNotNull()
+    prices = seen.groupBy("product_id").agg(
+        F.max(F.when(priced, F.struct("price_seen_at", "usual_price"))).alias("newest")
+    )
+    return facts.join(prices, "product_id", "full").select(
+        "product_id", "title", "category_path", "category", "department", "brand",
+        "newest.usual_price", "newest.price_seen_at",
+        F.coalesce("attributes", F.create_map().cast("map<string,string>")).alias("attributes"),
+        F.coalesce("has_record", F.lit(False)).alias("has_record"),
+    )  # fmt: skip
 
 
 def current_users(records: DataFrame, previous: DataFrame, events: DataFrame) -> DataFrame:
@@ -130,9 +136,9 @@ def current_users(records: DataFrame, previous: DataFrame, events: DataFrame) ->
     )
 
 
-def with_product_facts(events: DataFrame, products: DataFrame) -> DataFrame:
+def with_product_facts(events: DataFrame, facts: DataFrame) -> DataFrame:
     """`events` with category, department, brand of their product; null where it is unknown."""
-    return events.join(products.select("product_id", "category", "department", "brand"), "product_id", "left")
+    return events.join(facts.select("product_id", "category", "department", "brand"), "product_id", "left")
 
 
 def refused_rows(refused: DataFrame) -> DataFrame:
@@ -147,31 +153,28 @@ def refused_rows(refused: DataFrame) -> DataFrame:
 def run(spark: SparkSession, s: Settings) -> str:
     """Rebuild the affected days of silver.events, and the current users and products."""
     touched = days.affected(spark, s)
-    where = io.ds_list(touched)
-    bronze = io.read(spark, s.warehouse, BRONZE_EVENTS).where(where)
-    stamp = {"run_id": F.lit(s.run_id)}
-    corrected = correct(bronze).persist()
-    kept = corrected.where("reason IS NULL")
-
-    records = io.read_or_empty(spark, s.warehouse, BRONZE_PRODUCTS)
-    products = current_products(records, io.read_or_empty(spark, s.warehouse, SILVER_PRODUCTS), kept)
-    io.overwrite(products, s.warehouse, SILVER_PRODUCTS)
-    records = io.read_or_empty(spark, s.warehouse, BRONZE_USERS)
-    users = current_users(records, io.read_or_empty(spark, s.warehouse, SILVER_USERS), kept)
-    io.overwrite(users, s.warehouse, SILVER_USERS)
+    where, stamp = io.ds_list(touched), {"run_id": F.lit(s.run_id)}
+    bronze = io.read(spark, s.warehouse, BRONZE_EVENTS).where(where).drop("attributes", "run_id", "ingested_at")
+    corrected = correct(bronze)
+    facts = product_facts(io.read_or_empty(spark, s.warehouse, BRONZE_PRODUCTS))
 
     zones = {r["source"]: sources.load(r["source"]).shop_zone for r in bronze.select("source").distinct().collect()}
-    events = sessionise(local_clock(kept, zones))
-    events = with_product_facts(events, io.read(spark, s.warehouse, SILVER_PRODUCTS))
+    events = sessionise(corrected.where("reason IS NULL"))
+    events = with_product_facts(local_clock(events, zones), facts)
     events = events.withColumn("event_id", F.concat_ws(":", "source", "event_id")).withColumn("query", F.trim("query"))
-    io.replace_where(events.withColumns(stamp).hint("rebalance", "ds"), s.warehouse, SILVER_EVENTS, where)
+    io.replace_where(events.withColumns(stamp), s.warehouse, SILVER_EVENTS, where)
     refused = refused_rows(corrected.where("reason IS NOT NULL")).withColumns(stamp)
     io.replace_where(refused, s.warehouse, QUARANTINE, f"kind = 'events' AND stage = 'clean' AND {where}")
 
-    counts = corrected.groupBy(
-        F.coalesce(F.split_part("reason", F.lit(":"), F.lit(1)), F.lit("kept")).alias("why")
-    ).count()
-    found = {row["why"]: row["count"] for row in counts.collect()}
-    corrected.unpersist()
+    clean = io.read(spark, s.warehouse, SILVER_EVENTS).where(where)
+    products = current_products(facts, io.read_or_empty(spark, s.warehouse, SILVER_PRODUCTS), clean)
+    io.overwrite(products, s.warehouse, SILVER_PRODUCTS)
+    records = io.read_or_empty(spark, s.warehouse, BRONZE_USERS)
+    users = current_users(records, io.read_or_empty(spark, s.warehouse, SILVER_USERS), clean)
+    io.overwrite(users, s.warehouse, SILVER_USERS)
+
+    quarantine = io.read(spark, s.warehouse, QUARANTINE).where(f"kind = 'events' AND stage = 'clean' AND {where}")
     late = [day for day in touched if day < s.since]
-    return f"{len(touched)} days ({len(late)} of late records): {json.dumps(found, sort_keys=True)}"
+    return (
+        f"{len(touched)} days ({len(late)} of late records): {clean.count():,} events, {quarantine.count():,} refused"
+    )

@@ -102,21 +102,33 @@ def _unreadable(error: Exception) -> DataError | None:
     )
 
 
-def _check_columns(feed: Feed, kind: str, counts: list, frame: DataFrame) -> None:
+def _check_columns(feed: Feed, kind: str, counts: list, raw: DataFrame) -> None:
     """DataError where a column that the mapping names stands in no record at all."""
-    rows = sum(row["rows_in"] for row in counts)
-    gone = [c for c in sorted(feed.mapped_columns) if not sum(row[f"has_{c}"] for row in counts)]
-    if not rows or not gone:
+    seen = 0
+    for row in counts:
+        seen |= row["seen"]
+    gone = [column for k, column in enumerate(sorted(feed.mapped_columns)) if not seen >> k & 1]
+    if not counts or not gone:
         return
-    have = [r[0] for r in frame.select(F.explode(F.map_keys("record"))).distinct().limit(200).collect()]
+    have = [r[0] for r in raw.select(F.explode(F.map_keys("record"))).distinct().limit(200).collect()]
     if not have:
         return  # no line is a record: each is quarantined with its reason
     near = {column: get_close_matches(column, have, n=1) for column in gone}
     named = ", ".join(f"{c!r}" + (f" (nearest: {n[0]!r})" if n else "") for c, n in near.items())
+    rows = sum(row["rows_in"] for row in counts)
     raise DataError(
         f"{kind}: expected column {named} as the mapping says, found it in none of {rows:,} records, which have "
         f"{', '.join(sorted(have))}; the source changed or the mapping is wrong. Nothing of this load was written"
     )
+
+
+def _already_loaded(spark: SparkSession, s: Settings, kind: str, parsed: DataFrame, slice_: str) -> DataFrame | None:
+    """The rows of bronze, of the same event days, that other deliveries brought: never the whole history."""
+    if kind != "events" or not io.exists(spark, s.warehouse, BRONZE_EVENTS):
+        return None
+    days = [row["ds"] for row in parsed.where("reason IS NULL").select("ds").distinct().collect()]
+    others = io.read(spark, s.warehouse, BRONZE_EVENTS).where(io.ds_list(days))
+    return others.where(f"source = '{s.source}' AND NOT ({slice_})")
 
 
 def _load_kind(spark: SparkSession, s: Settings, source: Source, kind: str, feed: Feed) -> dict[str, int]:
@@ -128,21 +140,21 @@ def _load_kind(spark: SparkSession, s: Settings, source: Source, kind: str, feed
             f"{kind}: expected files {feed.files} for {s.days} under {s.landing}, found none; not delivered?"
         )
     raw = read_records(spark, files, feed)
-    target, slice_ = _TARGETS[kind], f"source = '{source.name}' AND {io.ds_range(s.since, s.ds, 'landed_ds')}"
+    slice_ = f"source = '{source.name}' AND {io.ds_range(s.since, s.ds, 'landed_ds')}"
     if kind == "events":
         parsed, keys = records.parse_events(raw, source, s.since, s.ds), ["event_id", "ds"]
     else:
         parsed, keys = records.parse_dimension(raw, feed, s.ds), ["id", "landed_ds"]
-    known = None
-    if kind == "events" and io.exists(spark, s.warehouse, target):
-        known = io.read(spark, s.warehouse, target).where(f"source = '{source.name}' AND NOT ({slice_})")
-    frame = records.mark_duplicates(parsed, known, keys).persist(StorageLevel.MEMORY_AND_DISK)
+    parsed = parsed.persist(StorageLevel.MEMORY_AND_DISK)
     try:
-        counts = records.count_by_file(frame, feed.mapped_columns).collect()
-        _check_columns(feed, kind, counts, frame)
+        repeated = records.repeated_keys(parsed, keys)
+        loaded = _already_loaded(spark, s, kind, parsed, slice_)
+        frame = records.mark_duplicates(parsed, keys, None if repeated.isEmpty() else repeated, loaded)
+        counts = records.count_by_file(frame).collect()
+        _check_columns(feed, kind, counts, raw)
         _write(spark, s, source, kind, frame, counts, slice_)
     finally:
-        frame.unpersist()
+        parsed.unpersist()
     return {n: sum(row[n] for row in counts) for n in ("rows_in", "loaded", "duplicates", "quarantined", "outside")}
 
 
@@ -159,7 +171,7 @@ def _write(spark: SparkSession, s: Settings, source: Source, kind: str, frame: D
     loads = spark.createDataFrame(rows, ledger).withColumns(stamp)
     io.replace_where(loads, s.warehouse, LOADS, f"{of_kind} AND {io.ds_range(s.since, s.ds, 'landed_ds')}")
     good = frame.where("reason IS NULL AND NOT outside AND NOT duplicate").withColumns(stamp)
-    good = good.withColumn("ingested_at", F.current_timestamp()).repartition("landed_ds")
+    good = good.withColumn("ingested_at", F.current_timestamp())
     io.replace_where(good, s.warehouse, _TARGETS[kind], slice_)
 
 

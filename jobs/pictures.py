@@ -15,7 +15,15 @@ from matplotlib.figure import Figure
 # Okabe and Ito's colours tell apart for colour-blind readers; the rest repeat them lighter.
 _COLOURS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#8C8C00", "#999999",
             "#7FB8D8", "#F2CF80", "#80CEB9", "#E5BCD3"]  # fmt: skip
-_CJK = ("Noto Sans CJK SC", "Noto Sans CJK JP", "WenQuanYi Zen Hei", "Microsoft YaHei", "PingFang SC", "SimHei")
+_CJK = (
+    "Noto Sans CJK SC",
+    "Noto Sans CJK JP",
+    "WenQuanYi Zen Hei",
+    "WenQuanYi Micro Hei",
+    "Microsoft YaHei",
+    "PingFang SC",
+    "SimHei",
+)
 
 
 def chinese_font() -> bool:

@@ -5,6 +5,7 @@ Open Delta has no commit over several tables; the row is the commit: readers tak
 
 from __future__ import annotations
 
+import os
 import subprocess
 from pathlib import Path
 
@@ -18,7 +19,9 @@ from jobs.tables import ALL, LOADS, PUBLISHED, QUALITY_RESULTS, QUARANTINE, RUNS
 
 
 def git_sha() -> str:
-    """The commit of the code, with -dirty where it was changed; "unknown" outside a repository."""
+    """The commit of the code, -dirty where it was changed; HUAXIANG_GIT_SHA in an image, which has no repository."""
+    if named := os.environ.get("HUAXIANG_GIT_SHA"):
+        return named
     command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return done.stdout.strip() or "unknown"

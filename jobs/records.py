@@ -122,6 +122,23 @@ def _reasons(source: Source, ds: date) -> list[Column]:
     ]
 
 
+def _carried(feed: Feed) -> list[Column]:
+    """What goes along with a parsed record: where it is from, a tie-break, its text where it is refused, and `seen`:
+    bit k is set where the k-th mapped column stands in the record.
+    """
+    bits = [
+        F.when(F.map_contains_key("record", column), F.lit(1 << k)).otherwise(F.lit(0))
+        for k, column in enumerate(sorted(feed.mapped_columns))
+    ]
+    return [
+        F.col("source_file"),
+        F.col("landed_ds"),
+        F.xxhash64("raw").alias("tie"),
+        F.when(F.col("reason").isNotNull(), F.col("raw")).alias("raw"),
+        F.coalesce(sum(bits[1:], bits[0]), F.lit(0)).cast("bigint").alias("seen"),
+    ]
+
+
 def parse_events(records: DataFrame, source: Source, since: date, ds: date) -> DataFrame:
     """One row a record: the columns of bronze.events, `raw`, `outside`, and `reason` (null where it can be loaded)."""
     feed = source.events
@@ -130,7 +147,7 @@ def parse_events(records: DataFrame, source: Source, since: date, ds: date) -> D
     broken = F.when(F.col("record").isNull(), F.lit(f"not_a_record: expected {feed.format}"))
     rules = F.nullif(F.concat_ws("; ", *_reasons(source, ds)), F.lit(""))
     frame = frame.withColumns({"reason": F.coalesce(broken, rules), "ds": F.to_date("event_time")})
-    frame = frame.select(*EVENT_FIELDS, "event_id", _others(feed).alias("attributes"), "reason", "ds", *records.columns)
+    frame = frame.select(*EVENT_FIELDS, "event_id", _others(feed).alias("attributes"), "reason", "ds", *_carried(feed))
     if feed.dated:
         return frame.withColumn("outside", F.lit(False))
     # A file of any days: each record counts as delivered on its own day, records of other days wait for theirs.
@@ -161,29 +178,42 @@ def parse_dimension(records: DataFrame, feed: Feed, ds: date) -> DataFrame:
         _with_texts(records, feed)
         .withColumns({"id": _identity(feed), "ours": ours, "landed_ds": F.coalesce("landed_ds", F.lit(ds))})
         .withColumns({"attributes": F.map_concat("ours", others), "reason": F.coalesce(broken, missing)})
-        .select("id", "attributes", "reason", F.lit(False).alias("outside"), *records.columns)
+        .select("id", "attributes", "reason", F.lit(False).alias("outside"), *_carried(feed))
     )
 
 
-def mark_duplicates(parsed: DataFrame, loaded: DataFrame | None, keys: list[str]) -> DataFrame:
-    """`parsed` with `duplicate`: true for all but the first delivery of the same keys, and for keys in `loaded`.
+def _usable() -> Column:
+    return F.col("reason").isNull() & ~F.col("outside")
 
-    `loaded` has one row for each of `keys` that bronze holds from other deliveries, or is None.
+
+def repeated_keys(parsed: DataFrame, keys: list[str]) -> DataFrame:
+    """The keys that several records of this load share: one row each. Only keys are shuffled, never whole records."""
+    return parsed.where(_usable()).groupBy(*keys).count().where("count > 1").select(*keys)
+
+
+def mark_duplicates(
+    parsed: DataFrame, keys: list[str], repeated: DataFrame | None, loaded: DataFrame | None
+) -> DataFrame:
+    """`parsed` with `duplicate`: true for all but the first delivery of `repeated` keys, and for keys in `loaded`.
+
+    `loaded` has a row for each of the keys that bronze holds from other deliveries. None = there are none.
     """
-    usable = F.col("reason").isNull() & ~F.col("outside")
-    first = Window.partitionBy(*keys, usable).orderBy("landed_ds", "source_file", F.xxhash64("raw"))
-    frame = parsed.withColumn("duplicate", usable & (F.row_number().over(first) > 1))
-    if loaded is None:
-        return frame
-    known = loaded.select(*keys).distinct().withColumn("known", F.lit(True))
-    return frame.join(known, keys, "left").withColumn(
-        "duplicate", F.col("duplicate") | (usable & F.coalesce("known", F.lit(False)))
-    )
+    frame = parsed.withColumn("duplicate", F.lit(False))
+    if repeated is not None:
+        first = Window.partitionBy(*keys, _usable()).orderBy("landed_ds", "source_file", "tie")
+        several = parsed.join(repeated, keys, "left_semi")
+        several = several.withColumn("duplicate", _usable() & (F.row_number().over(first) > 1))
+        frame = frame.join(repeated, keys, "left_anti").unionByName(several)
+    if loaded is not None:
+        known = loaded.select(*keys).distinct().withColumn("known", F.lit(True))
+        again = F.col("duplicate") | (_usable() & F.coalesce("known", F.lit(False)))
+        frame = frame.join(known, keys, "left").withColumn("duplicate", again).drop("known")
+    return frame
 
 
-def count_by_file(classified: DataFrame, mapped: set[str]) -> DataFrame:
-    """One row a file and day of delivery: rows_in, loaded, duplicates, quarantined, outside, late, and `has_<column>`
-    for each mapped column of the source: in how many records it stands.
+def count_by_file(classified: DataFrame) -> DataFrame:
+    """One row a file and day of delivery: rows_in, loaded, duplicates, quarantined, outside, late, and `seen` (see
+    `_carried`) over all its records.
     """
     refused, outside, duplicate = F.col("reason").isNotNull(), F.col("outside"), F.col("duplicate")
     loaded = ~refused & ~outside & ~duplicate
@@ -192,5 +222,5 @@ def count_by_file(classified: DataFrame, mapped: set[str]) -> DataFrame:
     return classified.groupBy("source_file", "landed_ds").agg(
         F.count("*").alias("rows_in"),
         *[F.count_if(condition).alias(name) for name, condition in counts.items()],
-        *[F.count_if(F.map_contains_key("record", column)).alias(f"has_{column}") for column in sorted(mapped)],
+        F.bit_or("seen").alias("seen"),
     )

@@ -70,7 +70,7 @@ def test_the_newest_record_and_the_newest_price_win_in_any_order(spark):
         ("p1", {"title": "new", "category_path": '["A"]', "size": "XL"}, date(2017, 2, 1), "f"),
         ("p3", {}, date(2017, 1, 1), "f"),
     )
-    empty = spark.createDataFrame([], SILVER_PRODUCTS.ddl)
+    facts, empty = clean.product_facts(records), spark.createDataFrame([], SILVER_PRODUCTS.ddl)
     early = bronze(spark, {"price": Decimal("1.0000"), "event_time": at("2017-06-01 10:00")})
     later = bronze(
         spark,
@@ -78,8 +78,8 @@ def test_the_newest_record_and_the_newest_price_win_in_any_order(spark):
         {"price": None, "event_time": at("2017-06-03 10:00")},
         {"price": Decimal("9.0000"), "product_id": "p2"},
     )
-    forward = clean.current_products(records, clean.current_products(records, empty, early), later)
-    backward = clean.current_products(records, clean.current_products(records, empty, later), early)
+    forward = clean.current_products(facts, clean.current_products(facts, empty, early), later)
+    backward = clean.current_products(facts, clean.current_products(facts, empty, later), early)
     rows = {row["product_id"]: row for row in forward.collect()}
     assert rows == {row["product_id"]: row for row in backward.collect()}
     assert (rows["p1"]["title"], rows["p1"]["usual_price"]) == ("new", Decimal("2.0000"))
