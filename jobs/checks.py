@@ -6,6 +6,7 @@ ops.quality_results and to Data Docs; neither ever holds a value of a row.
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,16 +126,15 @@ def validate(frame: DataFrame, name: str, suite: Suite, docs: Path) -> list[Resu
     return [_one(result) for validation in run.run_results.values() for result in validation.results]
 
 
-def store(spark: SparkSession, s: Settings, table: tables.Table, results: list[Result]) -> None:
-    """Write the results of one table and day to ops.quality_results."""
+def store(s: Settings, results: dict[str, list[Result]]) -> None:
+    """Write the results by table to ops.quality_results."""
     rows = [
-        (table.full_name, s.ds, r.expectation, r.column, r.severity, r.success, r.observed, r.threshold,
-         r.unexpected_count, s.run_id)
-        for r in results
-    ]  # fmt: skip
-    frame = spark.createDataFrame(rows, tables.QUALITY_RESULTS.ddl).coalesce(1)
-    where = f"ds = DATE'{s.ds}' AND `table` = '{table.full_name}'"
-    io.replace_where(frame, s.warehouse, tables.QUALITY_RESULTS, where)
+        {"table": name, "ds": s.ds, "run_id": s.run_id} | dataclasses.asdict(result)
+        for name, found in results.items()
+        for result in found
+    ]
+    names = ", ".join(f"'{name}'" for name in results)
+    io.replace_rows(rows, s.warehouse, tables.QUALITY_RESULTS, f"ds = '{s.ds}' AND \"table\" IN ({names})")
 
 
 def _line(table: tables.Table, r: Result) -> str:
@@ -146,7 +146,7 @@ def run(spark: SparkSession, s: Settings, names: list[str]) -> str:
     """Check tables one by one; DataError after the last where any critical expectation failed."""
     logging.getLogger("great_expectations").setLevel(logging.ERROR)
     docs = pages.local_folder(s.warehouse) / "quality"
-    broken, lines = [], []
+    broken, lines, found = [], [], {}
     for name in names:
         try:
             table = tables.table(name)
@@ -158,12 +158,14 @@ def run(spark: SparkSession, s: Settings, names: list[str]) -> str:
             continue
         rows = slice_of(io.read(spark, s.warehouse, table), suite, s)
         results = validate(rows, name, suite, docs)
-        store(spark, s, table, results)
+        found[name] = results
         failed = [r for r in results if not r.success]
         broken += [_line(table, r) for r in failed if r.severity == "critical"]
         for r in failed:
             print(_line(table, r))
         lines.append(f"{name}: {len(results) - len(failed)} of {len(results)} expectations met")
+    if found:
+        store(s, found)
     if broken:
         raise DataError(f"{len(broken)} critical: " + "; ".join(broken) + "; the line stops here")
     return "; ".join(lines)

@@ -165,11 +165,14 @@ def _write(spark: SparkSession, s: Settings, source: Source, kind: str, frame: D
     if any(row["quarantined"] for row in counts) or io.exists(spark, s.warehouse, QUARANTINE):
         where = f"{of_kind} AND stage = 'collect' AND {io.ds_range(s.since, s.ds)}"
         io.replace_where(refused, s.warehouse, QUARANTINE, where)
-    fields = ("rows_in", "loaded", "duplicates", "quarantined", "outside", "late")
-    ledger = "source_file string, landed_ds date, " + ", ".join(f"{field} bigint" for field in fields)
-    rows = [(row["source_file"], row["landed_ds"], *(row[field] for field in fields)) for row in counts]
-    loads = spark.createDataFrame(rows, ledger).withColumns(stamp)
-    io.replace_where(loads, s.warehouse, LOADS, f"{of_kind} AND {io.ds_range(s.since, s.ds, 'landed_ds')}")
+    fields = ("landed_ds", "rows_in", "loaded", "duplicates", "quarantined", "outside", "late")
+    loads = [
+        {"source": source.name, "kind": kind, "run_id": s.run_id}
+        | {name: row[name] for name in ("source_file", *fields)}
+        for row in counts
+    ]
+    landed = f"landed_ds >= '{s.since}' AND landed_ds <= '{s.ds}'"
+    io.replace_rows(loads, s.warehouse, LOADS, f"{of_kind} AND {landed}")
     good = frame.where("reason IS NULL AND NOT outside AND NOT duplicate").withColumns(stamp)
     good = good.withColumn("ingested_at", F.current_timestamp())
     io.replace_where(good, s.warehouse, _TARGETS[kind], slice_)

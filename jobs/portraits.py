@@ -58,17 +58,18 @@ def z_scores(means: dict[str, float], base: dict[str, tuple[float, float]]) -> d
     return {key: (means[key] - mean) / sd if sd > 0 else 0.0 for key, (mean, sd) in base.items()}
 
 
-def trait_table(
-    means: dict[str, float], base: dict[str, tuple[float, float]], traits: list[Trait]
-) -> list[tuple[str, str, str, float, float, float | None, float]]:
-    """Rows of gold.segments.traits, strongest first."""
+def trait_table(means: dict[str, float], base: dict[str, tuple[float, float]], traits: list[Trait]) -> list[dict]:
+    """The structs of gold.segments.traits, strongest first; lift is null where the base has none of the trait."""
     z = z_scores(means, base)
     rows = [
-        (t.key, t.name, t.name_zh, round(means[t.key], 6), round(base[t.key][0], 6),
-         round(means[t.key] / base[t.key][0], 4) if base[t.key][0] else None, round(z[t.key], 4))
+        {
+            "feature": t.key, "name": t.name, "name_zh": t.name_zh,
+            "value": round(means[t.key], 6), "base": round(base[t.key][0], 6), "z": round(z[t.key], 4),
+            "lift": round(means[t.key] / base[t.key][0], 4) if base[t.key][0] else None,
+        }
         for t in traits
     ]  # fmt: skip
-    return sorted(rows, key=lambda row: (-abs(row[6]), row[0]))
+    return sorted(rows, key=lambda row: (-abs(row["z"]), row["feature"]))
 
 
 def _said(trait: Trait, base: float, chinese: bool) -> Column:

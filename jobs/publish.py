@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pyspark.sql import SparkSession
@@ -53,16 +54,13 @@ def run(spark: SparkSession, s: Settings) -> str:
         raise DataError(f"expected staged segments of {s.ds}, found none; run segment and its check first")
     for table, frame in staged.items():
         io.replace_where(frame.coalesce(1), s.warehouse, table, tonight)
-    versions = {table.full_name: io.version(spark, s.warehouse, table) for table in ALL if table is not RUNS}
+    versions = {table.full_name: io.version(s.warehouse, table) for table in ALL if table is not RUNS}
     versions = {name: version for name, version in versions.items() if version is not None}
     counts = _counts(spark, s)
     row = {
         "run_id": s.run_id, "ds": s.ds, "since": s.since, "source": s.source, "git_sha": git_sha(),
-        "table_versions": versions, "model_version": people["version"], "users": people["users"], **counts,
+        "table_versions": list(versions.items()), "model_version": people["version"], "users": people["users"],
+        "published_at": datetime.now(UTC), **counts,
     }  # fmt: skip
-    columns = [column for column in RUNS.columns if column.name != "published_at"]
-    ddl = ", ".join(f"{column.name} {column.type}" for column in columns)
-    frame = spark.createDataFrame([tuple(row[column.name] for column in columns)], ddl)
-    frame = frame.withColumn("published_at", F.current_timestamp()).coalesce(1)
-    io.replace_where(frame, s.warehouse, RUNS, f"run_id = '{s.run_id}' AND {tonight}")
+    io.replace_rows([row], s.warehouse, RUNS, f"run_id = '{s.run_id}' AND {tonight}")
     return f"{people['users']:,} users, {len(versions)} tables named in the manifest"

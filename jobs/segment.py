@@ -162,10 +162,11 @@ def run(spark: SparkSession, s: Settings) -> str:
     version = F.col("model_version") == model.version
     rules = {r["segment_id"]: r.asDict() for r in io.read(spark, s.warehouse, SEGMENT_MODELS).where(version).collect()}
     rows = segment_rows(members, model, rules, s, known, base, groups, names, _moved(changed) if day else {})
-    _stage(spark.createDataFrame(rows, SEGMENTS.ddl), s, SEGMENTS)
+    rows = [dict(zip(SEGMENTS.column_names, row, strict=True)) for row in rows]
+    io.replace_rows(rows, s.warehouse, SEGMENTS.staged(), f"ds = '{s.ds}'")
     users = io.read(spark, s.warehouse, SILVER_USERS)
     _stage(profiles.build(features, users, here, profiles.load_lines()).withColumns(stamp), s, USER_PROFILES)
-    size = sum(row[6] for row in rows)
+    size = sum(row["size"] for row in rows)
     against = day or "no night before"
     return f"{size:,} users in {len(rows)} segments by model version {model.version}, held against {against}"
 

@@ -7,6 +7,8 @@ from pyspark.sql import functions as F
 
 from jobs.tables import MONEY
 
+_FACTS = ("department", "category", "brand")
+
 
 def _of(kind: str) -> Column:
     return F.col("event_type") == kind
@@ -20,17 +22,24 @@ def _sum(column: str, kind: str = "purchase") -> Column:
     return F.coalesce(F.sum(F.when(_of(kind), F.col(column))), F.lit(0)).cast(MONEY)
 
 
-def _money_by(key: str) -> Column:
-    """Money by one of the facts of the collected `lines`, keys sorted."""
-    lines = F.filter("lines", lambda line: line[key].isNotNull())
-    keys = F.array_sort(F.array_distinct(F.transform(lines, lambda line: line[key])))
-    zero = F.lit(0).cast(MONEY)
+def money_maps(events: DataFrame) -> DataFrame:
+    """One row a user and day with a purchase: department_amount, category_amount, brand_amount, keys sorted.
 
-    def total(name: Column) -> Column:
-        of_key = F.filter(lines, lambda line: line[key] == name)
-        return F.aggregate(of_key, zero, lambda so_far, line: (so_far + line["amount"]).cast(MONEY))
-
-    return F.map_from_arrays(keys, F.transform(keys, total))
+    Summed as rows, not inside arrays: Spark interprets a function over an array element by element.
+    """
+    facts = F.array(*[F.struct(F.lit(kind).alias("kind"), F.col(kind).alias("name")) for kind in _FACTS])
+    cells = (
+        events.where(_of("purchase"))
+        .select("user_id", "ds", "amount", F.explode(facts).alias("fact"))
+        .select("user_id", "ds", "amount", "fact.kind", "fact.name")
+        .where("name IS NOT NULL")
+        .groupBy("user_id", "ds", "kind", "name")
+        .agg(F.sum("amount").cast(MONEY).alias("amount"))
+    )
+    entry = F.struct("name", "amount")
+    lists = [F.array_sort(F.collect_list(F.when(F.col("kind") == kind, entry))).alias(kind) for kind in _FACTS]
+    maps = [F.map_from_entries(kind).alias(f"{kind}_amount") for kind in _FACTS]
+    return cells.groupBy("user_id", "ds").agg(*lists).select("user_id", "ds", *maps)
 
 
 def with_expected_amount(events: DataFrame) -> DataFrame:
@@ -48,7 +57,6 @@ def with_expected_amount(events: DataFrame) -> DataFrame:
 def build(events: DataFrame) -> DataFrame:
     """One row a user and day of `events` (rows of silver.events)."""
     bought = _of("purchase")
-    fact = F.struct("department", "category", "brand", "amount")
     days = with_expected_amount(events).groupBy("user_id", "ds").agg(
         F.count("*").cast("int").alias("events"),
         _count("view", "click").alias("views"),
@@ -66,10 +74,9 @@ def build(events: DataFrame) -> DataFrame:
         _sum("amount", "refund").alias("refund_amount"),
         _sum("expected_amount").alias("expected_amount"),
         F.array_sort(F.collect_set(F.when(bought, F.col("product_id")))).alias("product_ids"),
-        F.collect_list(F.when(bought, fact)).alias("lines"),
-        F.collect_list("local_hour").alias("clock"),
+        F.array(*[F.count_if(F.col("local_hour") == hour).cast("int") for hour in range(24)]).alias("hours"),
         F.count_if(F.col("local_weekday") >= 6).cast("int").alias("weekend_events"),
     )  # fmt: skip
-    hours = F.transform(F.sequence(F.lit(0), F.lit(23)), lambda h: F.size(F.filter("clock", lambda hour: hour == h)))
-    maps = {f"{key}_amount": _money_by(key) for key in ("department", "category", "brand")}
-    return days.withColumns(maps | {"hours": hours}).drop("lines", "clock")
+    empty = F.create_map().cast(f"map<string,{MONEY}>")
+    maps = {f"{kind}_amount": F.coalesce(f"{kind}_amount", empty) for kind in _FACTS}
+    return days.join(money_maps(events), ["user_id", "ds"], "left").withColumns(maps)

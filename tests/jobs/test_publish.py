@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
+from rich.cells import cell_len
 
 from jobs import io, publish, sql, tables
 from jobs.errors import DataError, UsageError
@@ -69,9 +70,6 @@ def test_a_wrong_query_is_one_clear_line(tmp_path, query, said):
 
 
 def test_a_text_table_lines_up_chinese(tmp_path):
-    lines = sql.run(
-        "SELECT '高消费' AS name, 1 AS size UNION ALL SELECT 'Big', 22 ORDER BY 2", str(tmp_path), "table"
-    ).split("\n")
-    from rich.cells import cell_len
-
+    query = "SELECT '高消费' AS name, 1 AS size UNION ALL SELECT 'Big', 22 ORDER BY 2"
+    lines = sql.run(query, str(tmp_path), "table").split("\n")
     assert len({cell_len(line) for line in lines}) == 1
