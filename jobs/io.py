@@ -66,7 +66,7 @@ def replace_rows(rows: list[dict], warehouse: str, table: Table, predicate: str)
 
     Written by delta-rs: a first Spark write costs seconds, which a night would pay many times for a handful of rows.
     """
-    schema = to_arrow_schema(_parse_datatype_string(table.ddl))
+    schema = to_arrow_schema(_parse_datatype_string(table.ddl), timezone="UTC")
     data = pa.Table.from_pylist([{name: row.get(name) for name in table.column_names} for row in rows], schema)
     path = table.path(warehouse)
     there = RustTable.is_deltatable(path)

@@ -76,7 +76,7 @@ def _as_table(answer: duckdb.DuckDBPyRelation) -> str:
     from rich.table import Table as Grid
 
     grid = Grid(*[str(column) for column in answer.columns])
-    for row in answer.fetchmany(1000):
+    for row in answer.limit(1000).fetchall():
         grid.add_row(*["" if value is None else str(value) for value in row])
     console = Console(width=None)
     with console.capture() as captured:
