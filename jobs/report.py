@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io as bytes_io
-import json
 import os
 from pathlib import Path
 
@@ -127,7 +126,7 @@ def log_to_mlflow(s: Settings, night: dict[str, pd.DataFrame], images: dict[str,
         for name in images:
             mlflow.log_artifact(str(page.parent / f"{s.ds}_{name}.png"))
         shown = night["segments"].drop(columns=["traits", "parents"]).astype(str)
-        mlflow.log_table(json.loads(shown.to_json(orient="list")), "segments.json")
+        mlflow.log_table(shown.to_dict("list"), "segments.json")
         return f"MLflow run {active.info.run_id} in {EXPERIMENT}"
 
 
