@@ -44,19 +44,39 @@ def read_night(s: Settings) -> dict[str, pd.DataFrame]:
     }  # fmt: skip
 
 
+def model_inputs(rows: pd.DataFrame, model: dict) -> np.ndarray:
+    """(users, inputs) what the segments were told apart by; see jobs/assign.py for the same in Spark."""
+    columns = []
+    for k, name in enumerate(model["inputs"]):
+        if name.startswith("emb:"):
+            values = np.array([vector[int(name[4:])] for vector in rows["embedding"]], dtype=np.float64)
+        elif name.startswith("dept:"):
+            shares = [dict(cell) if cell is not None else {} for cell in rows["department_shares_365d"]]
+            values = np.array([share.get(name[5:], np.nan) for share in shares], dtype=np.float64)
+        else:
+            values = rows[name].astype("float64").to_numpy(copy=True)
+        values = np.where(np.isnan(values), model["fill"][k], values)
+        if model["log_scaled"][k]:
+            values = np.log1p(np.maximum(values, 0))
+        columns.append((values - model["mean"][k]) / model["scale"][k])
+    return np.stack(columns, axis=1)
+
+
 def project(s: Settings, most: int = _MAP_USERS) -> pd.DataFrame:
-    """x, y, segment_id of at most `most` users: t-SNE of the embeddings (van der Maaten and Hinton, JMLR 2008)."""
+    """x, y, segment_id of at most `most` users, by t-SNE of the inputs (van der Maaten and Hinton, JMLR 2008)."""
     from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE
 
-    rows = _ask(s, "SELECT u.user_id, u.segment_id, e.embedding FROM gold.user_segments u JOIN gold.user_embeddings e"
-                   f" USING (user_id, ds) WHERE u.ds = DATE '{s.ds}' ORDER BY md5(u.user_id) LIMIT {most}")  # fmt: skip
-    vectors = np.stack(rows["embedding"].to_list()).astype(np.float64)
-    vectors = (vectors - vectors.mean(0)) / np.maximum(vectors.std(0), 1e-9)
+    rows = _ask(s, "SELECT f.*, u.segment_id, e.embedding FROM gold.user_segments u"
+                   " JOIN gold.user_features f USING (user_id, ds) JOIN gold.user_embeddings e USING (user_id, ds)"
+                   f" WHERE u.ds = DATE '{s.ds}' ORDER BY md5(user_id) LIMIT {most}")  # fmt: skip
+    version = f"(SELECT max(model_version) FROM gold.user_embeddings WHERE ds = DATE '{s.ds}')"
+    model = _ask(s, f"SELECT * FROM gold.segment_models WHERE model_version = {version} LIMIT 1").iloc[0].to_dict()
+    inputs = model_inputs(rows, model)
     if len(rows) < 50:  # too few for neighbourhoods
-        flat = PCA(n_components=2, random_state=0).fit_transform(vectors)
+        flat = PCA(n_components=2, random_state=0).fit_transform(inputs)
     else:
-        start = PCA(n_components=min(16, *vectors.shape), random_state=0).fit_transform(vectors)
+        start = PCA(n_components=min(16, *inputs.shape), random_state=0).fit_transform(inputs)
         flat = TSNE(init="pca", perplexity=30, max_iter=400, random_state=0, n_jobs=1).fit_transform(start)
     return pd.DataFrame({"x": flat[:, 0], "y": flat[:, 1], "segment_id": rows["segment_id"]})
 
