@@ -54,6 +54,19 @@ def build(steps: DataFrame, length: int = SEQUENCE_LENGTH) -> DataFrame:
     return packed.select("user_id", F.size("steps").alias("length"), newest.alias("last_event_ds"), *arrays)
 
 
+def merge(stored: DataFrame, fresh: DataFrame, length: int = SEQUENCE_LENGTH) -> DataFrame:
+    """One row a user: `stored` sequences with the `fresh` events (rows of silver.events) put in.
+
+    Only users with a fresh event are taken apart. A fresh event replaces the stored one of the same id.
+    """
+    touched = fresh.select("user_id").distinct()
+    columns = ["user_id", "length", "last_event_ds", *_ARRAYS]
+    same = stored.join(touched, "user_id", "left_anti").select(*columns)
+    old = unpack(stored.join(touched, "user_id", "left_semi"))
+    kept = old.join(fresh.select("event_id"), F.col("step.event_id") == F.col("event_id"), "left_anti")
+    return same.unionByName(build(kept.unionByName(as_steps(fresh)), length).select(*columns))
+
+
 def base_day(spark: SparkSession, s: Settings) -> date | None:
     """The newest day before ds with stored sequences; None where the history must be read (also in a history load)."""
     if s.since != s.ds or not io.exists(spark, s.warehouse, USER_SEQUENCES):
@@ -66,14 +79,12 @@ def run(spark: SparkSession, s: Settings) -> str:
     """Write the sequences as of ds."""
     events = io.read(spark, s.warehouse, SILVER_EVENTS).where(f"ds <= DATE'{s.ds}'")
     base = base_day(spark, s)
-    steps = as_steps(events)
-    if base is not None:
-        late = f"landed_ds > DATE'{base}'"
-        stored = unpack(io.read(spark, s.warehouse, USER_SEQUENCES).where(f"ds = DATE'{base}'"))
-        fresh = events.where(f"ds > DATE'{base}' OR {late}")
-        kept = stored.join(fresh.select("event_id"), F.col("step.event_id") == F.col("event_id"), "left_anti")
-        steps = kept.unionByName(as_steps(fresh))
-    frame = build(steps).withColumns({"ds": F.lit(s.ds), "run_id": F.lit(s.run_id)})
+    if base is None:
+        frame = build(as_steps(events))
+    else:
+        stored = io.read(spark, s.warehouse, USER_SEQUENCES).where(f"ds = DATE'{base}'")
+        frame = merge(stored, events.where(f"ds > DATE'{base}' OR landed_ds > DATE'{base}'"))
+    frame = frame.withColumns({"ds": F.lit(s.ds), "run_id": F.lit(s.run_id)})
     # A file of many users in a few row groups: each training rank reads its own.
     io.replace_where(frame.repartitionByRange(1, "user_id"), s.warehouse, USER_SEQUENCES, f"ds = DATE'{s.ds}'")
     count = io.read(spark, s.warehouse, USER_SEQUENCES).where(f"ds = DATE'{s.ds}'").count()

@@ -36,5 +36,12 @@ def test_yesterdays_sequences_and_new_events_give_what_the_history_gives(spark):
     new = silver(spark, *[h for h in history if h["event_time"].date() > cut])
     whole = sequences.build(sequences.as_steps(silver(spark, *history)), length=5)
     stored = sequences.build(sequences.as_steps(old), length=5)
-    step_by_step = sequences.build(sequences.unpack(stored).unionByName(sequences.as_steps(new)), length=5)
-    assert arrays(step_by_step) == arrays(whole)
+    assert arrays(sequences.merge(stored, new, length=5)) == arrays(whole)
+
+
+def test_a_fresh_event_replaces_the_stored_one_and_other_users_stay(spark):
+    stored = sequences.build(sequences.as_steps(silver(spark, {"event_id": "a"}, {"event_id": "b", "user_id": "u2"})))
+    again = silver(spark, {"event_id": "a", "category": "PORK"})
+    merged = arrays(sequences.merge(stored, again))
+    assert (merged["u1"]["event_ids"], merged["u1"]["categories"]) == (["a"], ["PORK"])
+    assert merged["u2"] == arrays(stored)["u2"]
