@@ -116,5 +116,6 @@ def test_the_same_night_again_leaves_the_same_rows(shop, published, spark):
         hop.run(spark, night)
     for table in every:
         pd.testing.assert_frame_equal(shop.read(table), before[table.full_name], check_exact=True, obj=table.full_name)
-        if table is not tables.SEGMENT_MODELS:
+        # The segments' centres come with a model; and Delta makes no commit of nothing in the place of nothing.
+        if table is not tables.SEGMENT_MODELS and len(before[table.full_name]):
             assert shop.version(table) > versions[table.full_name], f"{table.full_name} was not written again"
