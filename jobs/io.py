@@ -25,14 +25,11 @@ def exists(spark: SparkSession, warehouse: str, table: Table) -> bool:
     return DeltaTable.isDeltaTable(spark, table.path(warehouse))
 
 
-def read(spark: SparkSession, warehouse: str, table: Table, *, version: int | None = None) -> DataFrame:
+def read(spark: SparkSession, warehouse: str, table: Table) -> DataFrame:
     """The whole table; DataError where it was never written, with the verb that writes it."""
     if not exists(spark, warehouse, table):
         raise DataError(f"expected table {table.full_name} at {table.path(warehouse)}, found none; run its hop first")
-    reader = spark.read.format("delta")
-    if version is not None:
-        reader = reader.option("versionAsOf", version)
-    return reader.load(table.path(warehouse))
+    return spark.read.format("delta").load(table.path(warehouse))
 
 
 def read_or_empty(spark: SparkSession, warehouse: str, table: Table) -> DataFrame:
