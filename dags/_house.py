@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterable
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 from airflow.sdk import Asset, CronTriggerTimetable, DeadlineAlert, DeadlineReference, Param, SyncCallback
@@ -30,6 +30,9 @@ DEFAULTS = {
     "max_retry_delay": timedelta(minutes=10),
     "execution_timeout": timedelta(hours=3),
 }
+
+# A verb whose Spark stands elsewhere needs of its JVM a quick start and nothing more.
+JVM_OPTIONS = "-XX:+UseSerialGC" + (" -XX:TieredStopAtLevel=1" if "HUAXIANG_SPARK_REMOTE" in os.environ else "")
 
 ENVIRONMENT = {
     "PYTHONPATH": str(ROOT),
@@ -61,13 +64,7 @@ def every(cron: str, days: int) -> CronTriggerTimetable:
     return CronTriggerTimetable(cron, timezone="UTC", interval=timedelta(days=days), run_immediately=timedelta())
 
 
-def long(dag_run, params: dict) -> bool:
-    """True for a range of a season or more, which earns the JVM's full compiler back."""
-    since, ds = params.get("since"), night(dag_run, params)
-    return bool(since) and date.fromisoformat(ds) - date.fromisoformat(since) >= timedelta(days=90)
-
-
-MACROS = {"night": night, "long": long}
+MACROS = {"night": night}
 
 
 def late(hours: int, context: dict) -> None:
@@ -105,18 +102,6 @@ def verb_line(verb: str, *arguments: str) -> list[str]:
     return [verb, *night_and_place, *arguments, "--run-id", "{{ run_id }}"]
 
 
-def jvm_options(verb: str) -> str:
-    """A history load earns the full compiler back; one night or a check is over before.
-
-    An archive of Spark's classes, where the machine has one, halves the start of a JVM; one that does not fit is passed
-    over by the JVM.
-    """
-    quick = "true" if verb == "check" else "not long(dag_run, params)"
-    options = "-XX:+UseSerialGC{{ ' -XX:TieredStopAtLevel=1' if " + quick + " else '' }}"
-    archive = os.environ.get("HUAXIANG_JVM_ARCHIVE")
-    return f"{options} -XX:SharedArchiveFile={archive}" if archive else options
-
-
 def spark(task_id: str, verb: str, *arguments: str, reads=(), writes=(), **kwargs) -> SparkVerb:
     """A task that runs a verb of jobs/ by spark-submit."""
     folder = Path(os.environ.get("HUAXIANG_JARS", ROOT / ".tools" / "jars"))
@@ -128,9 +113,8 @@ def spark(task_id: str, verb: str, *arguments: str, reads=(), writes=(), **kwarg
         application_args=verb_line(verb, *arguments),
         conn_id="spark_huaxiang",
         jars=",".join(jars) or None,
-        driver_class_path=":".join(jars) or None,  # so that the archive covers them too
         driver_memory=os.environ.get("HUAXIANG_DRIVER_MEMORY", "3g"),
-        conf={"spark.driver.extraJavaOptions": jvm_options(verb)},
+        conf={"spark.driver.extraJavaOptions": JVM_OPTIONS},
         env_vars=ENVIRONMENT,
         pool=SPARK_POOL,
         **_assets(reads, writes),

@@ -8,11 +8,13 @@ from __future__ import annotations
 import argparse
 import importlib
 import os
+import signal
 import sys
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
+from threading import Thread
 
 from jobs.errors import EXIT_CRASH, EXIT_DATA, EXIT_DONE, EXIT_USAGE, DataError, UsageError
 from jobs.settings import Settings
@@ -71,8 +73,22 @@ def _settings(given: argparse.Namespace) -> Settings:
     return Settings(given.ds, since, warehouse, given.source, landing, given.run_id)
 
 
+def _end_when_killed() -> None:
+    """End with spark-submit, whose death leaves us behind; SIGTERM unwinds, so that a query elsewhere is ended too."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+
+    def watch() -> None:
+        sys.stdin.buffer.read()  # a pipe that spark-submit never writes to: its end is the parent's
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    if "PYSPARK_GATEWAY_PORT" in os.environ:
+        Thread(target=watch, daemon=True).start()
+
+
 def _spark_verb(given: argparse.Namespace, settings: Settings) -> str:
     from jobs import session
+
+    _end_when_killed()
 
     # Great Expectations takes as long to import as Spark to start, so the one is done while the other is.
     with ThreadPoolExecutor(1) as aside:

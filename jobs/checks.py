@@ -153,7 +153,7 @@ def run(spark: SparkSession, s: Settings, names: list[str]) -> str:
         except KeyError as error:
             raise UsageError(error.args[0]) from error
         suite = load_suite(table)
-        if suite.slice == "landed_ds" and not io.exists(spark, s.warehouse, table):
+        if suite.slice == "landed_ds" and not io.exists(s.warehouse, table):
             lines.append(f"{name}: never delivered")
             continue
         rows = slice_of(io.read(spark, s.warehouse, table), suite, s)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from datetime import date
 from difflib import get_close_matches
 from urllib.parse import unquote
 
@@ -15,7 +13,8 @@ from pyspark.sql import functions as F
 from pyspark.storagelevel import StorageLevel
 
 from jobs import io, records
-from jobs.errors import DataError, UsageError
+from jobs.errors import DataError
+from jobs.landing import File, list_files
 from jobs.settings import Settings
 from jobs.sources import Feed, Source, load
 from jobs.tables import BRONZE_EVENTS, BRONZE_PRODUCTS, BRONZE_USERS, LOADS, QUARANTINE
@@ -23,41 +22,9 @@ from jobs.tables import BRONZE_EVENTS, BRONZE_PRODUCTS, BRONZE_USERS, LOADS, QUA
 _TARGETS = {"events": BRONZE_EVENTS, "users": BRONZE_USERS, "products": BRONZE_PRODUCTS}
 
 
-@dataclass(frozen=True, slots=True)
-class File:
-    """A delivered file: its URI, its name under the landing folder, its day of delivery (None: it holds any days)."""
-
-    uri: str
-    name: str
-    landed_ds: date | None
-
-
-def list_files(spark: SparkSession, landing: str, feed: Feed, since: date, ds: date) -> list[File]:
-    """The feed's finished files, of the days since..ds where their names carry the day, sorted by name."""
-    hadoop = spark._jvm.org.apache.hadoop.fs.Path
-    root = hadoop(landing)
-    system = root.getFileSystem(spark._jsc.hadoopConfiguration())
-    if not system.exists(root):
-        raise UsageError(f"expected the landing folder {landing}, found nothing there; give --landing DIR")
-    prefix = str(system.makeQualified(root).toUri().getPath()).rstrip("/") + "/"
-    found = system.globStatus(hadoop(root, feed.files.replace("{ds}", "*"))) or []
-    day = re.compile(re.escape(feed.files).replace(r"\{ds\}", r"(\d{4}-\d{2}-\d{2})").replace(r"\*", "[^/]*"))
-    files = []
-    for status in found:
-        uri = status.getPath().toUri()
-        name = str(uri.getPath()).removeprefix(prefix)
-        match = day.fullmatch(name)
-        if match is None or name.rsplit("/", 1)[-1].startswith((".", "_")):
-            continue
-        landed = date.fromisoformat(match.group(1)) if feed.dated else None
-        if landed is None or since <= landed <= ds:
-            files.append(File(str(uri.toString()), name, landed))
-    return sorted(files, key=lambda file: file.name)
-
-
 def read_records(spark: SparkSession, files: list[File], feed: Feed) -> DataFrame:
     """One row a record of the files: raw, record, source_file, landed_ds. See jobs/records.py."""
-    uris = [file.uri for file in files]
+    uris = [file.spark_path for file in files]
     if feed.format == "jsonl":
         lines = spark.read.text(uris).where(F.trim("value") != "")
         frame = lines.withColumns({"raw": F.col("value"), "record": F.from_json("value", "map<string,string>")})
@@ -73,13 +40,15 @@ def read_records(spark: SparkSession, files: list[File], feed: Feed) -> DataFram
                 {"raw": F.when(whole, F.col("raw")).otherwise(F.col("_corrupt_record")),
                  "record": F.when(whole, F.col("record"))}
             )  # fmt: skip
+    stray = F.raise_error(F.concat(F.lit("read a file that was not listed: "), "uri")).cast("string")
     known = spark.createDataFrame(
-        [(file.uri, file.name, file.landed_ds) for file in files], "uri string, source_file string, landed_ds date"
+        [(file.spark_name, file.name, file.landed_ds) for file in files],
+        "uri string, source_file string, landed_ds date",
     )
     return (
         frame.select("raw", "record", F.col("_metadata.file_path").alias("uri"))
         .join(F.broadcast(known), "uri", "left")
-        .select("raw", "record", F.coalesce("source_file", "uri").alias("source_file"), "landed_ds")
+        .select("raw", "record", F.coalesce("source_file", stray).alias("source_file"), "landed_ds")
     )
 
 
@@ -124,7 +93,7 @@ def _check_columns(feed: Feed, kind: str, counts: list, raw: DataFrame) -> None:
 
 def _already_loaded(spark: SparkSession, s: Settings, kind: str, parsed: DataFrame, slice_: str) -> DataFrame | None:
     """The rows of bronze, of the same event days, that other deliveries brought: never the whole history."""
-    if kind != "events" or not io.exists(spark, s.warehouse, BRONZE_EVENTS):
+    if kind != "events" or not io.exists(s.warehouse, BRONZE_EVENTS):
         return None
     days = [row["ds"] for row in parsed.where("reason IS NULL").select("ds").distinct().collect()]
     others = io.read(spark, s.warehouse, BRONZE_EVENTS).where(io.ds_list(days))
@@ -132,7 +101,7 @@ def _already_loaded(spark: SparkSession, s: Settings, kind: str, parsed: DataFra
 
 
 def _load_kind(spark: SparkSession, s: Settings, source: Source, kind: str, feed: Feed) -> dict[str, int]:
-    files = list_files(spark, s.landing, feed, s.since, s.ds)
+    files = list_files(s.landing, feed, s.since, s.ds)
     if not files:
         if feed.optional:
             return {}
@@ -162,7 +131,7 @@ def _write(spark: SparkSession, s: Settings, source: Source, kind: str, frame: D
     stamp = {"source": F.lit(source.name), "kind": F.lit(kind), "stage": F.lit("collect"), "run_id": F.lit(s.run_id)}
     refused = frame.where("reason IS NOT NULL").withColumns(stamp).withColumn("ds", F.col("landed_ds"))
     of_kind = f"source = '{source.name}' AND kind = '{kind}'"
-    if any(row["quarantined"] for row in counts) or io.exists(spark, s.warehouse, QUARANTINE):
+    if any(row["quarantined"] for row in counts) or io.exists(s.warehouse, QUARANTINE):
         where = f"{of_kind} AND stage = 'collect' AND {io.ds_range(s.since, s.ds)}"
         io.replace_where(refused, s.warehouse, QUARANTINE, where)
     fields = ("landed_ds", "rows_in", "loaded", "duplicates", "quarantined", "outside", "late")

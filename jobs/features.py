@@ -140,7 +140,7 @@ def run(spark: SparkSession, s: Settings) -> str:
     touched = days.affected(spark, s)
     stamp = {"run_id": F.lit(s.run_id)}
     events = io.read(spark, s.warehouse, SILVER_EVENTS).where(io.ds_list(touched))
-    daily = user_daily.build(events).withColumns(stamp).hint("rebalance", "ds")
+    daily = user_daily.build(events).withColumns(stamp)
     io.replace_where(daily, s.warehouse, USER_DAILY, io.ds_list(touched))
     users = io.read(spark, s.warehouse, SILVER_USERS)
     frame = build(io.read(spark, s.warehouse, USER_DAILY), users, s.ds).withColumns(stamp | {"ds": F.lit(s.ds)})

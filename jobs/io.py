@@ -9,9 +9,7 @@ from __future__ import annotations
 from datetime import date
 
 import pyarrow as pa
-from delta.tables import DeltaTable
-from deltalake import DeltaTable as RustTable
-from deltalake import write_deltalake
+from deltalake import DeltaTable, write_deltalake
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
@@ -21,20 +19,20 @@ from jobs.errors import DataError
 from jobs.tables import Table
 
 
-def exists(spark: SparkSession, warehouse: str, table: Table) -> bool:
-    return DeltaTable.isDeltaTable(spark, table.path(warehouse))
+def exists(warehouse: str, table: Table) -> bool:
+    return DeltaTable.is_deltatable(table.path(warehouse))
 
 
 def read(spark: SparkSession, warehouse: str, table: Table) -> DataFrame:
     """The whole table; DataError where it was never written, with the verb that writes it."""
-    if not exists(spark, warehouse, table):
+    if not exists(warehouse, table):
         raise DataError(f"expected table {table.full_name} at {table.path(warehouse)}, found none; run its hop first")
     return spark.read.format("delta").load(table.path(warehouse))
 
 
 def read_or_empty(spark: SparkSession, warehouse: str, table: Table) -> DataFrame:
     """The whole table, or no rows of its schema where it was never written."""
-    if exists(spark, warehouse, table):
+    if exists(warehouse, table):
         return read(spark, warehouse, table)
     return spark.createDataFrame([], table.ddl)
 
@@ -53,7 +51,7 @@ def replace_where(frame: DataFrame, warehouse: str, table: Table, predicate: str
     Delta refuses rows outside the predicate, which makes a wrong slice an error and not a mixture.
     """
     writer = conform(frame, table).write.format("delta").mode("overwrite").partitionBy(*table.partition_by)
-    if exists(frame.sparkSession, warehouse, table):
+    if exists(warehouse, table):
         writer = writer.option("replaceWhere", predicate)
     writer.save(table.path(warehouse))
 
@@ -65,11 +63,8 @@ def replace_rows(rows: list[dict], warehouse: str, table: Table, predicate: str)
     """
     schema = to_arrow_schema(_parse_datatype_string(table.ddl), timezone="UTC")
     data = pa.Table.from_pylist([{name: row.get(name) for name in table.column_names} for row in rows], schema)
-    path = table.path(warehouse)
-    there = RustTable.is_deltatable(path)
-    write_deltalake(
-        path, data, mode="overwrite", partition_by=list(table.partition_by), predicate=predicate if there else None
-    )
+    old = predicate if exists(warehouse, table) else None
+    write_deltalake(table.path(warehouse), data, mode="overwrite", partition_by=list(table.partition_by), predicate=old)
 
 
 def overwrite(frame: DataFrame, warehouse: str, table: Table) -> None:
@@ -81,8 +76,7 @@ def overwrite(frame: DataFrame, warehouse: str, table: Table) -> None:
 
 def version(warehouse: str, table: Table) -> int | None:
     """The newest Delta version of a table, None where there is none."""
-    path = table.path(warehouse)
-    return RustTable(path).version() if RustTable.is_deltatable(path) else None
+    return DeltaTable(table.path(warehouse)).version() if exists(warehouse, table) else None
 
 
 def ds_range(since: date, ds: date, column: str = "ds") -> str:

@@ -91,8 +91,8 @@ def _unreadable(name: str, feed: Feed) -> list[Column]:
 
 def _others(feed: Feed) -> Column:
     """Every column that the mapping does not name, so that nothing is lost."""
-    named = F.array(*[F.lit(column) for column in sorted(feed.mapped_columns)])
-    return F.map_filter("record", lambda key, value: ~F.array_contains(named, key) & value.isNotNull())
+    named = sorted(feed.mapped_columns)
+    return F.map_filter("record", lambda key, value: ~key.isin(named) & value.isNotNull())
 
 
 def _identity(feed: Feed) -> Column:

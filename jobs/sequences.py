@@ -69,7 +69,7 @@ def merge(stored: DataFrame, fresh: DataFrame, length: int = SEQUENCE_LENGTH) ->
 
 def base_day(spark: SparkSession, s: Settings) -> date | None:
     """The newest day before ds with stored sequences; None where the history must be read (also in a history load)."""
-    if s.since != s.ds or not io.exists(spark, s.warehouse, USER_SEQUENCES):
+    if s.since != s.ds or not io.exists(s.warehouse, USER_SEQUENCES):
         return None
     stored = io.read(spark, s.warehouse, USER_SEQUENCES).where(f"ds < DATE'{s.ds}'")
     return stored.agg(F.max("ds")).first()[0]

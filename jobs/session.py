@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pyspark.sql import SparkSession
 
+from jobs import options
 from jobs.errors import UsageError
 
 JARS = Path(os.environ.get("HUAXIANG_JARS", Path(__file__).resolve().parent.parent / ".tools" / "jars"))
@@ -26,37 +29,39 @@ def delta_jars() -> list[str]:
 
 
 def build(name: str, *, long_job: bool = False) -> SparkSession:
-    """One session for one verb.
+    """One session for one verb: in the Spark that stands at HUAXIANG_SPARK_REMOTE where one answers, else in a new JVM.
 
     Started by `python -m jobs`, everything is set here. Under spark-submit the JVM stands already: master, memory,
     `--jars HUAXIANG_JARS/*.jar` and the JVM's options come from the submit line, the rest from here.
-    UTC everywhere, so that a day is the same day on every machine; ANSI on, so that a bad cast is an error
-    (cleaning uses try_cast where text is expected to be bad).
     """
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    settings = {
-        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
-        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-        "spark.sql.session.timeZone": "UTC",
-        "spark.sql.caseSensitive": "true",  # a log may carry both `ID` and `id`
-        "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
-        "spark.databricks.delta.schema.autoMerge.enabled": "false",
-        "spark.sql.parquet.compression.codec": "zstd",
-        "spark.ui.enabled": "false",
-        "spark.ui.showConsoleProgress": "false",
-        "spark.log.level": "ERROR",
-    }
-    builder = SparkSession.builder.appName(name)
-    if "PYSPARK_GATEWAY_PORT" not in os.environ:
-        builder = builder.master(os.environ.get("HUAXIANG_MASTER", "local[*]"))
-        settings |= _new_jvm(long_job)
-    settings |= _small_machine()
+    builder, settings = SparkSession.builder.appName(name), options.QUERIES | _small_machine()
+    if remote := _standing(os.environ.get("HUAXIANG_SPARK_REMOTE", "")):
+        builder = builder.remote(remote)
+    else:
+        settings |= options.STATIC
+        if "PYSPARK_GATEWAY_PORT" not in os.environ:
+            builder = builder.master(os.environ.get("HUAXIANG_MASTER", "local[*]"))
+            settings |= _new_jvm(long_job)
     for key, value in settings.items():
         builder = builder.config(key, value)
     # A query error logs the whole JVM stack as one JSON line; our own message says what matters.
     for name in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     return builder.getOrCreate()
+
+
+def _standing(remote: str) -> str | None:
+    """`remote` (sc://host:port) where something listens there; a Spark that went away costs time, not the night."""
+    if not remote:
+        return None
+    at = urlsplit(remote)
+    try:
+        socket.create_connection((at.hostname, at.port), timeout=5).close()
+    except OSError as error:
+        print(f"no Spark at {remote} ({error}): starting one for this job", file=sys.stderr)
+        return None
+    return remote
 
 
 def _new_jvm(long_job: bool) -> dict[str, str]:

@@ -23,7 +23,12 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One table's contract. `grain` completes the sentence "one row is ..."."""
+    """One table's contract. `grain` completes the sentence "one row is ...".
+
+    `partition_by` is for tables that a night writes as one file: its slice is a folder. Tables into which a history of
+    days is loaded in one pass have none: a file for each of its days would cost more than all else, and a night's own
+    file is found by its statistics as well.
+    """
 
     layer: str
     name: str
@@ -90,7 +95,6 @@ BRONZE_EVENTS = Table(
         ("ingested_at", "timestamp", "wall clock of the load; bookkeeping only"),
     ),
     "Records as received, typed; nothing is corrected here.", "原始事件（已类型化，未修正）",
-    partition_by=("source", "landed_ds"),
 )  # fmt: skip
 
 
@@ -107,7 +111,6 @@ def _bronze_dimension(name: str, what: str, zh: str) -> Table:
             ("ingested_at", "timestamp", "wall clock of the load"),
         ),
         f"{what.capitalize()} records as received.", zh,
-        partition_by=("source", "landed_ds"),
     )  # fmt: skip
 
 
@@ -140,7 +143,6 @@ SILVER_EVENTS = Table(
         ("run_id", "string", "the run that cleaned it", "运行编号"),
     ),
     "Events, typed, once each, sessionised, with product facts joined.", "清洗后的行为事件",
-    partition_by=("ds",),
 )  # fmt: skip
 
 SILVER_USERS = Table(
@@ -206,7 +208,6 @@ USER_DAILY = Table(
         _RUN,
     ),
     "The only thing that feature windows read.", "用户日聚合",
-    partition_by=("ds",),
 )  # fmt: skip
 
 WINDOWS = (1, 7, 28, 90, 365)
@@ -426,7 +427,6 @@ QUARANTINE = Table(
         ("run_id", "string", "the run that refused it"),
     ),
     "Refused records with the reason.", "隔离区",
-    partition_by=("source", "kind", "stage", "ds"),
 )  # fmt: skip
 
 LOADS = Table(
@@ -445,7 +445,6 @@ LOADS = Table(
         ("run_id", "string", "the run that loaded it"),
     ),
     "What each file brought: nothing is lost.", "文件装载台账",
-    partition_by=("source", "kind", "landed_ds"),
 )  # fmt: skip
 
 QUALITY_RESULTS = Table(

@@ -17,19 +17,20 @@ from pathlib import Path
 
 import psutil
 
-from local import warm
+from jobs.options import STATIC
 from local.places import BIN, JARS, ROOT, RUN, SetupError
 from local.services import Service, alive
 
 AIRFLOW_HOME = RUN / "airflow"
-PREFERRED = {"airflow": 8080, "mlflow": 5000}
-HOLDERS = {"airflow": "api-server", "mlflow": "mlflow"}
+PREFERRED = {"airflow": 8080, "mlflow": 5000, "spark": 15002}
+HOLDERS = {"airflow": "api-server", "mlflow": "mlflow", "spark": "spark"}
 
 
 @dataclass(frozen=True, slots=True)
 class Ports:
     airflow: int
     mlflow: int
+    spark: int
 
 
 def _free(port: int) -> bool:
@@ -93,8 +94,7 @@ def environment(java_home: Path, warehouse: str, landing: str, at: Ports) -> dic
         "HUAXIANG_LANDING": landing,
         "HUAXIANG_JARS": str(JARS),
         "HUAXIANG_DRIVER_MEMORY": driver_memory(),
-        "HUAXIANG_JVM_ARCHIVE": str(warm.archive(java_home)),
-        "SPARK_LAUNCHER_OPTS": warm.LAUNCHER,
+        "HUAXIANG_SPARK_REMOTE": f"sc://127.0.0.1:{at.spark}",
         "AIRFLOW_CONN_SPARK_HUAXIANG": json.dumps({"conn_type": "spark", "host": "local[*]"}),
         "MLFLOW_TRACKING_URI": f"http://127.0.0.1:{at.mlflow}",
         "MLFLOW_DISABLE_TELEMETRY": "true",
@@ -152,6 +152,22 @@ def mlflow(env: dict[str, str], port: int) -> Service:
     line = [str(BIN / "mlflow"), "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
     line += ["--backend-store-uri", f"sqlite:///{home}/mlflow.db", "--artifacts-destination", str(home / "artifacts")]
     return Service("mlflow", line, env | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"})
+
+
+def spark(env: dict[str, str], port: int) -> Service:
+    """One Spark for all verbs (Spark Connect): a JVM for each would start cold eleven times a night."""
+    here = [str(path) for path in sorted(JARS.glob("*.jar"))]
+    line = [str(BIN / "spark-submit"), "--class", "org.apache.spark.sql.connect.service.SparkConnectServer"]
+    line += ["--master", "local[*]", "--driver-memory", driver_memory(), "--jars", ",".join(here)]
+    settings = STATIC | {
+        "spark.connect.grpc.binding.address": "127.0.0.1",
+        "spark.connect.grpc.binding.port": port,
+        "spark.connect.execute.manager.detachedTimeout": "10s",  # a client that was killed leaves no query behind
+        "spark.driver.extraJavaOptions": "-XX:+UseParallelGC -XX:-DontCompileHugeMethods",
+    }
+    for key, value in settings.items():
+        line += ["--conf", f"{key}={value}"]
+    return Service("spark", [*line, "spark-internal"], env)
 
 
 def migrate(env: dict[str, str]) -> None:

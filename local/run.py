@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 
-from local import demo, jars, java, machine, services, warm, written
+from local import demo, jars, java, machine, services, written
 from local.client import Airflow
 from local.follow import Follower
 from local.places import ROOT, SetupError, ends_in_one_line, out
@@ -63,7 +63,8 @@ def stand_up(env: dict[str, str], at: machine.Ports) -> bool:
 
     True where Airflow was started, False where it stood.
     """
-    first, later = machine.airflow(env), [machine.mlflow(env, at.mlflow), machine.triggerer(env)]
+    first = [*machine.airflow(env), machine.spark(env, at.spark)]
+    later = [machine.mlflow(env, at.mlflow), machine.triggerer(env)]
     if all(service.standing() for service in [*first, *later]):
         out.print("services: standing already")
         return False
@@ -128,7 +129,6 @@ def main() -> int:
         standing = beside.submit(stand_up, env, at)
         if not given.landing:
             demo.land(Path(landing))
-        warm.ensure(java_home)
         fresh = standing.result()
     client = Airflow(f"http://127.0.0.1:{at.airflow}", "admin", password)
     for dag_id in DAGS if fresh else ():

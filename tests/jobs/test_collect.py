@@ -95,8 +95,8 @@ def test_an_unreadable_file_is_named_and_nothing_is_written(spark, tmp_path, nig
     broken.write_bytes(broken.read_bytes()[:200])
     with pytest.raises(DataError, match=r"part-001\.jsonl\.gz"):
         collect.run(spark, night)
-    assert not io.exists(spark, night.warehouse, BRONZE_EVENTS)
-    assert not io.exists(spark, night.warehouse, LOADS)
+    assert not io.exists(night.warehouse, BRONZE_EVENTS)
+    assert not io.exists(night.warehouse, LOADS)
 
 
 def test_a_vanished_column_is_named_with_the_nearest(spark, tmp_path, night):
@@ -104,7 +104,7 @@ def test_a_vanished_column_is_named_with_the_nearest(spark, tmp_path, night):
     land(tmp_path / "landing", [renamed])
     with pytest.raises(DataError, match=r"'sales_value' .nearest: 'sale_value'."):
         collect.run(spark, night)
-    assert not io.exists(spark, night.warehouse, BRONZE_EVENTS)
+    assert not io.exists(night.warehouse, BRONZE_EVENTS)
 
 
 def test_a_day_without_a_delivery_is_an_error(spark, tmp_path, night):
@@ -168,3 +168,16 @@ def test_a_csv_of_any_days_keeps_other_days_out_and_refuses_unknown_codes(spark,
     rows = io.read(spark, s.warehouse, BRONZE_EVENTS).orderBy("event_time").collect()
     assert [row["event_type"] for row in rows] == ["view", "purchase"]
     assert rows[0]["attributes"] == {"注": "好"}
+
+
+def test_a_file_is_known_by_its_name_whatever_is_in_it(spark, tmp_path, night):
+    """Spaces, signs that a URL escapes, signs that a glob means: each file keeps its name and its day."""
+    names = ["a b.jsonl.gz", "c%20+ü[1].jsonl.gz", "订单{2}.jsonl.gz"]
+    for k, name in enumerate(names):
+        land(tmp_path / "landing", [LINE | {"basket_id": k}], name=name)
+    land(tmp_path / "landing", [LINE], name=".half.jsonl.gz")
+    collect.run(spark, night)
+    rows = io.read(spark, night.warehouse, BRONZE_EVENTS).select("source_file", "landed_ds").collect()
+    assert {(row["source_file"], row["landed_ds"]) for row in rows} == {
+        (f"transactions/2017-01-02/{name}", DS) for name in names
+    }

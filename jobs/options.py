@@ -1,0 +1,22 @@
+"""Spark's settings that are ours: plain Python, so that whoever starts a Spark can read them without importing it."""
+
+from __future__ import annotations
+
+# Of the JVM: a Spark that stands for many verbs is started with these.
+STATIC = {
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+    "spark.log.level": "ERROR",
+}
+
+# Of each session. UTC everywhere, so that a day is the same day on every machine; ANSI stays on, so that a bad cast is
+# an error (cleaning uses try_cast where text is expected to be bad).
+QUERIES = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.caseSensitive": "true",  # a log may carry both `ID` and `id`
+    "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
+    "spark.databricks.delta.schema.autoMerge.enabled": "false",
+    "spark.sql.parquet.compression.codec": "zstd",
+}
