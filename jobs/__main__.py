@@ -78,7 +78,8 @@ def _end_when_killed() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
     def watch() -> None:
-        sys.stdin.buffer.read()  # a pipe that spark-submit never writes to: its end is the parent's
+        while os.read(0, 1024):  # a pipe that spark-submit never writes to: its end is the parent's
+            pass
         os.kill(os.getpid(), signal.SIGTERM)
 
     if "PYSPARK_GATEWAY_PORT" in os.environ:

@@ -37,6 +37,7 @@ def build(name: str, *, long_job: bool = False) -> SparkSession:
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder, settings = SparkSession.builder.appName(name), options.QUERIES | _small_machine()
     if remote := _standing(os.environ.get("HUAXIANG_SPARK_REMOTE", "")):
+        os.environ.pop("MASTER", None)  # spark-submit's word for its own JVM, which pyspark takes for a contradiction
         builder = builder.remote(remote)
     else:
         settings |= options.STATIC
