@@ -163,7 +163,7 @@ def spark(env: dict[str, str], port: int) -> Service:
         "spark.connect.grpc.binding.address": "127.0.0.1",
         "spark.connect.grpc.binding.port": port,
         "spark.connect.execute.manager.detachedTimeout": "10s",  # a client that was killed leaves no query behind
-        "spark.driver.extraJavaOptions": "-XX:+UseParallelGC -XX:-DontCompileHugeMethods",
+        "spark.driver.extraJavaOptions": "-XX:+UseParallelGC",
     }
     for key, value in settings.items():
         line += ["--conf", f"{key}={value}"]
