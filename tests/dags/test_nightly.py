@@ -11,10 +11,12 @@ import json
 import os
 import subprocess
 import sys
+import time
 from datetime import date
 from pathlib import Path
 
 import pandas as pd
+import psutil
 import pytest
 from deltalake import DeltaTable
 
@@ -54,8 +56,8 @@ class Shop:
         keys = list(table.keys)
         return frame.sort_values(keys, ignore_index=True).drop(columns=["run_id", "ingested_at"], errors="ignore")
 
-    def mlflow(self) -> str:
-        return f"http://127.0.0.1:{json.loads((self.home / 'run' / 'ports.json').read_text())['mlflow']}"
+    def port(self, service: str) -> int:
+        return json.loads((self.home / "run" / "ports.json").read_text())[service]
 
     def version(self, table: tables.Table) -> int:
         return DeltaTable(table.path(str(self.warehouse))).version()
@@ -98,6 +100,30 @@ def test_bad_data_stops_the_line_and_readers_see_yesterday(shop, published):
         pd.testing.assert_frame_equal(shop.read(table), published[table.full_name])
 
 
+def test_a_killed_verb_leaves_nothing_running_and_nothing_written(shop, published):
+    """Airflow kills spark-submit; the verb behind it must end too, and its work in the standing Spark with it."""
+    version, port = shop.version(tables.BRONZE_EVENTS), shop.port("spark")
+    env = os.environ | {"HUAXIANG_SPARK_REMOTE": f"sc://127.0.0.1:{port}", "PYTHONPATH": str(ROOT)}
+    line = [Path(sys.executable).parent / "spark-submit", ROOT / "jobs" / "__main__.py", "collect", "--ds", NIGHT]
+    line += ["--since", FIRST, "--landing", shop.landing, "--warehouse", shop.warehouse]
+    submit = psutil.Popen(line, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not (connected := [c for c in submit.children(recursive=True) if _speaks_to(c, port)]):
+        assert submit.poll() is None, "it ended before it reached the standing Spark"
+        time.sleep(0.1)
+    submit.kill()
+    _, alive = psutil.wait_procs(connected, timeout=15)
+    assert not alive
+    time.sleep(10)  # longer than this collect takes
+    assert shop.version(tables.BRONZE_EVENTS) == version
+
+
+def _speaks_to(process: psutil.Process, port: int) -> bool:
+    try:
+        return any(c.raddr and c.raddr.port == port for c in process.net_connections("tcp"))
+    except psutil.Error:
+        return False
+
+
 def test_the_same_night_again_leaves_the_same_rows(shop, published, spark):
     """Every verb of the night once more, on all tables: equal bit for bit, but for what names the run."""
     every = [table for table in tables.ALL if table.layer in ("bronze", "silver", "gold")]
@@ -110,7 +136,7 @@ def test_the_same_night_again_leaves_the_same_rows(shop, published, spark):
     for hop in (collect, clean, features, sequences):
         hop.run(spark, night)
     place = ["--warehouse", night.warehouse, "--ds", NIGHT, "--run-id", "again"]
-    done = shop.python("ml.encode", *place, MLFLOW_TRACKING_URI=shop.mlflow())
+    done = shop.python("ml.encode", *place, MLFLOW_TRACKING_URI=f"http://127.0.0.1:{shop.port('mlflow')}")
     assert done.returncode == 0, done.stdout + done.stderr
     for hop in (segment, publish):
         hop.run(spark, night)
