@@ -14,49 +14,17 @@ from pyspark.storagelevel import StorageLevel
 
 from jobs import io, records
 from jobs.errors import DataError
-from jobs.landing import File, list_files
+from jobs.landing import list_files
+from jobs.reading import read_records
 from jobs.settings import Settings
 from jobs.sources import Feed, Source, load
-from jobs.tables import BRONZE_EVENTS, BRONZE_PRODUCTS, BRONZE_USERS, LOADS, QUARANTINE
+from jobs.tables import BRONZE_EVENTS, BRONZE_PRODUCTS, BRONZE_USERS, LOADS, QUALITY_RESULTS, QUARANTINE
 
 _TARGETS = {"events": BRONZE_EVENTS, "users": BRONZE_USERS, "products": BRONZE_PRODUCTS}
 
-
-def read_records(spark: SparkSession, files: list[File], feed: Feed) -> DataFrame:
-    """One row a record of the files: raw, record, source_file, landed_ds. See jobs/records.py."""
-    uris = [file.spark_path for file in files]
-    if feed.format == "jsonl":
-        lines = spark.read.text(uris).where(F.trim("value") != "")
-        frame = lines.withColumns({"raw": F.col("value"), "record": F.from_json("value", "map<string,string>")})
-    else:
-        table = spark.read.parquet(*uris) if feed.format == "parquet" else _read_csv(spark, uris, feed)
-        names = [name for name in table.columns if name != "_corrupt_record"]
-        entries = [F.struct(F.lit(n).alias("key"), F.col(f"`{n}`").cast("string").alias("value")) for n in names]
-        frame = table.withColumn("record", F.map_from_entries(F.array(*entries)))
-        frame = frame.withColumn("raw", F.to_json("record"))
-        if "_corrupt_record" in table.columns:
-            whole = F.col("_corrupt_record").isNull()
-            frame = frame.withColumns(
-                {"raw": F.when(whole, F.col("raw")).otherwise(F.col("_corrupt_record")),
-                 "record": F.when(whole, F.col("record"))}
-            )  # fmt: skip
-    stray = F.raise_error(F.concat(F.lit("read a file that was not listed: "), "uri")).cast("string")
-    known = spark.createDataFrame(
-        [(file.spark_name, file.name, file.landed_ds) for file in files],
-        "uri string, source_file string, landed_ds date",
-    )
-    return (
-        frame.select("raw", "record", F.col("_metadata.file_path").alias("uri"))
-        .join(F.broadcast(known), "uri", "left")
-        .select("raw", "record", F.coalesce("source_file", stray).alias("source_file"), "landed_ds")
-    )
-
-
-def _read_csv(spark: SparkSession, uris: list[str], feed: Feed) -> DataFrame:
-    options = {"header": True, "sep": feed.delimiter, "encoding": feed.encoding, "enforceSchema": False}
-    header = spark.read.options(**options).csv(uris[0]).columns
-    schema = ", ".join(f"`{name}` string" for name in [*header, "_corrupt_record"])
-    return spark.read.options(**options, columnNameOfCorruptRecord="_corrupt_record").schema(schema).csv(uris)
+# Below as many records, a wrong one is a wrong record and not a retyped column.
+RETYPED_FROM = 20
+_WORDS = {"time": "times", "money": "amounts of money", "count": "whole numbers"}
 
 
 def _unreadable(error: Exception) -> DataError | None:
@@ -91,6 +59,46 @@ def _check_columns(feed: Feed, kind: str, counts: list, raw: DataFrame) -> None:
     )
 
 
+def _check_types(kind: str, counts: list, frame: DataFrame) -> None:
+    """DataError where most records of a load cannot be read for one and the same column: it was retyped."""
+    rows, refused = sum(row["rows_in"] for row in counts), sum(row["quarantined"] for row in counts)
+    if rows < RETYPED_FROM or refused <= rows / 2:
+        return
+    what = F.regexp_extract("reason", r"(bad_\w+): (\w+) from column (.+?) is ", 0)
+    worst = frame.where("reason IS NOT NULL").groupBy(what.alias("what")).count().where("what != ''")
+    for row in worst.orderBy(F.desc("count")).limit(1).collect():
+        if row["count"] > rows / 2:
+            expected, field, column = re.fullmatch(r"bad_(\w+): (\w+) from column (.+?) is ", row["what"]).groups()
+            raise DataError(
+                f"{kind}: expected column {column!r} to hold {_WORDS[expected]} (our {field}), found something else in "
+                f"{row['count']:,} of {rows:,} records; the source retyped it or the mapping is wrong. Nothing of this "
+                "load was written"
+            )
+
+
+def _new_columns(spark: SparkSession, s: Settings, source: Source, kind: str, feed: Feed, counts: list) -> list[str]:
+    """Columns that the mapping does not name and no earlier load of the feed brought; a warning in ops.quality_results.
+
+    They are kept in `attributes`, so nothing is lost; the shop should know that its source has changed.
+    """
+    if not io.exists(s.warehouse, LOADS):
+        return []
+    ours = set() if kind == "events" else set(feed.fields)
+    earlier = io.read(spark, s.warehouse, LOADS).where(f"source = '{source.name}' AND kind = '{kind}'")
+    before = earlier.where(f"NOT ({io.ds_range(s.since, s.ds, 'landed_ds')})").select("columns").distinct().collect()
+    if not before:
+        return []
+    new = sorted({c for row in counts for c in row["columns"]} - ours - {c for row in before for c in row["columns"]})
+    result = {
+        "table": f"landing.{source.name}.{kind}", "ds": s.ds, "expectation": "expect_no_new_column", "run_id": s.run_id,
+        "severity": "warning", "success": not new, "observed": f"new: {', '.join(new)}" if new else "none",
+        "threshold": "columns of earlier loads", "unexpected_count": len(new), "column": None,
+    }  # fmt: skip
+    same = f"ds = '{s.ds}' AND \"table\" = '{result['table']}'"
+    io.replace_rows([result], s.warehouse, QUALITY_RESULTS, same)
+    return new
+
+
 def _already_loaded(spark: SparkSession, s: Settings, kind: str, parsed: DataFrame, slice_: str) -> DataFrame | None:
     """The rows of bronze, of the same event days, that other deliveries brought: never the whole history."""
     if kind != "events" or not io.exists(s.warehouse, BRONZE_EVENTS):
@@ -121,6 +129,9 @@ def _load_kind(spark: SparkSession, s: Settings, source: Source, kind: str, feed
         frame = records.mark_duplicates(parsed, keys, None if repeated.isEmpty() else repeated, loaded)
         counts = records.count_by_file(frame).collect()
         _check_columns(feed, kind, counts, raw)
+        _check_types(kind, counts, frame)
+        if new := _new_columns(spark, s, source, kind, feed, counts):
+            print(f"warning: {kind}: new columns {', '.join(new)}, kept in attributes")
         _write(spark, s, source, kind, frame, counts, slice_)
     finally:
         parsed.unpersist()
@@ -134,7 +145,7 @@ def _write(spark: SparkSession, s: Settings, source: Source, kind: str, frame: D
     if any(row["quarantined"] for row in counts) or io.exists(s.warehouse, QUARANTINE):
         where = f"{of_kind} AND stage = 'collect' AND {io.ds_range(s.since, s.ds)}"
         io.replace_where(refused, s.warehouse, QUARANTINE, where)
-    fields = ("landed_ds", "rows_in", "loaded", "duplicates", "quarantined", "outside", "late")
+    fields = ("landed_ds", "rows_in", "loaded", "duplicates", "quarantined", "outside", "late", "columns")
     loads = [
         {"source": source.name, "kind": kind, "run_id": s.run_id}
         | {name: row[name] for name in ("source_file", *fields)}

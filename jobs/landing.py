@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import sys
+import time
 from dataclasses import dataclass
 from datetime import date
 
@@ -14,6 +16,10 @@ from jobs.sources import Feed
 _GLOB_CHARACTERS = re.compile(r"([\\\[\]{}*?])")
 # What java.net.URI escapes in a path.
 _ESCAPED = re.compile(r"[\x00-\x20\"#%<>?\[\\\]^`{|}\x7f]")
+
+# How uploaders call what is not whole yet.
+_UNFINISHED = (".tmp", ".temp", ".part", ".partial", ".filepart", ".crdownload", ".inprogress", "._COPYING_")
+_SETTLED_SECONDS = 10  # a file that was written to since may still grow
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +56,29 @@ def list_files(landing: str, feed: Feed, since: date, ds: date) -> list[File]:
     day = re.compile(re.escape(feed.files).replace(r"\{ds\}", r"(\d{4}-\d{2}-\d{2})").replace(r"\*", "[^/]*"))
     fixed = re.match(r"(?:[^/*{]+/)*", feed.files).group()  # the folders before the first wildcard
     below = fs.FileSelector(f"{root}/{fixed}".rstrip("/"), allow_not_found=True, recursive=True)
-    files = []
-    for found in system.get_file_info(below):
-        name = found.path.removeprefix(root).lstrip("/")
+    wanted = {}
+    for info in system.get_file_info(below):
+        name = info.path.removeprefix(root).lstrip("/")
         match = day.fullmatch(name)
-        if found.type != fs.FileType.File or match is None or found.base_name.startswith((".", "_")):
+        if info.type != fs.FileType.File or match is None:
             continue
         landed = date.fromisoformat(match.group(1)) if feed.dated else None
         if landed is None or since <= landed <= ds:
-            files.append(File(f"{landing if remote else f'file:{landing}'}/{name}", name, landed))
-    return sorted(files, key=lambda file: file.name)
+            wanted[info.path] = (info, File(f"{landing if remote else f'file:{landing}'}/{name}", name, landed))
+    whole = _whole(system, [info for info, _ in wanted.values()])
+    return sorted((wanted[info.path][1] for info in whole), key=lambda file: file.name)
+
+
+def _whole(system: fs.FileSystem, found: list[fs.FileInfo]) -> list[fs.FileInfo]:
+    """The files that are delivered: neither named as unfinished nor growing while we look; the rest is left for the
+    next run, and said.
+    """
+    named = [f for f in found if not f.base_name.startswith((".", "_")) and not f.base_name.endswith(_UNFINISHED)]
+    fresh = {f.path: f.size for f in named if f.mtime_ns and time.time() - f.mtime_ns / 1e9 < _SETTLED_SECONDS}
+    if not fresh:
+        return named
+    time.sleep(1)
+    growing = {now.path for now in system.get_file_info(list(fresh)) if now.size != fresh[now.path]}
+    for path in sorted(growing):
+        print(f"left for the next run, it still grows: {path}", file=sys.stderr)
+    return [f for f in named if f.path not in growing]

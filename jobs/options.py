@@ -16,6 +16,7 @@ STATIC = {
 QUERIES = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.caseSensitive": "true",  # a log may carry both `ID` and `id`
+    "spark.sql.legacy.javaCharsets": "true",  # GBK and others that Spark itself does not name
     "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
     "spark.databricks.delta.schema.autoMerge.enabled": "false",
     "spark.sql.parquet.compression.codec": "zstd",

@@ -7,6 +7,7 @@ Pure DataFrame -> DataFrame. A frame of records has one row a record:
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 from pyspark.sql import Column, DataFrame, Window
@@ -19,13 +20,26 @@ _EPOCHS = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1}
 _HAS_ZONE = r"(Z|[+-]\d{2}:?\d{2})$"
 
 
+def value_of(column: str) -> Column:
+    """What a record holds in a column; in `a.b`, where no column is called so, the field b of the JSON object a."""
+    found = F.col("record").getItem(column)
+    head, _, rest = column.partition(".")
+    return F.coalesce(found, F.get_json_object(F.col("record").getItem(head), f"$.{rest}")) if rest else found
+
+
 def _with_texts(records: DataFrame, feed: Feed) -> DataFrame:
-    """`records` with `text.<column>` for each column of the source that the mapping names: trimmed, null where empty.
+    """`records` with `text.<column>` for each column of the source that the mapping names: trimmed, null where empty
+    or where the source says by one of its words for it that nothing is known.
 
     A projection of its own: inlined into every rule, the look-ups grow past what the JVM compiles.
     """
-    texts = {f"text.{c}": F.nullif(F.trim(F.col("record").getItem(c)), F.lit("")) for c in sorted(feed.mapped_columns)}
-    return records.withColumns(texts)
+
+    def text(column: str) -> Column:
+        found = F.nullif(F.trim(value_of(column)), F.lit(""))
+        found = F.regexp_replace(found, r"\.0+$", "") if column in feed.whole else found
+        return F.when(~found.isin(list(feed.null)), found) if feed.null else found
+
+    return records.withColumns({f"text.{column}": text(column) for column in sorted(feed.mapped_columns)})
 
 
 def _text(column: str) -> Column:
@@ -41,11 +55,15 @@ def _time(value: Column, spec: FieldSpec) -> Column:
     return F.when(value.rlike(_HAS_ZONE), parsed).otherwise(F.to_utc_timestamp(parsed, spec.zone))
 
 
+def _translated(value: Column, spec: FieldSpec) -> Column:
+    if not spec.map:
+        return value
+    codes = F.create_map(*[F.lit(item) for pair in spec.map.items() for item in pair])
+    return F.coalesce(codes[value], value)
+
+
 def _read_as(column: str, kind: str, spec: FieldSpec) -> Column:
-    value = _text(column)
-    if spec.map:
-        codes = F.create_map(*[F.lit(item) for pair in spec.map.items() for item in pair])
-        value = F.coalesce(codes.getItem(value), value)
+    value = _translated(_text(column), spec)
     if kind == "time":
         return _time(value, spec)
     if kind == "money":
@@ -126,8 +144,13 @@ def _carried(feed: Feed) -> list[Column]:
     """What goes along with a parsed record: where it is from, a tie-break, its text where it is refused, and `seen`:
     bit k is set where the k-th mapped column stands in the record.
     """
+
+    def stands(column: str) -> Column:
+        there = F.map_contains_key("record", column)
+        return there | value_of(column).isNotNull() if "." in column else there
+
     bits = [
-        F.when(F.map_contains_key("record", column), F.lit(1 << k)).otherwise(F.lit(0))
+        F.when(stands(column), F.lit(1 << k)).otherwise(F.lit(0))
         for k, column in enumerate(sorted(feed.mapped_columns))
     ]
     return [
@@ -167,8 +190,10 @@ def parse_dimension(records: DataFrame, feed: Feed, ds: date) -> DataFrame:
             value = F.lit(spec.constant)
         elif spec.path:
             value = F.to_json(F.filter(F.array(*[_text(c) for c in spec.path]), lambda part: part.isNotNull()))
+        elif spec.split:
+            value = F.to_json(F.split(_text(spec.column), re.escape(spec.split)))
         else:
-            value = _text(spec.columns[0])
+            value = _translated(_text(spec.column), spec)
         mapped.append(F.struct(F.lit(name).alias("key"), value.alias("value")))
     ours = F.map_filter(F.map_from_entries(F.array(*mapped)), lambda _, value: value.isNotNull())
     broken = F.when(F.col("record").isNull(), F.lit(f"not_a_record: expected {feed.format}"))
@@ -212,8 +237,8 @@ def mark_duplicates(
 
 
 def count_by_file(classified: DataFrame) -> DataFrame:
-    """One row a file and day of delivery: rows_in, loaded, duplicates, quarantined, outside, late, and `seen` (see
-    `_carried`) over all its records.
+    """One row a file and day of delivery: rows_in, loaded, duplicates, quarantined, outside, late, `seen` (see
+    `_carried`) over all its records, and `columns`, the keys of their attributes.
     """
     refused, outside, duplicate = F.col("reason").isNotNull(), F.col("outside"), F.col("duplicate")
     loaded = ~refused & ~outside & ~duplicate
@@ -223,4 +248,5 @@ def count_by_file(classified: DataFrame) -> DataFrame:
         F.count("*").alias("rows_in"),
         *[F.count_if(condition).alias(name) for name, condition in counts.items()],
         F.bit_or("seen").alias("seen"),
+        F.array_sort(F.array_distinct(F.flatten(F.collect_set(F.map_keys("attributes"))))).alias("columns"),
     )

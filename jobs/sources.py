@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
@@ -33,6 +34,7 @@ class FieldSpec(_Strict):
 
     `column` one of the source's columns; `constant` the same text for every record; `sum` the sum of number columns
     (absent ones count 0); `path` a list of columns from root to leaf. `map` translates codes after reading.
+    `split` cuts the text of a category path's one `column`.
     `format` is a Spark date pattern, or epoch_s, epoch_ms, epoch_us; none = ISO 8601. `zone` is the zone of times
     that carry none.
     """
@@ -42,6 +44,7 @@ class FieldSpec(_Strict):
     sum: tuple[str, ...] | None = None
     path: tuple[str, ...] | None = None
     map: dict[str, str] | None = None
+    split: str | None = Field(default=None, min_length=1)
     format: str | None = None
     zone: str = "UTC"
 
@@ -50,6 +53,8 @@ class FieldSpec(_Strict):
         given = [name for name in ("column", "constant", "sum", "path") if getattr(self, name) is not None]
         if len(given) != 1:
             raise ValueError(f"expected exactly one of column, constant, sum, path; found {given or 'none'}")
+        if self.split and not self.column:
+            raise ValueError("split cuts the text of one column: expected column beside it")
         return self
 
     @field_validator("zone")
@@ -66,13 +71,24 @@ class FieldSpec(_Strict):
 class Feed(_Strict):
     """One kind of file of a source. `files` is a glob under the landing folder; `{ds}` in it stands for the day
     of delivery, without it a file holds any days. `id` lists the columns that identify a record.
+
+    A column `a.b` is the field b of the JSON object a. `columns` names those of a CSV without a header. `explode` is a
+    column that holds a JSON list of objects: each is a record of its own, with the columns beside it; its fields are
+    `<explode>.<field>`, its place in the list `<explode>.position`. `null` lists the texts that mean nothing is known;
+    `whole` the columns whose ids were written as numbers with a fraction (266079.0 is 266079).
+    `pii` says of a column that it is hashed with the shop's key, or dropped, before anything is written.
     """
 
     files: str
     format: Literal["jsonl", "csv", "parquet"] = "jsonl"
     encoding: str = "UTF-8"
     delimiter: str = ","
-    id: tuple[str, ...]
+    columns: tuple[str, ...] | None = None
+    explode: str | None = None
+    null: tuple[str, ...] = ()
+    whole: tuple[str, ...] = ()
+    pii: dict[str, Literal["hash", "drop"]] = Field(default_factory=dict)
+    id: tuple[str, ...] = Field(min_length=1)
     fields: dict[str, FieldSpec]
     optional: bool = False
 
@@ -82,6 +98,28 @@ class Feed(_Strict):
         if not isinstance(fields, dict):
             raise ValueError(f"expected a mapping of our columns to theirs, found {type(fields).__name__}")
         return {name: {"column": spec} if isinstance(spec, str) else spec for name, spec in fields.items()}
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, encoding: str) -> str:
+        try:
+            codecs.lookup(encoding)
+        except LookupError:
+            raise ValueError(f"no encoding {encoding!r}; such as UTF-8, GBK, ISO-8859-1") from None
+        return encoding
+
+    @model_validator(mode="after")
+    def _fits_its_format(self) -> Feed:
+        if self.columns and self.format != "csv":
+            raise ValueError(f"columns names those of a CSV without a header; the format is {self.format}")
+        if self.explode and self.format != "jsonl":
+            raise ValueError(f"explode takes a JSON list apart; the format is {self.format}")
+        if deep := [column for column in self.pii if column.count(".") > 1]:
+            raise ValueError(f"pii reaches one level into an object, found {deep}; declare the object that holds it")
+        dropped = {column for column, what in self.pii.items() if what == "drop"} & self.mapped_columns
+        if dropped:
+            raise ValueError(f"pii drops {sorted(dropped)}, which the mapping reads; hash it, or leave it out")
+        return self
 
     @property
     def dated(self) -> bool:

@@ -442,6 +442,7 @@ LOADS = Table(
         ("quarantined", "bigint", "records in ops.quarantine"),
         ("outside", "bigint", "records of other days, in a file that is not of one day"),
         ("late", "bigint", "loaded records of an earlier day than they were delivered on"),
+        ("columns", "array<string>", "columns of its records that went to attributes"),
         ("run_id", "string", "the run that loaded it"),
     ),
     "What each file brought: nothing is lost.", "文件装载台账",

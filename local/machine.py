@@ -72,6 +72,16 @@ def password() -> str:
     return json.loads(file.read_text())["admin"]
 
 
+def spark_token() -> str:
+    """Made up once: whoever reaches the standing Spark can run code as us, and other people may be on this machine."""
+    file = RUN / "spark-token"
+    if not file.exists():
+        RUN.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_urlsafe(24))
+    return file.read_text()
+
+
 def driver_memory() -> str:
     """A quarter of the machine for the one Spark JVM, between 1 and 4 GB."""
     return f"{max(1, min(4, psutil.virtual_memory().total // 4 // 2**30))}g"
@@ -94,7 +104,8 @@ def environment(java_home: Path, warehouse: str, landing: str, at: Ports) -> dic
         "HUAXIANG_LANDING": landing,
         "HUAXIANG_JARS": str(JARS),
         "HUAXIANG_DRIVER_MEMORY": driver_memory(),
-        "HUAXIANG_SPARK_REMOTE": f"sc://127.0.0.1:{at.spark}",
+        "HUAXIANG_SPARK_REMOTE": f"sc://localhost:{at.spark}",  # by this name only, a token needs no certificate
+        "SPARK_CONNECT_AUTHENTICATE_TOKEN": spark_token(),
         "AIRFLOW_CONN_SPARK_HUAXIANG": json.dumps({"conn_type": "spark", "host": "local[*]"}),
         "MLFLOW_TRACKING_URI": f"http://127.0.0.1:{at.mlflow}",
         "MLFLOW_DISABLE_TELEMETRY": "true",

@@ -63,7 +63,8 @@ def stand_up(env: dict[str, str], at: machine.Ports) -> bool:
 
     True where Airflow was started, False where it stood.
     """
-    first = [*machine.airflow(env), machine.spark(env, at.spark)]
+    spark = machine.spark(env, at.spark)
+    first = [*machine.airflow(env), spark]
     later = [machine.mlflow(env, at.mlflow), machine.triggerer(env)]
     if all(service.standing() for service in [*first, *later]):
         out.print("services: standing already")
@@ -71,14 +72,15 @@ def stand_up(env: dict[str, str], at: machine.Ports) -> bool:
     if services.stop():
         out.print("services: ended those of other settings")
     started = time.monotonic()
-    out.print("services: starting Airflow and MLflow ...")
+    out.print("services: starting Airflow, Spark and MLflow ...")
     machine.migrate(env)
     for service in first:
         service.start()
     services.await_healthy(first[0], f"http://127.0.0.1:{at.airflow}/api/v2/monitor/health", _airflow_healthy)
     for service in later:  # nobody needs them in the first minute, and each costs ten seconds of a core to come up
         service.start()
-    out.print(f"services: Airflow healthy after {time.monotonic() - started:.0f} s")
+    services.await_listening(spark, at.spark)
+    out.print(f"services: Airflow healthy, Spark listening after {time.monotonic() - started:.0f} s")
     return True
 
 

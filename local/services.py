@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import json
 import os
+import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -93,6 +94,18 @@ def await_healthy(service: Service, url: str, healthy: Callable[[httpx.Response]
     raise SetupError(
         f"expected {service.name} at {url} within {seconds:.0f} s; its last words:\n{service.last_words()}"
     )
+
+
+def await_listening(service: Service, port: int, seconds: float = 120) -> None:
+    """Return when something listens at 127.0.0.1:port; SetupError with the log's end where the process dies first."""
+    until = time.monotonic() + seconds
+    while service.standing() and time.monotonic() < until:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.25)
+    expected = f"expected {service.name} to listen on port {port} within {seconds:.0f} s"
+    raise SetupError(f"{expected}; its last words:\n{service.last_words()}")
 
 
 def ours() -> list[psutil.Process]:

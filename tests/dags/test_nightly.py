@@ -103,10 +103,13 @@ def test_bad_data_stops_the_line_and_readers_see_yesterday(shop, published):
 def test_a_killed_verb_leaves_nothing_running_and_nothing_written(shop, published):
     """Airflow kills spark-submit; the verb behind it must end too, and its work in the standing Spark with it."""
     version, port = shop.version(tables.BRONZE_EVENTS), shop.port("spark")
-    env = os.environ | {"HUAXIANG_SPARK_REMOTE": f"sc://127.0.0.1:{port}", "PYTHONPATH": str(ROOT)}
+    token = (shop.home / "run" / "spark-token").read_text()
+    env = os.environ | {"HUAXIANG_SPARK_REMOTE": f"sc://localhost:{port}", "SPARK_CONNECT_AUTHENTICATE_TOKEN": token}
     line = [Path(sys.executable).parent / "spark-submit", ROOT / "jobs" / "__main__.py", "collect", "--ds", NIGHT]
     line += ["--since", FIRST, "--landing", shop.landing, "--warehouse", shop.warehouse]
-    submit = psutil.Popen(line, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    submit = psutil.Popen(
+        line, env=env | {"PYTHONPATH": str(ROOT)}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
     while not (connected := [c for c in submit.children(recursive=True) if _speaks_to(c, port)]):
         assert submit.poll() is None, "it ended before it reached the standing Spark"
         time.sleep(0.1)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import gzip
+import hmac
 import json
 from dataclasses import replace
 from datetime import date
 
+import pyarrow.parquet as pq
 import pytest
 
-from jobs import collect, io, sources
+from jobs import collect, io, landing, sources
 from jobs.errors import DataError, UsageError
 from jobs.settings import Settings
-from jobs.tables import BRONZE_EVENTS, BRONZE_PRODUCTS, LOADS, QUARANTINE
+from jobs.tables import BRONZE_EVENTS, BRONZE_PRODUCTS, LOADS, QUALITY_RESULTS, QUARANTINE
 
 DS = date(2017, 1, 2)
 LINE = {
@@ -181,3 +183,107 @@ def test_a_file_is_known_by_its_name_whatever_is_in_it(spark, tmp_path, night):
     assert {(row["source_file"], row["landed_ds"]) for row in rows} == {
         (f"transactions/2017-01-02/{name}", DS) for name in names
     }
+
+
+def test_a_new_column_is_a_warning_with_its_name_and_is_kept(spark, tmp_path, night, capsys):
+    land(tmp_path / "landing", [LINE])
+    collect.run(spark, night)
+    next_day = replace(night, ds=date(2017, 1, 3), since=date(2017, 1, 3))
+    later = LINE | {"basket_id": 9, "transaction_timestamp": "2017-01-03T09:00:00Z", "channel": "app"}
+    land(tmp_path / "landing", [later], day="2017-01-03")
+    for _ in range(2):  # a second run of the same day says the same
+        collect.run(spark, next_day)
+        assert "warning: events: new columns channel, kept in attributes" in capsys.readouterr().out
+    result = io.read(spark, night.warehouse, QUALITY_RESULTS).where("ds = DATE'2017-01-03'").collect()
+    assert [(r["table"], r["severity"], r["success"], r["observed"]) for r in result] == [
+        ("landing.complete_journey.events", "warning", False, "new: channel")
+    ]
+    kept = io.read(spark, night.warehouse, BRONZE_EVENTS).where("ds = DATE'2017-01-03'").first()
+    assert kept["attributes"]["channel"] == "app"
+
+
+def test_a_retyped_column_stops_the_load_with_its_name(spark, tmp_path, night):
+    bad = [LINE | {"basket_id": k, "quantity": "two" if k else 2} for k in range(collect.RETYPED_FROM)]
+    land(tmp_path / "landing", bad)
+    with pytest.raises(DataError, match=r"column 'quantity' to hold whole numbers .* 19 of 20 records"):
+        collect.run(spark, night)
+    assert not io.exists(night.warehouse, BRONZE_EVENTS)
+    assert not io.exists(night.warehouse, QUARANTINE)
+
+
+PII_SOURCE = """
+name: shop
+title: t
+origin: o
+licence: l
+events:
+  files: "*.jsonl"
+  id: [id]
+  pii: {user.email: hash, phone: hash, card: drop}
+  fields:
+    user_id: user.email
+    event_time: {column: time, format: epoch_s}
+    event_type: {constant: view}
+    session_id: phone
+"""
+
+
+def test_personal_data_are_hashed_or_dropped_before_anything_is_written(spark, tmp_path, monkeypatch):
+    (tmp_path / "conf").mkdir()
+    (tmp_path / "conf" / "shop.yaml").write_text(PII_SOURCE, encoding="utf-8")
+    source = sources.load("shop", tmp_path / "conf")
+    monkeypatch.setattr(collect, "load", lambda name: source)
+    (tmp_path / "landing").mkdir()
+    good = {
+        "id": 1,
+        "phone": "555-1234",
+        "card": "4111",
+        "user": {"email": "li@shop.cn", "city": "杭州"},
+        "time": 1483351200,
+        "page": "/a",
+    }
+    lines = [json.dumps(good), json.dumps(good | {"id": 2, "time": "soon"}), '{"phone": "555-1234", broken']
+    (tmp_path / "landing" / "log.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    s = Settings(DS, DS, str(tmp_path / "wh"), "shop", str(tmp_path / "landing"), "test")
+    monkeypatch.delenv("HUAXIANG_PII_KEY", raising=False)
+    with pytest.raises(UsageError, match="HUAXIANG_PII_KEY"):
+        collect.run(spark, s)
+
+    secret = "a key of a shop, long enough"
+    monkeypatch.setenv("HUAXIANG_PII_KEY", secret)
+    assert "rows_in 3, loaded 1, duplicates 0, quarantined 2" in collect.run(spark, s)
+    row = io.read(spark, s.warehouse, BRONZE_EVENTS).first()
+    assert row["user_id"] == hmac.new(secret.encode(), b"li@shop.cn", "sha256").hexdigest()
+    assert row["session_id"] == hmac.new(secret.encode(), b"555-1234", "sha256").hexdigest()
+    assert row["attributes"] == {"page": "/a", "user": '{"city":"杭州"}'}
+    written = b"".join(
+        pq.read_table(path).to_pandas().to_string().encode() for path in (tmp_path / "wh").rglob("*.parquet")
+    )
+    for value in (b"li@shop.cn", b"4111", b"1234"):
+        assert value not in written
+
+
+def test_a_field_of_a_nested_object_is_a_column(spark, tmp_path, monkeypatch):
+    (tmp_path / "conf").mkdir()
+    text = PII_SOURCE.replace("  pii: {user.email: hash, phone: hash, card: drop}\n", "")
+    (tmp_path / "conf" / "shop.yaml").write_text(text, encoding="utf-8")
+    source = sources.load("shop", tmp_path / "conf")
+    monkeypatch.setattr(collect, "load", lambda name: source)
+    (tmp_path / "landing").mkdir()
+    line = {"id": 1, "phone": "p", "user": {"email": "li@shop.cn", "city": "杭州"}, "time": 1483351200}
+    (tmp_path / "landing" / "log.jsonl").write_text(json.dumps(line, ensure_ascii=False), encoding="utf-8")
+    collect.run(spark, Settings(DS, DS, str(tmp_path / "wh"), "shop", str(tmp_path / "landing"), "test"))
+    row = io.read(spark, str(tmp_path / "wh"), BRONZE_EVENTS).first()
+    assert row["user_id"] == "li@shop.cn"
+    assert json.loads(row["attributes"]["user"])["city"] == "杭州"
+
+
+def test_a_file_that_is_not_whole_is_left_for_the_next_run(tmp_path, monkeypatch, capsys):
+    feed = sources.load("complete_journey").events
+    for name in ("a.jsonl.gz", "b.jsonl.gz", "c.jsonl.gz.part", "d.jsonl.gz.tmp", ".e.jsonl.gz"):
+        land(tmp_path, [LINE], name=name)
+    growing = tmp_path / "transactions" / "2017-01-02" / "b.jsonl.gz"
+    monkeypatch.setattr(landing.time, "sleep", lambda _: growing.write_bytes(growing.read_bytes() + b"more"))
+    found = landing.list_files(str(tmp_path), feed, DS, DS)
+    assert [file.name for file in found] == ["transactions/2017-01-02/a.jsonl.gz"]
+    assert "b.jsonl.gz" in capsys.readouterr().err
