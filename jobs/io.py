@@ -24,10 +24,12 @@ def exists(warehouse: str, table: Table) -> bool:
 
 
 def read(spark: SparkSession, warehouse: str, table: Table) -> DataFrame:
-    """The whole table; DataError where it was never written, with the verb that writes it."""
+    """The whole table; DataError where it was never written. A column that the contract has got since is null."""
     if not exists(warehouse, table):
         raise DataError(f"expected table {table.full_name} at {table.path(warehouse)}, found none; run its hop first")
-    return spark.read.format("delta").load(table.path(warehouse))
+    frame = spark.read.format("delta").load(table.path(warehouse))
+    new = [column for column in table.columns if column.name not in frame.columns]
+    return frame.withColumns({column.name: F.lit(None).cast(column.type) for column in new}) if new else frame
 
 
 def read_or_empty(spark: SparkSession, warehouse: str, table: Table) -> DataFrame:
@@ -50,9 +52,12 @@ def replace_where(frame: DataFrame, warehouse: str, table: Table, predicate: str
 
     Delta refuses rows outside the predicate, which makes a wrong slice an error and not a mixture.
     """
-    writer = conform(frame, table).write.format("delta").mode("overwrite").partitionBy(*table.partition_by)
+    writer = conform(frame, table).write.format("delta").mode("overwrite")
     if exists(warehouse, table):
-        writer = writer.option("replaceWhere", predicate)
+        # mergeSchema: a column that the contract has got since the table was created.
+        writer = writer.option("replaceWhere", predicate).option("mergeSchema", "true")
+    else:
+        writer = writer.partitionBy(*table.partition_by)
     writer.save(table.path(warehouse))
 
 
@@ -63,8 +68,11 @@ def replace_rows(rows: list[dict], warehouse: str, table: Table, predicate: str)
     """
     schema = to_arrow_schema(_parse_datatype_string(table.ddl), timezone="UTC")
     data = pa.Table.from_pylist([{name: row.get(name) for name in table.column_names} for row in rows], schema)
-    old = predicate if exists(warehouse, table) else None
-    write_deltalake(table.path(warehouse), data, mode="overwrite", partition_by=list(table.partition_by), predicate=old)
+    path = table.path(warehouse)
+    if exists(warehouse, table):
+        write_deltalake(path, data, mode="overwrite", predicate=predicate, schema_mode="merge")
+    else:
+        write_deltalake(path, data, mode="overwrite", partition_by=list(table.partition_by))
 
 
 def overwrite(frame: DataFrame, warehouse: str, table: Table) -> None:

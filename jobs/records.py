@@ -114,8 +114,9 @@ def _others(feed: Feed) -> Column:
 
 
 def _identity(feed: Feed) -> Column:
-    """The id columns joined by `-`; null where one is missing."""
-    return F.concat(*[part for c in feed.id for part in (F.lit("-"), _text(c))][1:])
+    """The id columns joined by `-`; null where one is missing that may not be."""
+    parts = [F.coalesce(_text(c), F.lit("")) if c in feed.may_be_empty else _text(c) for c in feed.id]
+    return F.concat(*[piece for part in parts for piece in (F.lit("-"), part)][1:])
 
 
 def _reasons(source: Source, ds: date) -> list[Column]:

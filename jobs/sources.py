@@ -70,7 +70,8 @@ class FieldSpec(_Strict):
 
 class Feed(_Strict):
     """One kind of file of a source. `files` is a glob under the landing folder; `{ds}` in it stands for the day
-    of delivery, without it a file holds any days. `id` lists the columns that identify a record.
+    of delivery, without it a file holds any days. `id` lists the columns that identify a record; one of them is empty
+    in a record only where `may_be_empty` lists it.
 
     A column `a.b` is the field b of the JSON object a. `columns` names those of a CSV without a header. `explode` is a
     column that holds a JSON list of objects: each is a record of its own, with the columns beside it; its fields are
@@ -89,6 +90,7 @@ class Feed(_Strict):
     whole: tuple[str, ...] = ()
     pii: dict[str, Literal["hash", "drop"]] = Field(default_factory=dict)
     id: tuple[str, ...] = Field(min_length=1)
+    may_be_empty: tuple[str, ...] = ()
     fields: dict[str, FieldSpec]
     optional: bool = False
 
@@ -114,6 +116,8 @@ class Feed(_Strict):
             raise ValueError(f"columns names those of a CSV without a header; the format is {self.format}")
         if self.explode and self.format != "jsonl":
             raise ValueError(f"explode takes a JSON list apart; the format is {self.format}")
+        if stray := set(self.may_be_empty) - set(self.id):
+            raise ValueError(f"may_be_empty lists columns of id, found {sorted(stray)}")
         if deep := [column for column in self.pii if column.count(".") > 1]:
             raise ValueError(f"pii reaches one level into an object, found {deep}; declare the object that holds it")
         dropped = {column for column, what in self.pii.items() if what == "drop"} & self.mapped_columns

@@ -66,15 +66,16 @@ def test_taobao_has_no_header(shop):
 
 
 def test_jdata_is_gbk_with_fractions_and_equal_rows(shop):
-    action = "266079.0,138778,2016-01-31 23:59:02,,1,8,403"
+    action, click = "266079.0,138778,2016-01-31 23:59:02,,1,8,403", "266079.0,138778,2016-01-31 23:59:03,{},6,8,403"
     shop.put("JData_Action_201602.csv", "\n".join([
-        "user_id,sku_id,time,model_id,type,cate,brand", action, action, "200719.0,61226,2016-02-01 00:30:00,,4,8,30",
+        "user_id,sku_id,time,model_id,type,cate,brand", action, action,
+        click.format(14), click.format(216), click.format(14), "200719.0,61226,2016-02-01 00:30:00,,4,8,30",
     ]))  # fmt: skip
     shop.put("JData_User.csv", "user_id,age,sex,user_lv_cd,user_reg_tm\n266079,56岁以上,0,5,2016-01-26\n"
              "200719,-1,2,1,2016-01-26\n", "gbk")  # fmt: skip
     shop.put("JData_Product.csv", "sku_id,a1,a2,a3,cate,brand\n138778,-1,2,1,8,403\n", "gbk")
-    assert "events: rows_in 3, loaded 2, duplicates 1" in shop("jdata", "2016-01-31", "2016-02-02")
-    view, purchase = shop.rows(BRONZE_EVENTS, "event_time")
+    assert "events: rows_in 6, loaded 4, duplicates 2" in shop("jdata", "2016-01-31", "2016-02-02")
+    view, _, _, purchase = shop.rows(BRONZE_EVENTS, "event_time")
     assert (view["user_id"], view["event_type"], view["event_time"]) == (
         "266079",
         "view",

@@ -1,0 +1,42 @@
+"""A table that an earlier version wrote is read and written on: its contract may have got columns since."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date
+
+from jobs import io
+from jobs.tables import LOADS, USER_EMBEDDINGS
+
+DAY = date(2017, 1, 2)
+
+
+def test_a_table_grows_with_its_contract(spark, tmp_path):
+    wh = str(tmp_path)
+    row = {"source": "shop", "kind": "events", "source_file": "f", "rows_in": 1}
+    early = replace(LOADS, columns=tuple(c for c in LOADS.columns if c.name != "columns"))
+    io.replace_rows([row | {"landed_ds": DAY}], wh, early, "true")
+    assert io.read(spark, wh, LOADS).first()["columns"] is None
+
+    later = row | {"landed_ds": date(2017, 1, 3), "columns": ["week"]}
+    io.replace_rows([later], wh, LOADS, "landed_ds = '2017-01-03'")
+    rows = io.read(spark, wh, LOADS).orderBy("landed_ds").collect()
+    assert [row["columns"] for row in rows] == [None, ["week"]]
+
+    again = spark.createDataFrame([("shop", "events", DAY, ["store"])], "source string, kind string, landed_ds date, "
+                                  "columns array<string>")  # fmt: skip
+    again = again.withColumns({c.name: io.F.lit(None) for c in LOADS.columns if c.name not in again.columns})
+    io.replace_where(again, wh, early, f"landed_ds = DATE'{DAY}'")  # an older clone may still write
+    io.replace_where(again, wh, LOADS, f"landed_ds = DATE'{DAY}'")
+    rows = io.read(spark, wh, LOADS).orderBy("landed_ds").collect()
+    assert [row["columns"] for row in rows] == [["store"], ["week"]]
+
+
+def test_a_partitioned_table_stays_so(spark, tmp_path):
+    rows = [(f"u{k}", DAY, [0.5], "1", "run") for k in range(3)]
+    frame = spark.createDataFrame(rows, "user_id string, ds date, embedding array<float>, model_version string, "
+                                  "run_id string")  # fmt: skip
+    for _ in range(2):
+        io.replace_where(frame, str(tmp_path), USER_EMBEDDINGS, f"ds = DATE'{DAY}'")
+    assert io.DeltaTable(USER_EMBEDDINGS.path(str(tmp_path))).metadata().partition_columns == ["ds"]
+    assert io.read(spark, str(tmp_path), USER_EMBEDDINGS).count() == 3
