@@ -6,6 +6,7 @@ commit is all or nothing, so that a killed verb leaves no half table.
 
 from __future__ import annotations
 
+import re
 from datetime import date
 
 import pyarrow as pa
@@ -14,6 +15,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import _parse_datatype_string
+from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from jobs.errors import DataError
 from jobs.tables import Table
@@ -47,10 +49,22 @@ def conform(frame: DataFrame, table: Table) -> DataFrame:
     return frame.select(*(F.col(f"`{c.name}`").cast(c.type).alias(c.name) for c in table.columns))
 
 
+def _lost_the_race(error: BaseException) -> bool:
+    """Delta refused a commit because another came first. Ours is of other rows, so doing it again helps."""
+    return bool(re.search("DELTA_(CONCURRENT|METADATA_CHANGED|PROTOCOL_CHANGED)", str(error)))
+
+
+@retry(
+    retry=retry_if_exception(_lost_the_race),
+    stop=stop_after_attempt(8),
+    wait=wait_random_exponential(max=10),
+    reraise=True,
+)
 def replace_where(frame: DataFrame, warehouse: str, table: Table, predicate: str) -> None:
     """Replace the slice that `predicate` describes by `frame`, in one commit; create the table on first use.
 
-    Delta refuses rows outside the predicate, which makes a wrong slice an error and not a mixture.
+    Delta refuses rows outside the predicate, which makes a wrong slice an error and not a mixture. Two nights may write
+    at the same time: the second to commit does its write again.
     """
     writer = conform(frame, table).write.format("delta").mode("overwrite")
     if exists(warehouse, table):

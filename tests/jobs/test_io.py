@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 
 from jobs import io
 from jobs.tables import LOADS, USER_EMBEDDINGS
@@ -40,3 +41,19 @@ def test_a_partitioned_table_stays_so(spark, tmp_path):
         io.replace_where(frame, str(tmp_path), USER_EMBEDDINGS, f"ds = DATE'{DAY}'")
     assert io.DeltaTable(USER_EMBEDDINGS.path(str(tmp_path))).metadata().partition_columns == ["ds"]
     assert io.read(spark, str(tmp_path), USER_EMBEDDINGS).count() == 3
+
+
+def test_nights_that_write_at_the_same_time_all_stand(spark, tmp_path):
+    """Also the first writes, which create the table: Delta refuses the slower commit, and it is done again."""
+    table = replace(LOADS, columns=LOADS.columns[:4])
+
+    def night(k: int) -> None:
+        day = DAY + timedelta(days=k)
+        frame = spark.createDataFrame([("shop", "events", day, f"f{k}")], table.ddl)
+        io.replace_where(frame, str(tmp_path), table, f"landed_ds = DATE'{day}'")
+
+    for _ in range(2):  # the second time each replaces its own row
+        with ThreadPoolExecutor(4) as nights:
+            list(nights.map(night, range(4)))
+    rows = io.read(spark, str(tmp_path), table).orderBy("landed_ds").collect()
+    assert [row["source_file"] for row in rows] == ["f0", "f1", "f2", "f3"]
