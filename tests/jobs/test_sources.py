@@ -48,6 +48,15 @@ def test_a_short_field_is_a_column(tmp_path):
         ({"events": EVENTS | {"fields": FIELDS | {"event_type": {"constant": "buy"}}}}, "'buy'"),
         ({"events": EVENTS | {"fields": FIELDS | {"price": {"column": "a", "sum": ["b"]}}}},
          "exactly one"),
+        ({"events": EVENTS | {"encoding": "GBBK"}}, "no encoding 'GBBK'"),
+        ({"events": EVENTS | {"format": "jsonl", "columns": ["a"]}}, "without a header; the format is jsonl"),
+        ({"events": EVENTS | {"explode": "lines"}}, "JSON list apart; the format is csv"),
+        ({"events": EVENTS | {"pii": {"u": "drop"}}}, "which the mapping reads; hash it"),
+        ({"events": EVENTS | {"pii": {"u": "mask"}}}, "'hash' or 'drop'"),
+        ({"events": EVENTS | {"pii": {"a.b.c": "hash"}}}, "one level into an object"),
+        ({"events": EVENTS | {"may_be_empty": ["k"]}}, "columns of id, found"),
+        ({"events": EVENTS | {"fields": FIELDS | {"query": {"constant": "q", "split": "."}}}},
+         "expected column beside it"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said(tmp_path, change, said):
