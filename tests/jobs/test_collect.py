@@ -155,16 +155,21 @@ events:
 """
 
 
-def test_a_csv_of_any_days_keeps_other_days_out_and_refuses_unknown_codes(spark, tmp_path, monkeypatch):
+def declared(tmp_path, monkeypatch, text) -> Settings:
+    """A night of the source `shop`, declared by the text of its mapping; its landing folder is empty yet."""
     (tmp_path / "conf").mkdir()
-    (tmp_path / "conf" / "shop.yaml").write_text(CSV_SOURCE, encoding="utf-8")
+    (tmp_path / "conf" / "shop.yaml").write_text(text, encoding="utf-8")
     source = sources.load("shop", tmp_path / "conf")
     monkeypatch.setattr(collect, "load", lambda name: source)
     (tmp_path / "landing").mkdir()
+    return Settings(DS, DS, str(tmp_path / "wh"), "shop", str(tmp_path / "landing"), "test")
+
+
+def test_a_csv_of_any_days_keeps_other_days_out_and_refuses_unknown_codes(spark, tmp_path, monkeypatch):
+    s = declared(tmp_path, monkeypatch, CSV_SOURCE)
     rows = ["user,item,kind,time,注", "1,10,pv,1483351200,好", "1,10,buy,1483351260,", "2,11,steal,1483351200,",
             "3,12,pv,1483437600,"]  # fmt: skip
     (tmp_path / "landing" / "log.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
-    s = Settings(DS, DS, str(tmp_path / "wh"), "shop", str(tmp_path / "landing"), "test")
     assert "rows_in 4, loaded 2, duplicates 0, quarantined 1, outside 1" in collect.run(spark, s)
     assert io.read(spark, s.warehouse, QUARANTINE).first()["reason"] == "unknown_event_type: steal"
     rows = io.read(spark, s.warehouse, BRONZE_EVENTS).orderBy("event_time").collect()
@@ -229,11 +234,7 @@ events:
 
 
 def test_personal_data_are_hashed_or_dropped_before_anything_is_written(spark, tmp_path, monkeypatch):
-    (tmp_path / "conf").mkdir()
-    (tmp_path / "conf" / "shop.yaml").write_text(PII_SOURCE, encoding="utf-8")
-    source = sources.load("shop", tmp_path / "conf")
-    monkeypatch.setattr(collect, "load", lambda name: source)
-    (tmp_path / "landing").mkdir()
+    s = declared(tmp_path, monkeypatch, PII_SOURCE)
     good = {
         "id": 1,
         "phone": "555-1234",
@@ -244,7 +245,6 @@ def test_personal_data_are_hashed_or_dropped_before_anything_is_written(spark, t
     }
     lines = [json.dumps(good), json.dumps(good | {"id": 2, "time": "soon"}), '{"phone": "555-1234", broken']
     (tmp_path / "landing" / "log.jsonl").write_text("\n".join(lines), encoding="utf-8")
-    s = Settings(DS, DS, str(tmp_path / "wh"), "shop", str(tmp_path / "landing"), "test")
     monkeypatch.delenv("HUAXIANG_PII_KEY", raising=False)
     with pytest.raises(UsageError, match="HUAXIANG_PII_KEY"):
         collect.run(spark, s)
@@ -264,16 +264,12 @@ def test_personal_data_are_hashed_or_dropped_before_anything_is_written(spark, t
 
 
 def test_a_field_of_a_nested_object_is_a_column(spark, tmp_path, monkeypatch):
-    (tmp_path / "conf").mkdir()
     text = PII_SOURCE.replace("  pii: {user.email: hash, phone: hash, card: drop}\n", "")
-    (tmp_path / "conf" / "shop.yaml").write_text(text, encoding="utf-8")
-    source = sources.load("shop", tmp_path / "conf")
-    monkeypatch.setattr(collect, "load", lambda name: source)
-    (tmp_path / "landing").mkdir()
+    s = declared(tmp_path, monkeypatch, text)
     line = {"id": 1, "phone": "p", "user": {"email": "li@shop.cn", "city": "杭州"}, "time": 1483351200}
     (tmp_path / "landing" / "log.jsonl").write_text(json.dumps(line, ensure_ascii=False), encoding="utf-8")
-    collect.run(spark, Settings(DS, DS, str(tmp_path / "wh"), "shop", str(tmp_path / "landing"), "test"))
-    row = io.read(spark, str(tmp_path / "wh"), BRONZE_EVENTS).first()
+    collect.run(spark, s)
+    row = io.read(spark, s.warehouse, BRONZE_EVENTS).first()
     assert row["user_id"] == "li@shop.cn"
     assert json.loads(row["attributes"]["user"])["city"] == "杭州"
 
