@@ -107,3 +107,24 @@ def test_airflow_listens_on_this_machine_only():
     for component in [*machine.airflow({}), machine.triggerer({})]:
         if component.name in ("scheduler", "triggerer"):
             assert "--skip-serve-logs" in component.command, "its log server would listen on every interface"
+
+
+def test_a_port_is_waited_for_and_a_death_is_told_with_its_last_words():
+    port = machine._any_free()
+    listens = f"import socket, time; time.sleep(0.5); s = socket.create_server(('127.0.0.1', {port})); time.sleep(60)"
+    service = Service("listener", [sys.executable, "-c", listens], {})
+    service.start()
+    services.await_listening(service, port, seconds=20)
+
+    dies = Service("dies", [sys.executable, "-c", "raise SystemExit('no memory for Spark')"], {})
+    dies.start()
+    with pytest.raises(SetupError, match=r"expected dies to listen(.|\n)*no memory for Spark"):
+        services.await_listening(dies, machine._any_free(), seconds=20)
+
+
+def test_the_token_of_spark_is_made_once_and_is_nobody_elses(home, monkeypatch):
+    monkeypatch.setattr(machine, "RUN", home)
+    token = machine.spark_token()
+    assert len(token) >= 32
+    assert machine.spark_token() == token
+    assert (home / "spark-token").stat().st_mode & 0o077 == 0
