@@ -85,7 +85,8 @@ def _new_columns(spark: SparkSession, s: Settings, source: Source, kind: str, fe
         return []
     ours = set() if kind == "events" else set(feed.fields)
     earlier = io.read(spark, s.warehouse, LOADS).where(f"source = '{source.name}' AND kind = '{kind}'")
-    before = earlier.where(f"NOT ({io.ds_range(s.since, s.ds, 'landed_ds')})").select("columns").distinct().collect()
+    before = earlier.where(f"NOT ({io.ds_range(s.since, s.ds, 'landed_ds')})").where("columns IS NOT NULL")
+    before = before.select("columns").distinct().collect()
     if not before:
         return []
     new = sorted({c for row in counts for c in row["columns"]} - ours - {c for row in before for c in row["columns"]})
