@@ -24,6 +24,7 @@ _TARGETS = {"events": BRONZE_EVENTS, "users": BRONZE_USERS, "products": BRONZE_P
 
 # Below as many records, a wrong one is a wrong record and not a retyped column.
 RETYPED_FROM = 20
+_BAD = r"bad_(\w+): (\w+) from column (.+?) is "  # how jobs/records.py begins such a reason
 _WORDS = {"time": "times", "money": "amounts of money", "count": "whole numbers"}
 
 
@@ -64,11 +65,11 @@ def _check_types(kind: str, counts: list, frame: DataFrame) -> None:
     rows, refused = sum(row["rows_in"] for row in counts), sum(row["quarantined"] for row in counts)
     if rows < RETYPED_FROM or refused <= rows / 2:
         return
-    what = F.regexp_extract("reason", r"(bad_\w+): (\w+) from column (.+?) is ", 0)
+    what = F.regexp_extract("reason", _BAD, 0)
     worst = frame.where("reason IS NOT NULL").groupBy(what.alias("what")).count().where("what != ''")
     for row in worst.orderBy(F.desc("count")).limit(1).collect():
         if row["count"] > rows / 2:
-            expected, field, column = re.fullmatch(r"bad_(\w+): (\w+) from column (.+?) is ", row["what"]).groups()
+            expected, field, column = re.fullmatch(_BAD, row["what"]).groups()
             raise DataError(
                 f"{kind}: expected column {column!r} to hold {_WORDS[expected]} (our {field}), found something else in "
                 f"{row['count']:,} of {rows:,} records; the source retyped it or the mapping is wrong. Nothing of this "

@@ -21,18 +21,13 @@ def major_version(text: str) -> int | None:
     return int(found.group(1)) if found else None
 
 
-def full_version(home: Path) -> str:
-    """All that the Java under `home` says about itself; empty where there is none that runs."""
+def version_of(home: Path) -> int | None:
+    """The major version of the Java under `home`; None where there is none that runs."""
     try:
         said = subprocess.run([home / "bin" / "java", "-version"], capture_output=True, text=True, timeout=30)
     except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return said.stderr + said.stdout
-
-
-def version_of(home: Path) -> int | None:
-    """The major version of the Java under `home`; None where there is none that runs."""
-    return major_version(full_version(home))
+        return None
+    return major_version(said.stderr + said.stdout)
 
 
 def homes() -> Iterator[Path]:
