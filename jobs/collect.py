@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.storagelevel import StorageLevel
 
-from jobs import io, records
+from jobs import databases, io, records
 from jobs.errors import DataError
 from jobs.landing import list_files
 from jobs.reading import read_records
@@ -111,14 +111,14 @@ def _already_loaded(spark: SparkSession, s: Settings, kind: str, parsed: DataFra
 
 
 def _load_kind(spark: SparkSession, s: Settings, source: Source, kind: str, feed: Feed) -> dict[str, int]:
-    files = list_files(s.landing, feed, s.since, s.ds)
-    if not files:
+    files = [] if feed.jdbc else list_files(s.landing, feed, s.since, s.ds)
+    if not files and not feed.jdbc:
         if feed.optional:
             return {}
         raise DataError(
             f"{kind}: expected files {feed.files} for {s.days} under {s.landing}, found none; not delivered?"
         )
-    raw = read_records(spark, files, feed)
+    raw = databases.read_records(spark, feed, s.ds) if feed.jdbc else read_records(spark, files, feed)
     slice_ = f"source = '{source.name}' AND {io.ds_range(s.since, s.ds, 'landed_ds')}"
     if kind == "events":
         parsed, keys = records.parse_events(raw, source, s.since, s.ds), ["event_id", "ds"]
@@ -130,6 +130,8 @@ def _load_kind(spark: SparkSession, s: Settings, source: Source, kind: str, feed
         loaded = _already_loaded(spark, s, kind, parsed, slice_)
         frame = records.mark_duplicates(parsed, keys, None if repeated.isEmpty() else repeated, loaded)
         counts = records.count_by_file(frame).collect()
+        if feed.jdbc and not counts and not feed.optional:
+            raise DataError(f"{kind}: expected rows in {feed.jdbc.name} at {feed.jdbc.address}, found none")
         _check_columns(feed, kind, counts, raw)
         _check_types(kind, counts, frame)
         if new := _new_columns(spark, s, source, kind, feed, counts):
@@ -168,6 +170,8 @@ def run(spark: SparkSession, s: Settings) -> str:
         try:
             counts = _load_kind(spark, s, source, kind, feed)
         except (PySparkException, Py4JJavaError) as error:
+            if feed.jdbc and (reason := databases.explain(error, feed.jdbc)):
+                raise reason from None  # the database's own words may name the user
             raise (_unreadable(error) or error) from error
         if counts:
             lines.append(f"{kind}: " + ", ".join(f"{name} {count:,}" for name, count in counts.items()))

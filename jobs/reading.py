@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.types import ArrayType, MapType, StructField, StructType, TimestampType
 
 from jobs import privacy
 from jobs.landing import File
@@ -18,7 +19,7 @@ def read_records(spark: SparkSession, files: list[File], feed: Feed) -> DataFram
         frame = lines.withColumns({"raw": F.col("value"), "record": F.from_json("value", "map<string,string>")})
     else:
         table = spark.read.parquet(*paths) if feed.format == "parquet" else _read_csv(spark, paths, feed)
-        frame = _as_records(table)
+        frame = as_records(table)
     stray = F.raise_error(F.concat(F.lit("read a file that was not listed: "), "uri")).cast("string")
     known = spark.createDataFrame(
         [(file.spark_name, file.name, file.landed_ds) for file in files],
@@ -38,9 +39,10 @@ def _read_csv(spark: SparkSession, paths: list[str], feed: Feed) -> DataFrame:
     return spark.read.options(**options, columnNameOfCorruptRecord="_corrupt_record").schema(schema).csv(paths)
 
 
-def _as_records(table: DataFrame) -> DataFrame:
-    names = [name for name in table.columns if name != "_corrupt_record"]
-    entries = [F.struct(F.lit(n).alias("key"), F.col(f"`{n}`").cast("string").alias("value")) for n in names]
+def as_records(table: DataFrame) -> DataFrame:
+    """`table` with `record`, its columns as texts, and `raw`, the same as JSON."""
+    fields = [field for field in table.schema if field.name != "_corrupt_record"]
+    entries = [F.struct(F.lit(field.name).alias("key"), _as_text(field).alias("value")) for field in fields]
     frame = table.withColumn("record", F.map_from_entries(F.array(*entries)))
     frame = frame.withColumn("raw", F.to_json("record"))
     if "_corrupt_record" not in table.columns:
@@ -50,6 +52,15 @@ def _as_records(table: DataFrame) -> DataFrame:
         {"raw": F.when(whole, F.col("raw")).otherwise(F.col("_corrupt_record")),
          "record": F.when(whole, F.col("record"))}
     )  # fmt: skip
+
+
+def _as_text(field: StructField) -> Column:
+    """A list or an object as JSON; an instant with its zone, which is the session's, UTC."""
+    value = F.col(f"`{field.name}`")
+    if isinstance(field.dataType, (ArrayType, MapType, StructType)):
+        return F.to_json(value)
+    text = value.cast("string")
+    return F.concat(text, F.lit("Z")) if isinstance(field.dataType, TimestampType) else text
 
 
 def _exploded(frame: DataFrame, column: str) -> DataFrame:
