@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.storagelevel import StorageLevel
 
-from jobs import databases, io, records
+from jobs import databases, io, records, streams
 from jobs.errors import DataError
 from jobs.landing import list_files
 from jobs.reading import read_records
@@ -111,6 +111,8 @@ def _already_loaded(spark: SparkSession, s: Settings, kind: str, parsed: DataFra
 
 
 def _load_kind(spark: SparkSession, s: Settings, source: Source, kind: str, feed: Feed) -> dict[str, int]:
+    if feed.kafka:
+        streams.drain(spark, feed.kafka, s.landing, s.ds)
     files = [] if feed.jdbc else list_files(s.landing, feed, s.since, s.ds)
     if not files and not feed.jdbc:
         if feed.optional:
@@ -172,6 +174,8 @@ def run(spark: SparkSession, s: Settings) -> str:
         except (PySparkException, Py4JJavaError) as error:
             if feed.jdbc and (reason := databases.explain(error, feed.jdbc)):
                 raise reason from None  # the database's own words may name the user
+            if feed.kafka and (reason := streams.explain(error, feed.kafka)):
+                raise reason from error
             raise (_unreadable(error) or error) from error
         if counts:
             lines.append(f"{kind}: " + ", ".join(f"{name} {count:,}" for name, count in counts.items()))
