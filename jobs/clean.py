@@ -1,23 +1,26 @@
-"""clean: bronze -> silver. Every affected day is rebuilt from all that bronze holds of it."""
+"""clean: bronze -> silver. What a run touches is made anew from all that bronze holds of it (jobs/days.py)."""
 
 from __future__ import annotations
 
-from pyspark.sql import Column, DataFrame, SparkSession, Window
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from jobs import days, io, sources
+from jobs import days, io, sessions, sources
+from jobs.days import Touched
 from jobs.settings import Settings
 from jobs.tables import (
     BRONZE_EVENTS,
     BRONZE_PRODUCTS,
     BRONZE_USERS,
+    LOADS,
     QUARANTINE,
     SILVER_EVENTS,
     SILVER_PRODUCTS,
     SILVER_USERS,
 )
 
-SESSION_GAP_SECONDS = 30 * 60
+EVENTS_A_FILE = 1_000_000
+MOST_TO_BROADCAST = 1_000_000  # products
 
 
 def correct(events: DataFrame) -> DataFrame:
@@ -49,30 +52,6 @@ def correct(events: DataFrame) -> DataFrame:
         .withColumns({"quantity": F.col("pieces"), "amount": F.col("received"), "discount": F.when(money, discount)})
         .drop("pieces", "received")
     )  # fmt: skip
-
-
-def sessionise(events: DataFrame) -> DataFrame:
-    """`events` with session_id filled: the source's own, else `user@start`, a new one after 30 minutes of silence.
-
-    Within a day: a session that crosses midnight is two, so that a day can be rebuilt alone. Only events without a
-    session of their own are sorted.
-    """
-    alone = events.where("session_id IS NULL")
-    order = Window.partitionBy("user_id", "ds").orderBy("event_time", "event_id")
-    silence = F.unix_timestamp("event_time") - F.unix_timestamp(F.lag("event_time").over(order))
-    starts = F.coalesce(silence > SESSION_GAP_SECONDS, F.lit(True))
-    alone = alone.withColumn("starts", F.when(starts, F.unix_timestamp("event_time")))
-    start = F.max("starts").over(order.rowsBetween(Window.unboundedPreceding, Window.currentRow))
-    alone = alone.withColumn("session_id", F.concat_ws("@", "user_id", start.cast("string"))).drop("starts")
-    return events.where("session_id IS NOT NULL").unionByName(alone)
-
-
-def local_clock(events: DataFrame, zones: dict[str, str]) -> DataFrame:
-    """`events` with local_hour (0-23) and local_weekday (1 = Monday) at the shop of the event's source."""
-    local: Column = F.col("event_time")
-    for source, zone in sorted(zones.items()):
-        local = F.when(F.col("source") == source, F.from_utc_timestamp("event_time", zone)).otherwise(local)
-    return events.withColumns({"local_hour": F.hour(local), "local_weekday": F.weekday(local) + 1})
 
 
 def product_facts(records: DataFrame) -> DataFrame:
@@ -150,31 +129,66 @@ def refused_rows(refused: DataFrame) -> DataFrame:
     )  # fmt: skip
 
 
+def with_context(bronze: DataFrame, what: Touched) -> DataFrame:
+    """The rows of `bronze` (with session_day and reaches_on) that are touched, `target`, and those of the day before
+    whose session day reaches into a touched one: without them a session that runs past midnight would be cut.
+    """
+    eves = [day - days.ONE for day in what.whole]
+    rows = bronze.where(io.ds_list(sorted({*what.days, *(day - days.ONE for day in what.days)})))
+    whole, context = F.expr(io.ds_list(what.whole)), F.col("reaches_on") & F.expr(io.ds_list(eves))
+    if what.users is None:
+        return rows.withColumn("target", whole).where(whole | context)
+    eve = what.users.select("user_id", F.date_sub("ds", 1).alias("ds"), F.lit(False).alias("mark"))
+    marks = (
+        what.users.withColumn("mark", F.lit(True))
+        .unionByName(eve)
+        .groupBy("user_id", "ds")
+        .agg(F.max("mark").alias("mark"))
+    )
+    rows = rows.join(F.broadcast(marks), ["user_id", "ds"], "left")
+    target = whole | F.coalesce("mark", F.lit(False))
+    wanted = target | context | (F.col("reaches_on") & F.col("mark").isNotNull())
+    return rows.withColumn("target", target).where(wanted).drop("mark")
+
+
+def _pieces(spark: SparkSession, s: Settings, what: Touched) -> tuple[int, int]:
+    """How many files the touched days make, and in how many pieces a day is shuffled, by what was loaded."""
+    landed = f"kind = 'events' AND landed_ds >= '{s.since}' AND landed_ds <= '{s.ds}'"
+    events = io.rows(s.warehouse, LOADS, landed, "sum(loaded) AS loaded")[0]["loaded"] or 0
+    files = max(int(spark.conf.get("spark.sql.shuffle.partitions")) // 2, -(-events // EVENTS_A_FILE))
+    return files, -(-8 * files // (len(what.days) + 1))
+
+
 def run(spark: SparkSession, s: Settings) -> str:
-    """Rebuild the affected days of silver.events, and the current users and products."""
-    touched = days.affected(spark, s)
-    where, stamp = io.ds_list(touched), {"run_id": F.lit(s.run_id)}
-    bronze = io.read(spark, s.warehouse, BRONZE_EVENTS).where(where).drop("attributes", "run_id", "ingested_at")
-    corrected = correct(bronze)
-    facts = product_facts(io.read_or_empty(spark, s.warehouse, BRONZE_PRODUCTS))
+    """Make the touched days of silver.events anew, and the current users and products."""
+    what, stamp = days.touched(spark, s), {"run_id": F.lit(s.run_id)}
+    bronze = io.read(spark, s.warehouse, BRONZE_EVENTS).drop("attributes", "run_id", "ingested_at")
+    shops = [sources.load(row["source"]) for row in io.rows(s.warehouse, LOADS, "kind = 'events'", "DISTINCT source")]
+    zones = {shop.name: shop.shop_zone for shop in shops}
+    facts = product_facts(io.read_or_empty(spark, s.warehouse, BRONZE_PRODUCTS)).persist()
+    few = facts.count() < MOST_TO_BROADCAST
 
-    zones = {r["source"]: sources.load(r["source"]).shop_zone for r in bronze.select("source").distinct().collect()}
-    events = sessionise(corrected.where("reason IS NULL"))
-    events = with_product_facts(local_clock(events, zones), facts)
+    corrected = correct(with_context(sessions.with_clock(bronze, zones), what))
+    good = corrected.where("reason IS NULL")
+    good = with_product_facts(good, F.broadcast(facts) if few else facts)
+    good = sessions.spread(good, *_pieces(spark, s, what))
+    events = sessions.sessionise(good, any("session_id" in shop.events.fields for shop in shops)).where("target")
     events = events.withColumn("event_id", F.concat_ws(":", "source", "event_id")).withColumn("query", F.trim("query"))
-    io.replace_where(events.withColumns(stamp), s.warehouse, SILVER_EVENTS, where)
-    refused = refused_rows(corrected.where("reason IS NOT NULL")).withColumns(stamp)
-    io.replace_where(refused, s.warehouse, QUARANTINE, f"kind = 'events' AND stage = 'clean' AND {where}")
+    days.put(events.withColumns(stamp), spark, s, SILVER_EVENTS, what)
+    # Of the whole days: a refused record of one user is not told apart in the quarantine.
+    refused = refused_rows(correct(bronze.where(what.where)).where("reason IS NOT NULL")).withColumns(stamp)
+    io.replace_where(refused, s.warehouse, QUARANTINE, f"kind = 'events' AND stage = 'clean' AND {what.where}")
 
-    clean = io.read(spark, s.warehouse, SILVER_EVENTS).where(where)
+    clean = io.read(spark, s.warehouse, SILVER_EVENTS).where(what.where)
     products = current_products(facts, io.read_or_empty(spark, s.warehouse, SILVER_PRODUCTS), clean)
     io.overwrite(products, s.warehouse, SILVER_PRODUCTS)
     records = io.read_or_empty(spark, s.warehouse, BRONZE_USERS)
     users = current_users(records, io.read_or_empty(spark, s.warehouse, SILVER_USERS), clean)
     io.overwrite(users, s.warehouse, SILVER_USERS)
+    facts.unpersist()
 
-    quarantine = io.read(spark, s.warehouse, QUARANTINE).where(f"kind = 'events' AND stage = 'clean' AND {where}")
-    late = [day for day in touched if day < s.since]
-    return (
-        f"{len(touched)} days ({len(late)} of late records): {clean.count():,} events, {quarantine.count():,} refused"
+    quarantine = io.read(spark, s.warehouse, QUARANTINE).where(f"kind = 'events' AND stage = 'clean' AND {what.where}")
+    late = (
+        "" if what.users is None else f"; {what.users.count():,} days of single users on {len(what.others)} more days"
     )
+    return f"{len(what.whole)} days: {clean.count():,} events, {quarantine.count():,} refused{late}"

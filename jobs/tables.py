@@ -135,6 +135,8 @@ SILVER_EVENTS = Table(
         ("discount", MONEY, "money taken off the list price", "优惠"),
         ("list_amount", MONEY, "amount + discount", "原价金额"),
         ("session_id", "string", "the source's session, else a run of events without 30 minutes of silence", "会话"),
+        ("session_start", "boolean", "true on the first event of its session", "会话起点"),
+        ("order_start", "boolean", "true on the first purchase of its session", "订单起点"),
         ("query", "string", "search text, trimmed", "搜索词"),
         ("local_hour", "int", "hour of the day at the shop, 0-23", "当地小时"),
         ("local_weekday", "int", "ISO weekday at the shop, 1 = Monday", "星期"),
@@ -436,16 +438,50 @@ LOADS = Table(
         ("kind", "string", "events, users or products"),
         ("landed_ds", "date", "day on which it was delivered"),
         ("source_file", "string", "file under the landing folder"),
-        ("rows_in", "bigint", "records in the file = loaded + duplicates + quarantined + outside"),
+        ("rows_in", "bigint", "records of it = loaded + duplicates + quarantined + outside"),
         ("loaded", "bigint", "records in bronze"),
         ("duplicates", "bigint", "records already there"),
         ("quarantined", "bigint", "records in ops.quarantine"),
-        ("outside", "bigint", "records of other days, in a file that is not of one day"),
+        ("outside", "bigint", "records older than the history that was asked for, in a file of any days"),
         ("late", "bigint", "loaded records of an earlier day than they were delivered on"),
+        ("released", "bigint", "of the loaded ones: once quarantined, released since"),
         ("columns", "array<string>", "columns of its records that went to attributes"),
+        ("digest", "string", "SHA-256 of the file's bytes"),
+        ("size", "bigint", "bytes"),
+        ("modified_us", "bigint", "when the file was last changed, microseconds since 1970"),
+        ("mapping", "string", "which mapping read it"),
         ("run_id", "string", "the run that loaded it"),
     ),
-    "What each file brought: nothing is lost.", "文件装载台账",
+    "What each file brought: nothing is lost, and no file is loaded twice.", "文件装载台账",
+)  # fmt: skip
+
+RESTATED = Table(
+    "ops", "restated", "a user's day that a delivery changed outside the days of its run",
+    ("source", "source_file", "landed_ds", "user_id", "ds"),
+    _columns(
+        ("source", "string", "name of the source"),
+        ("source_file", "string", "the file whose records came late, or were corrected"),
+        ("landed_ds", "date", "the night in which they came"),
+        ("user_id", "string", "whose day"),
+        ("ds", "date", "the day that must be made anew"),
+    ),
+    "What a night has to make anew beside its own days: these users' days, and nothing else.", "补算清单",
+)  # fmt: skip
+
+LATENESS = Table(
+    "ops", "lateness", "the events of one day that came in one later night", ("source", "landed_ds", "ds"),
+    _columns(
+        ("source", "string", "name of the source"),
+        ("landed_ds", "date", "the night in which they came"),
+        ("ds", "date", "the day on which they happened, UTC"),
+        ("days_late", "int", "days between the two"),
+        ("events", "bigint", "how many"),
+        ("users", "bigint", "of how many users"),
+        ("least_hours", "double", "hours between the end of the day of delivery and the youngest of them"),
+        ("most_hours", "double", "the same of the oldest"),
+        ("run_id", "string", "the run that loaded them"),
+    ),
+    "How much came late, and how late.", "迟到数据",
 )  # fmt: skip
 
 QUALITY_RESULTS = Table(
@@ -496,7 +532,7 @@ ALL = (
     SILVER_EVENTS, SILVER_USERS, SILVER_PRODUCTS,
     USER_DAILY, USER_FEATURES, USER_SEQUENCES, USER_EMBEDDINGS, SEGMENT_MODELS,
     *PUBLISHED,
-    QUARANTINE, LOADS, QUALITY_RESULTS, RUNS,
+    QUARANTINE, LOADS, RESTATED, LATENESS, QUALITY_RESULTS, RUNS,
 )  # fmt: skip
 
 BY_NAME: dict[str, Table] = {table.full_name: table for table in ALL} | {

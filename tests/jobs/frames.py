@@ -22,7 +22,8 @@ _SILVER: dict[str, Any] = {
     "event_id": "shop:e1", "source": "shop", "user_id": "u1", "event_time": datetime(2017, 6, 1, 12, tzinfo=UTC),
     "event_type": "purchase", "product_id": "p1", "category": "BEEF", "department": "MEAT", "brand": "Own",
     "quantity": 1, "price": Decimal("2.5000"), "amount": Decimal("2.00"), "discount": Decimal("0.50"),
-    "list_amount": Decimal("2.50"), "session_id": "s1", "query": None, "local_hour": 12, "local_weekday": 4,
+    "list_amount": Decimal("2.50"), "session_id": "s1", "session_start": True, "order_start": True,
+    "query": None, "local_hour": 12, "local_weekday": 4,
     "landed_ds": DAY, "ds": DAY, "run_id": "r",
 }  # fmt: skip
 
