@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 
 from jobs.layout import Layout
 from jobs.sources import EVENT_FIELDS, Feed, FieldSpec, Source
-from jobs.tables import EVENT_TYPES
+from jobs.tables import BRONZE_EVENTS, EVENT_TYPES
 
 _EPOCHS = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1}
 MASKED = 62  # columns that a bit mask of one bigint can name
@@ -116,7 +116,7 @@ def _identity(feed: Feed) -> Column:
     return F.concat(*[piece for part in parts for piece in (F.lit("-"), part)][1:])
 
 
-def _reasons(source: Source) -> list[Column]:
+def _reasons(source: Source, ds: date) -> list[Column]:
     """Why a record cannot be loaded, a rule each; null where the rule is kept."""
     feed, opened = source.events, source.shop_opened or "1990-01-01"
     required = [name for name in ("user_id", "event_time", "event_type") if feed.fields[name].column]
@@ -131,9 +131,9 @@ def _reasons(source: Source) -> list[Column]:
             time < F.lit(opened).cast("timestamp"),
             F.concat(F.lit(f"impossible_time: before {opened}: "), time.cast("string")),
         ),
-        # A file of any days was delivered when it was written; of one day, on its day.
+        # A file of one day was delivered on its day; of any days, when it was written, or tonight.
         F.when(
-            time >= F.date_add(F.coalesce("landed_ds", "written_ds"), 2).cast("timestamp"),
+            time >= F.date_add(F.coalesce("landed_ds", F.greatest("written_ds", F.lit(ds))), 2).cast("timestamp"),
             F.concat(F.lit("impossible_time: after its delivery: "), time.cast("string")),
         ),
     ]
@@ -177,7 +177,7 @@ def parse_events(records: DataFrame, source: Source, start: date, since: date, d
     frame = _with_texts(records, feed, layout).withColumns(_typed(feed))
     frame = frame.withColumns({name: _field(name, feed) for name in EVENT_FIELDS} | {"event_id": _identity(feed)})
     broken = F.when(F.col("record").isNull(), F.lit(f"not_a_record: expected {feed.format}"))
-    rules = F.nullif(F.concat_ws("; ", *_reasons(source)), F.lit(""))
+    rules = F.nullif(F.concat_ws("; ", *_reasons(source, ds)), F.lit(""))
     frame = frame.withColumns({"reason": F.coalesce(broken, rules), "ds": F.to_date("event_time")})
     attributes = layout.attributes(feed.mapped_columns).alias("attributes")
     frame = frame.select(*EVENT_FIELDS, "event_id", attributes, "reason", "ds", *_carried(feed, layout))
@@ -273,8 +273,9 @@ def count_by_file(classified: DataFrame, masked: bool) -> DataFrame:
 
 
 def content_hash() -> Column:
-    """64 bits of what an event says, to tell a corrected record from one that merely came again."""
-    return F.xxhash64(*EVENT_FIELDS, F.to_json("attributes"))
+    """64 bits of what an event says, as bronze types it, to tell a corrected record from one that merely came again."""
+    types = {column.name: column.type for column in BRONZE_EVENTS.columns}
+    return F.xxhash64(*[F.col(name).cast(types[name]) for name in EVENT_FIELDS], F.to_json("attributes"))
 
 
 def keep_landing(parsed: DataFrame, before: DataFrame) -> DataFrame:

@@ -36,28 +36,6 @@ def test_quantity_amount_and_price_are_made_whole(spark):
     assert sum(row["reason"] is not None for row in rows.values()) == 1
 
 
-def test_a_session_ends_after_thirty_minutes_of_silence_and_at_midnight(spark):
-    rows = by_id(clean.sessionise(bronze(
-        spark,
-        {"event_id": "a", "event_time": at("2017-06-01 10:00")},
-        {"event_id": "b", "event_time": at("2017-06-01 10:30")},
-        {"event_id": "c", "event_time": at("2017-06-01 11:00:01")},
-        {"event_id": "d", "event_time": at("2017-06-02 00:01"), "ds": date(2017, 6, 2)},
-        {"event_id": "e", "event_time": at("2017-06-01 10:10"), "user_id": "u2"},
-        {"event_id": "f", "event_time": at("2017-06-01 10:20"), "session_id": "own"},
-    )))  # fmt: skip
-    assert rows["a"]["session_id"] == rows["b"]["session_id"] == f"u1@{int(at('2017-06-01 10:00').timestamp())}"
-    assert rows["f"]["session_id"] == "own"
-    assert len({rows[k]["session_id"] for k in "acdef"}) == 5
-
-
-def test_the_clock_is_the_shops(spark):
-    frame = bronze(spark, {"event_id": "a", "event_time": at("2017-06-05 02:00")}, {"event_id": "b", "source": "other"})
-    rows = by_id(clean.local_clock(frame, {"shop": "America/New_York", "other": "Asia/Shanghai"}))
-    assert (rows["a"]["local_hour"], rows["a"]["local_weekday"]) == (22, 7)
-    assert rows["b"]["local_hour"] == 20
-
-
 def record(spark, *rows):
     ddl = "id string, attributes map<string,string>, landed_ds date, source_file string"
     return spark.createDataFrame(list(rows), ddl)
