@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
-from jobs import days, io, sources
+from jobs import bots, cleaning, days, io, outliers, sources, text, titles
 from jobs.settings import Settings
 from jobs.tables import (
     BRONZE_EVENTS,
@@ -93,10 +93,15 @@ def product_facts(records: DataFrame) -> DataFrame:
     )
 
 
+def described(facts: DataFrame, previous: DataFrame, rules: cleaning.Titles) -> DataFrame:
+    """`facts` (rows of `product_facts`) with what their titles say; `previous` are rows of silver.products."""
+    return titles.with_brands(titles.with_title_facts(facts, previous), rules)
+
+
 def current_products(facts: DataFrame, previous: DataFrame, events: DataFrame) -> DataFrame:
     """One row a product: its facts, and the list price of its newest sale in any order of runs.
 
-    `facts` are rows of `product_facts`, `previous` of silver.products, `events` of silver.events.
+    `facts` are rows of `described`, `previous` of silver.products, `events` of silver.events.
     """
     sold = events.where("product_id IS NOT NULL").select(
         "product_id", F.col("price").alias("usual_price"), F.col("event_time").alias("price_seen_at")
@@ -108,7 +113,7 @@ def current_products(facts: DataFrame, previous: DataFrame, events: DataFrame) -
     )
     return facts.join(prices, "product_id", "full").select(
         "product_id", "title", "category_path", "category", "department", "brand",
-        "newest.usual_price", "newest.price_seen_at",
+        "brand_source", "title_tokens", "title_attributes", "newest.usual_price", "newest.price_seen_at",
         F.coalesce("attributes", F.create_map().cast("map<string,string>")).alias("attributes"),
         F.coalesce("has_record", F.lit(False)).alias("has_record"),
     )  # fmt: skip
@@ -156,19 +161,28 @@ def run(spark: SparkSession, s: Settings) -> str:
     where, stamp = io.ds_list(touched), {"run_id": F.lit(s.run_id)}
     bronze = io.read(spark, s.warehouse, BRONZE_EVENTS).where(where).drop("attributes", "run_id", "ingested_at")
     corrected = correct(bronze)
-    facts = product_facts(io.read_or_empty(spark, s.warehouse, BRONZE_PRODUCTS))
+    rules = cleaning.load_rules()
+    known = io.read_or_empty(spark, s.warehouse, SILVER_PRODUCTS)
+    # Read twice below, and a title is read in Python.
+    facts = described(
+        product_facts(io.read_or_empty(spark, s.warehouse, BRONZE_PRODUCTS)), known, rules.titles
+    ).persist()
 
     zones = {r["source"]: sources.load(r["source"]).shop_zone for r in bronze.select("source").distinct().collect()}
-    events = sessionise(corrected.where("reason IS NULL"))
-    events = with_product_facts(local_clock(events, zones), facts)
-    events = events.withColumn("event_id", F.concat_ws(":", "source", "event_id")).withColumn("query", F.trim("query"))
+    events = with_product_facts(corrected.where("reason IS NULL"), facts)
+    events = local_clock(sessionise(outliers.winsorise(events, events, rules.outliers)), zones)
+    events = events.withColumns(
+        {"event_id": F.concat_ws(":", "source", "event_id"), "query": text.normalised_query(F.col("query")),
+         "device": text.device_class(F.col("user_agent"))}
+    )  # fmt: skip
+    events = bots.mark(events, Window.partitionBy("ds", "user_id").orderBy("event_time", "event_id"), rules.bots)
     io.replace_where(events.withColumns(stamp), s.warehouse, SILVER_EVENTS, where)
     refused = refused_rows(corrected.where("reason IS NOT NULL")).withColumns(stamp)
     io.replace_where(refused, s.warehouse, QUARANTINE, f"kind = 'events' AND stage = 'clean' AND {where}")
 
     clean = io.read(spark, s.warehouse, SILVER_EVENTS).where(where)
-    products = current_products(facts, io.read_or_empty(spark, s.warehouse, SILVER_PRODUCTS), clean)
-    io.overwrite(products, s.warehouse, SILVER_PRODUCTS)
+    io.overwrite(current_products(facts, known, clean), s.warehouse, SILVER_PRODUCTS)
+    facts.unpersist()
     records = io.read_or_empty(spark, s.warehouse, BRONZE_USERS)
     users = current_users(records, io.read_or_empty(spark, s.warehouse, SILVER_USERS), clean)
     io.overwrite(users, s.warehouse, SILVER_USERS)
