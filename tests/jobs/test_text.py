@@ -23,8 +23,7 @@ QUERIES = {
 }
 
 AGENTS = {
-    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/605.1.15 Version/17.0 Mobile/15E148 Safari/604.1":
-        "mobile",
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_0 like Mac OS X) AppleWebKit/605.1.15 Version/17.0 Mobile/15E148": "mobile",
     "Mozilla/5.0 (Linux; Android 13; SM-G991B) AppleWebKit/537.36 Chrome/112.0.0.0 Mobile Safari/537.36": "mobile",
     "Mozilla/5.0 (Linux; Android 11; CUBOT X30) AppleWebKit/537.36 Chrome/99.0 Mobile Safari/537.36": "mobile",
     "Mozilla/5.0 (Phone; OpenHarmony 4.1) AppleWebKit/537.36 Chrome/114.0 Safari/537.36 ArkWeb/4.1 Mobile": "mobile",
@@ -52,13 +51,17 @@ AGENTS = {
 
 def applied(spark, function, values) -> dict:
     frame = spark.createDataFrame([(value,) for value in values], "value string")
-    return {row["value"]: row["found"] for row in frame.select("value", function(F.col("value")).alias("found")).collect()}
+    return {
+        row["value"]: row["found"] for row in frame.select("value", function(F.col("value")).alias("found")).collect()
+    }
 
 
 def test_queries(spark):
     assert applied(spark, text.normalised_query, QUERIES) == QUERIES
     once = [value for value in QUERIES.values() if value]
-    assert applied(spark, text.normalised_query, once) == {value: value for value in once}, "a second time changes nothing"
+    assert applied(spark, text.normalised_query, once) == {value: value for value in once}, (
+        "a second time changes nothing"
+    )
 
 
 def test_every_full_width_character_is_folded_as_unicode_says(spark):
