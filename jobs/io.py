@@ -116,7 +116,8 @@ def overwrite(frame: DataFrame, warehouse: str, table: Table) -> None:
     """Replace a whole small table that is neither partitioned nor clustered (the current users, products)."""
     if table.partition_by:
         raise ValueError(f"{table.full_name} is partitioned: use replace_where")
-    conform(frame, table).write.format("delta").mode("overwrite").save(table.path(warehouse))
+    writer = conform(frame, table).write.format("delta").mode("overwrite").option("mergeSchema", "true")
+    writer.save(table.path(warehouse))
 
 
 def version(warehouse: str, table: Table) -> int | None:

@@ -54,6 +54,11 @@ def user_day() -> WindowSpec:
     return Window.partitionBy("session_day", "bucket", "user_id").orderBy("ds", "event_time", "event_id")
 
 
+def whole_day() -> WindowSpec:
+    """The events of `user_day` that lie in one UTC day."""
+    return Window.partitionBy("session_day", "bucket", "user_id", "ds")
+
+
 def _before(order: WindowSpec) -> WindowSpec:
     return order.rowsBetween(Window.unboundedPreceding, -1)
 
