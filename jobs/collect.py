@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.storagelevel import StorageLevel
 
-from jobs import delivery, io, late, ledger, records
+from jobs import databases, delivery, io, late, ledger, records
 from jobs.errors import DataError
 from jobs.landing import list_files
 from jobs.layout import Layout
@@ -75,12 +75,15 @@ def _due(s: Settings, kind: str, feed: Feed, book: Ledger) -> list[Due] | None:
 
 def _load_kind(spark: SparkSession, s: Settings, source: Source, kind: str, feed: Feed) -> str:
     book = ledger.open_ledger(s, kind)
-    due = _due(s, kind, feed, book)
-    if not due:
+    due = [] if feed.jdbc else _due(s, kind, feed, book)
+    if not due and not feed.jdbc:
         return f"{kind}: nothing delivered" if due is None else f"{kind}: nothing new, every file is loaded"
-    raw = read_records(spark, [d.file for d in due], feed)
-    names = [d.file.name for d in due]
+    names = [feed.jdbc.name] if feed.jdbc else [d.file.name for d in due]
     slice_ = f"source = '{source.name}' AND source_file IN ({io.quoted(names)})"
+    if feed.jdbc:  # a table is read as it is tonight; what it was on other nights stays
+        raw, slice_ = databases.read_records(spark, feed, s.ds), f"{slice_} AND landed_ds = DATE'{s.ds}'"
+    else:
+        raw = read_records(spark, [d.file for d in due], feed)
     before = _stored(spark, s, due) if kind == "events" else None
     if kind == "events":
         parsed = records.parse_events(raw, source, min(book.start or s.since, s.since), s.since, s.ds)
@@ -98,6 +101,8 @@ def _load_kind(spark: SparkSession, s: Settings, source: Source, kind: str, feed
         counts = [row.asDict() for row in records.count_by_file(frame, named is not None).collect()]
         if named is not None:
             counts = [c | {"columns": [n for k, n in enumerate(named) if c["beside"] >> k & 1]} for c in counts]
+        if feed.jdbc and not counts and not feed.optional:
+            raise DataError(f"{kind}: expected rows in {feed.jdbc.name} at {feed.jdbc.address}, found none")
         delivery.check_columns(feed, kind, counts, raw)
         delivery.check_types(kind, counts, frame)
         if new := delivery.new_columns(s, kind, feed, counts):
@@ -119,7 +124,8 @@ def _write(s: Settings, kind: str, frame: DataFrame, counts: list, before: DataF
     stamp = {"source": F.lit(s.source), "kind": F.lit(kind), "stage": F.lit("collect"), "run_id": F.lit(s.run_id)}
     refused = frame.where("reason IS NOT NULL").withColumns(stamp).withColumn("ds", F.col("landed_ds"))
     if any(row["quarantined"] for row in counts) or io.exists(s.warehouse, QUARANTINE):
-        io.replace_where(refused, s.warehouse, QUARANTINE, f"{slice_} AND kind = '{kind}' AND stage = 'collect'")
+        where = slice_.replace("landed_ds", "ds")
+        io.replace_where(refused, s.warehouse, QUARANTINE, f"{where} AND kind = '{kind}' AND stage = 'collect'")
     good = frame.where("reason IS NULL AND NOT outside AND NOT duplicate")
     if kind == "events":
         changes = late.other_days(good, s)
@@ -138,9 +144,10 @@ def _enter(s: Settings, kind: str, feed: Feed, due: list[Due], counts: list[dict
         if d.file.name not in {row["source_file"] for row in counts}
     ]
     stamp = {"source": s.source, "kind": kind, "run_id": s.run_id, "released": 0}
-    rows = [row | stamp | looks[row["source_file"]] for row in [*counts, *empty]]
-    names = ", ".join("'" + name.replace("'", "''") + "'" for name in looks)
+    rows = [row | stamp | looks.get(row["source_file"], {}) for row in [*counts, *empty]]
+    names = ", ".join("'" + name.replace("'", "''") + "'" for name in ([feed.jdbc.name] if feed.jdbc else looks))
     same = f"source = '{s.source}' AND kind = '{kind}' AND source_file IN ({names})"
+    same += f" AND landed_ds = '{s.ds}'" if feed.jdbc else ""
     io.replace_rows(rows, s.warehouse, LOADS, same)
 
 
@@ -151,5 +158,7 @@ def run(spark: SparkSession, s: Settings) -> str:
         try:
             lines.append(_load_kind(spark, s, source, kind, feed))
         except (PySparkException, Py4JJavaError) as error:
+            if feed.jdbc and (reason := databases.explain(error, feed.jdbc)):
+                raise reason from None  # the database's own words may name the user
             raise (_unreadable(error) or error) from error
     return "; ".join(lines)

@@ -38,9 +38,9 @@ class File:
     system: fs.FileSystem | None = field(default=None, compare=False, repr=False)
     key: str = field(default="", compare=False, repr=False)  # its path in `system`
 
-    def open(self) -> pa.NativeFile:
-        """Its bytes, unpacked where the name says gzip or the like."""
-        return self.system.open_input_stream(self.key)
+    def open(self, unpack: bool = False) -> pa.NativeFile:
+        """Its bytes; `unpack`: as a stream of what is in it, where its name says gzip, zstd or the like."""
+        return self.system.open_input_stream(self.key) if unpack else self.system.open_input_file(self.key)
 
     def digest(self) -> str:
         """SHA-256 of its bytes as they lie there."""

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import NumericType
+from pyspark.sql.types import ArrayType, DataType, MapType, NumericType, StructType, TimestampType
 
 from jobs import privacy
 from jobs.landing import File
@@ -39,29 +39,30 @@ def read_records(spark: SparkSession, files: list[File], feed: Feed) -> DataFram
     )
 
 
+_BROKEN = "_corrupt_record"
+
+
 def _read_columns(spark: SparkSession, files: list[File], feed: Feed) -> DataFrame:
     """CSV or Parquet as raw, record (a struct) and _metadata. Files whose columns differ are read apart, each by its
     own, and put together by name: Spark would read all of them by the first one's.
     """
-    kinds: dict[tuple, list[File]] = {}
     shape: Callable[[File, Feed], tuple] = _parquet_shape if feed.format == "parquet" else _csv_shape
+    kinds: dict[tuple, list[File]] = {}
     for file in files:
         kinds.setdefault(shape(file, feed), []).append(file)
     parts = []
     for group in kinds.values():
         paths = [file.spark_path for file in group]
         parts.append(spark.read.parquet(*paths) if feed.format == "parquet" else _read_csv(spark, group, feed))
-    types = [{field.name: field.dataType for field in part.schema} for part in parts]
-    names = sorted({name for each in types for name in each} - {_BROKEN})
+    types: dict[str, set[DataType | None]] = {}
+    for part in parts:
+        held = {field.name: field.dataType for field in part.schema if field.name != _BROKEN}
+        for name in {*held, *types}:
+            types.setdefault(name, set()).add(held.get(name))
     # A number stays one where every file has it as the same type; all else is text, as it would be in a CSV.
-    numbers = {
-        name for name in names
-        if isinstance(types[0].get(name), NumericType) and all(each.get(name) == types[0][name] for each in types)
-    }  # fmt: skip
-    return reduce(DataFrame.unionByName, [_as_records(part, names, numbers) for part in parts])
-
-
-_BROKEN = "_corrupt_record"
+    columns = {name: len(found) == 1 and isinstance(next(iter(found)), NumericType) for name, found in types.items()}
+    each = [as_records(part, columns).select("raw", "record", "_metadata") for part in parts]
+    return reduce(DataFrame.unionByName, each)
 
 
 def _parquet_shape(file: File, feed: Feed) -> tuple:
@@ -76,7 +77,7 @@ def _parquet_shape(file: File, feed: Feed) -> tuple:
 def _csv_shape(file: File, feed: Feed) -> tuple:
     if feed.columns:
         return tuple(feed.columns)
-    with file.open() as stream:
+    with file.open(unpack=True) as stream:
         head = stream.read(_HEADER_BYTES).decode(feed.encoding, errors="ignore").lstrip("\ufeff")
     return tuple(next(csv.reader(texts.StringIO(head), delimiter=feed.delimiter), ()))
 
@@ -89,22 +90,30 @@ def _read_csv(spark: SparkSession, files: list[File], feed: Feed) -> DataFrame:
     return spark.read.options(**options, columnNameOfCorruptRecord=_BROKEN).schema(schema).csv(paths)
 
 
-def _as_records(table: DataFrame, names: list[str], numbers: set[str]) -> DataFrame:
-    types = {field.name: field.dataType for field in table.schema}
+def as_records(table: DataFrame, columns: dict[str, bool] | None = None) -> DataFrame:
+    """`table` with `record`, a struct of its columns, and `raw`, the same as JSON.
 
-    def held(name: str) -> Column:
-        column = F.col(f"`{name}`") if name in types else F.lit(None)
-        if name in numbers:
-            return column
-        nested = name in types and types[name].typeName() in ("struct", "array", "map")
-        return F.to_json(column) if nested else column.cast("string")
+    `columns` says of each column to be there whether it stays a number; None: those of the table, numbers stay.
+    """
+    types = {field.name: field.dataType for field in table.schema if field.name != _BROKEN}
+    columns = columns or {name: isinstance(kind, NumericType) for name, kind in types.items()}
+    held = [_held(name, types.get(name), number).alias(name) for name, number in sorted(columns.items())]
+    if _BROKEN not in table.columns:
+        frame = table.withColumn("record", F.struct(*held))
+        return frame.withColumn("raw", F.to_json("record"))
+    frame = table.withColumn("record", F.when(F.col(_BROKEN).isNull(), F.struct(*held)))
+    return frame.withColumn("raw", F.coalesce(_BROKEN, F.to_json("record")))
 
-    record = F.struct(*[held(name).alias(name) for name in names])
-    raw, whole = F.to_json("record"), F.col(f"`{_BROKEN}`").isNull() if _BROKEN in types else None
-    if whole is None:
-        return table.select(record.alias("record"), "_metadata").withColumn("raw", raw)
-    frame = table.select(F.when(whole, record).alias("record"), F.col(_BROKEN).alias("broken"), "_metadata")
-    return frame.select("record", F.coalesce("broken", raw).alias("raw"), "_metadata")
+
+def _held(name: str, kind: DataType | None, number: bool) -> Column:
+    """A number as it is; else text: a list or an object as JSON, an instant with its zone, the session's, UTC."""
+    value = F.lit(None) if kind is None else F.col(f"`{name}`")
+    if number:
+        return value
+    if isinstance(kind, (ArrayType, MapType, StructType)):
+        return F.to_json(value)
+    text = value.cast("string")
+    return F.concat(text, F.lit("Z")) if isinstance(kind, TimestampType) else text
 
 
 def _exploded(frame: DataFrame, column: str) -> DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import re
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
@@ -24,6 +25,9 @@ EVENT_FIELDS: dict[str, str] = {
 }  # fmt: skip
 USER_FIELDS = ("age_band", "gender", "region", "occupation", "income_band", "marketing_consent")
 PRODUCT_FIELDS = ("title", "category_path", "brand")
+
+_VARIABLE = r"^[A-Z][A-Z0-9_]*$"  # the name of an environment variable
+_OF_FILES = {"format", "encoding", "delimiter", "columns", "explode"}
 
 
 class _Strict(BaseModel):
@@ -69,10 +73,51 @@ class FieldSpec(_Strict):
         return (self.column,) if self.column else (self.sum or self.path or ())
 
 
+class Jdbc(_Strict):
+    """A table of a database, or what a query finds there; `{ds}` in the query stands for the day of delivery.
+
+    `user_env`, `password_env` name the environment variables that hold them: neither is ever in the file.
+    `partitions` connections read at once, each a range of `partition_column`.
+    """
+
+    url: str = Field(pattern=r"^jdbc:\w+:")
+    table: str | None = None
+    query: str | None = None
+    user_env: str | None = Field(default=None, pattern=_VARIABLE)
+    password_env: str | None = Field(default=None, pattern=_VARIABLE)
+    partition_column: str | None = None
+    partitions: int | None = Field(default=None, ge=2)
+
+    @field_validator("url")
+    @classmethod
+    def _without_login(cls, url: str) -> str:
+        if re.search(r"(?i)[?&;](user|password)=|//[^/?]*@", url):
+            raise ValueError("a login stands in it; user_env and password_env name the variables that hold it")
+        return url
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Jdbc:
+        if bool(self.table) == bool(self.query):
+            raise ValueError(f"expected exactly one of table, query; found {'both' if self.table else 'none'}")
+        if bool(self.partition_column) != bool(self.partitions):
+            raise ValueError("partition_column and partitions go together: expected both or none")
+        return self
+
+    @property
+    def name(self) -> str:
+        """What stands for a file's name in our tables."""
+        return f"jdbc:{self.table or 'query'}"
+
+    @property
+    def address(self) -> str:
+        """The database without its connection's settings, for people to read."""
+        return re.split("[?;]", self.url)[0]
+
+
 class Feed(_Strict):
-    """One kind of file of a source. `files` is a glob under the landing folder; `{ds}` in it stands for the day
-    of delivery, without it a file holds any days. `id` lists the columns that identify a record; one of them is empty
-    in a record only where `may_be_empty` lists it.
+    """One kind of record of a source. It lies in `files`, a glob under the landing folder (`{ds}` in it stands for the
+    day of delivery, without it a file holds any days), or in a database (`jdbc`). `id` lists the columns that identify
+    a record; one of them is empty in a record only where `may_be_empty` lists it.
 
     A column `a.b` is the field b of the JSON object a. `columns` names those of a CSV without a header. `explode` is a
     column that holds a JSON list of objects: each is a record of its own, with the columns beside it; its fields are
@@ -81,7 +126,8 @@ class Feed(_Strict):
     `pii` says of a column that it is hashed with the shop's key, or dropped, before anything is written.
     """
 
-    files: str
+    files: str | None = None
+    jdbc: Jdbc | None = None
     format: Literal["jsonl", "csv", "parquet"] = "jsonl"
     encoding: str = "UTF-8"
     delimiter: str = ","
@@ -112,6 +158,15 @@ class Feed(_Strict):
         return encoding
 
     @model_validator(mode="after")
+    def _one_origin(self) -> Feed:
+        given = [name for name in ("files", "jdbc") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"expected exactly one of files, jdbc; found {given or 'none'}")
+        if self.jdbc and (of_files := _OF_FILES & self.model_fields_set):
+            raise ValueError(f"{', '.join(sorted(of_files))} say how files are read; a database has no such thing")
+        return self
+
+    @model_validator(mode="after")
     def _fits_its_format(self) -> Feed:
         if self.columns and self.format != "csv":
             raise ValueError(f"columns names those of a CSV without a header; the format is {self.format}")
@@ -128,7 +183,7 @@ class Feed(_Strict):
 
     @property
     def dated(self) -> bool:
-        return "{ds}" in self.files
+        return "{ds}" in (self.files or "")
 
     @property
     def mapped_columns(self) -> set[str]:
@@ -166,6 +221,8 @@ class Source(_Strict):
         missing = {"user_id", "event_time", "event_type"} - set(self.events.fields)
         if missing:
             raise ValueError(f"events.fields must map {sorted(missing)}")
+        if self.events.jdbc:
+            raise ValueError("events.jdbc: a database brings users and products; expected events.files")
         kind = self.events.fields["event_type"]
         for code in [kind.constant, *(kind.map or {}).values()]:
             if code is not None and code not in EVENT_TYPES:

@@ -1,4 +1,4 @@
-"""`python -m local.jars`: the two Delta jars that Spark lacks, resolved once by Spark's own Ivy into .tools/jars/."""
+"""`python -m local.jars`: the jars that Spark lacks, resolved once by Spark's own Ivy into .tools/jars/."""
 
 from __future__ import annotations
 
@@ -12,17 +12,22 @@ from pathlib import Path
 from local import java
 from local.places import BIN, JARS, TOOLS, SetupError, ends_in_one_line, out
 
-DELTA = "4.4.0"
-COORDINATE = f"io.delta:delta-spark_4.2_2.13:{DELTA}"
-# Ivy brings more; all the rest is in Spark's own jars folder already.
-NEEDED = (f"io.delta_delta-spark_4.2_2.13-{DELTA}.jar", f"io.delta_delta-storage-{DELTA}.jar")
+# A package, and which of the jars that Ivy brings; all the rest is in Spark's own jars folder already.
+PACKAGES = {
+    "io.delta:delta-spark_4.2_2.13:4.4.0": (
+        "io.delta_delta-spark_4.2_2.13-4.4.0.jar",
+        "io.delta_delta-storage-4.4.0.jar",
+    ),
+    "org.postgresql:postgresql:42.7.14": ("org.postgresql_postgresql-42.7.14.jar",),
+}
+NEEDED = tuple(jar for jars in PACKAGES.values() for jar in jars)
 
 
 def ensure() -> Path:
     """The folder with the jars; a second call finds them there."""
     if all((JARS / name).is_file() for name in NEEDED):
         return JARS
-    out.print("Delta jars: resolving once, into .tools/jars ...")
+    out.print("jars: resolving once, into .tools/jars ...")
     started = time.monotonic()
     TOOLS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=TOOLS) as scratch:
@@ -31,11 +36,11 @@ def ensure() -> Path:
         missing = [name for name in NEEDED if name not in found]
         if missing:
             raise SetupError(
-                f"expected {', '.join(missing)} from {COORDINATE}, and Ivy did not bring it; is the network there? "
+                f"expected {', '.join(missing)} from Maven, and Ivy did not bring it; is the network there? "
                 f"(a mirror: HUAXIANG_MAVEN=https://...)\n{said}"
             )
         _put(found)
-    out.print(f"Delta jars: there, {time.monotonic() - started:.0f} s")
+    out.print(f"jars: there, {time.monotonic() - started:.0f} s")
     return JARS
 
 
@@ -43,7 +48,7 @@ def _resolve(scratch: Path) -> str:
     """Let spark-submit resolve for a script that does nothing; the last lines that it said."""
     script = scratch / "nothing.py"
     script.touch()
-    line = [BIN / "spark-submit", "--master", "local[1]", "--packages", COORDINATE]
+    line = [BIN / "spark-submit", "--master", "local[1]", "--packages", ",".join(PACKAGES)]
     line += ["--conf", f"spark.jars.ivy={scratch / 'ivy'}"]
     if mirror := os.environ.get("HUAXIANG_MAVEN"):
         line += ["--repositories", mirror]
@@ -52,7 +57,7 @@ def _resolve(scratch: Path) -> str:
         done = subprocess.run([*line, script], env=env, capture_output=True, text=True, timeout=600)
     except subprocess.TimeoutExpired:
         raise SetupError(
-            f"expected {COORDINATE} within ten minutes, and it did not come; is the network there?"
+            f"expected {', '.join(PACKAGES)} within ten minutes, and they did not come; is the network there?"
         ) from None
     said = [line for line in (done.stdout + done.stderr).splitlines() if not line.startswith("\tat ")]
     return "\n".join(said[-12:])

@@ -36,6 +36,21 @@ def test_a_short_field_is_a_column(tmp_path):
     assert feed.mapped_columns == {"id", "u", "t", "k"}
 
 
+JDBC = {"url": "jdbc:postgresql://db/shop?ssl=true", "table": "crm.users"}
+
+
+def users(**feed) -> dict:
+    return {"users": {"id": ["id"], "fields": {}} | feed}
+
+
+def test_users_of_a_database(tmp_path):
+    jdbc = JDBC | {"user_env": "DB_USER", "password_env": "DB_PASSWORD", "partition_column": "id", "partitions": 4}
+    write(tmp_path, GOOD | users(jdbc=jdbc))
+    feed = sources.load("shop", tmp_path).users
+    assert (feed.jdbc.name, feed.jdbc.address) == ("jdbc:crm.users", "jdbc:postgresql://db/shop")
+    assert not feed.dated
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -57,12 +72,26 @@ def test_a_short_field_is_a_column(tmp_path):
         ({"events": EVENTS | {"may_be_empty": ["k"]}}, "columns of id, found"),
         ({"events": EVENTS | {"fields": FIELDS | {"query": {"constant": "q", "split": "."}}}},
          "expected column beside it"),
+        (users(), "exactly one of files, jdbc; found none"),
+        (users(files="u.csv", jdbc=JDBC), r"exactly one of files, jdbc; found \['files', 'jdbc'\]"),
+        (users(jdbc=JDBC, format="csv", encoding="GBK"), "encoding, format say how files are read"),
+        (users(jdbc=JDBC | {"query": "SELECT 1"}), "exactly one of table, query; found both"),
+        (users(jdbc={"url": JDBC["url"]}), "exactly one of table, query; found none"),
+        (users(jdbc=JDBC | {"partitions": 4}), "partition_column and partitions go together"),
+        (users(jdbc=JDBC | {"password": "hunter2"}), "users.jdbc.password"),
+        (users(jdbc=JDBC | {"password_env": "hunter2"}), "users.jdbc.password_env"),
+        (users(jdbc=JDBC | {"url": "postgresql://db/shop"}), "users.jdbc.url"),
+        (users(jdbc=JDBC | {"url": "jdbc:postgresql://db/shop?user=a&password=hunter2"}), "a login stands in it"),
+        (users(jdbc=JDBC | {"url": "jdbc:postgresql://me:hunter2@db/shop"}), "a login stands in it"),
+        ({"events": {k: v for k, v in EVENTS.items() if k not in ("files", "format")} | {"jdbc": JDBC}},
+         "a database brings users and products"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said(tmp_path, change, said):
     write(tmp_path, GOOD | change)
-    with pytest.raises(UsageError, match=said):
+    with pytest.raises(UsageError, match=said) as caught:
         sources.load("shop", tmp_path)
+    assert "hunter2" not in str(caught.value)
 
 
 def test_a_source_that_is_not_there_names_the_nearest():
