@@ -22,6 +22,7 @@ from jobs.settings import Settings
 # verb: what it does. Each is `run` of the module of its name.
 SPARK_VERBS = {
     "collect": "landing -> bronze: load, or quarantine with a reason",
+    "release": "ops.quarantine -> bronze: refused records that the mapping reads by now",
     "clean": "bronze -> silver: once each, sessions, product facts",
     "features": "silver -> gold.user_daily, gold.user_features",
     "sequences": "silver -> gold.user_sequences",
@@ -59,6 +60,8 @@ def parser() -> argparse.ArgumentParser:
         one.add_argument("--source", default=os.environ.get("HUAXIANG_SOURCE", "complete_journey"))
         one.add_argument("--landing", default=os.environ.get("HUAXIANG_LANDING", "landing"), help="folder of the logs")
         one.add_argument("--run-id", default=os.environ.get("HUAXIANG_RUN_ID", "by-hand"))
+        if verb == "collect":
+            one.add_argument("--again", action="store_true", help="load the files of these days anew, known or not")
         if verb == "check":
             one.add_argument("--table", action="append", required=True, help="layer.table; may be given several times")
     return top
@@ -70,7 +73,7 @@ def _settings(given: argparse.Namespace) -> Settings:
         raise UsageError(f"expected --since not after --ds, found --since {since} --ds {given.ds}")
     warehouse = given.warehouse if "://" in given.warehouse else str(Path(given.warehouse).resolve())
     landing = given.landing if "://" in given.landing else str(Path(given.landing).resolve())
-    return Settings(given.ds, since, warehouse, given.source, landing, given.run_id)
+    return Settings(given.ds, since, warehouse, given.source, landing, given.run_id, getattr(given, "again", False))
 
 
 def _end_when_killed() -> None:

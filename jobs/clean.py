@@ -1,23 +1,33 @@
-"""clean: bronze -> silver. Every affected day is rebuilt from all that bronze holds of it."""
+"""clean: bronze -> silver. What a run touches is made anew from all that bronze holds of it (jobs/days.py)."""
 
 from __future__ import annotations
 
-from pyspark.sql import Column, DataFrame, SparkSession, Window
+from datetime import timedelta
+
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from jobs import days, io, sources
+from jobs import bots, cleaning, days, dimensions, io, missing, outliers, refunds, sessions, sources, text
+from jobs.cleaning import Rules
+from jobs.days import Touched
 from jobs.settings import Settings
+from jobs.sources import Source
 from jobs.tables import (
     BRONZE_EVENTS,
     BRONZE_PRODUCTS,
     BRONZE_USERS,
+    LOADS,
+    MISSING_VALUES,
     QUARANTINE,
     SILVER_EVENTS,
     SILVER_PRODUCTS,
+    SILVER_REFUNDS,
     SILVER_USERS,
+    Table,
 )
 
-SESSION_GAP_SECONDS = 30 * 60
+EVENTS_A_FILE = 1_000_000
+MOST_TO_BROADCAST = 1_000_000  # products
 
 
 def correct(events: DataFrame) -> DataFrame:
@@ -51,91 +61,6 @@ def correct(events: DataFrame) -> DataFrame:
     )  # fmt: skip
 
 
-def sessionise(events: DataFrame) -> DataFrame:
-    """`events` with session_id filled: the source's own, else `user@start`, a new one after 30 minutes of silence.
-
-    Within a day: a session that crosses midnight is two, so that a day can be rebuilt alone. Only events without a
-    session of their own are sorted.
-    """
-    alone = events.where("session_id IS NULL")
-    order = Window.partitionBy("user_id", "ds").orderBy("event_time", "event_id")
-    silence = F.unix_timestamp("event_time") - F.unix_timestamp(F.lag("event_time").over(order))
-    starts = F.coalesce(silence > SESSION_GAP_SECONDS, F.lit(True))
-    alone = alone.withColumn("starts", F.when(starts, F.unix_timestamp("event_time")))
-    start = F.max("starts").over(order.rowsBetween(Window.unboundedPreceding, Window.currentRow))
-    alone = alone.withColumn("session_id", F.concat_ws("@", "user_id", start.cast("string"))).drop("starts")
-    return events.where("session_id IS NOT NULL").unionByName(alone)
-
-
-def local_clock(events: DataFrame, zones: dict[str, str]) -> DataFrame:
-    """`events` with local_hour (0-23) and local_weekday (1 = Monday) at the shop of the event's source."""
-    local: Column = F.col("event_time")
-    for source, zone in sorted(zones.items()):
-        local = F.when(F.col("source") == source, F.from_utc_timestamp("event_time", zone)).otherwise(local)
-    return events.withColumns({"local_hour": F.hour(local), "local_weekday": F.weekday(local) + 1})
-
-
-def product_facts(records: DataFrame) -> DataFrame:
-    """One row a product with a record: what its newest record says."""
-    newest = records.groupBy(F.col("id").alias("product_id")).agg(
-        F.max_by("attributes", F.struct("landed_ds", "source_file", F.to_json("attributes"))).alias("facts")
-    )
-    path = F.from_json(F.col("facts").getItem("category_path"), "array<string>")
-    return newest.select(
-        "product_id",
-        F.col("facts").getItem("title").alias("title"),
-        path.alias("category_path"),
-        F.coalesce(F.get(path, F.lit(1)), F.get(path, F.lit(0))).alias("category"),
-        F.get(path, F.lit(0)).alias("department"),
-        F.col("facts").getItem("brand").alias("brand"),
-        F.map_filter("facts", lambda key, _: ~key.isin(*sources.PRODUCT_FIELDS)).alias("attributes"),
-        F.lit(True).alias("has_record"),
-    )
-
-
-def current_products(facts: DataFrame, previous: DataFrame, events: DataFrame) -> DataFrame:
-    """One row a product: its facts, and the list price of its newest sale in any order of runs.
-
-    `facts` are rows of `product_facts`, `previous` of silver.products, `events` of silver.events.
-    """
-    sold = events.where("product_id IS NOT NULL").select(
-        "product_id", F.col("price").alias("usual_price"), F.col("event_time").alias("price_seen_at")
-    )
-    seen = previous.select("product_id", "usual_price", "price_seen_at").unionByName(sold)
-    priced = F.col("usual_price").isNotNull()
-    prices = seen.groupBy("product_id").agg(
-        F.max(F.when(priced, F.struct("price_seen_at", "usual_price"))).alias("newest")
-    )
-    return facts.join(prices, "product_id", "full").select(
-        "product_id", "title", "category_path", "category", "department", "brand",
-        "newest.usual_price", "newest.price_seen_at",
-        F.coalesce("attributes", F.create_map().cast("map<string,string>")).alias("attributes"),
-        F.coalesce("has_record", F.lit(False)).alias("has_record"),
-    )  # fmt: skip
-
-
-def current_users(records: DataFrame, previous: DataFrame, events: DataFrame) -> DataFrame:
-    """One row a user with a record or an event: the newest record's facts, and the day of the first event."""
-    newest = records.groupBy(F.col("id").alias("user_id")).agg(
-        F.max_by("attributes", F.struct("landed_ds", "source_file", F.to_json("attributes"))).alias("facts")
-    )
-    seen = (
-        previous.select("user_id", "first_seen_ds")
-        .unionByName(events.select("user_id", F.col("ds").alias("first_seen_ds")))
-        .groupBy("user_id")
-        .agg(F.min("first_seen_ds").alias("first_seen_ds"))
-    )
-    texts = [name for name in sources.USER_FIELDS if name != "marketing_consent"]
-    return newest.join(seen, "user_id", "full").select(
-        "user_id",
-        *[F.col("facts").getItem(name).alias(name) for name in texts],
-        F.col("facts").getItem("marketing_consent").try_cast("boolean").alias("marketing_consent"),
-        F.map_filter("facts", lambda key, _: ~key.isin(*sources.USER_FIELDS)).alias("attributes"),
-        "first_seen_ds",
-        F.col("facts").isNotNull().alias("has_record"),
-    )
-
-
 def with_product_facts(events: DataFrame, facts: DataFrame) -> DataFrame:
     """`events` with category, department, brand of their product; null where it is unknown."""
     return events.join(facts.select("product_id", "category", "department", "brand"), "product_id", "left")
@@ -150,31 +75,124 @@ def refused_rows(refused: DataFrame) -> DataFrame:
     )  # fmt: skip
 
 
-def run(spark: SparkSession, s: Settings) -> str:
-    """Rebuild the affected days of silver.events, and the current users and products."""
-    touched = days.affected(spark, s)
-    where, stamp = io.ds_list(touched), {"run_id": F.lit(s.run_id)}
-    bronze = io.read(spark, s.warehouse, BRONZE_EVENTS).where(where).drop("attributes", "run_id", "ingested_at")
-    corrected = correct(bronze)
-    facts = product_facts(io.read_or_empty(spark, s.warehouse, BRONZE_PRODUCTS))
-
-    zones = {r["source"]: sources.load(r["source"]).shop_zone for r in bronze.select("source").distinct().collect()}
-    events = sessionise(corrected.where("reason IS NULL"))
-    events = with_product_facts(local_clock(events, zones), facts)
-    events = events.withColumn("event_id", F.concat_ws(":", "source", "event_id")).withColumn("query", F.trim("query"))
-    io.replace_where(events.withColumns(stamp), s.warehouse, SILVER_EVENTS, where)
-    refused = refused_rows(corrected.where("reason IS NOT NULL")).withColumns(stamp)
-    io.replace_where(refused, s.warehouse, QUARANTINE, f"kind = 'events' AND stage = 'clean' AND {where}")
-
-    clean = io.read(spark, s.warehouse, SILVER_EVENTS).where(where)
-    products = current_products(facts, io.read_or_empty(spark, s.warehouse, SILVER_PRODUCTS), clean)
-    io.overwrite(products, s.warehouse, SILVER_PRODUCTS)
-    records = io.read_or_empty(spark, s.warehouse, BRONZE_USERS)
-    users = current_users(records, io.read_or_empty(spark, s.warehouse, SILVER_USERS), clean)
-    io.overwrite(users, s.warehouse, SILVER_USERS)
-
-    quarantine = io.read(spark, s.warehouse, QUARANTINE).where(f"kind = 'events' AND stage = 'clean' AND {where}")
-    late = [day for day in touched if day < s.since]
-    return (
-        f"{len(touched)} days ({len(late)} of late records): {clean.count():,} events, {quarantine.count():,} refused"
+def with_context(bronze: DataFrame, what: Touched) -> DataFrame:
+    """The rows of `bronze` (with session_day and reaches_on) that are touched, `target`, and those of the day before
+    whose session day reaches into a touched one: without them a session that runs past midnight would be cut.
+    """
+    eves = [day - days.ONE for day in what.whole]
+    rows = bronze.where(io.ds_list(sorted({*what.days, *(day - days.ONE for day in what.days)})))
+    whole, context = F.expr(io.ds_list(what.whole)), F.col("reaches_on") & F.expr(io.ds_list(eves))
+    if what.users is None:
+        return rows.withColumn("target", whole).where(whole | context)
+    eve = what.users.select("user_id", F.date_sub("ds", 1).alias("ds"), F.lit(False).alias("mark"))
+    marks = (
+        what.users.withColumn("mark", F.lit(True))
+        .unionByName(eve)
+        .groupBy("user_id", "ds")
+        .agg(F.max("mark").alias("mark"))
     )
+    rows = rows.join(F.broadcast(marks), ["user_id", "ds"], "left")
+    target = whole | F.coalesce("mark", F.lit(False))
+    wanted = target | context | (F.col("reaches_on") & F.col("mark").isNotNull())
+    return rows.withColumn("target", target).where(wanted).drop("mark")
+
+
+def _pieces(spark: SparkSession, s: Settings, what: Touched) -> tuple[int, int]:
+    """How many files the touched days make, and in how many pieces a day is shuffled, by what was loaded."""
+    landed = f"kind = 'events' AND landed_ds >= '{s.since}' AND landed_ds <= '{s.ds}'"
+    events = io.rows(s.warehouse, LOADS, landed, "sum(loaded) AS loaded")[0]["loaded"] or 0
+    files = max(int(spark.conf.get("spark.sql.shuffle.partitions")) // 2, -(-events // EVENTS_A_FILE))
+    return files, -(-8 * files // (len(what.days) + 1))
+
+
+def with_devices(events: DataFrame, named: bool) -> DataFrame:
+    """`events` with device. The few different agents are looked at, not every event; `named`: some events have one."""
+    if not named:
+        return events.withColumn("device", F.lit("unknown"))
+    agents = events.select("user_agent").where("user_agent IS NOT NULL").distinct()
+    known = agents.withColumn("device", text.device_class(F.col("user_agent")))
+    return events.join(known, "user_agent", "left").withColumn("device", F.coalesce("device", F.lit("unknown")))
+
+
+def purchase_lines(bronze: DataFrame, facts: DataFrame, what: Touched) -> DataFrame:
+    """The lines by which outliers are measured: of the touched days whole, also where single users' are made anew."""
+    bought = bronze.where(what.where).where("event_type = 'purchase' AND landed_ds <= ds")
+    lines = with_product_facts(correct(bought).where("reason IS NULL"), facts)
+    return lines.select("ds", "landed_ds", "event_type", "product_id", "category", "price", "quantity")
+
+
+def build(
+    bronze: DataFrame, facts: DataFrame, lines: DataFrame, what: Touched, rules: Rules, shops: list[Source],
+    pieces: tuple[int, int],
+) -> DataFrame:  # fmt: skip
+    """The rows of silver.events that are touched, less the run's stamp. One shuffle by user and day, one sort.
+
+    `bronze` are rows of bronze.events, `facts` of `dimensions.described`, `lines` of `purchase_lines`; `pieces` see
+    `sessions.spread`.
+    """
+    mapped = {name for shop in shops for name in shop.events.fields}
+    clocked = sessions.with_clock(bronze, {shop.name: shop.shop_zone for shop in shops})
+    good = correct(with_context(clocked, what)).where("reason IS NULL")
+    good = with_product_facts(with_devices(good, "user_agent" in mapped), facts)
+    good = outliers.winsorise(good, lines, rules.outliers)
+    events = sessions.sessionise(sessions.spread(good, *pieces), "session_id" in mapped)
+    events = bots.mark(events, sessions.user_day(), sessions.whole_day(), rules.bots).where("target")
+    names = {"event_id": F.concat_ws(":", "source", "event_id"), "query": text.normalised_query(F.col("query"))}
+    return events.withColumns(names)
+
+
+def _facts(spark: SparkSession, s: Settings, bronze: Table, silver: Table) -> tuple[DataFrame, DataFrame]:
+    """(facts of the newest records, rows of the silver table): a night reads the records of its own days."""
+    key, read = (
+        ("user_id", dimensions.user_facts) if bronze is BRONZE_USERS else ("product_id", dimensions.product_facts)
+    )
+    records, previous = io.read_or_empty(spark, s.warehouse, bronze), io.read_or_empty(spark, s.warehouse, silver)
+    if s.since != s.ds or not io.exists(s.warehouse, silver):
+        return read(records), previous
+    fresh = read(records.where(io.ds_range(s.since, s.ds, "landed_ds")))
+    return dimensions.newer(fresh, previous, key), previous
+
+
+def _put_refunds(spark: SparkSession, s: Settings, what: Touched, rules: Rules) -> None:
+    """Match the refunds of the touched days anew, and those after them that may give back what was bought there."""
+    reach = timedelta(days=rules.refunds.days)
+    first, last = min(what.days), max(what.days) + reach
+    silver = io.read(spark, s.warehouse, SILVER_EVENTS).where(io.ds_range(first - reach, last))
+    given = silver.where("event_type = 'refund'").where(io.ds_range(first, last))
+    bought = silver.where("event_type = 'purchase'")
+    # The stack of a product needs the refunds before the days that are written as well.
+    every = silver.where("event_type = 'refund'")
+    matched = refunds.match(every, bought, rules.refunds.days).where(io.ds_range(first, last))
+    if not given.isEmpty() or io.exists(s.warehouse, SILVER_REFUNDS):
+        stamped = matched.withColumn("run_id", F.lit(s.run_id)).coalesce(1)
+        io.replace_where(stamped, s.warehouse, SILVER_REFUNDS, io.ds_range(first, last))
+
+
+def run(spark: SparkSession, s: Settings) -> str:
+    """Make the touched days of silver.events anew, and the current users and products."""
+    what, rules, stamp = days.touched(spark, s), cleaning.load_rules(), {"run_id": F.lit(s.run_id)}
+    bronze = io.read(spark, s.warehouse, BRONZE_EVENTS).drop("attributes", "run_id", "ingested_at")
+    shops = [sources.load(row["source"]) for row in io.rows(s.warehouse, LOADS, "kind = 'events'", "DISTINCT source")]
+    facts, products = _facts(spark, s, BRONZE_PRODUCTS, SILVER_PRODUCTS)
+    facts = dimensions.described(facts, products, rules.titles).persist()  # read twice, and a title is read in Python
+    small = F.broadcast(facts) if facts.count() < MOST_TO_BROADCAST else facts
+    lines = purchase_lines(bronze, small, what).persist()
+    events = build(bronze, small, lines, what, rules, shops, _pieces(spark, s, what))
+    days.put(events.withColumns(stamp), spark, s, SILVER_EVENTS, what)
+    # Of the whole days: a refused record of one user is not told apart in the quarantine.
+    refused = refused_rows(correct(bronze.where(what.where)).where("reason IS NOT NULL")).withColumns(stamp)
+    io.replace_where(refused, s.warehouse, QUARANTINE, f"kind = 'events' AND stage = 'clean' AND {what.where}")
+
+    clean = io.read(spark, s.warehouse, SILVER_EVENTS).where(what.where)
+    io.overwrite(dimensions.current_products(facts, products, clean), s.warehouse, SILVER_PRODUCTS)
+    facts.unpersist()
+    io.overwrite(
+        dimensions.current_users(*_facts(spark, s, BRONZE_USERS, SILVER_USERS), clean), s.warehouse, SILVER_USERS
+    )
+    _put_refunds(spark, s, what, rules)
+    gaps = missing.measure(clean, SILVER_EVENTS, rules.missing[SILVER_EVENTS.full_name]).withColumns(stamp)
+    io.replace_where(gaps.coalesce(1), s.warehouse, MISSING_VALUES, what.where)
+
+    quarantine = io.read(spark, s.warehouse, QUARANTINE).where(f"kind = 'events' AND stage = 'clean' AND {what.where}")
+    late = f"; single users on {len(what.others)} more days" if what.others else ""
+    return f"{len(what.whole)} days: {clean.count():,} events, {quarantine.count():,} refused{late}"

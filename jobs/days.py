@@ -1,14 +1,18 @@
-"""Which days a run touches: the days asked for, and the days of every late record that they brought."""
+"""What a run makes anew: its own days whole, and the days of those users whom late or corrected records touch."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, timedelta
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from jobs import io
 from jobs.settings import Settings
-from jobs.tables import BRONZE_EVENTS, SILVER_EVENTS
+from jobs.tables import RESTATED, SILVER_EVENTS, Table
+
+ONE = timedelta(days=1)
 
 
 def between(since: date, ds: date) -> list[date]:
@@ -16,13 +20,61 @@ def between(since: date, ds: date) -> list[date]:
     return [since + timedelta(days=n) for n in range((ds - since).days + 1)]
 
 
-def affected(spark: SparkSession, s: Settings) -> list[date]:
-    """The event days that the deliveries of since..ds changed, sorted.
-
-    Silver is asked too: a record that a corrected delivery no longer holds must leave the day that it went to.
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """`whole`: days that are made anew for everybody. `users`: one row a (user_id, ds) that is made anew beside them,
+    on the days `others`; None where there is none.
     """
-    landed, days = io.ds_range(s.since, s.ds, "landed_ds"), set(between(s.since, s.ds))
-    for table in (BRONZE_EVENTS, SILVER_EVENTS):
-        rows = io.read_or_empty(spark, s.warehouse, table).where(landed).select("ds").distinct().collect()
-        days.update(row["ds"] for row in rows)
-    return sorted(days)
+
+    whole: list[date]
+    others: list[date]
+    users: DataFrame | None
+
+    @property
+    def days(self) -> list[date]:
+        return sorted({*self.whole, *self.others})
+
+    @property
+    def where(self) -> str:
+        """The days of `days`, as a predicate."""
+        return io.ds_list(self.days)
+
+    def of(self, frame: DataFrame) -> DataFrame:
+        """The rows of the touched users' days."""
+        rows = frame.where(self.where)
+        if self.users is None:
+            return rows
+        mark = F.broadcast(self.users.withColumn("touched", F.lit(True)))
+        rows = rows.join(mark, ["user_id", "ds"], "left")
+        return rows.where(F.col("touched") | F.expr(io.ds_list(self.whole))).drop("touched")
+
+    def untouched(self, frame: DataFrame) -> DataFrame:
+        """The rows of other users on the days `others`: they stay as they are."""
+        rows = frame.where(io.ds_list(self.others))
+        return rows if self.users is None else rows.join(F.broadcast(self.users), ["user_id", "ds"], "left_anti")
+
+
+def touched(spark: SparkSession, s: Settings) -> Touched:
+    """What the deliveries of since..ds touch.
+
+    A session may run on past midnight, so a changed day also touches the user's next one; the day after ds as a whole,
+    where it was made already (nights may be run in any order).
+    """
+    whole = between(s.since, s.ds)
+    if io.rows(s.warehouse, SILVER_EVENTS, f"ds = '{s.ds + ONE}' LIMIT 1"):
+        whole.append(s.ds + ONE)
+    late = f"landed_ds >= '{s.since}' AND landed_ds <= '{s.ds}'"
+    days = [row["ds"] for row in io.rows(s.warehouse, RESTATED, late, "DISTINCT ds")]
+    others = sorted({near for day in days for near in (day, day + ONE)} - set(whole))
+    if not others:
+        return Touched(whole, [], None)
+    pairs = io.read(spark, s.warehouse, RESTATED).where(io.ds_range(s.since, s.ds, "landed_ds")).select("user_id", "ds")
+    both = pairs.unionByName(pairs.withColumn("ds", F.date_add("ds", 1)))
+    return Touched(whole, others, both.where(io.ds_list(others)).distinct())
+
+
+def put(frame: DataFrame, spark: SparkSession, s: Settings, table: Table, what: Touched) -> None:
+    """Write the rows of the touched users' days, `frame`, into `table`; all others stay as they are, in one commit."""
+    if what.users is not None and io.exists(s.warehouse, table):
+        frame = io.conform(frame, table).unionByName(what.untouched(io.read(spark, s.warehouse, table)))
+    io.replace_where(frame, s.warehouse, table, what.where)

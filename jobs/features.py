@@ -136,16 +136,14 @@ def build(daily: DataFrame, users: DataFrame, ds: date) -> DataFrame:
 
 
 def run(spark: SparkSession, s: Settings) -> str:
-    """Rebuild user_daily for the affected days, then the features as of ds."""
-    touched = days.affected(spark, s)
-    stamp = {"run_id": F.lit(s.run_id)}
-    events = io.read(spark, s.warehouse, SILVER_EVENTS).where(io.ds_list(touched))
-    daily = user_daily.build(events).withColumns(stamp)
-    io.replace_where(daily, s.warehouse, USER_DAILY, io.ds_list(touched))
+    """Make the touched days of user_daily anew, then the features as of ds."""
+    what, stamp = days.touched(spark, s), {"run_id": F.lit(s.run_id)}
+    events = io.read(spark, s.warehouse, SILVER_EVENTS)
+    days.put(user_daily.build(what.of(events)).withColumns(stamp), spark, s, USER_DAILY, what)
     users = io.read(spark, s.warehouse, SILVER_USERS)
     frame = build(io.read(spark, s.warehouse, USER_DAILY), users, s.ds).withColumns(stamp | {"ds": F.lit(s.ds)})
     io.replace_where(frame.coalesce(1), s.warehouse, USER_FEATURES, f"ds = DATE'{s.ds}'")
     count = io.read(spark, s.warehouse, USER_FEATURES).where(f"ds = DATE'{s.ds}'").count()
     if not count:
         raise DataError(f"expected users first seen by {s.ds}, found none; was a day before {s.ds} ever loaded?")
-    return f"{len(touched)} days of user_daily, {count:,} users"
+    return f"{len(what.days)} days of user_daily, {count:,} users"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import sys
 import time
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, field
+from datetime import date, datetime
 
+import pyarrow as pa
 from pyarrow import fs
 
 from jobs.errors import UsageError
@@ -24,11 +26,29 @@ _SETTLED_SECONDS = 10  # a file that was written to since may still grow
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """A delivered file: where it is, its name under the landing folder, its day of delivery (None: any days)."""
+    """A delivered file: where it is, its name under the landing folder, its day of delivery (None: any days), and how
+    it looks from outside: bytes, and the time of its last change.
+    """
 
     path: str
     name: str
     landed_ds: date | None
+    size: int = 0
+    modified_at: datetime | None = None
+    system: fs.FileSystem | None = field(default=None, compare=False, repr=False)
+    key: str = field(default="", compare=False, repr=False)  # its path in `system`
+
+    def open(self, unpack: bool = False) -> pa.NativeFile:
+        """Its bytes; `unpack`: as a stream of what is in it, where its name says gzip, zstd or the like."""
+        return self.system.open_input_stream(self.key) if unpack else self.system.open_input_file(self.key)
+
+    def digest(self) -> str:
+        """SHA-256 of its bytes as they lie there."""
+        with self.system.open_input_stream(self.key, compression=None) as stream:
+            whole = hashlib.sha256()
+            while block := stream.read(1 << 20):
+                whole.update(block)
+        return whole.hexdigest()
 
     @property
     def spark_path(self) -> str:
@@ -72,7 +92,8 @@ def list_files(landing: str, feed: Feed, since: date, ds: date) -> list[File]:
             continue
         landed = date.fromisoformat(match.group(1)) if feed.dated else None
         if landed is None or since <= landed <= ds:
-            wanted[info.path] = (info, File(f"{landing if remote else f'file:{landing}'}/{name}", name, landed))
+            path = f"{landing if remote else f'file:{landing}'}/{name}"
+            wanted[info.path] = (info, File(path, name, landed, info.size, info.mtime, system, info.path))
     whole = _whole(system, [info for info, _ in wanted.values()])
     return sorted((wanted[info.path][1] for info in whole), key=lambda file: file.name)
 

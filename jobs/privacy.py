@@ -10,7 +10,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from jobs.errors import UsageError
-from jobs.records import value_of
+from jobs.layout import Layout
 from jobs.sources import Feed
 
 _BLOCK = 64  # bytes of a SHA-256 block
@@ -52,21 +52,33 @@ def protect(records: DataFrame, feed: Feed) -> DataFrame:
     """
     if not feed.pii:
         return records
+    layout = Layout.of(records)
     hashed = [column for column, what in feed.pii.items() if what == "hash"]
     secret = key() if hashed else b""
     inside: dict[str, list[str]] = {}
     for column in feed.pii:
-        head, _, field = column.partition(".")
-        if field:
-            inside.setdefault(head, []).append(field)
-    kept = F.map_filter("record", lambda name, _: ~name.isin([*feed.pii, *inside]))
-    anew = {column: keyed_hash(F.trim(value_of(column)), secret) for column in hashed}
-    anew |= {head: _without(F.col("record").getItem(head), fields) for head, fields in inside.items()}
-    pairs = [part for name, value in anew.items() for part in (F.lit(name), value)]
-    if pairs:
-        kept = F.map_concat(kept, F.map_filter(F.create_map(*pairs), lambda _, value: value.isNotNull()))
+        head, _, nested = column.partition(".")
+        if nested and not (layout.types and column in layout.types):
+            inside.setdefault(head, []).append(nested)
+    anew = {column: keyed_hash(F.trim(layout.text(column)), secret) for column in hashed}
+    anew |= {head: _without(layout.text(head), names) for head, names in inside.items() if layout.has(head)}
+    kept = _of_struct(layout, feed, anew) if layout.types else _of_map([*feed.pii, *inside], anew)
     withheld = F.concat(F.lit("withheld, it may hold personal data: "), F.length("raw").cast("string"),
                         F.lit(" characters"))  # fmt: skip
     return records.withColumn("record", F.when(F.col("record").isNotNull(), kept)).withColumn(
         "raw", F.when(F.col("record").isNotNull(), F.to_json("record")).otherwise(withheld)
     )
+
+
+def _of_map(replaced: list[str], anew: dict[str, Column]) -> Column:
+    kept = F.map_filter("record", lambda name, _: ~name.isin(replaced))
+    pairs = [part for name, value in anew.items() for part in (F.lit(name), value)]
+    if not pairs:
+        return kept
+    return F.map_concat(kept, F.map_filter(F.create_map(*pairs), lambda _, value: value.isNotNull()))
+
+
+def _of_struct(layout: Layout, feed: Feed, anew: dict[str, Column]) -> Column:
+    kept = [name for name in layout.types if name not in feed.pii and name not in anew]
+    fields = [F.col("record").getField(name).alias(name) for name in kept]
+    return F.struct(*fields, *[value.alias(name) for name, value in anew.items()])

@@ -2,65 +2,118 @@
 
 from __future__ import annotations
 
+import csv
+import io as texts
+from collections.abc import Callable
+from functools import reduce
+
+import pyarrow as pa
+import pyarrow.parquet as pq
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import ArrayType, MapType, StructField, StructType, TimestampType
+from pyspark.sql.types import ArrayType, DataType, MapType, NumericType, StructType, TimestampType
 
 from jobs import privacy
 from jobs.landing import File
 from jobs.sources import Feed
 
+_HEADER_BYTES = 1 << 16
+
 
 def read_records(spark: SparkSession, files: list[File], feed: Feed) -> DataFrame:
-    """One row a record of the files: raw, record, source_file, landed_ds. See jobs/records.py."""
-    paths = [file.spark_path for file in files]
+    """One row a record of the files: raw, record, source_file, landed_ds, written_ds. See jobs/records.py."""
     if feed.format == "jsonl":
-        lines = spark.read.text(paths).where(F.trim("value") != "")
+        lines = spark.read.text([file.spark_path for file in files]).where(F.trim("value") != "")
         frame = lines.withColumns({"raw": F.col("value"), "record": F.from_json("value", "map<string,string>")})
     else:
-        table = spark.read.parquet(*paths) if feed.format == "parquet" else _read_csv(spark, paths, feed)
-        frame = as_records(table)
+        frame = _read_columns(spark, files, feed)
     stray = F.raise_error(F.concat(F.lit("read a file that was not listed: "), "uri")).cast("string")
     known = spark.createDataFrame(
-        [(file.spark_name, file.name, file.landed_ds) for file in files],
-        "uri string, source_file string, landed_ds date",
+        [(f.spark_name, f.name, f.landed_ds, f.modified_at.date() if f.modified_at else None) for f in files],
+        "uri string, source_file string, landed_ds date, written_ds date",
     )
     frame = frame.select("raw", "record", F.col("_metadata.file_path").alias("uri"))
     frame = privacy.protect(_exploded(frame, feed.explode) if feed.explode else frame, feed)
     return frame.join(F.broadcast(known), "uri", "left").select(
-        "raw", "record", F.coalesce("source_file", stray).alias("source_file"), "landed_ds"
+        "raw", "record", F.coalesce("source_file", stray).alias("source_file"), "landed_ds", "written_ds"
     )
 
 
-def _read_csv(spark: SparkSession, paths: list[str], feed: Feed) -> DataFrame:
+_BROKEN = "_corrupt_record"
+
+
+def _read_columns(spark: SparkSession, files: list[File], feed: Feed) -> DataFrame:
+    """CSV or Parquet as raw, record (a struct) and _metadata. Files whose columns differ are read apart, each by its
+    own, and put together by name: Spark would read all of them by the first one's.
+    """
+    shape: Callable[[File, Feed], tuple] = _parquet_shape if feed.format == "parquet" else _csv_shape
+    kinds: dict[tuple, list[File]] = {}
+    for file in files:
+        kinds.setdefault(shape(file, feed), []).append(file)
+    parts = []
+    for group in kinds.values():
+        paths = [file.spark_path for file in group]
+        parts.append(spark.read.parquet(*paths) if feed.format == "parquet" else _read_csv(spark, group, feed))
+    types: dict[str, set[DataType | None]] = {}
+    for part in parts:
+        held = {field.name: field.dataType for field in part.schema if field.name != _BROKEN}
+        for name in {*held, *types}:
+            types.setdefault(name, set()).add(held.get(name))
+    # A number stays one where every file has it as the same type; all else is text, as it would be in a CSV.
+    columns = {name: len(found) == 1 and isinstance(next(iter(found)), NumericType) for name, found in types.items()}
+    each = [as_records(part, columns).select("raw", "record", "_metadata") for part in parts]
+    return reduce(DataFrame.unionByName, each)
+
+
+def _parquet_shape(file: File, feed: Feed) -> tuple:
+    try:
+        with file.open() as stream:
+            schema = pq.read_schema(stream)
+    except (pa.ArrowInvalid, OSError):
+        return ()  # no Parquet file: Spark's error names it
+    return tuple((field.name, str(field.type)) for field in schema)
+
+
+def _csv_shape(file: File, feed: Feed) -> tuple:
+    if feed.columns:
+        return tuple(feed.columns)
+    with file.open(unpack=True) as stream:
+        head = stream.read(_HEADER_BYTES).decode(feed.encoding, errors="ignore").lstrip("\ufeff")
+    return tuple(next(csv.reader(texts.StringIO(head), delimiter=feed.delimiter), ()))
+
+
+def _read_csv(spark: SparkSession, files: list[File], feed: Feed) -> DataFrame:
     options = {"header": not feed.columns, "sep": feed.delimiter, "encoding": feed.encoding, "enforceSchema": False}
+    paths = [file.spark_path for file in files]
     header = feed.columns or spark.read.options(**options).csv(paths[0]).columns
-    schema = ", ".join(f"`{name}` string" for name in [*header, "_corrupt_record"])
-    return spark.read.options(**options, columnNameOfCorruptRecord="_corrupt_record").schema(schema).csv(paths)
+    schema = ", ".join(f"`{name}` string" for name in [*header, _BROKEN])
+    return spark.read.options(**options, columnNameOfCorruptRecord=_BROKEN).schema(schema).csv(paths)
 
 
-def as_records(table: DataFrame) -> DataFrame:
-    """`table` with `record`, its columns as texts, and `raw`, the same as JSON."""
-    fields = [field for field in table.schema if field.name != "_corrupt_record"]
-    entries = [F.struct(F.lit(field.name).alias("key"), _as_text(field).alias("value")) for field in fields]
-    frame = table.withColumn("record", F.map_from_entries(F.array(*entries)))
-    frame = frame.withColumn("raw", F.to_json("record"))
-    if "_corrupt_record" not in table.columns:
-        return frame
-    whole = F.col("_corrupt_record").isNull()
-    return frame.withColumns(
-        {"raw": F.when(whole, F.col("raw")).otherwise(F.col("_corrupt_record")),
-         "record": F.when(whole, F.col("record"))}
-    )  # fmt: skip
+def as_records(table: DataFrame, columns: dict[str, bool] | None = None) -> DataFrame:
+    """`table` with `record`, a struct of its columns, and `raw`, the same as JSON.
+
+    `columns` says of each column to be there whether it stays a number; None: those of the table, numbers stay.
+    """
+    types = {field.name: field.dataType for field in table.schema if field.name != _BROKEN}
+    columns = columns or {name: isinstance(kind, NumericType) for name, kind in types.items()}
+    held = [_held(name, types.get(name), number).alias(name) for name, number in sorted(columns.items())]
+    if _BROKEN not in table.columns:
+        frame = table.withColumn("record", F.struct(*held))
+        return frame.withColumn("raw", F.to_json("record"))
+    frame = table.withColumn("record", F.when(F.col(_BROKEN).isNull(), F.struct(*held)))
+    return frame.withColumn("raw", F.coalesce(_BROKEN, F.to_json("record")))
 
 
-def _as_text(field: StructField) -> Column:
-    """A list or an object as JSON; an instant with its zone, which is the session's, UTC."""
-    value = F.col(f"`{field.name}`")
-    if isinstance(field.dataType, (ArrayType, MapType, StructType)):
+def _held(name: str, kind: DataType | None, number: bool) -> Column:
+    """A number as it is; else text: a list or an object as JSON, an instant with its zone, the session's, UTC."""
+    value = F.lit(None) if kind is None else F.col(f"`{name}`")
+    if number:
+        return value
+    if isinstance(kind, (ArrayType, MapType, StructType)):
         return F.to_json(value)
     text = value.cast("string")
-    return F.concat(text, F.lit("Z")) if isinstance(field.dataType, TimestampType) else text
+    return F.concat(text, F.lit("Z")) if isinstance(kind, TimestampType) else text
 
 
 def _exploded(frame: DataFrame, column: str) -> DataFrame:

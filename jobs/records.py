@@ -1,8 +1,8 @@
-"""From a source's record (a map of texts) to our typed columns, with the reasons why a record cannot be loaded.
+"""From a source's record to our typed columns, with the reasons why a record cannot be loaded.
 
-Pure DataFrame -> DataFrame. A frame of records has one row a record:
-`raw` the text as received, `record` map<string,string> (null where the text is no record), `source_file`,
-`landed_ds` (null where the file is not of one day).
+Pure DataFrame -> DataFrame. A frame of records has one row a record: `raw` the text as received, `record` what it holds
+(see jobs/layout.py; null where the text is no record), `source_file`, `landed_ds` (null where the file is not of one
+day).
 """
 
 from __future__ import annotations
@@ -13,21 +13,16 @@ from datetime import date
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from jobs.layout import Layout
 from jobs.sources import EVENT_FIELDS, Feed, FieldSpec, Source
-from jobs.tables import EVENT_TYPES
+from jobs.tables import BRONZE_EVENTS, EVENT_TYPES
 
 _EPOCHS = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1}
+MASKED = 62  # columns that a bit mask of one bigint can name
 _HAS_ZONE = r"(Z|[+-]\d{2}:?\d{2})$"
 
 
-def value_of(column: str) -> Column:
-    """What a record holds in a column; in `a.b`, where no column is called so, the field b of the JSON object a."""
-    found = F.col("record").getItem(column)
-    head, _, rest = column.partition(".")
-    return F.coalesce(found, F.get_json_object(F.col("record").getItem(head), f"$.{rest}")) if rest else found
-
-
-def _with_texts(records: DataFrame, feed: Feed) -> DataFrame:
+def _with_texts(records: DataFrame, feed: Feed, layout: Layout) -> DataFrame:
     """`records` with `text.<column>` for each column of the source that the mapping names: trimmed, null where empty
     or where the source says by one of its words for it that nothing is known.
 
@@ -35,20 +30,28 @@ def _with_texts(records: DataFrame, feed: Feed) -> DataFrame:
     """
 
     def text(column: str) -> Column:
-        found = F.nullif(F.trim(value_of(column)), F.lit(""))
+        if layout.is_number(column) and not feed.null and column not in feed.whole:
+            return layout.value(column)  # read as a number, it needs no way through text
+        found = F.nullif(F.trim(layout.text(column)), F.lit(""))
         found = F.regexp_replace(found, r"\.0+$", "") if column in feed.whole else found
         return F.when(~found.isin(list(feed.null)), found) if feed.null else found
 
     return records.withColumns({f"text.{column}": text(column) for column in sorted(feed.mapped_columns)})
 
 
-def _text(column: str) -> Column:
+def _known(column: str) -> Column:
+    """What `_with_texts` found: a text, or a number where the format has numbers."""
     return F.col(f"`text.{column}`")
+
+
+def _text(column: str) -> Column:
+    return _known(column).cast("string")
 
 
 def _time(value: Column, spec: FieldSpec) -> Column:
     if spec.format in _EPOCHS:
-        return F.timestamp_micros(value.try_cast("bigint") * F.lit(_EPOCHS[spec.format]))
+        return F.timestamp_micros(F.try_multiply(value.try_cast("bigint"), F.lit(_EPOCHS[spec.format])))
+    value = value.cast("string")
     parsed = F.try_to_timestamp(value, F.lit(spec.format)) if spec.format else F.try_to_timestamp(value)
     if spec.zone == "UTC":
         return parsed
@@ -63,14 +66,14 @@ def _translated(value: Column, spec: FieldSpec) -> Column:
 
 
 def _read_as(column: str, kind: str, spec: FieldSpec) -> Column:
-    value = _translated(_text(column), spec)
+    value = _translated(_text(column), spec) if spec.map else _known(column)
     if kind == "time":
         return _time(value, spec)
     if kind == "money":
         return value.try_cast("decimal(18,4)")
     if kind == "count":
         return value.try_cast("decimal(20,4)")
-    return value
+    return value.cast("string")
 
 
 def _typed(feed: Feed) -> dict[str, Column]:
@@ -103,14 +106,8 @@ def _unreadable(name: str, feed: Feed) -> list[Column]:
         typed = F.col(f"`typed.{name}.{column}`")
         wrong = typed.isNull() if kind != "count" else typed.isNull() | (typed != F.floor(typed))
         found = F.concat(F.lit(f"bad_{kind}: {name} from column {column} is "), F.substring(_text(column), 1, 80))
-        reasons.append(F.when(_text(column).isNotNull() & wrong, found))
+        reasons.append(F.when(_known(column).isNotNull() & wrong, found))
     return reasons
-
-
-def _others(feed: Feed) -> Column:
-    """Every column that the mapping does not name, so that nothing is lost."""
-    named = sorted(feed.mapped_columns)
-    return F.map_filter("record", lambda key, value: ~key.isin(named) & value.isNotNull())
 
 
 def _identity(feed: Feed) -> Column:
@@ -127,57 +124,67 @@ def _reasons(source: Source, ds: date) -> list[Column]:
     time = F.col("event_time")
     return [
         F.when(F.col("event_id").isNull(), F.lit(f"missing_id: one of {', '.join(feed.id)} is empty")),
-        *[F.when(_text(feed.fields[name].column).isNull(), F.lit(f"missing_{name}")) for name in required],
+        *[F.when(_known(feed.fields[name].column).isNull(), F.lit(f"missing_{name}")) for name in required],
         *[reason for name in feed.fields for reason in _unreadable(name, feed)],
         F.when(~code.isin(*EVENT_TYPES), F.concat(F.lit("unknown_event_type: "), F.substring(code, 1, 80))),
         F.when(
             time < F.lit(opened).cast("timestamp"),
             F.concat(F.lit(f"impossible_time: before {opened}: "), time.cast("string")),
         ),
+        # A file of one day was delivered on its day; of any days, when it was written, or tonight.
         F.when(
-            time >= F.date_add(F.coalesce("landed_ds", F.lit(ds)), 2).cast("timestamp"),
+            time >= F.date_add(F.coalesce("landed_ds", F.greatest("written_ds", F.lit(ds))), 2).cast("timestamp"),
             F.concat(F.lit("impossible_time: after its delivery: "), time.cast("string")),
         ),
     ]
 
 
-def _carried(feed: Feed) -> list[Column]:
-    """What goes along with a parsed record: where it is from, a tie-break, its text where it is refused, and `seen`:
-    bit k is set where the k-th mapped column stands in the record.
+def _carried(feed: Feed, layout: Layout) -> list[Column]:
+    """What goes along with a parsed record: where it is from, a tie-break, its text where it is refused; `seen`: bit k
+    is set where the k-th mapped column stands in the record; `beside`: the same of the columns that the mapping does
+    not name, where the layout knows them.
     """
 
-    def stands(column: str) -> Column:
-        there = F.map_contains_key("record", column)
-        return there | value_of(column).isNotNull() if "." in column else there
+    def bits(flags: list[Column]) -> Column:
+        marks = [F.when(flag, F.lit(1 << k)).otherwise(F.lit(0)).cast("bigint") for k, flag in enumerate(flags)]
+        return sum(marks[1:], marks[0]) if marks else F.lit(0).cast("bigint")
 
-    bits = [
-        F.when(stands(column), F.lit(1 << k)).otherwise(F.lit(0))
-        for k, column in enumerate(sorted(feed.mapped_columns))
-    ]
+    others = layout.others(feed.mapped_columns) or []
+    record = F.col("record") if layout.types else F.col("raw")
     return [
         F.col("source_file"),
         F.col("landed_ds"),
-        F.xxhash64("raw").alias("tie"),
+        F.xxhash64(record).alias("tie"),
         F.when(F.col("reason").isNotNull(), F.col("raw")).alias("raw"),
-        F.coalesce(sum(bits[1:], bits[0]), F.lit(0)).cast("bigint").alias("seen"),
+        F.coalesce(bits([layout.stands(c) for c in sorted(feed.mapped_columns)]), F.lit(0)).alias("seen"),
+        bits([layout.value(c).isNotNull() for c in others[:MASKED]]).alias("beside"),
     ]
 
 
-def parse_events(records: DataFrame, source: Source, since: date, ds: date) -> DataFrame:
-    """One row a record: the columns of bronze.events, `raw`, `outside`, and `reason` (null where it can be loaded)."""
-    feed = source.events
-    frame = _with_texts(records, feed).withColumns(_typed(feed))
+def beside(feed: Feed, layout: Layout) -> list[str] | None:
+    """The columns behind the bits of `beside`; None where the records' attributes must be asked."""
+    others = layout.others(feed.mapped_columns)
+    return others if others is not None and len(others) <= MASKED else None
+
+
+def parse_events(records: DataFrame, source: Source, start: date, since: date, ds: date) -> DataFrame:
+    """One row a record: the columns of bronze.events, `raw`, `outside`, and `reason` (null where it can be loaded).
+
+    A record of a file of any days counts as delivered on its own day, or on `since` where it is older; before `start`,
+    the first day of the shop's history here, it is `outside`.
+    """
+    feed, layout = source.events, Layout.of(records)
+    frame = _with_texts(records, feed, layout).withColumns(_typed(feed))
     frame = frame.withColumns({name: _field(name, feed) for name in EVENT_FIELDS} | {"event_id": _identity(feed)})
     broken = F.when(F.col("record").isNull(), F.lit(f"not_a_record: expected {feed.format}"))
     rules = F.nullif(F.concat_ws("; ", *_reasons(source, ds)), F.lit(""))
     frame = frame.withColumns({"reason": F.coalesce(broken, rules), "ds": F.to_date("event_time")})
-    frame = frame.select(*EVENT_FIELDS, "event_id", _others(feed).alias("attributes"), "reason", "ds", *_carried(feed))
-    if feed.dated:
-        return frame.withColumn("outside", F.lit(False))
-    # A file of any days: each record counts as delivered on its own day, records of other days wait for theirs.
-    inside = F.col("ds").between(F.lit(since), F.lit(ds))
-    return frame.withColumn("outside", F.col("reason").isNull() & ~inside).withColumn(
-        "landed_ds", F.when(F.col("reason").isNull(), F.col("ds")).otherwise(F.lit(ds))
+    attributes = layout.attributes(feed.mapped_columns).alias("attributes")
+    frame = frame.select(*EVENT_FIELDS, "event_id", attributes, "reason", "ds", *_carried(feed, layout))
+    any_days, old = F.col("landed_ds").isNull(), F.col("ds") < F.lit(start)
+    own = F.when(F.col("reason").isNull(), F.greatest("ds", F.lit(since))).otherwise(F.lit(ds))
+    return frame.withColumn("outside", any_days & F.col("reason").isNull() & old).withColumn(
+        "landed_ds", F.coalesce("landed_ds", own)
     )
 
 
@@ -185,7 +192,7 @@ def parse_dimension(records: DataFrame, feed: Feed, ds: date) -> DataFrame:
     """One row a user or product record: `id`, `attributes` (mapped fields under our names, a path as a JSON list,
     all other columns under theirs), and `reason` (null where it can be loaded).
     """
-    mapped = []
+    layout, mapped = Layout.of(records), []
     for name, spec in feed.fields.items():
         if spec.constant is not None:
             value = F.lit(spec.constant)
@@ -199,12 +206,14 @@ def parse_dimension(records: DataFrame, feed: Feed, ds: date) -> DataFrame:
     ours = F.map_filter(F.map_from_entries(F.array(*mapped)), lambda _, value: value.isNotNull())
     broken = F.when(F.col("record").isNull(), F.lit(f"not_a_record: expected {feed.format}"))
     missing = F.when(F.col("id").isNull(), F.lit(f"missing_id: one of {', '.join(feed.id)} is empty"))
-    others = F.map_filter(_others(feed), lambda key, _: ~F.array_contains(F.map_keys("ours"), key))
+    others = F.map_filter(
+        layout.attributes(feed.mapped_columns), lambda key, _: ~F.array_contains(F.map_keys("ours"), key)
+    )
     return (
-        _with_texts(records, feed)
+        _with_texts(records, feed, layout)
         .withColumns({"id": _identity(feed), "ours": ours, "landed_ds": F.coalesce("landed_ds", F.lit(ds))})
         .withColumns({"attributes": F.map_concat("ours", others), "reason": F.coalesce(broken, missing)})
-        .select("id", "attributes", "reason", F.lit(False).alias("outside"), *_carried(feed))
+        .select("id", "attributes", "reason", F.lit(False).alias("outside"), *_carried(feed, layout))
     )
 
 
@@ -212,9 +221,14 @@ def _usable() -> Column:
     return F.col("reason").isNull() & ~F.col("outside")
 
 
+def key_of(keys: list[str]) -> Column:
+    """64 bits in place of a key: enough to find the few candidates that are then held against each other whole."""
+    return F.xxhash64(*keys).alias("key_hash")
+
+
 def repeated_keys(parsed: DataFrame, keys: list[str]) -> DataFrame:
-    """The keys that several records of this load share: one row each. Only keys are shuffled, never whole records."""
-    return parsed.where(_usable()).groupBy(*keys).count().where("count > 1").select(*keys)
+    """`key_hash` of the keys that several records of this load share: one row each. Nothing else is shuffled."""
+    return parsed.where(_usable()).groupBy(key_of(keys)).count().where("count > 1").select("key_hash")
 
 
 def mark_duplicates(
@@ -227,9 +241,11 @@ def mark_duplicates(
     frame = parsed.withColumn("duplicate", F.lit(False))
     if repeated is not None:
         first = Window.partitionBy(*keys, _usable()).orderBy("landed_ds", "source_file", "tie")
-        several = parsed.join(repeated, keys, "left_semi")
+        hashed = parsed.withColumn("key_hash", key_of(keys))
+        several = hashed.join(F.broadcast(repeated), "key_hash", "left_semi").drop("key_hash")
         several = several.withColumn("duplicate", _usable() & (F.row_number().over(first) > 1))
-        frame = frame.join(repeated, keys, "left_anti").unionByName(several)
+        alone = hashed.join(F.broadcast(repeated), "key_hash", "left_anti").drop("key_hash")
+        frame = alone.withColumn("duplicate", F.lit(False)).unionByName(several)
     if loaded is not None:
         known = loaded.select(*keys).distinct().withColumn("known", F.lit(True))
         again = F.col("duplicate") | (_usable() & F.coalesce("known", F.lit(False)))
@@ -237,17 +253,40 @@ def mark_duplicates(
     return frame
 
 
-def count_by_file(classified: DataFrame) -> DataFrame:
-    """One row a file and day of delivery: rows_in, loaded, duplicates, quarantined, outside, late, `seen` (see
-    `_carried`) over all its records, and `columns`, the keys of their attributes.
+def count_by_file(classified: DataFrame, masked: bool) -> DataFrame:
+    """One row a file and day of delivery: rows_in, loaded, duplicates, quarantined, outside, late; `seen` and `beside`
+    (see `_carried`) over all its records; and `columns`, the keys of their attributes (null where `masked`: `beside`
+    says it cheaper).
     """
     refused, outside, duplicate = F.col("reason").isNotNull(), F.col("outside"), F.col("duplicate")
     loaded = ~refused & ~outside & ~duplicate
     counts = {"loaded": loaded, "duplicates": duplicate, "quarantined": refused, "outside": outside}
     counts["late"] = loaded & (F.col("ds") < F.col("landed_ds")) if "ds" in classified.columns else F.lit(False)
+    keys = F.array_sort(F.array_distinct(F.flatten(F.collect_set(F.map_keys("attributes")))))
     return classified.groupBy("source_file", "landed_ds").agg(
         F.count("*").alias("rows_in"),
         *[F.count_if(condition).alias(name) for name, condition in counts.items()],
         F.bit_or("seen").alias("seen"),
-        F.array_sort(F.array_distinct(F.flatten(F.collect_set(F.map_keys("attributes"))))).alias("columns"),
+        F.bit_or("beside").alias("beside"),
+        (F.lit(None).cast("array<string>") if masked else keys).alias("columns"),
+    )
+
+
+def content_hash() -> Column:
+    """64 bits of what an event says, as bronze types it, to tell a corrected record from one that merely came again."""
+    types = {column.name: column.type for column in BRONZE_EVENTS.columns}
+    return F.xxhash64(*[F.col(name).cast(types[name]) for name in EVENT_FIELDS], F.to_json("attributes"))
+
+
+def keep_landing(parsed: DataFrame, before: DataFrame) -> DataFrame:
+    """`parsed` where an event that stood in the file before, and says the same, keeps the day on which it came.
+
+    `before` has event_id, ds, landed_ds and content of the bronze rows of the file. Without this a log that grows would
+    deliver all its events anew every night.
+    """
+    known = before.select("event_id", "ds", F.col("landed_ds").alias("came"), "content")
+    same = _usable() & (F.col("content") == content_hash())
+    joined = parsed.join(known, ["event_id", "ds"], "left")
+    return joined.withColumn("landed_ds", F.when(same, F.col("came")).otherwise(F.col("landed_ds"))).drop(
+        "came", "content"
     )

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from jobs import io
 from jobs.settings import Settings
-from jobs.tables import SEQUENCE_LENGTH, SILVER_EVENTS, USER_SEQUENCES
+from jobs.tables import RESTATED, SEQUENCE_LENGTH, SILVER_EVENTS, USER_SEQUENCES
 
 # Sorted in this order: time first, then the id as a tie-break that no run can change.
 _ARRAYS = {
@@ -54,17 +54,30 @@ def build(steps: DataFrame, length: int = SEQUENCE_LENGTH) -> DataFrame:
     return packed.select("user_id", F.size("steps").alias("length"), newest.alias("last_event_ds"), *arrays)
 
 
-def merge(stored: DataFrame, fresh: DataFrame, length: int = SEQUENCE_LENGTH) -> DataFrame:
+def merge(
+    stored: DataFrame, fresh: DataFrame, restated: DataFrame | None = None, length: int = SEQUENCE_LENGTH
+) -> DataFrame:
     """One row a user: `stored` sequences with the `fresh` events (rows of silver.events) put in.
 
-    Only users with a fresh event are taken apart. A fresh event replaces the stored one of the same id.
+    Only users with a fresh event, or a day that was made anew (`restated`: user_id, ds), are taken apart. A fresh event
+    replaces the stored one of the same id; of a restated day, only the fresh events stand.
     """
     touched = fresh.select("user_id").distinct()
+    touched = touched if restated is None else touched.unionByName(restated.select("user_id")).distinct()
     columns = ["user_id", "length", "last_event_ds", *_ARRAYS]
     same = stored.join(touched, "user_id", "left_anti").select(*columns)
     old = unpack(stored.join(touched, "user_id", "left_semi"))
     kept = old.join(fresh.select("event_id"), F.col("step.event_id") == F.col("event_id"), "left_anti")
+    if restated is not None:
+        day = F.to_date(F.timestamp_seconds("step.time"))
+        kept = kept.withColumn("ds", day).join(restated, ["user_id", "ds"], "left_anti").select("user_id", "step")
     return same.unionByName(build(kept.unionByName(as_steps(fresh)), length).select(*columns))
+
+
+def shortened(stored: DataFrame, merged: DataFrame, length: int = SEQUENCE_LENGTH) -> DataFrame:
+    """user_id of those whose sequence was full and lost events that were taken back: older ones must come in again."""
+    full = stored.where(F.col("length") == length).select("user_id")
+    return full.join(merged.where(F.col("length") == length), "user_id", "left_anti")
 
 
 def base_day(spark: SparkSession, s: Settings) -> date | None:
@@ -75,15 +88,28 @@ def base_day(spark: SparkSession, s: Settings) -> date | None:
     return stored.agg(F.max("ds")).first()[0]
 
 
+def _by_merge(spark: SparkSession, s: Settings, events: DataFrame, base: date) -> DataFrame:
+    stored = io.read(spark, s.warehouse, USER_SEQUENCES).where(f"ds = DATE'{base}'")
+    since_then = f"landed_ds > DATE'{base}' AND landed_ds <= DATE'{s.ds}' AND ds <= DATE'{base}'"
+    restated = io.read_or_empty(spark, s.warehouse, RESTATED).where(since_then).select("user_id", "ds").distinct()
+    days = [row["ds"] for row in restated.select("ds").distinct().collect()]
+    fresh = events.where(f"ds > DATE'{base}'")
+    if not days:
+        return merge(stored, fresh)
+    again = events.where(io.ds_list(days)).join(F.broadcast(restated), ["user_id", "ds"], "left_semi")
+    merged = merge(stored, fresh.unionByName(again), restated)
+    short = [row["user_id"] for row in shortened(stored, merged).collect()]
+    if not short:
+        return merged
+    whole = build(as_steps(events.where(F.col("user_id").isin(short))))
+    return merged.where(~F.col("user_id").isin(short)).unionByName(whole.select(*merged.columns))
+
+
 def run(spark: SparkSession, s: Settings) -> str:
     """Write the sequences as of ds."""
     events = io.read(spark, s.warehouse, SILVER_EVENTS).where(f"ds <= DATE'{s.ds}'")
     base = base_day(spark, s)
-    if base is None:
-        frame = build(as_steps(events))
-    else:
-        stored = io.read(spark, s.warehouse, USER_SEQUENCES).where(f"ds = DATE'{base}'")
-        frame = merge(stored, events.where(f"ds > DATE'{base}' OR landed_ds > DATE'{base}'"))
+    frame = build(as_steps(events)) if base is None else _by_merge(spark, s, events, base)
     frame = frame.withColumns({"ds": F.lit(s.ds), "run_id": F.lit(s.run_id)})
     # A file of many users in a few row groups: each training rank reads its own.
     io.replace_where(frame.repartitionByRange(1, "user_id"), s.warehouse, USER_SEQUENCES, f"ds = DATE'{s.ds}'")

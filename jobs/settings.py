@@ -16,6 +16,7 @@ class Settings:
     source: str
     landing: str
     run_id: str
+    again: bool = False  # collect: load the files of these days anew, though they are known
 
     @property
     def days(self) -> str:

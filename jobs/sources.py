@@ -21,6 +21,7 @@ CONF = Path(__file__).resolve().parent.parent / "conf"
 EVENT_FIELDS: dict[str, str] = {
     "user_id": "text", "event_time": "time", "event_type": "text", "product_id": "text", "quantity": "count",
     "price": "money", "amount": "money", "discount": "money", "session_id": "text", "query": "text",
+    "user_agent": "text",
 }  # fmt: skip
 USER_FIELDS = ("age_band", "gender", "region", "occupation", "income_band", "marketing_consent")
 PRODUCT_FIELDS = ("title", "category_path", "brand")

@@ -87,6 +87,7 @@ BRONZE_EVENTS = Table(
         ("discount", MONEY, "what was taken off the list price"),
         ("session_id", "string", "the source's own session or basket, if it has one"),
         ("query", "string", "search text"),
+        ("user_agent", "string", "what the user's program called itself"),
         ("attributes", "map<string,string>", "every column that the mapping does not name"),
         ("source_file", "string", "file that carried the record, under the landing folder"),
         ("landed_ds", "date", "day on which the record was delivered"),
@@ -134,10 +135,17 @@ SILVER_EVENTS = Table(
         ("amount", MONEY, "money received; never negative (a refund is a type)", "金额"),
         ("discount", MONEY, "money taken off the list price", "优惠"),
         ("list_amount", MONEY, "amount + discount", "原价金额"),
+        ("quantity_raw", "bigint", "quantity before it was drawn in as an outlier; null where it was not", "原始件数"),
+        ("price_raw", "decimal(18,4)", "price before it was drawn in; null where it was not", "原始单价"),
+        ("amount_raw", MONEY, "amount before it followed them; null where it did not", "原始金额"),
         ("session_id", "string", "the source's session, else a run of events without 30 minutes of silence", "会话"),
-        ("query", "string", "search text, trimmed", "搜索词"),
+        ("session_start", "boolean", "true on the first event of its session", "会话起点"),
+        ("order_start", "boolean", "true on the first purchase of its session", "订单起点"),
+        ("query", "string", "search text: width folded, lower case, single spaces; see jobs/text.py", "搜索词"),
+        ("device", "string", "mobile, tablet, desktop, app, tv, bot or unknown, by the user agent", "设备"),
         ("local_hour", "int", "hour of the day at the shop, 0-23", "当地小时"),
         ("local_weekday", "int", "ISO weekday at the shop, 1 = Monday", "星期"),
+        ("is_bot", "boolean", "the user's day has rates no human has", "疑似机器人"),
         ("landed_ds", "date", "day on which the record was delivered", "到达日期"),
         ("ds", "date", "day of event_time, UTC", "日期"),
         ("run_id", "string", "the run that cleaned it", "运行编号"),
@@ -158,6 +166,8 @@ SILVER_USERS = Table(
         ("attributes", "map<string,string>", "everything else that the source knows of the user", "其他属性"),
         ("first_seen_ds", "date", "day of the first event", "首次出现"),
         ("has_record", "boolean", "true where a user record was delivered, false where only events are known", "有档案"),
+        ("record_landed_ds", "date", "day on which the newest record came; null without a record"),
+        ("record_file", "string", "file that carried it"),
     ),
     "Users as known now.", "当前用户档案",
 )  # fmt: skip
@@ -171,12 +181,36 @@ SILVER_PRODUCTS = Table(
         ("category", "string", "second level of the path, or the first where there is one", "类目"),
         ("department", "string", "root of the path", "部门"),
         ("brand", "string", "brand", "品牌"),
+        ("brand_source", "string", "record or title: what the brand is known from; null without a brand", "品牌来源"),
+        ("title_tokens", "array<string>", "words of the title in its order, lower case", "标题分词"),
+        ("title_attributes", "map<string,string>", "what the title says of size, pack, colour, for whom", "标题属性"),
         ("usual_price", "decimal(18,4)", "list price of one piece when it was last sold", "常用价"),
         ("price_seen_at", "timestamp", "time of the sale behind usual_price", "价格时间"),
         ("attributes", "map<string,string>", "everything else that the source knows of the product", "其他属性"),
         ("has_record", "boolean", "true where a product record was delivered, false where only events are known", "有档案"),
+        ("record_landed_ds", "date", "day on which the newest record came; null without a record"),
+        ("record_file", "string", "file that carried it"),
     ),
     "Products as known now.", "当前商品档案",
+)  # fmt: skip
+
+SILVER_REFUNDS = Table(
+    "silver", "refunds", "a refund with the purchase that it gives back", ("event_id", "ds"),
+    _columns(
+        ("event_id", "string", "the refund, as in silver.events"),
+        _DS,
+        ("user_id", "string", "who", "用户"),
+        ("product_id", "string", "which product", "商品"),
+        ("refund_time", "timestamp", "when it was given back, UTC", "退款时间"),
+        ("amount", MONEY, "money given back", "退款金额"),
+        ("quantity", "bigint", "pieces given back", "退款件数"),
+        ("purchase_event_id", "string", "the purchase, as in silver.events; null where none was found", "购买事件"),
+        ("purchase_ds", "date", "day of the purchase", "购买日期"),
+        ("matched_quantity", "bigint", "pieces of the refund that purchases explain", "匹配件数"),
+        ("days_between", "int", "days from purchase_ds to ds", "间隔天数"),
+        _RUN,
+    ),
+    "Refunds and the purchases that they give back.", "退款匹配",
 )  # fmt: skip
 
 USER_DAILY = Table(
@@ -436,16 +470,65 @@ LOADS = Table(
         ("kind", "string", "events, users or products"),
         ("landed_ds", "date", "day on which it was delivered"),
         ("source_file", "string", "file under the landing folder"),
-        ("rows_in", "bigint", "records in the file = loaded + duplicates + quarantined + outside"),
+        ("rows_in", "bigint", "records of it = loaded + duplicates + quarantined + outside"),
         ("loaded", "bigint", "records in bronze"),
         ("duplicates", "bigint", "records already there"),
         ("quarantined", "bigint", "records in ops.quarantine"),
-        ("outside", "bigint", "records of other days, in a file that is not of one day"),
+        ("outside", "bigint", "records older than the history that was asked for, in a file of any days"),
         ("late", "bigint", "loaded records of an earlier day than they were delivered on"),
+        ("released", "bigint", "of the loaded ones: once quarantined, released since"),
         ("columns", "array<string>", "columns of its records that went to attributes"),
+        ("digest", "string", "SHA-256 of the file's bytes"),
+        ("size", "bigint", "bytes"),
+        ("modified_us", "bigint", "when the file was last changed, microseconds since 1970"),
+        ("mapping", "string", "which mapping read it"),
         ("run_id", "string", "the run that loaded it"),
     ),
-    "What each file brought: nothing is lost.", "文件装载台账",
+    "What each file brought: nothing is lost, and no file is loaded twice.", "文件装载台账",
+)  # fmt: skip
+
+RESTATED = Table(
+    "ops", "restated", "a user's day that a delivery changed outside the days of its run",
+    ("source", "source_file", "landed_ds", "user_id", "ds"),
+    _columns(
+        ("source", "string", "name of the source"),
+        ("source_file", "string", "the file whose records came late, or were corrected"),
+        ("landed_ds", "date", "the night in which they came"),
+        ("user_id", "string", "whose day"),
+        ("ds", "date", "the day that must be made anew"),
+    ),
+    "What a night has to make anew beside its own days: these users' days, and nothing else.", "补算清单",
+)  # fmt: skip
+
+LATENESS = Table(
+    "ops", "lateness", "the events of one day that came in one later night", ("source", "landed_ds", "ds"),
+    _columns(
+        ("source", "string", "name of the source"),
+        ("landed_ds", "date", "the night in which they came"),
+        ("ds", "date", "the day on which they happened, UTC"),
+        ("days_late", "int", "days between the two"),
+        ("events", "bigint", "how many"),
+        ("users", "bigint", "of how many users"),
+        ("least_hours", "double", "hours between the end of the day of delivery and the youngest of them"),
+        ("most_hours", "double", "the same of the oldest"),
+        ("run_id", "string", "the run that loaded them"),
+    ),
+    "How much came late, and how late.", "迟到数据",
+)  # fmt: skip
+
+MISSING_VALUES = Table(
+    "ops", "missing_values", "a column of a table for one ds", ("table", "ds", "column"),
+    _columns(
+        ("table", "string", "the table measured"),
+        ("ds", "date", "the day measured"),
+        ("column", "string", "the column"),
+        ("rule", "string", "what is done where a value is missing: refused, derived, unknown, kept, unchanged"),
+        ("rows", "bigint", "rows that the rule speaks of"),
+        ("missing", "bigint", "those of them that have no value"),
+        ("share", "double", "missing / rows; null without rows"),
+        ("run_id", "string", "the run that measured"),
+    ),
+    "How much is missing where, and what is done about it.", "缺失值统计",
 )  # fmt: skip
 
 QUALITY_RESULTS = Table(
@@ -493,10 +576,10 @@ PUBLISHED = (USER_SEGMENTS, SEGMENTS, SEGMENT_CHANGES, USER_PROFILES)
 
 ALL = (
     BRONZE_EVENTS, BRONZE_USERS, BRONZE_PRODUCTS,
-    SILVER_EVENTS, SILVER_USERS, SILVER_PRODUCTS,
+    SILVER_EVENTS, SILVER_USERS, SILVER_PRODUCTS, SILVER_REFUNDS,
     USER_DAILY, USER_FEATURES, USER_SEQUENCES, USER_EMBEDDINGS, SEGMENT_MODELS,
     *PUBLISHED,
-    QUARANTINE, LOADS, QUALITY_RESULTS, RUNS,
+    QUARANTINE, LOADS, RESTATED, LATENESS, MISSING_VALUES, QUALITY_RESULTS, RUNS,
 )  # fmt: skip
 
 BY_NAME: dict[str, Table] = {table.full_name: table for table in ALL} | {

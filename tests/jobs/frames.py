@@ -15,14 +15,16 @@ DAY = date(2017, 6, 1)
 _BRONZE: dict[str, Any] = {
     "source": "shop", "event_id": "e1", "user_id": "u1", "event_time": datetime(2017, 6, 1, 12, tzinfo=UTC),
     "event_type": "purchase", "product_id": "p1", "quantity": 1, "price": None, "amount": Decimal("2.00"),
-    "discount": Decimal("0.50"), "session_id": None, "query": None, "attributes": {}, "source_file": "f",
-    "landed_ds": DAY, "ds": DAY, "run_id": "r", "ingested_at": None,
+    "discount": Decimal("0.50"), "session_id": None, "query": None, "user_agent": None, "attributes": {},
+    "source_file": "f", "landed_ds": DAY, "ds": DAY, "run_id": "r", "ingested_at": None,
 }  # fmt: skip
 _SILVER: dict[str, Any] = {
     "event_id": "shop:e1", "source": "shop", "user_id": "u1", "event_time": datetime(2017, 6, 1, 12, tzinfo=UTC),
     "event_type": "purchase", "product_id": "p1", "category": "BEEF", "department": "MEAT", "brand": "Own",
     "quantity": 1, "price": Decimal("2.5000"), "amount": Decimal("2.00"), "discount": Decimal("0.50"),
-    "list_amount": Decimal("2.50"), "session_id": "s1", "query": None, "local_hour": 12, "local_weekday": 4,
+    "list_amount": Decimal("2.50"), "quantity_raw": None, "price_raw": None, "amount_raw": None, "session_id": "s1",
+    "session_start": True, "order_start": True, "query": None, "device": "unknown", "local_hour": 12,
+    "local_weekday": 4, "is_bot": False,
     "landed_ds": DAY, "ds": DAY, "run_id": "r",
 }  # fmt: skip
 

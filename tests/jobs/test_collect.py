@@ -11,7 +11,7 @@ from datetime import date
 import pyarrow.parquet as pq
 import pytest
 
-from jobs import collect, io, landing, sources
+from jobs import collect, delivery, io, landing, sources
 from jobs.errors import DataError, UsageError
 from jobs.settings import Settings
 from jobs.tables import BRONZE_EVENTS, BRONZE_PRODUCTS, LOADS, QUALITY_RESULTS, QUARANTINE
@@ -81,6 +81,9 @@ def test_a_replayed_day_changes_nothing_and_is_counted(spark, tmp_path, night):
     later = replace(night, ds=date(2017, 1, 3), since=date(2017, 1, 3))
     assert "rows_in 5, loaded 0, duplicates 5, quarantined 0" in collect.run(spark, later)
     assert io.read(spark, night.warehouse, BRONZE_EVENTS).drop("ingested_at").collect() == before
+    assert "nothing new, every file is loaded" in collect.run(spark, later)  # a file seen again is not read again
+    ledger = io.rows(night.warehouse, LOADS, "kind = 'events'")
+    assert sorted((r["rows_in"], r["loaded"], r["duplicates"]) for r in ledger) == [(5, 0, 5), (5, 5, 0)]
 
 
 def test_a_second_run_of_a_changed_delivery_changes_the_output(spark, tmp_path, night):
@@ -165,15 +168,16 @@ def declared(tmp_path, monkeypatch, text) -> Settings:
     return Settings(DS, DS, str(tmp_path / "wh"), "shop", str(tmp_path / "landing"), "test")
 
 
-def test_a_csv_of_any_days_keeps_other_days_out_and_refuses_unknown_codes(spark, tmp_path, monkeypatch):
+def test_a_csv_of_any_days_gives_each_record_its_day_and_refuses_unknown_codes(spark, tmp_path, monkeypatch):
     s = declared(tmp_path, monkeypatch, CSV_SOURCE)
     rows = ["user,item,kind,time,注", "1,10,pv,1483351200,好", "1,10,buy,1483351260,", "2,11,steal,1483351200,",
             "3,12,pv,1483437600,"]  # fmt: skip
     (tmp_path / "landing" / "log.csv").write_text("\n".join(rows) + "\n", encoding="utf-8")
-    assert "rows_in 4, loaded 2, duplicates 0, quarantined 1, outside 1" in collect.run(spark, s)
+    assert "rows_in 4, loaded 3, duplicates 0, quarantined 1, outside 0" in collect.run(spark, s)
     assert io.read(spark, s.warehouse, QUARANTINE).first()["reason"] == "unknown_event_type: steal"
     rows = io.read(spark, s.warehouse, BRONZE_EVENTS).orderBy("event_time").collect()
-    assert [row["event_type"] for row in rows] == ["view", "purchase"]
+    assert [row["event_type"] for row in rows] == ["view", "purchase", "view"]
+    assert [row["landed_ds"] for row in rows] == [DS, DS, date(2017, 1, 3)]  # the last one waits for its night
     assert rows[0]["attributes"] == {"注": "好"}
 
 
@@ -196,8 +200,8 @@ def test_a_new_column_is_a_warning_with_its_name_and_is_kept(spark, tmp_path, ni
     next_day = replace(night, ds=date(2017, 1, 3), since=date(2017, 1, 3))
     later = LINE | {"basket_id": 9, "transaction_timestamp": "2017-01-03T09:00:00Z", "channel": "app"}
     land(tmp_path / "landing", [later], day="2017-01-03")
-    for _ in range(2):  # a second run of the same day says the same
-        collect.run(spark, next_day)
+    for again in (False, True):  # a second run of the same day says the same
+        collect.run(spark, replace(next_day, again=again))
         assert "warning: events: new columns channel, kept in attributes" in capsys.readouterr().out
     result = io.read(spark, night.warehouse, QUALITY_RESULTS).where("ds = DATE'2017-01-03'").collect()
     assert [(r["table"], r["severity"], r["success"], r["observed"]) for r in result] == [
@@ -208,7 +212,7 @@ def test_a_new_column_is_a_warning_with_its_name_and_is_kept(spark, tmp_path, ni
 
 
 def test_a_retyped_column_stops_the_load_with_its_name(spark, tmp_path, night):
-    bad = [LINE | {"basket_id": k, "quantity": "two" if k else 2} for k in range(collect.RETYPED_FROM)]
+    bad = [LINE | {"basket_id": k, "quantity": "two" if k else 2} for k in range(delivery.RETYPED_FROM)]
     land(tmp_path / "landing", bad)
     with pytest.raises(DataError, match=r"column 'quantity' to hold whole numbers .* 19 of 20 records"):
         collect.run(spark, night)

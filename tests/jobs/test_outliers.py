@@ -1,0 +1,108 @@
+"""outliers: what cannot be meant is drawn in, with the raw value kept; promotions, bulk and weighed goods are not."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from decimal import Decimal
+
+from jobs import outliers
+from jobs.cleaning import load_rules
+from tests.jobs.frames import DAY, silver
+
+RULES = load_rules().outliers
+RAW = ("price_raw", "quantity_raw", "amount_raw")
+
+
+def line(event_id, price, quantity=1, discount="0.00", **more):
+    """A purchase line whose money is its price × quantity."""
+    listed = (Decimal(price) * quantity).quantize(Decimal("0.01"))
+    money = {"amount": listed - Decimal(discount), "discount": Decimal(discount), "list_amount": listed}
+    return {"event_id": event_id, "price": Decimal(price), "quantity": quantity} | money | more
+
+
+def shelf(product, price, lines=20, quantity=1, **more):
+    return [line(f"{product}{k}", price, quantity, product_id=product, **more) for k in range(lines)]
+
+
+def cleaned(spark, *snippets):
+    frame = silver(spark, *snippets).drop(*RAW)
+    found = outliers.winsorise(frame, frame, RULES)
+    assert set(found.columns) == {*frame.columns, *RAW}
+    return {row["event_id"]: row for row in found.collect()}
+
+
+def changed(rows):
+    return {key for key, row in rows.items() if any(row[raw] is not None for raw in RAW)}
+
+
+def test_a_price_and_a_quantity_that_cannot_be_meant(spark):
+    rows = cleaned(
+        spark,
+        *shelf("p1", "2.00"),  # all equal: the deviation is 0, the factors hold
+        line("cents", "200.00", 3, "60.00"),
+        line("dot", "0.02"),
+        line("pieces", "2.00", 80995),
+        line("given back", "2.00", 80995, event_type="refund"),
+        line("viewed", "200.00", event_type="view", amount=None, list_amount=None),
+        line("placeholder", "9999.00", amount=Decimal("2.00"), list_amount=Decimal("2.00")),
+        line("half price", "1.00"),
+        line("bulk", "2.00", 20),
+        line("free", "0.00"),
+    )
+    assert changed(rows) == {"cents", "dot", "pieces", "given back", "placeholder"}
+    cents = rows["cents"]  # 8 times 2.00; the discount was a tenth of the list price and stays so
+    assert (cents["price"], cents["price_raw"], cents["quantity_raw"]) == (
+        Decimal("16.0000"),
+        Decimal("200.0000"),
+        None,
+    )
+    assert (cents["list_amount"], cents["amount"], cents["discount"]) == (
+        Decimal("48.00"), Decimal("43.20"), Decimal("4.80"),
+    )  # fmt: skip
+    assert cents["amount_raw"] == Decimal("540.00")
+    assert (rows["dot"]["price"], rows["dot"]["amount"]) == (Decimal("0.2500"), Decimal("0.25"))
+    for key in ("pieces", "given back"):
+        assert (rows[key]["quantity"], rows[key]["quantity_raw"]) == (50, 80995)
+        assert (rows[key]["amount"], rows[key]["amount_raw"]) == (Decimal("100.00"), Decimal("161990.00"))
+        assert rows[key]["price_raw"] is None
+    # Its money did not come from its price, so its money stays.
+    assert (rows["placeholder"]["price"], rows["placeholder"]["amount"], rows["placeholder"]["amount_raw"]) == (
+        Decimal("16.0000"), Decimal("2.00"), None,
+    )  # fmt: skip
+
+
+def test_a_wide_price_is_given_its_width(spark):
+    """Prices of 1 to 64: 6 deviations of the logarithm are more than the factor 8."""
+    wide = [line(f"w{k}", str(2 ** (k % 7))) for k in range(28)]
+    assert changed(cleaned(spark, *wide, line("dear", "500.00"))) == set()
+    narrow = shelf("p1", "8.00", 28)
+    assert changed(cleaned(spark, *narrow, line("dear", "500.00"))) == {"dear"}
+
+
+def test_weighed_goods_are_left_alone_in_their_product_and_in_a_mixed_category(spark):
+    fuel = [line(f"fuel{k}", "0.0025", 9000 + 600 * k, product_id="fuel") for k in range(19)]
+    tills = [line(f"t{k}", f"{2 + k % 5}.00", product_id=f"t{k}") for k in range(60)]
+    assert changed(cleaned(spark, *fuel, *tills)) == set()  # 19 lines: the category's bounds
+    more = line("fuel19", "0.0025", 9000, product_id="fuel")
+    wrong = line("wrong", "0.2500", 9000, product_id="fuel")  # a hundredfold
+    assert changed(cleaned(spark, *fuel, more, wrong, *tills)) == {"wrong"}
+
+
+def test_few_lines_of_a_product_take_its_categorys_bounds_and_few_of_a_category_none(spark):
+    tills = [line(f"t{k}", f"{2 + k % 5}.00", product_id=f"t{k}") for k in range(50)]
+    dear, unknown = (
+        line("dear", "400.00", product_id="rare"),
+        line("unknown", "400.00", product_id="rare", category=None),
+    )
+    assert changed(cleaned(spark, *tills, dear, unknown)) == {"dear"}
+    assert changed(cleaned(spark, *tills[:40], dear)) == set()
+    tomorrow = DAY + timedelta(days=1)
+    assert changed(cleaned(spark, *tills, dear | {"ds": tomorrow, "landed_ds": tomorrow})) == set()
+
+
+def test_a_late_record_changes_no_other_and_is_drawn_in_itself(spark):
+    on_time = [*shelf("p1", "2.00", 21), line("edge", "15.00")]
+    late = [line(f"late{k}", "300.00", landed_ds=date(2017, 6, 3)) for k in range(40)]
+    alone, with_late = cleaned(spark, *on_time), cleaned(spark, *reversed(late), *on_time)
+    assert {key: with_late[key] for key in alone} == alone
+    assert changed(with_late) == {row["event_id"] for row in late}
