@@ -6,6 +6,7 @@ from datetime import date
 from decimal import Decimal
 
 from jobs import clean
+from jobs.cleaning import Titles
 from jobs.tables import SILVER_PRODUCTS, SILVER_USERS
 from tests.jobs.frames import at, bronze
 
@@ -70,7 +71,8 @@ def test_the_newest_record_and_the_newest_price_win_in_any_order(spark):
         ("p1", {"title": "new", "category_path": '["A"]', "size": "XL"}, date(2017, 2, 1), "f"),
         ("p3", {}, date(2017, 1, 1), "f"),
     )
-    facts, empty = clean.product_facts(records), spark.createDataFrame([], SILVER_PRODUCTS.ddl)
+    empty = spark.createDataFrame([], SILVER_PRODUCTS.ddl)
+    facts = clean.described(clean.product_facts(records), empty, Titles(brand_products=1))
     early = bronze(spark, {"price": Decimal("1.0000"), "event_time": at("2017-06-01 10:00")})
     later = bronze(
         spark,
@@ -84,6 +86,7 @@ def test_the_newest_record_and_the_newest_price_win_in_any_order(spark):
     assert rows == {row["product_id"]: row for row in backward.collect()}
     assert (rows["p1"]["title"], rows["p1"]["usual_price"]) == ("new", Decimal("2.0000"))
     assert (rows["p1"]["category"], rows["p1"]["department"], rows["p1"]["attributes"]) == ("A", "A", {"size": "XL"})
+    assert (rows["p1"]["title_tokens"], rows["p1"]["brand_source"]) == (["new"], None)
     assert (rows["p2"]["has_record"], rows["p2"]["category"]) == (False, None)
     assert rows["p3"]["title"] is None
 
