@@ -1,7 +1,7 @@
 """features: silver.events -> gold.user_daily (affected days) -> gold.user_features (as of ds).
 
-Windows are nested, so a user's days are first summed by period (the days between two edges), then the periods to windows:
-a day is added up once, not once for each window that holds it. Money is summed as whole cents.
+Windows are nested, so a user's days are first summed by period (the days between two edges), and then the periods to
+windows: a day is added up once, not once for each window that holds it. Money is summed as whole cents.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from jobs import days, io, user_daily
 from jobs.errors import DataError
 from jobs.feature_list import FEATURES, HABITS, RECENT, TOP_BRANDS, TOP_CATEGORIES, TOP_SHARES
 from jobs.settings import Settings
-from jobs.tables import MONEY, SILVER_EVENTS, SILVER_USERS, USER_DAILY, USER_FEATURES, WINDOWS
+from jobs.tables import SILVER_EVENTS, SILVER_USERS, USER_DAILY, USER_FEATURES, WINDOWS
 
 YEAR = max(WINDOWS)
 EDGES = tuple(sorted({*WINDOWS, 56}))  # 56: a trend holds 28 days against the 28 before
@@ -85,7 +85,7 @@ def distinct_products(daily: DataFrame, ds: date) -> DataFrame:
     products = (
         daily.withColumn("age", _age(ds))
         .where((F.col("purchases") > 0) | (age < recent))
-        .select("user_id", "age", *[name for name in ("product_ids", "viewed_ids", "carted_ids")])
+        .select("user_id", "age", "product_ids", "viewed_ids", "carted_ids")
         .repartition("user_id")
         .select("user_id", "age", F.explode(F.array(*listed)).alias("list"))
         .select("user_id", "age", "list.kind", F.explode("list.ids").alias("product_id"))
@@ -199,7 +199,7 @@ def _ratios(window: int) -> dict[str, Column]:
         if kind != "department":
             # H = log2(T) - sum(a log2 a) / T, for amounts a with the sum T (Shannon 1948).
             entropy = F.log2(money) - _taste(kind, f"spread_{window}") / (money * SPREAD)
-            found[f"{kind}_entropy"] = F.greatest(F.round(entropy, 5), F.lit(0.0))
+            found[f"{kind}_entropy"] = F.when(money > 0, F.greatest(F.round(entropy, 5), F.lit(0.0)))
     return {f"{stem}_{window}d": value for stem, value in found.items()}
 
 
@@ -232,7 +232,9 @@ def _profiles() -> dict[str, Column]:
 
     def shares(kind: str, count: int) -> Column:
         money = _taste(kind, f"money_{YEAR}")
-        return F.map_from_arrays(names(kind, count), F.transform(ranked(kind, count), lambda one: -one["order"] / money))
+        return F.map_from_arrays(
+            names(kind, count), F.transform(ranked(kind, count), lambda one: -one["order"] / money)
+        )
 
     hours = F.array(*[_total(f"hour_{hour}", YEAR) for hour in range(24)])
     weekdays = F.array(*[_total(f"weekday_{day}", YEAR) for day in range(1, 8)])

@@ -127,7 +127,7 @@ def build(events: DataFrame, prices: DataFrame) -> DataFrame:
     days = counts(with_prices(events, prices))
     people = events.where(~F.coalesce(F.col("is_bot"), F.lit(False)))
     nothing, no_money = F.array().cast("array<string>"), F.create_map().cast(f"map<string,{MONEY}>")
-    empty = {name: nothing for name in _LISTS} | {f"{kind}_amount": no_money for kind in _FACTS}
+    empty = dict.fromkeys(_LISTS, nothing) | {f"{kind}_amount": no_money for kind in _FACTS}
     joined = days.join(product_lists(people), ["user_id", "ds"], "left").join(
         money_maps(people), ["user_id", "ds"], "left"
     )

@@ -40,7 +40,7 @@ def bronze(spark: SparkSession, *snippets: dict[str, Any]) -> DataFrame:
 def silver(spark: SparkSession, *snippets: dict[str, Any]) -> DataFrame:
     """Rows of silver.events.
 
-    Where they are not given, `ds` and `landed_ds` follow `event_time`, and session_start and order_start are true on the
+    Where they are not given, `ds` and `landed_ds` follow `event_time`; session_start and order_start are true on the
     first row and the first purchase of a user's session.
     """
     dated = [
