@@ -9,10 +9,10 @@ PYTHON := .venv/bin/python
 JAVA    = JAVA_HOME="$$($(PYTHON) -m local.java)"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run stop test lint lock clean
+.PHONY: help setup run stop test lint dictionary lock clean
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "variables of run: SOURCE=$(SOURCE) LANDING= DS=2017-12-01 SINCE=2017-01-01 WAREHOUSE=$(WAREHOUSE)"
 	@echo "with neither DS nor SINCE: the demo's whole history in one pass; with DS alone: that one night"
 
@@ -34,6 +34,9 @@ test: setup lint  ## all tests
 lint: .venv/.lock  ## ruff: style, and the import rules of the rooms
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m ruff format --check .
+
+dictionary: .venv/.lock  ## docs/dictionary.md, from the contracts in jobs/
+	@$(PYTHON) -m jobs.dictionary
 
 lock: .venv/.lock  ## requirements.in -> requirements.txt (needs uv)
 	uv pip compile --universal --python-version 3.11 requirements.in -o requirements.txt --no-annotate --custom-compile-command "make lock"
