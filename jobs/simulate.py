@@ -15,8 +15,8 @@ from jobs.plan import Plan
 
 RECORDS_A_FILE, RECORDS_A_CHUNK = 2_500_000, 2_000_000
 
-# What a record is, hidden from the shop: sent twice in a delivery, delivered again on a later day, garbage, of an earlier
-# day, of a bot.
+# What a record is, hidden from the shop: sent twice in a delivery, delivered again on a later day, garbage, of an
+# earlier day, of a bot.
 FLAGS = ("repeated", "again", "malformed", "late", "bot")
 
 

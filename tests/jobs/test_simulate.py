@@ -37,7 +37,7 @@ def sql(landing):
     # Good records once, each with the persona of its day.
     connection.sql("""
         CREATE TABLE good AS
-        SELECT DISTINCT ON (event_id) events.*, persona, epoch_ms(ts)::DATE AS day, epoch_ms(ts) AS at
+        SELECT DISTINCT ON (event_id) events.*, persona, epoch_ms(ts)::DATE AS day, epoch_ms(ts) AS t
         FROM events ASOF JOIN truth ON events.user_id = truth.user_id AND epoch_ms(ts)::DATE >= truth.ds
         WHERE event_id IS NOT NULL AND action != 'exposure' AND epoch_ms(ts)::DATE BETWEEN '2020-01-01' AND events.ds
     """)
@@ -98,8 +98,8 @@ def test_titles_in_two_languages_and_paths_of_three_levels(sql):
 def test_a_purchase_follows_a_view_and_a_cart_of_its_visit_and_a_refund_follows_by_days(sql):
     before = """
         SELECT count(*) FROM good AS b WHERE b.action = 'purchase' AND NOT EXISTS (
-            FROM good AS a WHERE a.user_id = b.user_id AND a.sku = b.sku AND a.action = '{}' AND a.at <= b.at
-            AND b.at - a.at < INTERVAL 2 HOUR)"""
+            FROM good AS a WHERE a.user_id = b.user_id AND a.sku = b.sku AND a.action = '{}' AND a.t <= b.t
+            AND b.t - a.t < INTERVAL 2 HOUR)"""
     ((purchases,),) = sql("SELECT count(*) FROM good WHERE action = 'purchase'")
     assert purchases > 500
     # A view or cart may be garbage, or late and not yet delivered.
@@ -107,7 +107,7 @@ def test_a_purchase_follows_a_view_and_a_cart_of_its_visit_and_a_refund_follows_
     assert sql(before.format("cart"))[0][0] < 0.01 * purchases
     ((refunds, lost),) = sql("""
         SELECT count(*), count(*) FILTER (NOT EXISTS (FROM good AS p WHERE p.action = 'purchase' AND p.sku = r.sku
-            AND p.user_id = r.user_id AND p.paid = r.paid AND r.at - p.at BETWEEN INTERVAL 2 DAY AND INTERVAL 14 DAY))
+            AND p.user_id = r.user_id AND p.paid = r.paid AND r.t - p.t BETWEEN INTERVAL 2 DAY AND INTERVAL 14 DAY))
         FROM good AS r WHERE action = 'refund'""")
     assert refunds > 5
     assert lost <= 0.1 * refunds
@@ -115,8 +115,8 @@ def test_a_purchase_follows_a_view_and_a_cart_of_its_visit_and_a_refund_follows_
 
 def test_visits_have_short_gaps_inside_and_long_ones_between_and_some_cross_midnight(sql):
     ((visits, mean, inside, between, crossing),) = sql("""
-        WITH gaps AS (SELECT *, at - lag(at) OVER w AS gap, lag(day) OVER w AS eve FROM good WHERE persona != 'bot'
-                      WINDOW w AS (PARTITION BY user_id ORDER BY at, event_id)),
+        WITH gaps AS (SELECT *, t - lag(t) OVER w AS gap, lag(day) OVER w AS eve FROM good WHERE persona != 'bot'
+                      WINDOW w AS (PARTITION BY user_id ORDER BY t, event_id)),
              cut AS (SELECT *, gap IS NULL OR gap > INTERVAL 30 MINUTE AS starts FROM gaps)
         SELECT count(*) FILTER (starts), count(*) / count(*) FILTER (starts), median(gap) FILTER (NOT starts),
                median(gap) FILTER (starts), count(*) FILTER (NOT starts AND eve < day) FROM cut""")
@@ -149,7 +149,7 @@ def test_personas_differ_in_what_they_buy_and_when(sql):
     assert prices["premium_shopper"] > 1.3 * prices["bargain_hunter"]
     night = dict(
         sql("""
-        SELECT persona, count(*) FILTER (hour(at + INTERVAL 8 HOUR) IN (23, 0, 1, 2)) / count(*)
+        SELECT persona, count(*) FILTER (hour(t + INTERVAL 8 HOUR) IN (23, 0, 1, 2)) / count(*)
         FROM good GROUP BY persona""")
     )
     assert night["tech_enthusiast"] > 2 * night["grocery_regular"]
