@@ -56,7 +56,7 @@ def test_row_by_row(both, table, name):
     if name == "users":  # the made-up shop knows neither
         columns = columns.replace("occupation, income_band, ", "")
     ours, theirs = (f"SELECT {columns} FROM {side}_{name}" for side in ("ours", "theirs"))
-    assert both.sql(ours).count("*").fetchone()[0] > 100
+    assert len(both.sql(ours).fetchall()) > 100
     assert both.sql(f"{ours} EXCEPT ALL {theirs}").fetchall()[:3] == []
     assert both.sql(f"{theirs} EXCEPT ALL {ours}").fetchall()[:3] == []
 
