@@ -66,38 +66,51 @@ def _events_by_visit() -> float:
     return total
 
 
+def count(text: str) -> int:
+    """The number of an argument such as 20000 or 20e6."""
+    number = float(text)
+    if number < 1 or number != int(number):
+        raise argparse.ArgumentTypeError(f"expected a whole number such as 20000 or 20e6, found {text!r}")
+    return int(number)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the verb."""
-
-    def count(text: str) -> int:
-        number = float(text)
-        if number < 1 or number != int(number):
-            raise argparse.ArgumentTypeError(f"expected a whole number such as 20000 or 20e6, found {text!r}")
-        return int(number)
-
     parser.add_argument("--events", type=count, required=True, help="about how many events, such as 20e6")
     parser.add_argument("--days", type=count, default=90, help="days of history (default: %(default)s)")
     parser.add_argument("--users", type=count, help="how many users (default: one for 100 events)")
     parser.add_argument("--products", type=count, help="about how many products (default: one for 400 events)")
     parser.add_argument("--seed", type=int, default=1, help="same seed, same rows (default: %(default)s)")
-    parser.add_argument(
-        "--ds", type=date.fromisoformat, default=date(2026, 6, 30), help="last day (default: %(default)s)"
-    )
+    parser.add_argument("--ds", type=date.fromisoformat, default=LAST_DAY, help="last day (default: %(default)s)")
     parser.add_argument("--landing", default="landing", help="folder or URI; all is written below DIR/simulate")
 
 
+def made(
+    events: int,
+    days: int,
+    users: int | None = None,
+    products: int | None = None,
+    seed: int = 1,
+    ds: date = LAST_DAY,
+) -> Plan:
+    """What is asked for, made whole; UsageError where so many events do not fit on so few users, or days before
+    the shop opened.
+    """
+    users = users or max(100, events // 100)
+    plan = Plan(events, days, users, products or max(480, events // 400), seed, ds)
+    if plan.first < OPENED:
+        raise UsageError(
+            f"expected a first day from {OPENED} on, when the shop opened, found {plan.first}: fewer --days"
+        )
+    if plan.visits_a_day > BUSIEST:
+        least = int(users * plan.visits_a_day / BUSIEST) + 1
+        raise UsageError(
+            f"expected --users of {least:,} or more for {events:,} events on {days} days, found {users:,}: "
+            f"a user would come {plan.visits_a_day:.1f} times a day"
+        )
+    return plan
+
+
 def of(given: argparse.Namespace) -> Plan:
-    """What is asked for, made whole; UsageError where so many events do not fit on so few users."""
-    users = given.users or max(100, given.events // 100)
-    made = Plan(given.events, given.days, users, given.products or max(480, given.events // 400), given.seed, given.ds)
-    if made.first < OPENED:
-        raise UsageError(
-            f"expected a first day from {OPENED} on, when the shop opened, found {made.first}: fewer --days"
-        )
-    if made.visits_a_day > BUSIEST:
-        least = int(users * made.visits_a_day / BUSIEST) + 1
-        raise UsageError(
-            f"expected --users of {least:,} or more for {made.events:,} events on {made.days} days, found {users:,}: "
-            f"a user would come {made.visits_a_day:.1f} times a day"
-        )
-    return made
+    """The plan that the arguments ask for."""
+    return made(given.events, given.days, given.users, given.products, given.seed, given.ds)
