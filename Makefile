@@ -4,12 +4,14 @@ LANDING   ?=
 DS        ?=
 SINCE     ?=
 WAREHOUSE ?= ./warehouse
+EVENTS    ?= 20e6
+WORK      ?=
 
 PYTHON := .venv/bin/python
 JAVA    = JAVA_HOME="$$($(PYTHON) -m local.java)"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run stop test lint dictionary lock clean
+.PHONY: help setup run stop test bench lint dictionary lock clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +32,10 @@ stop:  ## end all that `make run` started here, and nothing else
 
 test: setup lint  ## all tests
 	@$(JAVA) && export JAVA_HOME && $(PYTHON) -m pytest
+
+bench: setup  ## times of a full build beside DuckDB, and of a night on histories of EVENTS and twice EVENTS
+	@$(JAVA) && export JAVA_HOME && $(PYTHON) -m bench build --events $(EVENTS) $(if $(WORK),--work "$(WORK)")
+	@$(JAVA) && export JAVA_HOME && $(PYTHON) -m bench night --history $(EVENTS) $$(awk 'BEGIN {print 2 * $(EVENTS)}') $(if $(WORK),--work "$(WORK)")
 
 lint: .venv/.lock  ## ruff: style, and the import rules of the rooms
 	@$(PYTHON) -m ruff check .

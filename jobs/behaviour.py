@@ -1,0 +1,380 @@
+"""What the users of the made-up shop do: user's day -> visit -> look at a product -> step (a view, a cart, ...).
+
+Each level is rows made of the level above by hashes alone. Nothing is joined, sorted or shuffled, so that a day of
+delivery can be made by itself, on any number of cores, and is the same rows each time.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from jobs import catalogue
+from jobs.chance import Chance, at
+from jobs.personas import AGE_BANDS, PERSONAS
+from jobs.plan import (
+    BOT_DAYS,
+    BOT_LOOKS,
+    DRIFT,
+    GONE,
+    LATE,
+    LATER,
+    MALFORMED,
+    MOST_LATE_DAYS,
+    MOST_LOOKS,
+    MOST_VISITS,
+    OLDEST,
+    OUTLIER,
+    REFUND_DAYS,
+    REMOVED,
+    REPEATED,
+    RESENT,
+    RETURNED,
+    RETURNED_LINES,
+    SEEN_TWICE,
+    Plan,
+)
+
+ZONE_HOURS = 8  # the shop is in China, which keeps one zone and no summer time
+DAY_S, DAY_MS = 86_400, 86_400_000
+
+# What a step of a look can be, in its order of time; a refund comes days later.
+STEPS = ("search", "view", "view", "favourite", "cart", "uncart", "purchase", "refund")
+SEARCH, VIEW, REVIEW, FAVOURITE, CART, UNCART, PURCHASE, REFUND = range(len(STEPS))
+
+
+def _of(persona: Column, name: str) -> Column:
+    """A number of the persona in the column."""
+    return at([float(getattr(one, name)) for one in PERSONAS], persona)
+
+
+def user_id(user: Column) -> Column:
+    """The user's id as the shop writes it: the order of users does not show."""
+    return F.concat(F.lit("u"), F.lpad(((user + 1) * 736_338_717 % 999_999_937).cast("string"), 9, "0"))
+
+
+def with_history(frame: DataFrame, plan: Plan) -> DataFrame:
+    """`frame` (with `user`) with the days, counted from 0, on which the user came, left, and became another; personas
+    `before` and `after`. A bot has persona -1; who stays leaves after the end; who does not drift has `turned` null.
+    """
+    chance, user = Chance(plan.seed), F.col("user")
+    one = chance.spin([[p.share for p in PERSONAS]], F.lit(0), "persona", user)
+    other = (one + 1 + chance.whole(len(PERSONAS) - 1, "next persona", user)) % len(PERSONAS)
+    late_comer, leaver = chance.happens(LATER, "comes later", user), chance.happens(GONE, "leaves", user)
+    turned = F.floor(plan.days * (0.3 + 0.5 * chance.draw("drift day", user))).cast("int")
+    return frame.withColumns({
+        "bot": user < plan.bots,
+        "came": F.when(late_comer, chance.whole(plan.days, "came", user)).otherwise(0),
+        "left": F.when(leaver, chance.whole(plan.days, "left", user)).otherwise(plan.days),
+        "turned": F.when((user >= plan.bots) & chance.happens(DRIFT, "drifts", user), turned),
+        "before": F.when(user < plan.bots, -1).otherwise(one),
+        "after": F.when(user < plan.bots, -1).otherwise(other),
+    })  # fmt: skip
+
+
+def user_days(spark: SparkSession, plan: Plan, first: int, last: int, files: int) -> DataFrame:
+    """One row a user's day of which the deliveries of the days first..last (counted from 0) may hold something.
+
+    A delivery holds the day itself, what ran past midnight on the day before, and what comes late, again or back.
+    `files` partitions a delivery, each of one delivery alone.
+    """
+    chance, a_user, a_day = Chance(plan.seed), OLDEST + 1, (OLDEST + 1) * plan.users
+    ids = spark.range(first * a_day, (last + 1) * a_day, 1, (last + 1 - first) * files)
+    frame = ids.select(
+        F.floor(F.col("id") / a_day).cast("int").alias("delivery"),
+        F.floor(F.col("id") % a_day / a_user).cast("bigint").alias("user"),
+        (F.col("id") % a_user).cast("int").alias("age"),
+    )
+    frame = frame.withColumn("day", F.col("delivery") - F.col("age")).where("day >= 0")
+    keys = (F.col("user"), F.col("day"))
+    fate = chance.draw("fate", *keys)
+    # Late by an hour to 40 days, as often by hours as by days as by weeks.
+    late_ms = F.floor(3_600_000 * F.pow(F.lit(24.0 * MOST_LATE_DAYS), chance.draw("late by", *keys))).cast("bigint")
+    frame = frame.withColumns({
+        "late_ms": F.when(fate < LATE, late_ms).otherwise(0),
+        "resent": (fate >= LATE) & (fate < LATE + RESENT),
+        "returns": (fate >= LATE + RESENT) & (fate < LATE + RESENT + RETURNED),
+        "refund_days": REFUND_DAYS[0] + chance.whole(REFUND_DAYS[1] - REFUND_DAYS[0], "refund days", *keys),
+    })  # fmt: skip
+    late_days = F.floor(F.col("late_ms") / DAY_MS)
+    return frame.where(
+        (F.col("age") <= 1)
+        | ((F.col("late_ms") > 0) & F.col("age").between(late_days, late_days + 2))
+        | (F.col("resent") & (F.col("age") == 2))
+        | (F.col("returns") & F.col("age").between(F.col("refund_days"), F.col("refund_days") + 2))
+    )
+
+
+def visits(days: DataFrame, plan: Plan) -> DataFrame:
+    """One row a visit of `days`: `start` in seconds after the day's midnight UTC, `looks`, `pace` in seconds a look.
+
+    Of a user's day whose delivery is of later days only those visits that reach into them.
+    """
+    chance, user, day = Chance(plan.seed), F.col("user"), F.col("day")
+    frame = with_history(days, plan).where("day >= came AND day < left")
+    persona = F.when(day >= F.coalesce("turned", F.lit(plan.days)), F.col("after")).otherwise(F.col("before"))
+    frame = frame.withColumn("persona", F.greatest(persona, F.lit(0)))
+    # A few come daily, most a few times a month: log-normal, of mean 1.
+    keen = F.exp(1.1 * chance.normal("activity", user) - 1.1**2 / 2)
+    weekend = F.when((day + plan.first.weekday()) % 7 >= 5, _of(F.col("persona"), "weekend")).otherwise(1.0)
+    rate = F.least(F.lit(plan.visits_a_day) * keen * _of(F.col("persona"), "visits") * weekend, F.lit(2.5))
+    frame = frame.withColumn("rate", rate)
+    luck = chance.draw("visits", user, day)
+    none = F.exp(-F.col("rate"))
+    terms, poisson = [none], F.lit(0)  # how many steps of the Poisson distribution the draw is beyond
+    for n in range(MOST_VISITS):
+        poisson = poisson + F.when(luck >= sum(terms[1:], terms[0]), 1).otherwise(0)
+        terms.append(terms[-1] * F.col("rate") / (n + 1))
+    bot_comes = F.when(luck < BOT_DAYS, 1).otherwise(0)
+    count = F.when(F.col("bot"), bot_comes).otherwise(poisson)
+    frame = frame.withColumn("count", count).where("count > 0")
+    frame = frame.withColumn("visit", F.explode(F.sequence(F.lit(0), F.col("count") - 1)))
+
+    keys = (user, day, F.col("visit"))
+    # The first visit at the persona's hours, each further one 2.5 to 5.5 hours after: two visits are never one.
+    hour = chance.spin([list(map(int, p.hours)) for p in PERSONAS], F.col("persona"), "hour", user, day)
+    opening = ((hour + 24 - ZONE_HOURS) % 24 + chance.draw("minute", user, day)) * 3600
+    later = F.col("visit") * (9_000 + chance.whole(10_800, "next visit", user, day))
+    looks = 1 + F.floor(-F.log(1 - chance.draw("looks", *keys)) * _of(F.col("persona"), "looks"))
+    pace = 12.0 * F.pow(F.lit(8.0), chance.draw("pace", *keys))
+    frame = frame.withColumns({
+        "start": F.floor(opening + later).cast("int"),
+        "looks": F.when(F.col("bot"), BOT_LOOKS).otherwise(F.least(looks, F.lit(MOST_LOOKS))).cast("int"),
+        "pace": F.when(F.col("bot"), 1.5).otherwise(pace),
+    })  # fmt: skip
+    reaches = F.col("start") + (F.col("looks") + 1) * F.col("pace") >= F.col("age") * DAY_S
+    returns = F.col("returns") & (F.col("age") >= F.col("refund_days"))
+    return frame.where((F.col("late_ms") > 0) | F.col("resent") | returns | reaches)
+
+
+def looks(visits_: DataFrame, plan: Plan) -> DataFrame:
+    """One row a look at a product: its number, leaf, tier and price in cents, and `steps`, what was done with it."""
+    chance, persona, user = Chance(plan.seed), F.col("persona"), F.col("user")
+    wide = catalogue.leaves_a_department()
+    names = catalogue.departments()
+    taste = [[one.taste.get(name, 1) for name in names] for one in PERSONAS]
+    tiers = [list(one.tiers) for one in PERSONAS]
+
+    def leaf_for(about: str, *keys: Column) -> Column:
+        """A leaf of the persona's taste; as often as not the user's favourite one of the department."""
+        department = chance.spin(taste, persona, f"{about}: department", *keys)
+        own = chance.whole(wide, "favourite leaf", user, department)
+        any_ = chance.whole(wide, f"{about}: leaf", *keys)
+        return department * wide + F.when(chance.happens(0.5, f"{about}: own", *keys), own).otherwise(any_)
+
+    of_visit = (user, F.col("day"), F.col("visit"))
+    frame = visits_.withColumn("mission", leaf_for("mission", *of_visit))
+    frame = frame.withColumn("look", F.explode(F.sequence(F.lit(0), F.col("looks") - 1)))
+    keys = (*of_visit, F.col("look"))
+    # A visit has a mission: most looks are of one kind, some of its neighbours, some of something else.
+    where = chance.draw("where", *keys)
+    neighbour = F.col("mission") - F.col("mission") % 3 + chance.whole(3, "neighbour", *keys)
+    leaf = F.when(where < 0.7, F.col("mission")).when(where < 0.85, neighbour).otherwise(leaf_for("look", *keys))
+    frame = frame.withColumns({"leaf": leaf, "tier": chance.spin(tiers, persona, "tier", *keys)})
+    ranks = catalogue.ranks(plan.products)
+
+    def rank(draw: Column) -> Column:
+        """Zipf's law of exponent 1: the chance of a rank falls as 1 / (rank + 1)."""
+        return F.least(F.floor(F.pow(F.lit(ranks + 1.0), draw)).cast("int"), F.lit(ranks)) - 1
+
+    usual = rank(chance.draw("usual", user, F.col("leaf"), F.col("tier")))
+    again = chance.happens(_of(persona, "again"), "again", *keys)
+    number = F.col("leaf") * ranks + F.when(again, usual).otherwise(rank(chance.draw("rank", *keys)))
+    frame = frame.withColumn("number", number * len(catalogue.TIERS) + F.col("tier"))
+    oops = F.when(chance.happens(0.5, "which outlier", *keys), 100.0).otherwise(0.01)
+    slip = F.when(chance.happens(OUTLIER, "outlier", *keys), oops).otherwise(1.0)  # the decimal point in a wrong place
+    cents = catalogue.price(chance, F.col("number"), F.col("leaf"), F.col("tier"))
+    frame = frame.withColumn("cents", F.floor(cents * slip).cast("bigint"))
+
+    person = ~F.col("bot")
+    frame = frame.withColumn("in_cart", person & chance.happens(_of(persona, "cart"), "cart", *keys))
+    frame = frame.withColumn("bought", F.col("in_cart") & chance.happens(_of(persona, "buy"), "buy", *keys))
+    search = _of(persona, "search") / F.when(F.col("look") == 0, 1.0).otherwise(4.0)
+    back = F.col("bought") & F.col("returns") & chance.happens(RETURNED_LINES, "returned", *keys)
+    done = {
+        SEARCH: person & chance.happens(search, "search", *keys),
+        VIEW: F.lit(True),
+        REVIEW: person & chance.happens(SEEN_TWICE, "seen twice", *keys),
+        FAVOURITE: person & chance.happens(_of(persona, "favourite"), "favourite", *keys),
+        CART: F.col("in_cart"),
+        UNCART: F.col("in_cart") & ~F.col("bought") & chance.happens(REMOVED, "removed", *keys),
+        PURCHASE: F.col("bought"),
+        REFUND: back,
+    }
+    weightiest = F.when(F.col("bought"), PURCHASE).when(F.col("in_cart"), CART).otherwise(VIEW)
+    frame = frame.withColumn("twice", F.when(chance.happens(REPEATED, "sent twice", *keys), weightiest + len(STEPS)))
+    steps = [F.when(happened, step) for step, happened in done.items()]
+    return frame.withColumn("steps", F.array(*steps, "twice"))
+
+
+def events(looks_: DataFrame, plan: Plan) -> DataFrame:
+    """One row a record of the deliveries that the looks are for: its columns, and what it is, hidden from the shop:
+    `repeated`, `malformed`, `late`, `bot`, `delivered` (day, counted from 0).
+    """
+    chance, step = Chance(plan.seed), F.col("step")
+    frame = looks_.withColumn("entry", F.explode("steps")).where("entry IS NOT NULL").drop("steps")
+    frame = frame.withColumns({"step": F.col("entry") % len(STEPS), "repeated": F.col("entry") >= len(STEPS)})
+    of_look = (F.col("user"), F.col("day"), F.col("visit"), F.col("look"))
+    # A look takes up to its pace, with a pause before; what is bought is paid at the end of the visit, line by line.
+    browsed = (F.col("look") + 0.6 * chance.draw("pause", *of_look) + 0.055 * step) * F.col("pace") * 1000
+    paid = (F.col("looks") + 0.3) * F.col("pace") * 1000 + F.col("look") * 40
+    back = paid + F.col("refund_days").cast("bigint") * DAY_MS
+    at_ms = F.when(step == REFUND, back).when(step == PURCHASE, paid).otherwise(browsed)
+    frame = frame.withColumn(
+        "ms", F.col("day").cast("bigint") * DAY_MS + F.col("start").cast("bigint") * 1000 + F.floor(at_ms)
+    )
+    arrives = F.floor((F.col("ms") + F.col("late_ms")) / DAY_MS)
+    again = F.col("resent") & (arrives + 1 == F.col("delivery"))
+    frame = frame.where((arrives == F.col("delivery")) | again)
+    frame = frame.withColumn("again", again)
+
+    visit_number = (F.col("day").cast("bigint") * plan.users + F.col("user")) * MOST_VISITS + F.col("visit")
+    frame = frame.withColumn("event_id", (visit_number * 512 + F.col("look")) * len(STEPS) + step)
+    once = ~F.col("resent") & ~F.coalesce(F.col("twice") % len(STEPS) == step, F.lit(False))
+    garbage = once & chance.happens(MALFORMED, "malformed", "event_id")
+    frame = frame.withColumn("flaw", F.when(garbage, chance.whole(5, "flaw", "event_id")).otherwise(-1))
+    return _as_records(frame, plan)
+
+
+def _as_records(frame: DataFrame, plan: Plan) -> DataFrame:
+    chance, step, flaw = Chance(plan.seed), F.col("step"), F.col("flaw")
+    persona, of_look = F.col("persona"), (F.col("user"), F.col("day"), F.col("visit"), F.col("look"))
+    searched, money = step == SEARCH, step.isin(PURCHASE, REFUND)
+    more = F.floor(-F.log(1 - chance.draw("pieces", *of_look)) * F.greatest(_of(persona, "pieces"), F.lit(0.01)))
+    pieces = F.least(1 + more, F.lit(12)).cast("int")
+    whole = F.col("cents") * pieces
+    percent = chance.pick([5, 10, 10, 15, 20, 30], "discount", *of_look)
+    cheaper = chance.happens(_of(persona, "discount"), "has discount", *of_look)
+    discount = F.when(cheaper, F.floor(whole * percent / 100)).otherwise(0).cast("bigint")
+    epoch_ms = F.lit((plan.first - date(1970, 1, 1)).days * DAY_MS)
+    clock = F.when(flaw == 0, F.lit(0)).when(flaw == 1, epoch_ms + F.col("ms") + 300 * DAY_MS)
+    return frame.select(
+        F.when(flaw != 2, F.col("event_id")).alias("event_id"),
+        F.when(flaw != 3, user_id(F.col("user"))).alias("user_id"),
+        F.coalesce(clock, epoch_ms + F.col("ms")).alias("ts"),
+        F.when(flaw == 4, "exposure").otherwise(at(STEPS, step)).alias("action"),
+        F.when(~searched, catalogue.sku(F.col("number"))).alias("sku"),
+        F.when(step.isin(CART, UNCART, PURCHASE, REFUND), pieces).alias("qty"),
+        F.when(~searched, _yuan(F.col("cents"))).alias("price"),
+        F.when(money, _yuan(whole - discount)).alias("paid"),
+        F.when(step == PURCHASE, _yuan(discount)).alias("discount"),
+        F.when(searched, _query(chance)).alias("query"),
+        _user_agent(chance).alias("user_agent"),
+        _channel(chance).alias("channel"),
+        F.date_add(F.lit(plan.first), F.col("delivery")).alias("ds"),
+        F.col("repeated"), F.col("again"), (flaw >= 0).alias("malformed"), "bot",
+        (F.floor(F.col("ms") / DAY_MS) < F.col("delivery")).alias("late"),
+    )  # fmt: skip
+
+
+def _yuan(cents: Column) -> Column:
+    return (cents.cast("decimal(14,0)") * F.lit("0.01").cast("decimal(3,2)")).cast("decimal(12,2)")
+
+
+def _query(chance: Chance) -> Column:
+    """What is typed: the kind of product, often with a word or a brand before it; two users of three type Chinese."""
+    words, leaves = catalogue.words(), catalogue.leaves()
+    of_look = (F.col("user"), F.col("day"), F.col("visit"), F.col("look"))
+    department = F.floor(F.col("leaf") / catalogue.leaves_a_department()).cast("int")
+    before = [
+        text
+        for one in words.values()
+        for text in (*one["brands"], *(pair[0] for pair in one["adjectives"]), *(pair[1] for pair in one["adjectives"]))
+    ]
+    place = chance.whole(8, "query word", *of_look)
+    chinese = chance.happens(0.67, "types Chinese", "user")
+    # 6 brands, 3 of each language first English, then 5 adjectives of each.
+    english_at = F.when(place < 3, place).otherwise(place + 3)
+    chinese_at = F.when(place < 3, place + 3).otherwise(place + 8)
+    word = at(before, department * 16 + F.when(chinese, chinese_at).otherwise(english_at))
+    with_word = chance.happens(0.55, "query is long", *of_look)
+    noun = F.when(chinese, at([one.name_zh for one in leaves], F.col("leaf"))).otherwise(
+        at([one.name for one in leaves], F.col("leaf"))
+    )
+    gap = F.when(chinese, "").otherwise(" ")
+    return F.when(with_word, F.concat(word, gap, noun)).otherwise(noun)
+
+
+_APPS = (
+    "HuaShop/8.{n}.0 (iPhone; iOS 18.{n})", "HuaShop/8.{n}.1 (Android 15; Pixel 9)",
+    "HuaShop/8.{n}.1 (Android 14; Xiaomi 14)", "HuaShop/7.{n}.4 (Android 13; HUAWEI P60)",
+)  # fmt: skip
+_MINI = (
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_{n} like Mac OS X) AppleWebKit/605.1.15 MicroMessenger/8.0.{n} MiniProgram",
+    "Mozilla/5.0 (Linux; Android 14) AppleWebKit/537.36 MicroMessenger/8.0.{n} MiniProgramEnv/android",
+)
+_WEB = (
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/13{n}.0.0.0 Safari/537.36",
+    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.{n} Safari",
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:13{n}.0) Gecko/20100101 Firefox/13{n}.0",
+)
+_BOTS = (
+    "python-requests/2.32.{n}", "Scrapy/2.1{n} (+https://scrapy.org)", "Mozilla/5.0 (compatible; Bytespider; v{n})",
+    "Mozilla/5.0 (compatible; Googlebot/2.{n}; +http://www.google.com/bot.html)",
+)  # fmt: skip
+_CHANNELS = ("app", "app", "app", "mini_program", "mini_program", "web")
+
+
+def _channel(chance: Chance) -> Column:
+    """Where a visit takes place: a user's usual way on four visits of five."""
+    usual = chance.happens(0.8, "usual channel", "user", "day", "visit")
+    other = chance.pick(_CHANNELS, "channel of visit", "user", "day", "visit")
+    return F.when(F.col("bot"), "web").when(usual, chance.pick(_CHANNELS, "channel", "user")).otherwise(other)
+
+
+def _user_agent(chance: Chance) -> Column:
+    """The program that sent the event: one for each user and channel."""
+
+    def of(texts: tuple[str, ...]) -> Column:
+        return chance.pick([text.replace("{n}", str(n)) for text in texts for n in range(1, 6)], "device", "user")
+
+    channel = _channel(chance)
+    return F.when(F.col("bot"), of(_BOTS)).when(channel == "app", of(_APPS)).when(
+        channel == "web", of(_WEB)).otherwise(of(_MINI))  # fmt: skip
+
+
+def truth(spark: SparkSession, plan: Plan) -> DataFrame:
+    """One row a user and persona: user_id, ds (the first day that it holds), persona; of a bot `bot`."""
+    users = with_history(spark.range(plan.users).select(F.col("id").alias("user")), plan)
+    names = [*[one.name for one in PERSONAS], "bot"]
+
+    def phase(day: Column, persona: Column) -> Column:
+        name = at(names, F.when(persona < 0, len(PERSONAS)).otherwise(persona))
+        return F.struct(F.date_add(F.lit(plan.first), day).alias("ds"), name.alias("persona"))
+
+    turns = F.col("turned").isNotNull() & (F.col("turned") < F.col("left"))
+    early = F.when(~turns | (F.col("came") < F.col("turned")), phase(F.col("came"), F.col("before")))
+    late = F.when(turns, phase(F.greatest("came", "turned"), F.col("after")))
+    rows = users.select(user_id(F.col("user")).alias("user_id"), F.explode(F.array(early, late)).alias("phase"))
+    return rows.where("phase IS NOT NULL").select("user_id", "phase.ds", "phase.persona")
+
+
+_REGIONS = (
+    "Guangdong",
+    "Zhejiang",
+    "Jiangsu",
+    "Shanghai",
+    "Beijing",
+    "Sichuan",
+    "Hubei",
+    "Shandong",
+    "Henan",
+    "Fujian",
+)
+
+
+def users(spark: SparkSession, plan: Plan) -> DataFrame:
+    """One row a user who has filled in a profile (9 of 10): user_id, gender, age_band, region, consent."""
+    chance, user = Chance(plan.seed), F.col("user")
+    people = with_history(spark.range(plan.users).select(F.col("id").alias("user")), plan).where("NOT bot")
+    age = at(AGE_BANDS, chance.spin([list(one.ages) for one in PERSONAS], F.col("before"), "age", user))
+    gender = chance.pick(("female", "male"), "gender", user)
+    return people.where(chance.happens(0.9, "has a profile", user)).select(
+        user_id(user).alias("user_id"),
+        F.when(chance.happens(0.95, "says gender", user), gender).alias("gender"),
+        age.alias("age_band"),
+        chance.pick(_REGIONS, "region", user).alias("region"),
+        chance.happens(0.72, "consents", user).alias("consent"),
+    )  # fmt: skip
