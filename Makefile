@@ -21,7 +21,7 @@ help:  ## show this list
 .venv/.lock: requirements.txt local/venv.sh
 	@sh local/venv.sh
 
-setup: .venv/.lock  ## virtual environment, Java, Delta jars
+setup: .venv/.lock  ## virtual environment, Java, the jars that Spark lacks
 	@$(JAVA) && export JAVA_HOME && $(PYTHON) -m local.jars > /dev/null
 
 run: setup  ## land the demo data, stand Airflow and MLflow up, run one night, print what was written

@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.storagelevel import StorageLevel
 
-from jobs import databases, delivery, io, late, ledger, records
+from jobs import databases, delivery, io, late, ledger, records, streams
 from jobs.errors import DataError
 from jobs.landing import list_files
 from jobs.layout import Layout
@@ -74,6 +74,8 @@ def _due(s: Settings, kind: str, feed: Feed, book: Ledger) -> list[Due] | None:
 
 
 def _load_kind(spark: SparkSession, s: Settings, source: Source, kind: str, feed: Feed) -> str:
+    if feed.kafka:
+        streams.drain(spark, feed.kafka, s.landing, s.ds)
     book = ledger.open_ledger(s, kind)
     due = [] if feed.jdbc else _due(s, kind, feed, book)
     if not due and not feed.jdbc:
@@ -160,5 +162,7 @@ def run(spark: SparkSession, s: Settings) -> str:
         except (PySparkException, Py4JJavaError) as error:
             if feed.jdbc and (reason := databases.explain(error, feed.jdbc)):
                 raise reason from None  # the database's own words may name the user
+            if feed.kafka and (reason := streams.explain(error, feed.kafka)):
+                raise reason from error
             raise (_unreadable(error) or error) from error
     return "; ".join(lines)

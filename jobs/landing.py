@@ -61,8 +61,8 @@ class File:
         return _ESCAPED.sub(lambda found: f"%{ord(found.group()):02X}", self.path)
 
 
-def list_files(landing: str, feed: Feed, since: date, ds: date) -> list[File]:
-    """The feed's finished files, of the days since..ds where their names carry the day, sorted by name."""
+def open_folder(landing: str) -> tuple[fs.FileSystem, str]:
+    """The landing folder as Arrow reaches it; UsageError where it is not there."""
     landing = landing.removeprefix("file://").rstrip("/")
     remote = "://" in landing
     try:  # Hadoop's s3a is everybody else's s3
@@ -73,6 +73,14 @@ def list_files(landing: str, feed: Feed, since: date, ds: date) -> list[File]:
         raise UsageError(f"expected the landing folder {landing} to be readable, found: {error}") from None
     if system.get_file_info(root).type != fs.FileType.Directory:
         raise UsageError(f"expected the landing folder {landing}, found nothing there; give --landing DIR")
+    return system, root
+
+
+def list_files(landing: str, feed: Feed, since: date, ds: date) -> list[File]:
+    """The feed's finished files, of the days since..ds where their names carry the day, sorted by name."""
+    system, root = open_folder(landing)
+    landing = landing.removeprefix("file://").rstrip("/")
+    remote = "://" in landing
     day = re.compile(re.escape(feed.files).replace(r"\{ds\}", r"(\d{4}-\d{2}-\d{2})").replace(r"\*", "[^/]*"))
     fixed = re.match(r"(?:[^/*{]+/)*", feed.files).group()  # the folders before the first wildcard
     below = fs.FileSelector(f"{root}/{fixed}".rstrip("/"), allow_not_found=True, recursive=True)

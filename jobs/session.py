@@ -20,12 +20,14 @@ JARS = Path(os.environ.get("HUAXIANG_JARS", Path(__file__).resolve().parent.pare
 QUICK_JVM = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1"
 
 
-def delta_jars() -> list[str]:
+def jars() -> list[str]:
     """The jars that Spark lacks, resolved once at set-up; UsageError where they are missing."""
-    jars = sorted(str(jar) for jar in JARS.glob("*.jar"))
-    if not jars:
-        raise UsageError(f"expected the Delta jars in {JARS}, found none; run `make setup`, or set HUAXIANG_JARS")
-    return jars
+    found = sorted(str(jar) for jar in JARS.glob("*.jar"))
+    if not found:
+        raise UsageError(
+            f"expected the jars that Spark lacks in {JARS}, found none; run `make setup`, or set HUAXIANG_JARS"
+        )
+    return found
 
 
 def build(name: str, *, long_job: bool = False) -> SparkSession:
@@ -67,7 +69,7 @@ def _standing(remote: str) -> str | None:
 
 def _new_jvm(long_job: bool) -> dict[str, str]:
     return {
-        "spark.jars": ",".join(delta_jars()),
+        "spark.jars": ",".join(jars()),
         "spark.driver.memory": os.environ.get("HUAXIANG_DRIVER_MEMORY", "3g"),
         "spark.driver.extraJavaOptions": "-XX:+UseSerialGC" if long_job else QUICK_JVM,
         "spark.driver.host": "127.0.0.1",

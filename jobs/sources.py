@@ -27,7 +27,11 @@ USER_FIELDS = ("age_band", "gender", "region", "occupation", "income_band", "mar
 PRODUCT_FIELDS = ("title", "category_path", "brand")
 
 _VARIABLE = r"^[A-Z][A-Z0-9_]*$"  # the name of an environment variable
-_OF_FILES = {"format", "encoding", "delimiter", "columns", "explode"}
+_OF_FILES = {
+    "files": set(),
+    "jdbc": {"format", "encoding", "delimiter", "columns", "explode"},
+    "kafka": {"format", "encoding", "delimiter", "columns"},
+}  # what a feed of another origin may not say
 
 
 class _Strict(BaseModel):
@@ -114,10 +118,30 @@ class Jdbc(_Strict):
         return re.split("[?;]", self.url)[0]
 
 
+class Kafka(_Strict):
+    """A topic of JSON records, at the servers (host:port,host:port), or at those that the environment variable
+    `servers_env` holds. `may_lose`: go on where the topic dropped records before a night took them.
+    """
+
+    servers: str | None = Field(default=None, min_length=1)
+    servers_env: str | None = Field(default=None, pattern=_VARIABLE)
+    topic: str = Field(pattern=r"^[A-Za-z0-9._-]+$")
+    may_lose: bool = False
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Kafka:
+        if bool(self.servers) == bool(self.servers_env):
+            raise ValueError(
+                f"expected exactly one of servers, servers_env; found {'both' if self.servers else 'none'}"
+            )
+        return self
+
+
 class Feed(_Strict):
     """One kind of record of a source. It lies in `files`, a glob under the landing folder (`{ds}` in it stands for the
-    day of delivery, without it a file holds any days), or in a database (`jdbc`). `id` lists the columns that identify
-    a record; one of them is empty in a record only where `may_be_empty` lists it.
+    day of delivery, without it a file holds any days), or in a database (`jdbc`), or comes by a topic (`kafka`), which
+    becomes files. `id` lists the columns that identify a record; one of them is empty in a record only where
+    `may_be_empty` lists it.
 
     A column `a.b` is the field b of the JSON object a. `columns` names those of a CSV without a header. `explode` is a
     column that holds a JSON list of objects: each is a record of its own, with the columns beside it; its fields are
@@ -128,6 +152,7 @@ class Feed(_Strict):
 
     files: str | None = None
     jdbc: Jdbc | None = None
+    kafka: Kafka | None = None
     format: Literal["jsonl", "csv", "parquet"] = "jsonl"
     encoding: str = "UTF-8"
     delimiter: str = ","
@@ -157,14 +182,19 @@ class Feed(_Strict):
             raise ValueError(f"no encoding {encoding!r}; such as UTF-8, GBK, ISO-8859-1") from None
         return encoding
 
-    @model_validator(mode="after")
-    def _one_origin(self) -> Feed:
-        given = [name for name in ("files", "jdbc") if getattr(self, name) is not None]
-        if len(given) != 1:
-            raise ValueError(f"expected exactly one of files, jdbc; found {given or 'none'}")
-        if self.jdbc and (of_files := _OF_FILES & self.model_fields_set):
-            raise ValueError(f"{', '.join(sorted(of_files))} say how files are read; a database has no such thing")
-        return self
+    @model_validator(mode="before")
+    @classmethod
+    def _one_origin(cls, given: object) -> object:
+        if not isinstance(given, dict):
+            return given
+        origins = [name for name in ("files", "jdbc", "kafka") if given.get(name) is not None]
+        if len(origins) != 1:
+            raise ValueError(f"expected exactly one of files, jdbc, kafka; found {origins or 'none'}")
+        if of_files := sorted(_OF_FILES[origins[0]] & given.keys()):
+            raise ValueError(f"{', '.join(of_files)} say how files are read; the feed comes by {origins[0]}")
+        if origins == ["kafka"] and isinstance(given["kafka"], dict):  # as jobs/streams.py lands it
+            return given | {"files": f"kafka/{given['kafka'].get('topic')}/*/ds={{ds}}/*.gz"}
+        return given
 
     @model_validator(mode="after")
     def _fits_its_format(self) -> Feed:
@@ -222,7 +252,9 @@ class Source(_Strict):
         if missing:
             raise ValueError(f"events.fields must map {sorted(missing)}")
         if self.events.jdbc:
-            raise ValueError("events.jdbc: a database brings users and products; expected events.files")
+            raise ValueError("events.jdbc: a database brings users and products; expected events.files or events.kafka")
+        if (self.users and self.users.kafka) or (self.products and self.products.kafka):
+            raise ValueError("kafka: a topic brings events; expected files or jdbc for users and products")
         kind = self.events.fields["event_type"]
         for code in [kind.constant, *(kind.map or {}).values()]:
             if code is not None and code not in EVENT_TYPES:

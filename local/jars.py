@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from local import java
@@ -19,6 +20,12 @@ PACKAGES = {
         "io.delta_delta-storage-4.4.0.jar",
     ),
     "org.postgresql:postgresql:42.7.14": ("org.postgresql_postgresql-42.7.14.jar",),
+    "org.apache.spark:spark-sql-kafka-0-10_2.13:4.2.0": (
+        "org.apache.spark_spark-sql-kafka-0-10_2.13-4.2.0.jar",
+        "org.apache.spark_spark-token-provider-kafka-0-10_2.13-4.2.0.jar",
+        "org.apache.kafka_kafka-clients-3.9.2.jar",
+        "org.apache.commons_commons-pool2-2.13.1.jar",
+    ),
 }
 NEEDED = tuple(jar for jars in PACKAGES.values() for jar in jars)
 
@@ -31,24 +38,23 @@ def ensure() -> Path:
     started = time.monotonic()
     TOOLS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=TOOLS) as scratch:
-        said = _resolve(Path(scratch))
-        found = {path.name: path for path in Path(scratch).rglob("*.jar")}
+        found, said = resolve(PACKAGES, Path(scratch))
         missing = [name for name in NEEDED if name not in found]
         if missing:
             raise SetupError(
                 f"expected {', '.join(missing)} from Maven, and Ivy did not bring it; is the network there? "
                 f"(a mirror: HUAXIANG_MAVEN=https://...)\n{said}"
             )
-        _put(found)
+        put([found[name] for name in NEEDED], JARS)
     out.print(f"jars: there, {time.monotonic() - started:.0f} s")
     return JARS
 
 
-def _resolve(scratch: Path) -> str:
-    """Let spark-submit resolve for a script that does nothing; the last lines that it said."""
+def resolve(packages: Iterable[str], scratch: Path) -> tuple[dict[str, Path], str]:
+    """Let spark-submit resolve for a script that does nothing: the jars that came, by name, and what it said last."""
     script = scratch / "nothing.py"
     script.touch()
-    line = [BIN / "spark-submit", "--master", "local[1]", "--packages", ",".join(PACKAGES)]
+    line = [BIN / "spark-submit", "--master", "local[1]", "--packages", ",".join(packages)]
     line += ["--conf", f"spark.jars.ivy={scratch / 'ivy'}"]
     if mirror := os.environ.get("HUAXIANG_MAVEN"):
         line += ["--repositories", mirror]
@@ -57,18 +63,19 @@ def _resolve(scratch: Path) -> str:
         done = subprocess.run([*line, script], env=env, capture_output=True, text=True, timeout=600)
     except subprocess.TimeoutExpired:
         raise SetupError(
-            f"expected {', '.join(PACKAGES)} within ten minutes, and they did not come; is the network there?"
+            f"expected {', '.join(packages)} within ten minutes, and they did not come; is the network there?"
         ) from None
     said = [line for line in (done.stdout + done.stderr).splitlines() if not line.startswith("\tat ")]
-    return "\n".join(said[-12:])
+    return {path.name: path for path in (scratch / "ivy" / "jars").glob("*.jar")}, "\n".join(said[-12:])
 
 
-def _put(found: dict[str, Path]) -> None:
-    JARS.mkdir(parents=True, exist_ok=True)
-    for name in NEEDED:
-        half = JARS / f".{name}.part"
-        shutil.copyfile(found[name], half)
-        half.replace(JARS / name)
+def put(jars: Iterable[Path], folder: Path) -> None:
+    """Copy the jars into the folder, each whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for jar in jars:
+        half = folder / f".{jar.name}.part"
+        shutil.copyfile(jar, half)
+        half.replace(folder / jar.name)
 
 
 def main() -> None:

@@ -39,6 +39,9 @@ def test_a_short_field_is_a_column(tmp_path):
 JDBC = {"url": "jdbc:postgresql://db/shop?ssl=true", "table": "crm.users"}
 
 
+TOPIC = {name: EVENTS[name] for name in ("id", "fields")} | {"kafka": {"servers_env": "KAFKA", "topic": "clicks"}}
+
+
 def users(**feed) -> dict:
     return {"users": {"id": ["id"], "fields": {}} | feed}
 
@@ -49,6 +52,13 @@ def test_users_of_a_database(tmp_path):
     feed = sources.load("shop", tmp_path).users
     assert (feed.jdbc.name, feed.jdbc.address) == ("jdbc:crm.users", "jdbc:postgresql://db/shop")
     assert not feed.dated
+
+
+def test_events_of_a_topic_are_files_of_the_landing(tmp_path):
+    write(tmp_path, GOOD | {"events": TOPIC | {"explode": "lines"}})
+    feed = sources.load("shop", tmp_path).events
+    assert feed.files == "kafka/clicks/*/ds={ds}/*.gz"
+    assert feed.dated
 
 
 @pytest.mark.parametrize(
@@ -72,8 +82,8 @@ def test_users_of_a_database(tmp_path):
         ({"events": EVENTS | {"may_be_empty": ["k"]}}, "columns of id, found"),
         ({"events": EVENTS | {"fields": FIELDS | {"query": {"constant": "q", "split": "."}}}},
          "expected column beside it"),
-        (users(), "exactly one of files, jdbc; found none"),
-        (users(files="u.csv", jdbc=JDBC), r"exactly one of files, jdbc; found \['files', 'jdbc'\]"),
+        (users(), "exactly one of files, jdbc, kafka; found none"),
+        (users(files="u.csv", jdbc=JDBC), r"exactly one of files, jdbc, kafka; found \['files', 'jdbc'\]"),
         (users(jdbc=JDBC, format="csv", encoding="GBK"), "encoding, format say how files are read"),
         (users(jdbc=JDBC | {"query": "SELECT 1"}), "exactly one of table, query; found both"),
         (users(jdbc={"url": JDBC["url"]}), "exactly one of table, query; found none"),
@@ -85,6 +95,11 @@ def test_users_of_a_database(tmp_path):
         (users(jdbc=JDBC | {"url": "jdbc:postgresql://me:hunter2@db/shop"}), "a login stands in it"),
         ({"events": {k: v for k, v in EVENTS.items() if k not in ("files", "format")} | {"jdbc": JDBC}},
          "a database brings users and products"),
+        (users(kafka={"servers": "b:9092", "topic": "t"}), "a topic brings events"),
+        ({"events": TOPIC | {"kafka": {"topic": "t"}}}, "exactly one of servers, servers_env; found none"),
+        ({"events": TOPIC | {"kafka": {"servers": "b:9092", "topic": "a/b"}}}, "events.kafka.topic"),
+        ({"events": TOPIC | {"format": "csv"}}, "format say how files are read; the feed comes by kafka"),
+        ({"events": TOPIC | {"files": "t/*"}}, r"found \['files', 'kafka'\]"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said(tmp_path, change, said):
