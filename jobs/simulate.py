@@ -9,15 +9,12 @@ from contextlib import contextmanager
 from pyspark.sql import DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 
-from jobs import behaviour, catalogue, io
+from jobs import behaviour, catalogue, clickstream, io
 from jobs.chance import Chance
+from jobs.clickstream import FLAGS
 from jobs.plan import Plan
 
 RECORDS_A_FILE, RECORDS_A_CHUNK = 2_500_000, 2_000_000
-
-# What a record is, hidden from the shop: sent twice in a delivery, delivered again on a later day, garbage, of an
-# earlier day, of a bot.
-FLAGS = ("repeated", "again", "malformed", "late", "bot")
 
 
 @contextmanager
@@ -44,9 +41,9 @@ def _as_written(spark: SparkSession) -> Iterator[None]:
 
 
 def deliveries(spark: SparkSession, plan: Plan, first: int, last: int, files: int) -> DataFrame:
-    """One row a record of the deliveries of the days first..last, counted from 0; see behaviour.events."""
+    """One row a record of the deliveries of the days first..last, counted from 0; see clickstream.events."""
     days = behaviour.user_days(spark, plan, first, last, files)
-    return behaviour.events(behaviour.looks(behaviour.visits(days, plan), plan), plan)
+    return clickstream.events(behaviour.looks(behaviour.visits(days, plan), plan), plan)
 
 
 def _counted(records: DataFrame, watch: Observation) -> DataFrame:

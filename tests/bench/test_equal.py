@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
-
 import duckdb
 import pytest
 from deltalake import DeltaTable
 
 from bench import duck
-from jobs import clean, collect, features, plan, sequences, simulate, tables
+from jobs import clean, collect, features, sequences, tables
 from jobs.settings import Settings
-
-# More than 28 and 56 days, so that the windows differ; few users, so that some sequences are longer than 256.
-PLAN = plan.Plan(events=30_000, days=60, users=150, products=960, seed=3, ds=date(2026, 6, 30))
 
 # What a run stamps on a row, and what a source says besides (a map, which DuckDB's script leaves in columns).
 STAMPS = {"run_id", "attributes"}
@@ -25,14 +20,13 @@ SAME = [
 
 
 @pytest.fixture(scope="module")
-def both(spark, tmp_path_factory):
+def both(spark, made_up_shop, tmp_path_factory):
     """A connection with a view `ours_<table>` and one `theirs_<table>` of each."""
-    landing, warehouse, out = (tmp_path_factory.mktemp(name) for name in ("landing", "warehouse", "out"))
-    simulate.run(spark, PLAN, str(landing))
-    settings = Settings(PLAN.ds, PLAN.first, str(warehouse), "simulate", str(landing), "test")
+    (plan, landing), (warehouse, out) = made_up_shop, (tmp_path_factory.mktemp(name) for name in ("warehouse", "out"))
+    settings = Settings(plan.ds, plan.first, str(warehouse), "simulate", str(landing), "test")
     for verb in (collect, clean, features, sequences):
         verb.run(spark, settings)
-    duck.build(str(landing), PLAN.first, PLAN.ds, out)
+    duck.build(str(landing), plan.first, plan.ds, out)
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
     for table, name in [*SAME, (tables.QUARANTINE, "quarantine")]:

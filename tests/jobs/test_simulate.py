@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -17,14 +16,15 @@ from jobs.personas import PERSONAS
 from jobs.settings import Settings
 from jobs.tables import LOADS, QUARANTINE
 
-PLAN = plan.Plan(events=30_000, days=20, users=600, products=960, seed=7, ds=date(2026, 6, 30))
+
+@pytest.fixture(scope="module")
+def shop(made_up_shop):
+    return made_up_shop[0]
 
 
 @pytest.fixture(scope="module")
-def landing(spark, tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("landing")
-    simulate.run(spark, PLAN, str(folder))
-    return folder
+def landing(made_up_shop) -> Path:
+    return made_up_shop[1]
 
 
 @pytest.fixture(scope="module")
@@ -44,13 +44,13 @@ def sql(landing):
     return lambda query: connection.sql(query).fetchall()
 
 
-def test_another_cut_into_partitions_gives_the_same_rows(spark, sql):
+def test_another_cut_into_partitions_gives_the_same_rows(spark, shop, sql):
     with simulate._as_written(spark):
-        rows = simulate.deliveries(spark, PLAN, 6, 7, files=3).drop(*simulate.FLAGS).collect()
+        rows = simulate.deliveries(spark, shop, 46, 47, files=3).drop(*simulate.FLAGS).collect()
     stored = sql("SELECT * FROM events WHERE ds BETWEEN '2026-06-17' AND '2026-06-18'")
     assert Counter(map(tuple, rows)) == Counter(stored)
     with simulate._as_written(spark):
-        other = simulate.deliveries(spark, replace(PLAN, seed=8), 6, 7, files=3).drop(*simulate.FLAGS).collect()
+        other = simulate.deliveries(spark, replace(shop, seed=8), 46, 47, files=3).drop(*simulate.FLAGS).collect()
     assert Counter(map(tuple, other)) != Counter(stored)
 
 
@@ -59,14 +59,14 @@ def test_spark_is_left_as_it_was(spark, landing):
     assert not spark.conf.get("spark.sql.optimizer.excludedRules", None)
 
 
-def test_as_many_as_asked_for(sql):
+def test_as_many_as_asked_for(shop, sql):
     ((records, people),) = sql("SELECT count(*), count(DISTINCT user_id) FROM events")
-    assert 0.8 * PLAN.events < records < 1.2 * PLAN.events
-    assert 0.7 * PLAN.users < people <= PLAN.users
-    assert sql("SELECT count(*) FROM products") == [(catalogue.size(PLAN.products),)]
+    assert 0.8 * shop.events < records < 1.2 * shop.events
+    assert 0.7 * shop.users < people <= shop.users
+    assert sql("SELECT count(*) FROM products") == [(catalogue.size(shop.products),)]
     assert sql("SELECT count(*) FROM events WHERE sku NOT IN (SELECT sku FROM products)") == [(0,)]
     ((users,),) = sql("SELECT count(*) FROM users")
-    assert 0.85 * PLAN.users < users < PLAN.users
+    assert 0.85 * shop.users < users < shop.users
 
 
 def test_dirt_as_declared(sql):
@@ -162,11 +162,11 @@ def test_personas_differ_in_what_they_buy_and_when(sql):
     assert buys["bot"] == 0
 
 
-def test_some_become_another_persona_on_a_known_day(sql):
+def test_some_become_another_persona_on_a_known_day(shop, sql):
     ((people, phases, bots),) = sql("""
         SELECT count(DISTINCT user_id), count(*), count(*) FILTER (persona = 'bot') FROM truth""")
-    assert people == PLAN.users
-    assert bots == PLAN.bots
+    assert people == shop.users
+    assert bots == shop.bots
     assert 0.08 < phases / people - 1 < plan.DRIFT + 0.05
     names = {name for (name,) in sql("SELECT DISTINCT persona FROM truth")}
     assert names == {one.name for one in PERSONAS} | {"bot"}
@@ -180,8 +180,8 @@ def test_some_become_another_persona_on_a_known_day(sql):
     assert after > before + 0.2
 
 
-def test_collect_counts_what_was_declared(spark, landing, sql, tmp_path):
-    collect.run(spark, Settings(PLAN.ds, PLAN.first, str(tmp_path), "simulate", str(landing), "test"))
+def test_collect_counts_what_was_declared(spark, shop, landing, sql, tmp_path):
+    collect.run(spark, Settings(shop.ds, shop.first, str(tmp_path), "simulate", str(landing), "test"))
     ((records, repeated, again, malformed, late, _),) = sql("FROM counts")
     loads = io.read(spark, str(tmp_path), LOADS).where("kind = 'events'")
     sums = loads.selectExpr("sum(rows_in)", "sum(duplicates)", "sum(quarantined)", "sum(loaded)").first()
