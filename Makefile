@@ -4,15 +4,17 @@ LANDING   ?=
 DS        ?=
 SINCE     ?=
 WAREHOUSE ?= ./warehouse
+EVENTS    ?= 20e6
+WORK      ?=
 
 PYTHON := .venv/bin/python
 JAVA    = JAVA_HOME="$$($(PYTHON) -m local.java)"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run stop test lint lock clean
+.PHONY: help setup run stop test bench lint dictionary lock clean
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "variables of run: SOURCE=$(SOURCE) LANDING= DS=2017-12-01 SINCE=2017-01-01 WAREHOUSE=$(WAREHOUSE)"
 	@echo "with neither DS nor SINCE: the demo's whole history in one pass; with DS alone: that one night"
 
@@ -31,9 +33,16 @@ stop:  ## end all that `make run` started here, and nothing else
 test: setup lint  ## all tests
 	@$(JAVA) && export JAVA_HOME && $(PYTHON) -m pytest
 
+bench: setup  ## times of a full build beside DuckDB, and of a night on histories of EVENTS and twice EVENTS
+	@$(JAVA) && export JAVA_HOME && $(PYTHON) -m bench build --events $(EVENTS) $(if $(WORK),--work "$(WORK)")
+	@$(JAVA) && export JAVA_HOME && $(PYTHON) -m bench night --history $(EVENTS) $$(awk 'BEGIN {print 2 * $(EVENTS)}') $(if $(WORK),--work "$(WORK)")
+
 lint: .venv/.lock  ## ruff: style, and the import rules of the rooms
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m ruff format --check .
+
+dictionary: .venv/.lock  ## docs/dictionary.md, from the contracts in jobs/
+	@$(PYTHON) -m jobs.dictionary
 
 lock: .venv/.lock  ## requirements.in -> requirements.txt (needs uv)
 	uv pip compile --universal --python-version 3.11 requirements.in -o requirements.txt --no-annotate --custom-compile-command "make lock"

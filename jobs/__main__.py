@@ -16,6 +16,7 @@ from datetime import date
 from pathlib import Path
 from threading import Thread
 
+from jobs import plan
 from jobs.errors import EXIT_CRASH, EXIT_DATA, EXIT_DONE, EXIT_USAGE, DataError, UsageError
 from jobs.settings import Settings
 
@@ -30,6 +31,7 @@ SPARK_VERBS = {
     "publish": "staged -> gold, then one row in ops.runs",
     "check": "hold tables against their suites; exit 3 where a critical expectation fails",
 }
+SIMULATE = "make click-stream data of any size in a landing folder, with the hidden truth beside them"
 PLAIN_VERBS = {
     "report": "pictures and tables of a night, as one HTML page and in MLflow",
     "sql": "run a SQL query over the published tables, without a JVM",
@@ -64,16 +66,20 @@ def parser() -> argparse.ArgumentParser:
             one.add_argument("--again", action="store_true", help="load the files of these days anew, known or not")
         if verb == "check":
             one.add_argument("--table", action="append", required=True, help="layer.table; may be given several times")
+    plan.add_arguments(verbs.add_parser("simulate", help=SIMULATE, description=SIMULATE))
     return top
+
+
+def _absolute(place: str) -> str:
+    return place if "://" in place else str(Path(place).resolve())
 
 
 def _settings(given: argparse.Namespace) -> Settings:
     since = given.since or given.ds
     if since > given.ds:
         raise UsageError(f"expected --since not after --ds, found --since {since} --ds {given.ds}")
-    warehouse = given.warehouse if "://" in given.warehouse else str(Path(given.warehouse).resolve())
-    landing = given.landing if "://" in given.landing else str(Path(given.landing).resolve())
-    return Settings(given.ds, since, warehouse, given.source, landing, given.run_id, getattr(given, "again", False))
+    places = _absolute(given.warehouse), given.source, _absolute(given.landing)
+    return Settings(given.ds, since, *places, given.run_id, getattr(given, "again", False))
 
 
 def _end_when_killed() -> None:
@@ -89,18 +95,24 @@ def _end_when_killed() -> None:
         Thread(target=watch, daemon=True).start()
 
 
-def _spark_verb(given: argparse.Namespace, settings: Settings) -> str:
+def _spark_verb(given: argparse.Namespace) -> str:
     from jobs import session
 
     _end_when_killed()
+    if given.verb == "simulate":
+        job, name, long_job = (plan.of(given), _absolute(given.landing)), "huaxiang simulate", True
+    else:
+        settings = _settings(given)
+        job = (settings, given.table) if given.verb == "check" else (settings,)
+        name, long_job = f"huaxiang {given.verb} {settings.days}", settings.since != settings.ds
 
     # Great Expectations takes as long to import as Spark to start, so the one is done while the other is.
     with ThreadPoolExecutor(1) as aside:
         module = aside.submit(importlib.import_module, f"jobs.{'checks' if given.verb == 'check' else given.verb}")
-        spark = session.build(f"huaxiang {given.verb} {settings.days}", long_job=settings.since != settings.ds)
+        spark = session.build(name, long_job=long_job)
         hop = module.result()
     try:
-        return hop.run(spark, settings, given.table) if given.verb == "check" else hop.run(spark, settings)
+        return hop.run(spark, *job)
     finally:
         spark.stop()
 
@@ -116,7 +128,7 @@ def main(arguments: list[str] | None = None) -> int:
         elif given.verb in PLAIN_VERBS:
             print(importlib.import_module(f"jobs.{given.verb}").run(_settings(given)))
         else:
-            print(f"{given.verb} {given.ds}: {_spark_verb(given, _settings(given))}")
+            print(f"{given.verb} {given.ds}: {_spark_verb(given)}")
     except UsageError as error:
         print(f"usage: {error}", file=sys.stderr)
         return EXIT_USAGE

@@ -82,7 +82,7 @@ def current_products(facts: DataFrame, previous: DataFrame, events: DataFrame) -
 
     `facts` are rows of `described`, `previous` of silver.products, `events` of silver.events.
     """
-    sold = events.where("product_id IS NOT NULL").select(
+    sold = events.where("product_id IS NOT NULL AND event_type != 'refund'").select(
         "product_id", F.col("price").alias("usual_price"), F.col("event_time").alias("price_seen_at")
     )
     seen = previous.select("product_id", "usual_price", "price_seen_at").unionByName(sold)

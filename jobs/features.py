@@ -1,18 +1,35 @@
-"""features: silver.events -> gold.user_daily (affected days) -> gold.user_features (as of ds)."""
+"""features: silver.events -> gold.user_daily (affected days) -> gold.user_features (as of ds).
+
+Windows are nested, so a user's days are first summed by period (the days between two edges), and then the periods to
+windows: a day is added up once, not once for each window that holds it. Money is summed as whole cents.
+"""
 
 from __future__ import annotations
 
 from datetime import date, timedelta
+from decimal import Decimal
+from functools import reduce
+from operator import add
 
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from jobs import days, io, user_daily
 from jobs.errors import DataError
+from jobs.feature_list import FEATURES, HABITS, RECENT, TOP_BRANDS, TOP_CATEGORIES, TOP_SHARES
 from jobs.settings import Settings
-from jobs.tables import MONEY, SILVER_EVENTS, SILVER_USERS, USER_DAILY, USER_FEATURES, WINDOWS
+from jobs.tables import SILVER_EVENTS, SILVER_USERS, USER_DAILY, USER_FEATURES, WINDOWS
 
 YEAR = max(WINDOWS)
+EDGES = tuple(sorted({*WINDOWS, 56}))  # 56: a trend holds 28 days against the 28 before
+
+_COUNTS = ("events", "views", "searches", "favourites", "carts", "uncarts", "purchases", "refunds", "orders",
+           "sessions", "quantity")  # fmt: skip
+_AMOUNTS = ("amount", "list_amount", "discount", "refund_amount", "expected_amount", "low_price_amount",
+            "high_price_amount")  # fmt: skip
+_HOURS = {"morning": range(5, 12), "afternoon": range(12, 18), "evening": range(18, 23), "night": (23, *range(5))}
+_TASTES = ("department", "category", "brand")
+SPREAD = 10_000
 
 
 def _age(ds: date) -> Column:
@@ -20,105 +37,236 @@ def _age(ds: date) -> Column:
     return F.date_diff(F.lit(ds), F.col("ds"))
 
 
-def _within(ds: date, window: int, column: str | Column) -> Column:
-    return F.when(_age(ds) < window, F.col(column) if isinstance(column, str) else column)
+def _cents(amount: str) -> Column:
+    return (F.col(amount) * 100).cast("bigint")
 
 
-def _total(ds: date, window: int, column: str) -> Column:
-    return F.coalesce(F.sum(_within(ds, window, column)), F.lit(0))
+def period_sums(daily: DataFrame, ds: date) -> DataFrame:
+    """One row a user and period with a day in it: sums of the days. Period k holds the ages EDGES[k-1]..EDGES[k]-1."""
+    period = reduce(add, [(F.col("age") >= edge).cast("int") for edge in EDGES[:-1]])
+    numbers = daily.select("user_id", _age(ds).alias("age"), *_COUNTS, *[_cents(name).alias(name) for name in _AMOUNTS],
+                           "hours", "weekdays").repartition("user_id")  # fmt: skip
+
+    def newest(kind: str) -> Column:
+        return F.min(F.when(F.col(kind) > 0, F.col("age")))
+
+    return numbers.groupBy("user_id", period.alias("period")).agg(
+        *[F.sum(name).alias(name) for name in (*_COUNTS, *_AMOUNTS)],
+        F.count_if(F.col("events") > 0).alias("active_days"),
+        *[F.sum(F.get("hours", F.lit(hour))).alias(f"hour_{hour}") for hour in range(24)],
+        *[F.sum(F.get("weekdays", F.lit(day))).alias(f"weekday_{day + 1}") for day in range(7)],
+        *[newest(kind).alias(f"newest_{kind}") for kind in ("events", "carts", "purchases")],
+    )
 
 
-def _hours(first: int, last: int) -> Column:
-    """Events of a day between two local hours, both included."""
-    return F.aggregate(F.slice("hours", first + 1, last - first + 1), F.lit(0), lambda so_far, n: so_far + n)
+def window_sums(periods: DataFrame) -> DataFrame:
+    """One row a user: NAME_W, sums over the last W days, and the age of the newest event, cart and purchase.
+
+    What no feature reads is never computed: Spark drops it from the plan.
+    """
+    parts = {part: reduce(add, [F.col(f"hour_{hour}") for hour in hours]) for part, hours in _HOURS.items()}
+    sums = {name: F.col(name) for name in (*_COUNTS, *_AMOUNTS, "active_days")} | parts
+    sums["weekend"] = F.col("weekday_6") + F.col("weekday_7")
+    profile = [*[f"hour_{hour}" for hour in range(24)], *[f"weekday_{day}" for day in range(1, 8)]]
+    return periods.groupBy("user_id").agg(
+        *[F.sum(F.when(F.col("period") <= k, value)).alias(f"{name}_{edge}")
+          for name, value in sums.items() for k, edge in enumerate(EDGES)],
+        *[F.sum(name).alias(f"{name}_{YEAR}") for name in profile],
+        *[F.min(f"newest_{kind}").alias(f"newest_{kind}") for kind in ("events", "carts", "purchases")],
+    )  # fmt: skip
+
+
+def distinct_products(daily: DataFrame, ds: date) -> DataFrame:
+    """One row a user with a product: products_W, products_viewed_W, products_carted_W, distinct ones in W days."""
+    age, recent = F.col("age"), max(RECENT)
+    lists = {"products": F.col("product_ids"), "products_viewed": F.when(age < recent, F.col("viewed_ids")),
+             "products_carted": F.when(age < recent, F.col("carted_ids"))}  # fmt: skip
+    listed = [F.struct(F.lit(kind).alias("kind"), ids.alias("ids")) for kind, ids in enumerate(lists.values())]
+    products = (
+        daily.withColumn("age", _age(ds))
+        .where((F.col("purchases") > 0) | (age < recent))
+        .select("user_id", "age", "product_ids", "viewed_ids", "carted_ids")
+        .repartition("user_id")
+        .select("user_id", "age", F.explode(F.array(*listed)).alias("list"))
+        .select("user_id", "age", "list.kind", F.explode("list.ids").alias("product_id"))
+        .groupBy("user_id", "kind", "product_id")
+        .agg(F.min("age").alias("age"))
+    )
+    return products.groupBy("user_id").agg(
+        *[F.count_if((F.col("kind") == kind) & (age < window)).alias(f"{name}_{window}")
+          for kind, name in enumerate(lists) for window in (WINDOWS if name == "products" else RECENT)]
+    )  # fmt: skip
+
+
+def tastes(daily: DataFrame, ds: date) -> DataFrame:
+    """One row a user with a purchase: `taste`, a map from department, category, brand to where the money went.
+
+    money_W, the total in cents; top_W, the largest; spread_W, the sum of a * log2(a) in 1/SPREAD, whole so that the
+    order of a shuffle cannot show; distinct_W, how many; ranked, (-cents, name) of a year, largest first, ties by name.
+    """
+    maps = [F.struct(F.lit(kind).alias("kind"), F.col(f"{kind}_amount").alias("amounts")) for kind in _TASTES]
+    cells = (
+        daily.where("purchases > 0")
+        .select("user_id", _age(ds).alias("age"), *[f"{kind}_amount" for kind in _TASTES])
+        .repartition("user_id")
+        .select("user_id", "age", F.explode(F.array(*maps)).alias("map"))
+        .select("user_id", "age", "map.kind", F.explode("map.amounts").alias("name", "amount"))
+        .groupBy("user_id", "kind", "name")
+        .agg(F.min("age").alias("age"),
+             *[F.sum(F.when(F.col("age") < w, _cents("amount"))).alias(f"cents_{w}") for w in HABITS])
+    )  # fmt: skip
+    found = [F.count_if(F.col("age") < w).alias(f"distinct_{w}") for w in WINDOWS]
+    for w in HABITS:
+        cents = F.when(F.col(f"cents_{w}") > 0, F.col(f"cents_{w}"))
+        spread = F.try_sum(F.round(cents * F.log2(cents) * SPREAD).try_cast("bigint"))
+        found += [F.sum(cents).alias(f"money_{w}"), F.max(cents).alias(f"top_{w}"), spread.alias(f"spread_{w}")]
+    entry = F.struct((-F.col(f"cents_{YEAR}")).alias("order"), "name")
+    found.append(F.array_sort(F.collect_list(F.when(F.col(f"cents_{YEAR}") > 0, entry))).alias("ranked"))
+    kinds = cells.groupBy("user_id", "kind").agg(*found)
+    facts = F.struct(*[name for name in kinds.columns if name not in ("user_id", "kind")])
+    return kinds.groupBy("user_id").agg(
+        F.map_from_entries(F.collect_list(F.struct(F.col("kind"), facts))).alias("taste")
+    )
+
+
+def gaps(daily: DataFrame, ds: date) -> DataFrame:
+    """One row a user with a purchase: gap_count, gap_sum, gap_squares of the days between days with a purchase."""
+    bought = daily.where("purchases > 0").select("user_id", _age(ds).alias("age"))
+    gap = F.col("age") - F.lag("age").over(Window.partitionBy("user_id").orderBy("age"))
+    return (
+        bought.withColumn("gap", gap)
+        .groupBy("user_id")
+        .agg(
+            F.count("gap").alias("gap_count"),
+            F.sum("gap").alias("gap_sum"),
+            F.sum(F.col("gap") * F.col("gap")).alias("gap_squares"),
+        )
+    )
+
+
+# The features, as expressions over one row a user of the frames above.
+
+
+def _total(name: str, window: int) -> Column:
+    return F.coalesce(F.col(f"{name}_{window}"), F.lit(0))
+
+
+def _taste(kind: str, fact: str) -> Column:
+    return F.col("taste").getItem(kind).getField(fact)
 
 
 def _ratio(part: Column, whole: Column) -> Column:
-    return F.when(whole > 0, (part / whole).cast("double"))
+    return F.when(whole > 0, part / whole)
 
 
-def window_features(daily: DataFrame, ds: date) -> DataFrame:
-    """One row a user with a day in the last 365: sums over windows and what follows from them."""
-    bought = F.col("purchases") > 0
-    buying_days = F.array_sort(F.collect_list(F.when(bought, _age(ds))))
-    sums = daily.groupBy("user_id").agg(
-        F.min(F.when(bought, _age(ds))).alias("recency_days"),
-        *[_total(ds, w, "orders").cast("int").alias(f"frequency_{w}d") for w in WINDOWS],
-        *[_total(ds, w, "amount").cast(MONEY).alias(f"monetary_{w}d") for w in WINDOWS],
-        *[F.count(_within(ds, w, "ds")).cast("int").alias(f"active_days_{w}d") for w in WINDOWS],
-        _total(ds, 28, "views").cast("int").alias("views_28d"),
-        _total(ds, 28, "carts").cast("int").alias("carts_28d"),
-        _total(ds, 28, "purchases").alias("lines_28d"),
-        _total(ds, 56, "amount").alias("monetary_56d"),
-        *[_total(ds, YEAR, c).alias(c) for c in ("purchases", "events", "weekend_events", "list_amount", "discount",
-                                                 "refund_amount", "expected_amount")],
-        F.size(F.array_distinct(F.flatten(F.collect_list(_within(ds, 90, "product_ids"))))).alias("products_90d"),
-        F.size(F.array_distinct(F.flatten(F.collect_list(_within(ds, 90, F.map_keys("category_amount"))))))
-        .alias("categories_90d"),
-        F.sum(_hours(5, 11)).alias("morning"), F.sum(_hours(12, 17)).alias("afternoon"),
-        F.sum(_hours(18, 22)).alias("evening"), F.sum(_hours(0, 4) + _hours(23, 23)).alias("night"),
-        buying_days.alias("buying_days"),
-    )  # fmt: skip
-    before = F.col("monetary_56d") - F.col("monetary_28d")
-    gaps = F.zip_with(
-        F.slice("buying_days", 2, F.greatest(F.size("buying_days") - 1, F.lit(0))),
-        F.slice("buying_days", 1, F.greatest(F.size("buying_days") - 1, F.lit(0))),
-        lambda later, sooner: later - sooner,
-    )
-    count = F.size(gaps)
-    squares = F.aggregate(gaps, F.lit(0).cast("bigint"), lambda so_far, gap: so_far + gap * gap)
-    total = F.aggregate(gaps, F.lit(0).cast("bigint"), lambda so_far, gap: so_far + gap)
-    mean = F.try_divide(total, count)
-    spread = F.greatest(F.try_divide(squares, count) - mean * mean, F.lit(0.0))
-    abandoned = F.greatest(F.col("carts_28d") - F.col("lines_28d"), F.lit(0))
-    return sums.withColumns({
-        "cart_abandonment_28d": _ratio(abandoned, F.col("carts_28d")),
-        "basket_value_365d": _ratio(F.col("monetary_365d"), F.col("frequency_365d")),
-        "basket_lines_365d": _ratio(F.col("purchases"), F.col("frequency_365d")),
-        "discount_share_365d": _ratio(F.col("discount"), F.col("list_amount")),
-        "refund_share_365d": _ratio(F.col("refund_amount"), F.col("monetary_365d")),
-        "price_index_365d": _ratio(F.col("list_amount"), F.col("expected_amount")),
-        "trend_28d": _ratio(F.col("monetary_28d") - before, F.col("monetary_56d")),
-        "interpurchase_days_mean": mean,
-        "interpurchase_days_sd": F.when(count > 0, F.sqrt(spread)),
-        **{f"{part}_share_365d": _ratio(F.col(part), F.col("events"))
-           for part in ("morning", "afternoon", "evening", "night")},
-        "weekend_share_365d": _ratio(F.col("weekend_events"), F.col("events")),
-    })  # fmt: skip
+def _share(part: Column, whole: Column) -> Column:
+    return F.when(whole > 0, F.least(part / whole, F.lit(1.0)))
 
 
-def taste_features(daily: DataFrame) -> DataFrame:
-    """One row a user with money in the year: shares of departments, categories, brands, largest first, ties by name."""
-    kinds = ("department", "category", "brand")
-    cells = None
-    for kind in kinds:
-        one = daily.select("user_id", F.lit(kind).alias("kind"), F.explode(f"{kind}_amount").alias("name", "amount"))
-        cells = one if cells is None else cells.unionByName(one)
-    sums = cells.groupBy("user_id", "kind", "name").agg(F.sum("amount").alias("amount")).where("amount > 0")
-    # Sorted by the negative amount: the largest first, equal ones by name.
-    entry = F.struct((-F.col("amount")).alias("order"), "name")
-    lists = sums.groupBy("user_id").agg(
-        *[F.array_sort(F.collect_list(F.when(F.col("kind") == kind, entry))).alias(kind) for kind in kinds],
-        *[F.sum(F.when(F.col("kind") == kind, F.col("amount"))).alias(f"{kind}_total") for kind in kinds],
-    )
+def _sums(window: int) -> dict[str, Column]:
+    stems = {"frequency": "orders"} | {name: name for name in (
+        "active_days", "sessions", "purchases", "quantity", "views", "searches", "favourites", "carts", "refunds",
+        "products")}  # fmt: skip
+    counts = {f"{stem}_{window}d": _total(name, window) for stem, name in stems.items()}
+    for stem, kind in (("categories", "category"), ("brands", "brand")):
+        counts[f"{stem}_{window}d"] = F.coalesce(_taste(kind, f"distinct_{window}"), F.lit(0))
+    return counts | {f"monetary_{window}d": _total("amount", window) * F.lit(Decimal("0.01"))}
 
-    def shares(kind: str) -> Column:
-        return F.transform(kind, lambda e: (-e["order"] / F.col(f"{kind}_total")).cast("double"))
+
+def _ratios(window: int) -> dict[str, Column]:
+    def of(name: str) -> Column:
+        return _total(name, window)
+
+    found = {
+        "conversion": _share(of("orders"), of("sessions")),
+        "view_cart_rate": _share(of("carts"), of("views")),
+        "cart_purchase_rate": _share(of("purchases"), of("carts")),
+        "view_purchase_rate": _share(of("purchases"), of("views")),
+        "cart_abandonment": _ratio(F.greatest(of("carts") - of("purchases"), F.lit(0)), of("carts")),
+        "uncart_share": _share(of("uncarts"), of("carts")),
+        "refund_share": _ratio(of("refund_amount"), of("amount")),
+        "discount_share": _ratio(of("discount"), of("list_amount")),
+        "basket_value": _ratio(of("amount"), of("orders") * 100),
+        "basket_lines": _ratio(of("purchases"), of("orders")),
+        "mean_price": _ratio(of("list_amount"), of("quantity") * 100),
+        "price_index": _ratio(of("list_amount"), of("expected_amount")),
+        "low_price_share": _ratio(of("low_price_amount"), of("amount")),
+        "high_price_share": _ratio(of("high_price_amount"), of("amount")),
+    } | {f"{part}_share": _ratio(of(part), of("events")) for part in (*_HOURS, "weekend")}
+    for kind in _TASTES:
+        money = _taste(kind, f"money_{window}")
+        found[f"top_{kind}_share"] = _taste(kind, f"top_{window}") / money
+        if kind != "department":
+            # H = log2(T) - sum(a log2 a) / T, for amounts a with the sum T (Shannon 1948).
+            entropy = F.log2(money) - _taste(kind, f"spread_{window}") / (money * SPREAD)
+            found[f"{kind}_entropy"] = F.when(money > 0, F.greatest(F.round(entropy, 5), F.lit(0.0)))
+    return {f"{stem}_{window}d": value for stem, value in found.items()}
+
+
+def _trends() -> dict[str, Column]:
+    stems = {"": "amount", "frequency_": "orders"} | {
+        f"{name}_": name for name in ("sessions", "active_days", "views", "carts")
+    }
+    # now - before = 2 * now - both
+    return {
+        f"{stem}trend_28d": _ratio(2 * _total(name, 28) - _total(name, 56), _total(name, 56))
+        for stem, name in stems.items()
+    }
+
+
+def _gap_features() -> dict[str, Column]:
+    count, total, squares = F.col("gap_count"), F.col("gap_sum"), F.col("gap_squares")
+    return {
+        "interpurchase_days_mean": _ratio(total, count),
+        "interpurchase_days_sd": _ratio(F.sqrt(count * squares - total * total), count),
+        "overdue_ratio": _ratio(F.col("newest_purchases") * count, total),
+    }
+
+
+def _profiles() -> dict[str, Column]:
+    def ranked(kind: str, count: int) -> Column:
+        return F.when(_taste(kind, f"money_{YEAR}") > 0, F.slice(_taste(kind, "ranked"), 1, count))
 
     def names(kind: str, count: int) -> Column:
-        return F.transform(F.slice(kind, 1, count), lambda e: e["name"])
+        return ranked(kind, count).getField("name")
 
-    zero = F.lit(0.0)
-    entropy = F.aggregate(shares("category"), zero, lambda so_far, share: so_far - share * F.log2(share))
-    return lists.select(
-        "user_id",
-        F.map_from_arrays(names("department", 1000), shares("department")).alias("department_shares_365d"),
-        names("category", 5).alias("top_categories"),
-        names("brand", 3).alias("top_brands"),
-        entropy.alias("category_entropy_365d"),
-        F.get(shares("category"), F.lit(0)).alias("top_category_share_365d"),
-        F.get(shares("brand"), F.lit(0)).alias("top_brand_share_365d"),
-    )
+    def shares(kind: str, count: int) -> Column:
+        money = _taste(kind, f"money_{YEAR}")
+        return F.map_from_arrays(
+            names(kind, count), F.transform(ranked(kind, count), lambda one: -one["order"] / money)
+        )
+
+    hours = F.array(*[_total(f"hour_{hour}", YEAR) for hour in range(24)])
+    weekdays = F.array(*[_total(f"weekday_{day}", YEAR) for day in range(1, 8)])
+    events = _total("events", YEAR)
+    return {
+        "department_shares_365d": shares("department", 1000),
+        "category_shares_365d": shares("category", TOP_SHARES),
+        "brand_shares_365d": shares("brand", TOP_SHARES),
+        "top_categories": names("category", TOP_CATEGORIES),
+        "top_brands": names("brand", TOP_BRANDS),
+        "hour_shares_365d": F.when(events > 0, F.transform(hours, lambda n: n / events)),
+        "weekday_shares_365d": F.when(events > 0, F.transform(weekdays, lambda n: n / events)),
+        "peak_hour_365d": F.when(events > 0, F.array_position(hours, F.array_max(hours)) - 1),
+        "peak_weekday_365d": F.when(events > 0, F.array_position(weekdays, F.array_max(weekdays))),
+    }
+
+
+def expressions(ds: date) -> dict[str, Column]:
+    """Every feature of jobs/feature_list.py by name, over one row a user."""
+    found = {
+        "recency_days": F.col("newest_purchases"),
+        "tenure_days": F.date_diff(F.lit(ds), F.col("first_seen_ds")),
+        "inactive_days": F.col("newest_events"),
+        "cart_recency_days": F.col("newest_carts"),
+    }
+    for window in WINDOWS:
+        found |= _sums(window)
+    for window in RECENT:
+        found |= {f"{name}_{window}d": _total(name, window) for name in ("products_viewed", "products_carted")}
+    for window in HABITS:
+        found |= _ratios(window)
+    return found | _trends() | _gap_features() | _profiles()
 
 
 def build(daily: DataFrame, users: DataFrame, ds: date) -> DataFrame:
@@ -127,22 +275,22 @@ def build(daily: DataFrame, users: DataFrame, ds: date) -> DataFrame:
     `daily` may hold any days; those after ds, or a year and more before it, are not looked at.
     """
     year = daily.where(io.ds_range(ds - timedelta(days=YEAR - 1), ds))
-    known = users.where(F.col("first_seen_ds") <= F.lit(ds)).select(
-        "user_id", F.date_diff(F.lit(ds), "first_seen_ds").alias("tenure_days")
-    )
-    frame = known.join(window_features(year, ds), "user_id", "left").join(taste_features(year), "user_id", "left")
-    zero = [f"{name}_{w}d" for name in ("frequency", "monetary", "active_days") for w in WINDOWS]
-    return frame.fillna(0, [*zero, "views_28d", "carts_28d", "products_90d", "categories_90d"])
+    frame = users.where(F.col("first_seen_ds") <= F.lit(ds)).select("user_id", "first_seen_ds")
+    for facts in (gaps(year, ds), distinct_products(year, ds), tastes(year, ds), window_sums(period_sums(year, ds))):
+        frame = frame.join(facts, "user_id", "left")
+    found = expressions(ds)
+    return frame.select("user_id", *[found[f.name].cast(f.type).alias(f.name) for f in FEATURES])
 
 
 def run(spark: SparkSession, s: Settings) -> str:
     """Make the touched days of user_daily anew, then the features as of ds."""
     what, stamp = days.touched(spark, s), {"run_id": F.lit(s.run_id)}
     events = io.read(spark, s.warehouse, SILVER_EVENTS)
-    days.put(user_daily.build(what.of(events)).withColumns(stamp), spark, s, USER_DAILY, what)
+    daily = user_daily.build(what.of(events), user_daily.mean_prices(events.where(what.where)))
+    days.put(daily.withColumns(stamp), spark, s, USER_DAILY, what)
     users = io.read(spark, s.warehouse, SILVER_USERS)
     frame = build(io.read(spark, s.warehouse, USER_DAILY), users, s.ds).withColumns(stamp | {"ds": F.lit(s.ds)})
-    io.replace_where(frame.coalesce(1), s.warehouse, USER_FEATURES, f"ds = DATE'{s.ds}'")
+    io.replace_where(frame.repartition(1), s.warehouse, USER_FEATURES, f"ds = DATE'{s.ds}'")
     count = io.read(spark, s.warehouse, USER_FEATURES).where(f"ds = DATE'{s.ds}'").count()
     if not count:
         raise DataError(f"expected users first seen by {s.ds}, found none; was a day before {s.ds} ever loaded?")

@@ -135,6 +135,14 @@ def overwrite(frame: DataFrame, warehouse: str, table: Table) -> None:
     writer.save(table.path(warehouse))
 
 
+def write_raw(frame: DataFrame, folder: str, *, add: bool = False, by: tuple[str, ...] = ()) -> None:
+    """Plain Parquet files as a shop would deliver them, a folder `column=value` for each value of `by`.
+
+    Replaces what lies in the folder, unless `add`.
+    """
+    frame.write.partitionBy(*by).mode("append" if add else "overwrite").parquet(folder)
+
+
 def version(warehouse: str, table: Table) -> int | None:
     """The newest Delta version of a table, None where there is none."""
     return DeltaTable(table.path(warehouse)).version() if exists(warehouse, table) else None

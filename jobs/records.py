@@ -240,7 +240,9 @@ def mark_duplicates(
     """
     frame = parsed.withColumn("duplicate", F.lit(False))
     if repeated is not None:
-        first = Window.partitionBy(*keys, _usable()).orderBy("landed_ds", "source_file", "tie")
+        # Of records that came together the one that says most counts.
+        says = F.desc(F.length(F.to_json("attributes")))
+        first = Window.partitionBy(*keys, _usable()).orderBy("landed_ds", "source_file", says, "tie")
         hashed = parsed.withColumn("key_hash", key_of(keys))
         several = hashed.join(F.broadcast(repeated), "key_hash", "left_semi").drop("key_hash")
         several = several.withColumn("duplicate", _usable() & (F.row_number().over(first) > 1))

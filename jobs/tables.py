@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-MONEY = "decimal(18,2)"
+from jobs.feature_list import MONEY, NUMERIC, PROFILES, WINDOWS
+
+__all__ = ["MONEY", "WINDOWS"]  # those of jobs/feature_list.py that readers of a contract need
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,80 +215,53 @@ SILVER_REFUNDS = Table(
     "Refunds and the purchases that they give back.", "退款匹配",
 )  # fmt: skip
 
+# Events marked is_bot are in bot_events alone.
 USER_DAILY = Table(
     "gold", "user_daily", "a user's day", ("user_id", "ds"),
     _columns(
         ("user_id", "string", "who", "用户"),
         _DS,
         ("events", "int", "events of any type", "行为数"),
+        ("bot_events", "int", "events marked as a bot's, counted nowhere else", "疑似机器行为数"),
         ("views", "int", "views and clicks", "浏览数"),
         ("searches", "int", "searches", "搜索数"),
         ("favourites", "int", "favourites", "收藏数"),
         ("carts", "int", "additions to the cart", "加购数"),
+        ("uncarts", "int", "removals from the cart", "移出购物车数"),
         ("purchases", "int", "purchase lines", "购买行数"),
         ("refunds", "int", "refund lines", "退款行数"),
-        ("orders", "int", "sessions with a purchase", "订单数"),
-        ("sessions", "int", "sessions", "会话数"),
+        ("orders", "int", "sessions with a purchase, on the day of the first one", "订单数"),
+        ("sessions", "int", "sessions that began on the day", "会话数"),
         ("quantity", "bigint", "pieces bought", "购买件数"),
         ("amount", MONEY, "money received for purchases", "消费金额"),
         ("list_amount", MONEY, "the same at list price", "原价金额"),
         ("discount", MONEY, "discounts on purchases", "优惠金额"),
         ("refund_amount", MONEY, "money given back", "退款金额"),
         ("expected_amount", MONEY, "pieces bought at that day's mean list price of their category", "类目均价金额"),
+        ("low_price_amount", MONEY, "money for pieces below 3/4 of that mean price", "低价消费金额"),
+        ("high_price_amount", MONEY, "money for pieces above 5/4 of that mean price", "高价消费金额"),
+        ("viewed_ids", "array<string>", "distinct products viewed or clicked, sorted", "浏览商品"),
+        ("carted_ids", "array<string>", "distinct products put into the cart, sorted", "加购商品"),
         ("product_ids", "array<string>", "distinct products bought, sorted", "购买商品"),
         ("department_amount", f"map<string,{MONEY}>", "money by department, keys sorted", "部门金额"),
         ("category_amount", f"map<string,{MONEY}>", "money by category, keys sorted", "类目金额"),
         ("brand_amount", f"map<string,{MONEY}>", "money by brand, keys sorted", "品牌金额"),
-        ("hours", "array<int>", "events by local hour, 24 numbers", "小时分布"),
-        ("weekend_events", "int", "events on a local Saturday or Sunday", "周末行为数"),
+        ("hours", "array<int>", "events by hour of the day at the shop, 24 numbers", "小时分布"),
+        ("weekdays", "array<int>", "events by weekday at the shop, 7 numbers from Monday", "星期分布"),
         _RUN,
     ),
     "The only thing that feature windows read.", "用户日聚合",
 )  # fmt: skip
 
-WINDOWS = (1, 7, 28, 90, 365)
-
-# Numeric features, in the order in which a segment model reads them: name, type, meaning, Chinese name.
-NUMERIC_FEATURES: tuple[Column, ...] = _columns(
-    ("recency_days", "int", "days since the last purchase, ds included as 0; null without a purchase", "最近购买距今天数"),
-    ("tenure_days", "int", "days since the first event", "首次行为距今天数"),
-    *[(f"frequency_{w}d", "int", f"orders in the last {w} days", f"近{w}天订单数") for w in WINDOWS],
-    *[(f"monetary_{w}d", MONEY, f"money spent in the last {w} days", f"近{w}天消费金额") for w in WINDOWS],
-    *[(f"active_days_{w}d", "int", f"days with an event in the last {w} days", f"近{w}天活跃天数") for w in WINDOWS],
-    ("views_28d", "int", "views and clicks in the last 28 days", "近28天浏览数"),
-    ("carts_28d", "int", "additions to the cart in the last 28 days", "近28天加购数"),
-    ("cart_abandonment_28d", "double", "1 - purchases / carts, within 0-1; null without carts", "近28天弃购率"),
-    ("basket_value_365d", "double", "money an order, 365 days", "客单价"),
-    ("basket_lines_365d", "double", "lines an order, 365 days", "每单商品行数"),
-    ("products_90d", "int", "distinct products bought in 90 days", "近90天购买商品数"),
-    ("categories_90d", "int", "distinct categories bought in 90 days", "近90天购买类目数"),
-    ("category_entropy_365d", "double", "Shannon entropy in bits of the money by category", "类目熵"),
-    ("top_category_share_365d", "double", "share of the money in the first category", "首类目占比"),
-    ("top_brand_share_365d", "double", "share of the money in the first brand", "首品牌占比"),
-    ("discount_share_365d", "double", "discounts / list price", "优惠占比"),
-    ("refund_share_365d", "double", "money given back / money received", "退款占比"),
-    ("price_index_365d", "double", "list price paid / mean list price of the same categories on the same days", "价格指数"),
-    ("trend_28d", "double", "(last 28 days - 28 before) / their sum, in money, -1 to 1", "消费趋势"),
-    ("interpurchase_days_mean", "double", "mean days between days with a purchase, 365 days", "平均购买间隔"),
-    ("interpurchase_days_sd", "double", "standard deviation of the same", "购买间隔标准差"),
-    ("morning_share_365d", "double", "events at 5-11 h", "上午占比"),
-    ("afternoon_share_365d", "double", "events at 12-17 h", "下午占比"),
-    ("evening_share_365d", "double", "events at 18-22 h", "晚间占比"),
-    ("night_share_365d", "double", "events at 23-4 h", "深夜占比"),
-    ("weekend_share_365d", "double", "events on Saturday or Sunday", "周末占比"),
-)  # fmt: skip
+NUMERIC_FEATURES: tuple[Column, ...] = tuple(Column(f.name, f.type, f.meaning, f.zh) for f in NUMERIC)
 
 USER_FEATURES = Table(
     "gold", "user_features", "a user as of ds", ("user_id", "ds"),
     (
         *_columns(("user_id", "string", "who", "用户"), _DS),
         *NUMERIC_FEATURES,
-        *_columns(
-            ("department_shares_365d", "map<string,double>", "share of the money by department, largest first", "部门占比"),
-            ("top_categories", "array<string>", "first five categories by money in 365 days", "首五类目"),
-            ("top_brands", "array<string>", "first three brands by money in 365 days", "首三品牌"),
-            _RUN,
-        ),
+        *(Column(f.name, f.type, f.meaning, f.zh) for f in PROFILES),
+        *_columns(_RUN),
     ),
     "What is known of a user's behaviour at the end of ds; later events never change it.", "用户特征（截至当日）",
     partition_by=("ds",),

@@ -1,4 +1,8 @@
-"""silver.events -> gold.user_daily: a user's day. Money is DECIMAL and lists are sorted, so the shuffle cannot show."""
+"""silver.events -> gold.user_daily: a user's day. Money is DECIMAL and lists are sorted, so the shuffle cannot show.
+
+A row depends on its user's events of the day and on `mean_prices` of the day, which late rows never change: a late row
+of one user leaves the rows of all others as they were.
+"""
 
 from __future__ import annotations
 
@@ -9,17 +13,60 @@ from jobs.tables import MONEY
 
 _FACTS = ("department", "category", "brand")
 
-
-def _of(kind: str) -> Column:
-    return F.col("event_type") == kind
-
-
-def _count(*types: str) -> Column:
-    return F.count_if(F.col("event_type").isin(*types)).cast("int")
+# Which types put a product into which of the day's lists.
+_LISTS = {"viewed_ids": ("view", "click"), "carted_ids": ("cart",), "product_ids": ("purchase",)}
 
 
-def _sum(column: str, kind: str = "purchase") -> Column:
-    return F.coalesce(F.sum(F.when(_of(kind), F.col(column))), F.lit(0)).cast(MONEY)
+def _of(*types: str) -> Column:
+    return F.col("event_type").isin(*types)
+
+
+def _count(condition: Column) -> Column:
+    return F.count_if(condition).cast("int")
+
+
+def _sum(column: str, kind: str = "purchase", where: Column | None = None) -> Column:
+    condition = _of(kind) if where is None else _of(kind) & where
+    return F.coalesce(F.sum(F.when(condition, F.col(column))), F.lit(0)).cast(MONEY)
+
+
+def _counts(column: str, first: int, last: int) -> Column:
+    """Events by each value of a column, as an array."""
+    return F.array(*[_count(F.col(column) == value) for value in range(first, last + 1)])
+
+
+def mean_prices(events: DataFrame) -> DataFrame:
+    """One row a day and category with a purchase: the mean list price of a piece, over rows that did not come late.
+
+    `events` are all users' rows of silver.events of the days, bots' too: whether a user's day is a bot's may change by
+    a late row.
+    """
+    bought = events.where(_of("purchase") & (F.col("landed_ds") <= F.col("ds")))
+    mean = F.try_divide(F.sum("list_amount"), F.sum("quantity")).cast("decimal(18,4)")
+    return bought.groupBy("ds", "category").agg(mean.alias("mean_price"))
+
+
+def with_prices(events: DataFrame, prices: DataFrame) -> DataFrame:
+    """`events` with expected_amount, is_low and is_high of a purchase, held against rows of `mean_prices`.
+
+    A line of a category without a mean is expected at its own list price, and is neither low nor high.
+    """
+    found = F.broadcast(prices.withColumnsRenamed({"ds": "price_ds", "category": "price_category"}))
+    same = (F.col("ds") == F.col("price_ds")) & F.col("category").eqNullSafe(F.col("price_category"))
+    mean = F.col("mean_price") * F.col("quantity")
+    return events.join(found, same, "left").withColumns({
+        "expected_amount": F.coalesce(mean, F.col("list_amount")).cast(MONEY),
+        "is_low": F.col("list_amount") * 4 < mean * 3,
+        "is_high": F.col("list_amount") * 4 > mean * 5,
+    })  # fmt: skip
+
+
+def product_lists(events: DataFrame) -> DataFrame:
+    """One row a user and day with a product: viewed_ids, carted_ids, product_ids, each distinct and sorted."""
+    lists = [F.array_sort(F.collect_set(F.when(_of(*types), F.col("product_id")))).alias(name)
+             for name, types in _LISTS.items()]  # fmt: skip
+    touching = _of(*(kind for types in _LISTS.values() for kind in types)) & F.col("product_id").isNotNull()
+    return events.where(touching).groupBy("user_id", "ds").agg(*lists)
 
 
 def money_maps(events: DataFrame) -> DataFrame:
@@ -42,41 +89,46 @@ def money_maps(events: DataFrame) -> DataFrame:
     return cells.groupBy("user_id", "ds").agg(*lists).select("user_id", "ds", *maps)
 
 
-def with_expected_amount(events: DataFrame) -> DataFrame:
-    """`events` with expected_amount: pieces bought at that day's mean list price of their category."""
-    bought = events.where(_of("purchase"))
-    means = bought.groupBy("ds", "category").agg(
-        (F.sum("list_amount") / F.sum("quantity")).cast("decimal(18,4)").alias("mean_price")
-    )
-    joined = events.join(
-        F.broadcast(means), (events["ds"] == means["ds"]) & events["category"].eqNullSafe(means["category"]), "left"
-    ).select(events["*"], "mean_price")
-    return joined.withColumn("expected_amount", (F.col("mean_price") * F.col("quantity")).cast(MONEY))
-
-
-def build(events: DataFrame) -> DataFrame:
-    """One row a user and day of `events` (rows of silver.events)."""
-    bought = _of("purchase")
-    days = with_expected_amount(events).groupBy("user_id", "ds").agg(
-        F.count("*").cast("int").alias("events"),
-        _count("view", "click").alias("views"),
-        _count("search").alias("searches"),
-        _count("favourite").alias("favourites"),
-        _count("cart").alias("carts"),
-        _count("purchase").alias("purchases"),
-        _count("refund").alias("refunds"),
-        F.size(F.collect_set(F.when(bought, F.col("session_id")))).alias("orders"),
-        F.size(F.collect_set("session_id")).alias("sessions"),
-        F.coalesce(F.sum(F.when(bought, F.col("quantity"))), F.lit(0)).alias("quantity"),
+def counts(events: DataFrame) -> DataFrame:
+    """One row a user and day: every plain number. `events` are rows of `with_prices`, bots' among them."""
+    is_bot = F.coalesce(F.col("is_bot"), F.lit(False))
+    of_people = ("event_type", "session_start", "order_start", "local_hour", "local_weekday")
+    seen = events.withColumns({name: F.when(~is_bot, F.col(name)) for name in of_people} | {"is_bot": is_bot})
+    return seen.groupBy("user_id", "ds").agg(
+        F.count("event_type").cast("int").alias("events"),
+        _count(F.col("is_bot")).alias("bot_events"),
+        _count(_of("view", "click")).alias("views"),
+        _count(_of("search")).alias("searches"),
+        _count(_of("favourite")).alias("favourites"),
+        _count(_of("cart")).alias("carts"),
+        _count(_of("uncart")).alias("uncarts"),
+        _count(_of("purchase")).alias("purchases"),
+        _count(_of("refund")).alias("refunds"),
+        _count(F.col("order_start")).alias("orders"),
+        _count(F.col("session_start")).alias("sessions"),
+        F.coalesce(F.sum(F.when(_of("purchase"), F.col("quantity"))), F.lit(0)).alias("quantity"),
         _sum("amount").alias("amount"),
         _sum("list_amount").alias("list_amount"),
         _sum("discount").alias("discount"),
         _sum("amount", "refund").alias("refund_amount"),
         _sum("expected_amount").alias("expected_amount"),
-        F.array_sort(F.collect_set(F.when(bought, F.col("product_id")))).alias("product_ids"),
-        F.array(*[F.count_if(F.col("local_hour") == hour).cast("int") for hour in range(24)]).alias("hours"),
-        F.count_if(F.col("local_weekday") >= 6).cast("int").alias("weekend_events"),
-    )  # fmt: skip
-    empty = F.create_map().cast(f"map<string,{MONEY}>")
-    maps = {f"{kind}_amount": F.coalesce(f"{kind}_amount", empty) for kind in _FACTS}
-    return days.join(money_maps(events), ["user_id", "ds"], "left").withColumns(maps)
+        _sum("amount", where=F.col("is_low")).alias("low_price_amount"),
+        _sum("amount", where=F.col("is_high")).alias("high_price_amount"),
+        _counts("local_hour", 0, 23).alias("hours"),
+        _counts("local_weekday", 1, 7).alias("weekdays"),
+    )
+
+
+def build(events: DataFrame, prices: DataFrame) -> DataFrame:
+    """One row a user and day of `events`, rows of silver.events; `prices` are rows of `mean_prices` of the same days.
+
+    `events` may be those of some users alone; a day of theirs has to be whole.
+    """
+    days = counts(with_prices(events, prices))
+    people = events.where(~F.coalesce(F.col("is_bot"), F.lit(False)))
+    nothing, no_money = F.array().cast("array<string>"), F.create_map().cast(f"map<string,{MONEY}>")
+    empty = dict.fromkeys(_LISTS, nothing) | {f"{kind}_amount": no_money for kind in _FACTS}
+    joined = days.join(product_lists(people), ["user_id", "ds"], "left").join(
+        money_maps(people), ["user_id", "ds"], "left"
+    )
+    return joined.withColumns({name: F.coalesce(F.col(name), value) for name, value in empty.items()})

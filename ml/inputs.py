@@ -22,6 +22,13 @@ DEPARTMENT, EMBEDDING = "dept:", "emb:"
 NUMERIC = [column.name for column in NUMERIC_FEATURES]
 
 
+def known(names: list[str]) -> list[str]:
+    """The names, all of numeric features; ValueError says which are not."""
+    if unknown := sorted(set(names) - set(NUMERIC)):
+        raise ValueError(f"expected numeric features of gold.user_features, found {unknown}")
+    return names
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -53,9 +60,7 @@ class Block(_Strict):
     @field_validator("inputs")
     @classmethod
     def _known(cls, inputs: list[str]) -> list[str]:
-        if unknown := sorted(set(inputs) - set(NUMERIC)):
-            raise ValueError(f"expected numeric features of gold.user_features, found {unknown}")
-        return inputs
+        return known(inputs)
 
 
 class SegmentConfig(_Strict):
@@ -69,6 +74,12 @@ class SegmentConfig(_Strict):
     seed: int = 7
     departments: Departments = Departments()
     blocks: dict[str, Block]
+    rule: list[str] = Field(min_length=1)
+
+    @field_validator("rule")
+    @classmethod
+    def _known(cls, rule: list[str]) -> list[str]:
+        return known(rule)
 
     @classmethod
     def load(cls, conf: Path) -> SegmentConfig:

@@ -87,7 +87,7 @@ def write_segments(mlflow: MlflowClient, version: ModelVersion, warehouse: str, 
     model, choices = segments.fit(users, config)
     before = previous_segments(mlflow, version.tags.get("previous", ""), warehouse, snapshot)
     named = segments.identify(model, users, before, highest_id(warehouse), config)
-    batch = segments.rows(model, users, named, number, snapshot.ds)
+    batch = segments.rows(model, users, named, config, number, snapshot.ds)
     lake.write_partition(SEGMENT_MODELS, warehouse, number, [batch])
     sizes = dict(zip([n.segment_id for n in named], segments.sizes(model, users), strict=True))
     lines = [f"k {c.k}: stability {c.stability:.3f}, smallest segment {c.smallest:.1%}" for c in choices]

@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 from jobs.tables import SEGMENT_MODELS
 from ml import lake
 from ml.cli import DataError
-from ml.inputs import DEPARTMENT, NUMERIC, Scaler, SegmentConfig, Users, fit_scaler
+from ml.inputs import DEPARTMENT, Scaler, SegmentConfig, Users, fit_scaler
 from ml.matching import Identity, first_identities, identities
 from ml.rules import rule
 from ml.sequences import stable_hash
@@ -119,11 +119,12 @@ def identify(
 
 
 def rows(
-    model: SegmentModel, users: Users, named: list[Identity], version: str, fitted_ds: datetime.date
-) -> pa.RecordBatch:
+    model: SegmentModel, users: Users, named: list[Identity], config: SegmentConfig, version: str,
+    fitted_ds: datetime.date,
+) -> pa.RecordBatch:  # fmt: skip
     """One row a segment, exactly gold.segment_models, by segment id."""
     labels, scaler = model.assign(users), model.scaler
-    names = [*NUMERIC, *(name for name in scaler.inputs if name.startswith(DEPARTMENT))]
+    names = [*config.rule, *(name for name in scaler.inputs if name.startswith(DEPARTMENT))]
     raw = users.raw(names)
     fill = dict(zip(scaler.inputs, scaler.fill, strict=True))
     middle = [fill.get(name, np.nanmedian(np.append(column, 0))) for name, column in zip(names, raw.T, strict=True)]

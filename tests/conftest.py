@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
 
 import pytest
 
@@ -21,3 +23,16 @@ def spark() -> Iterator:
     built.conf.set("spark.sql.shuffle.partitions", "2")
     yield built
     built.stop()
+
+
+@pytest.fixture(scope="session")
+def made_up_shop(spark, tmp_path_factory) -> tuple:
+    """The plan of a small simulation and the landing folder that holds it: some 30,000 events of two months, so that
+    feature windows differ, of few users, so that some sequences are longer than 256.
+    """
+    from jobs import plan, simulate
+
+    made = plan.Plan(events=30_000, days=60, users=300, products=960, seed=7, ds=date(2026, 6, 30))
+    landing: Path = tmp_path_factory.mktemp("landing")
+    simulate.run(spark, made, str(landing))
+    return made, landing

@@ -23,7 +23,7 @@ _SILVER: dict[str, Any] = {
     "event_type": "purchase", "product_id": "p1", "category": "BEEF", "department": "MEAT", "brand": "Own",
     "quantity": 1, "price": Decimal("2.5000"), "amount": Decimal("2.00"), "discount": Decimal("0.50"),
     "list_amount": Decimal("2.50"), "quantity_raw": None, "price_raw": None, "amount_raw": None, "session_id": "s1",
-    "session_start": True, "order_start": True, "query": None, "device": "unknown", "local_hour": 12,
+    "session_start": None, "order_start": None, "query": None, "device": "unknown", "local_hour": 12,
     "local_weekday": 4, "is_bot": False,
     "landed_ds": DAY, "ds": DAY, "run_id": "r",
 }  # fmt: skip
@@ -40,13 +40,28 @@ def bronze(spark: SparkSession, *snippets: dict[str, Any]) -> DataFrame:
 
 
 def silver(spark: SparkSession, *snippets: dict[str, Any]) -> DataFrame:
-    """Rows of silver.events; `ds` follows `event_time` where only that is given."""
+    """Rows of silver.events.
+
+    Where they are not given, `ds` and `landed_ds` follow `event_time`; session_start and order_start are true on the
+    first row and the first purchase of a user's session.
+    """
     dated = [
         {"ds": snippet["event_time"].date(), "landed_ds": snippet["event_time"].date()} | snippet
         if "event_time" in snippet else snippet
         for snippet in snippets
     ]  # fmt: skip
-    return _frame(spark, SILVER_EVENTS, _SILVER, dated)
+    whole = [_SILVER | snippet for snippet in dated]
+    begun, bought = set(), set()
+    for row in sorted(whole, key=lambda row: (row["event_time"], row["event_id"])):
+        session = (row["user_id"], row["session_id"])
+        if row["session_start"] is None:
+            row["session_start"] = session not in begun
+        begun.add(session)
+        if row["order_start"] is None:
+            row["order_start"] = row["event_type"] == "purchase" and session not in bought
+        if row["event_type"] == "purchase":
+            bought.add(session)
+    return _frame(spark, SILVER_EVENTS, {}, whole)
 
 
 def at(text: str) -> datetime:

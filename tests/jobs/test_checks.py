@@ -27,7 +27,8 @@ def test_a_shipped_suite_is_whole(name):
 
 def test_each_hop_has_its_suite():
     assert set(SUITES) == {
-        "bronze.events", "bronze.users", "bronze.products", "silver.events", "silver.users", "silver.products",
+        "bronze.events", "bronze.users", "bronze.products",
+        "silver.events", "silver.users", "silver.products", "silver.refunds",
         "gold.user_features", "gold.user_sequences", "staged.user_segments", "staged.segments", "staged.user_profiles",
     }  # fmt: skip
 

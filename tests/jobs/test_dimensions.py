@@ -31,6 +31,7 @@ def test_the_newest_record_and_the_newest_price_win_in_any_order(spark):
         {"price": Decimal("2.0000"), "event_time": at("2017-06-02 10:00")},
         {"price": None, "event_time": at("2017-06-03 10:00")},
         {"price": Decimal("9.0000"), "product_id": "p2"},
+        {"price": Decimal("8.0000"), "event_type": "refund", "event_time": at("2017-06-04 10:00")},
     )
     forward = dimensions.current_products(facts, dimensions.current_products(facts, empty, early), later)
     backward = dimensions.current_products(facts, dimensions.current_products(facts, empty, later), early)

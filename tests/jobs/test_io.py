@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 from jobs import io
-from jobs.tables import LOADS, USER_EMBEDDINGS
+from jobs.tables import LOADS, SILVER_PRODUCTS, USER_EMBEDDINGS
 
 DAY = date(2017, 1, 2)
 
@@ -31,6 +31,16 @@ def test_a_table_grows_with_its_contract(spark, tmp_path):
     io.replace_where(again, wh, LOADS, f"landed_ds = DATE'{DAY}'")
     rows = io.read(spark, wh, LOADS).orderBy("landed_ds").collect()
     assert [row["columns"] for row in rows] == [["store"], ["week"]]
+
+
+def test_a_small_table_that_is_overwritten_grows_too(spark, tmp_path):
+    wh, row = str(tmp_path), dict.fromkeys(SILVER_PRODUCTS.column_names) | {"product_id": "p1", "title": "red milk"}
+    products = spark.createDataFrame([tuple(row.values())], SILVER_PRODUCTS.ddl)
+    early = replace(SILVER_PRODUCTS, columns=SILVER_PRODUCTS.columns[:2])
+    io.overwrite(products, wh, early)
+    assert io.read(spark, wh, SILVER_PRODUCTS).first()["title_tokens"] is None
+    io.overwrite(products.withColumn("title_tokens", io.F.split("title", " ")), wh, SILVER_PRODUCTS)
+    assert io.read(spark, wh, SILVER_PRODUCTS).first()["title_tokens"] == ["red", "milk"]
 
 
 def test_a_partitioned_table_stays_so(spark, tmp_path):

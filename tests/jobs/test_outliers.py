@@ -71,33 +71,38 @@ def test_a_price_and_a_quantity_that_cannot_be_meant(spark):
     )  # fmt: skip
 
 
-def test_a_wide_price_is_given_its_width(spark):
-    """Prices of 1 to 64: 6 deviations of the logarithm are more than the factor 8."""
-    wide = [line(f"w{k}", str(2 ** (k % 7))) for k in range(28)]
-    assert changed(cleaned(spark, *wide, line("dear", "500.00"))) == set()
-    narrow = shelf("p1", "8.00", 28)
-    assert changed(cleaned(spark, *narrow, line("dear", "500.00"))) == {"dear"}
+def tills(count, category="BEEF"):
+    """Lines of as many products at 2 to 6."""
+    return [line(f"t{k}", f"{2 + k % 5}.00", product_id=f"t{k}", category=category) for k in range(count)]
 
 
-def test_weighed_goods_are_left_alone_in_their_product_and_in_a_mixed_category(spark):
+def test_bounds_are_as_wide_as_the_products_day_or_its_categorys(spark):
+    wide = [line(f"w{k}", str(2 ** (k % 7))) for k in range(28)]  # 1 to 64: 6 deviations are more than the factor 8
     fuel = [line(f"fuel{k}", "0.0025", 9000 + 600 * k, product_id="fuel") for k in range(19)]
-    tills = [line(f"t{k}", f"{2 + k % 5}.00", product_id=f"t{k}") for k in range(60)]
-    assert changed(cleaned(spark, *fuel, *tills)) == set()  # 19 lines: the category's bounds
-    more = line("fuel19", "0.0025", 9000, product_id="fuel")
-    wrong = line("wrong", "0.2500", 9000, product_id="fuel")  # a hundredfold
-    assert changed(cleaned(spark, *fuel, more, wrong, *tills)) == {"wrong"}
-
-
-def test_few_lines_of_a_product_take_its_categorys_bounds_and_few_of_a_category_none(spark):
-    tills = [line(f"t{k}", f"{2 + k % 5}.00", product_id=f"t{k}") for k in range(50)]
-    dear, unknown = (
-        line("dear", "400.00", product_id="rare"),
-        line("unknown", "400.00", product_id="rare", category=None),
-    )
-    assert changed(cleaned(spark, *tills, dear, unknown)) == {"dear"}
-    assert changed(cleaned(spark, *tills[:40], dear)) == set()
-    tomorrow = DAY + timedelta(days=1)
-    assert changed(cleaned(spark, *tills, dear | {"ds": tomorrow, "landed_ds": tomorrow})) == set()
+    enough = line("fuel19", "0.0025", 9000, product_id="fuel")
+    rare = line("rare", "400.00", product_id="rare")
+    days = {
+        "a wide price": ([*wide, line("dear", "500.00")], set()),
+        "a shelf price": ([*shelf("p1", "8.00", 28), line("dear", "500.00")], {"dear"}),
+        "weighed goods among others": ([*fuel, *tills(60)], set()),
+        "weighed goods at a hundredfold": (
+            [*fuel, enough, line("wrong", "0.2500", 9000, product_id="fuel"), *tills(60)], {"wrong"}),
+        "few pieces of what is sold by the gram": (
+            [*fuel, enough, line("card", "280.00", 3, product_id="fuel")], {"card"}),
+        "few lines of a product": ([*tills(50), rare, rare | {"event_id": "other", "category": None}], {"rare"}),
+        "few lines of a category": ([*tills(40), rare], set()),
+        "no category": ([*tills(50, None), rare | {"category": None}], {"rare"}),
+    }  # fmt: skip
+    dated = {name: DAY + timedelta(days=k) for k, name in enumerate(days)}
+    rows = [
+        row | {"event_id": f"{name}:{row['event_id']}", "ds": dated[name], "landed_ds": dated[name]}
+        for name, (lines, _) in days.items() for row in lines
+    ]  # fmt: skip
+    found = cleaned(spark, *rows)
+    assert changed(found) == {f"{name}:{key}" for name, (_, keys) in days.items() for key in keys}
+    # Drawn in to the money of a line that is still usual, not to 3 grams.
+    card = found["few pieces of what is sold by the gram:card"]
+    assert Decimal(200) < card["amount"] < card["amount_raw"] == Decimal("840.00")
 
 
 def test_a_late_record_changes_no_other_and_is_drawn_in_itself(spark):

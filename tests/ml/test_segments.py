@@ -81,7 +81,7 @@ def test_rows_give_the_assignment_back(users: Users, tmp_path: Path) -> None:
 
     model, _ = segments.fit(users, small())
     named = segments.identify(model, users, None, 0, small())
-    batch = segments.rows(model, users, named, "7", datetime.date(2017, 12, 1))
+    batch = segments.rows(model, users, named, small(), "7", datetime.date(2017, 12, 1))
     lake.write_partition(SEGMENT_MODELS, str(tmp_path), "7", [batch])
     read = segments.SegmentModel.read(str(tmp_path), "7")
     ids = np.array([identity.segment_id for identity in named])

@@ -1,0 +1,146 @@
+"""`python -m bench build --events 20e6 --days 90` and `python -m bench night --history 20e6 --new 200e3`."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import statistics
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+
+import pyarrow.parquet as pq
+from rich.console import Console
+from rich.table import Table
+
+from bench import builds, measure, shown, spark
+from bench.builds import Place
+from jobs import plan
+from jobs.errors import UsageError
+from jobs.plan import Plan
+
+out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
+BYTES_AN_EVENT = 500  # of disk, for raw files, tables of both sides, shuffles and spills
+
+HOW = {
+    "fresh": "each verb in a JVM of its own, cold, as by hand and in the images",
+    "standing": "all verbs in one Spark, cold at the first, as `make run` does",
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="python -m bench", description="How fast our verbs are, beside DuckDB.")
+    what = top.add_subparsers(dest="what", required=True)
+    build = what.add_parser("build", help="raw files to user_features and user_sequences, beside one DuckDB script")
+    build.add_argument("--events", type=plan.count, default=20_000_000, help="(default: %(default)s)")
+    build.add_argument("--days", type=plan.count, default=90)
+    night = what.add_parser("night", help="one night of new events on a history, against the full build")
+    night.add_argument("--history", type=plan.count, nargs="+", default=[20_000_000, 40_000_000], help="one or several")
+    night.add_argument("--new", type=plan.count, default=200_000, help="events of the night (default: %(default)s)")
+    for one in (build, night):
+        one.add_argument("--users", type=plan.count)
+        one.add_argument("--seed", type=int, default=1)
+        one.add_argument("--repeat", type=plan.count, default=3, help="medians of so many (default: %(default)s)")
+        default = "both" if one is build else "standing"
+        one.add_argument(
+            "--spark", choices=(*HOW, "both"), default=default, help="; ".join(map(": ".join, HOW.items()))
+        )
+        one.add_argument("--work", type=Path, help="folder for a temporary folder (default: the system's)")
+    return top
+
+
+@contextmanager
+def place(given: argparse.Namespace, events: int) -> Iterator[Place]:
+    """A folder that is gone afterwards; UsageError where the disk is too small."""
+    if given.work:
+        given.work.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="huaxiang-bench-", dir=given.work) as folder:
+        free, wanted = shutil.disk_usage(folder).free, events * BYTES_AN_EVENT
+        if free < wanted:
+            raise UsageError(
+                f"expected {shown.size(wanted)} free in {folder}, found {shown.size(free)}: give --work DIR"
+            )
+        yield Place(Path(folder))
+
+
+def say(text: str) -> None:
+    out.print(text, style="dim")
+
+
+def _ways(given: argparse.Namespace) -> tuple[str, ...]:
+    return tuple(HOW) if given.spark == "both" else (given.spark,)
+
+
+def raw(where: Place, day: str = "*") -> list[Path]:
+    """The files of events, of all days of delivery or of one folder."""
+    return list((where.landing / "simulate" / "events").glob(f"{day}/*.parquet"))
+
+
+def records(where: Place, day: str = "*") -> int:
+    return sum(pq.read_metadata(file).num_rows for file in raw(where, day))
+
+
+def make(where: Place, made: Plan) -> int:
+    """Make the raw files; how many records there are."""
+    line = [sys.executable, "-m", "jobs", "simulate", "--landing", str(where.landing)]
+    for name in ("events", "days", "users", "products", "seed", "ds"):
+        line += [f"--{name}", str(getattr(made, name))]
+    cost = measure.run(line, spark.surroundings(where.emptied("spark")), where.folder)
+    rows, files = records(where), raw(where)
+    say(
+        f"simulate: {rows:,} records of {made.users:,} users, seed {made.seed}, {len(files)} files, "
+        f"{shown.size(sum(file.stat().st_size for file in files))}, {cost.seconds:.0f} s (CPU {cost.cpu_seconds:.0f} s)"
+    )
+    return rows
+
+
+def build(given: argparse.Namespace) -> None:
+    """Print the table of the full build."""
+    made = plan.made(given.events, given.days, given.users, seed=given.seed)
+    out.print(shown.machine())
+    with place(given, made.events) as where:
+        rows, range_ = make(where, made), (made.first, made.ds)
+        theirs = builds.duckdb_stages(where, *range_, given.repeat, say)
+        for how in _ways(given):
+            ours = builds.full(where, *range_, given.repeat, how == "standing", say)
+            title = f"{rows:,} records of {made.days} days, median of {given.repeat}; {HOW[how]}"
+            out.print(shown.build(title, ours, theirs, rows))
+
+
+def night(given: argparse.Namespace) -> None:
+    """Print a table for each history: one night on top of it."""
+    out.print(shown.machine())
+    for history in given.history:
+        days = max(1, round(history / given.new))
+        made = plan.made(history + given.new, days + 1, given.users, seed=given.seed)
+        with place(given, made.events) as where:
+            make(where, made)
+            for how in _ways(given):
+                out.print(_night(where, made, how, given.repeat))
+
+
+def _night(where: Place, made: Plan, how: str, repeat: int) -> Table:
+    full = builds.full(where, made.first, made.ds - timedelta(days=1), 1, how == "standing", say)
+    history = {stage.name: stage.seconds for stage in full if stage.name in builds.STAGES}
+    nights = [builds.night(where, made.ds, how == "standing") for _ in range(repeat)]
+    middle = {name: statistics.median(one[name] for one in nights) for name in builds.STAGES}
+    new, all_ = records(where, f"ds={made.ds}"), records(where)
+    title = f"a night of {new:,} records on {all_ - new:,} of {made.days - 1} days, median of {repeat}; {HOW[how]}"
+    return shown.night(title, history, middle)
+
+
+def main() -> int:
+    given = parser().parse_args()
+    try:
+        {"build": build, "night": night}[given.what](given)
+    except (UsageError, measure.CommandError) as error:
+        print(error, file=sys.stderr)
+        return 2 if isinstance(error, UsageError) else 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
