@@ -78,9 +78,12 @@ with DAG(
 ) as nightly:
     collect = hop(
         "collect", "--landing", "{{ params.landing }}",
-        writes=[*BRONZE, t.QUARANTINE, t.LOADS], check=BRONZE,
+        writes=[*BRONZE, t.QUARANTINE, t.LOADS, t.RESTATED, t.LATENESS], check=BRONZE,
     )  # fmt: skip
-    clean = hop("clean", reads=BRONZE, writes=[*SILVER, t.QUARANTINE], check=SILVER)
+    clean = hop(
+        "clean",
+        reads=[*BRONZE, t.RESTATED], writes=[*SILVER, t.SILVER_REFUNDS, t.QUARANTINE, t.MISSING_VALUES], check=SILVER,
+    )  # fmt: skip
     sequences = hop("sequences", reads=SILVER, writes=[t.USER_SEQUENCES], check=[t.USER_SEQUENCES])
     features = hop("features", reads=SILVER, writes=[t.USER_DAILY, t.USER_FEATURES], check=[t.USER_FEATURES])
 
