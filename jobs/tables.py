@@ -15,7 +15,7 @@ __all__ = ["MONEY", "WINDOWS"]  # those of jobs/feature_list.py that readers of 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its Spark DDL type and its meaning; `zh` is given where people read the column."""
+    """One column: its Spark DDL type, its meaning and its Chinese name."""
 
     name: str
     type: str
@@ -63,8 +63,20 @@ class Table:
         return replace(self, layer="staged")
 
 
+# Chinese names of columns that mean the same in every table without a name of its own.
+_ZH = {
+    "source": "数据源", "event_id": "行为编号", "id": "编号", "user_id": "用户", "event_time": "时间", "event_type": "行为类型",
+    "product_id": "商品", "quantity": "件数", "price": "单价", "amount": "金额", "discount": "优惠", "session_id": "会话",
+    "query": "搜索词", "attributes": "其他属性", "source_file": "来源文件", "landed_ds": "到达日期", "ds": "日期",
+    "run_id": "运行编号", "ingested_at": "装载时间", "kind": "数据种类", "stage": "环节", "raw": "原始记录", "reason": "原因",
+    "rows_in": "输入行数", "loaded": "装载行数", "duplicates": "重复行数", "quarantined": "隔离行数", "outside": "其他日期行数",
+    "late": "迟到行数", "columns": "未映射列", "table": "表", "expectation": "期望", "column": "列", "severity": "级别",
+    "success": "是否通过", "observed": "观测值", "threshold": "阈值", "unexpected_count": "未通过行数",
+}  # fmt: skip
+
+
 def _columns(*rows: tuple[str, ...]) -> tuple[Column, ...]:
-    return tuple(Column(*row) for row in rows)
+    return tuple(Column(*row) if len(row) > 3 else Column(*row, zh=_ZH.get(row[0], "")) for row in rows)
 
 
 _DS = ("ds", "date", "the day that the row is true for", "日期")
