@@ -53,7 +53,7 @@ def _section(table: tables.Table) -> str:
     own = {f.name for f in FEATURES} if table is tables.USER_FEATURES else set()
     rows = [(f"`{c.name}`", f"`{c.type}`", c.meaning, c.zh) for c in table.columns if c.name not in own]
     grid = _grid(("column 列", "type 类型", "meaning 含义", "中文"), rows)
-    tail = f"\n{_features()}" if own else ""
+    tail = _features() if own else ""
     meaning = f"{table.meaning} One row is {table.grain}. {'; '.join(facts)}."
     return f"## {table.full_name} {table.zh}\n\n{meaning}\n\n{grid}\n{tail}"
 

@@ -121,7 +121,7 @@ def tastes(daily: DataFrame, ds: date) -> DataFrame:
         spread = F.try_sum(F.round(cents * F.log2(cents) * SPREAD).try_cast("bigint"))
         found += [F.sum(cents).alias(f"money_{w}"), F.max(cents).alias(f"top_{w}"), spread.alias(f"spread_{w}")]
     entry = F.struct((-F.col(f"cents_{YEAR}")).alias("order"), "name")
-    found.append(F.array_sort(F.collect_list(F.when(F.col(f"cents_{YEAR}") > 0, entry))).alias("ranked"))
+    found.append(F.sort_array(F.collect_list(F.when(F.col(f"cents_{YEAR}") > 0, entry))).alias("ranked"))
     kinds = cells.groupBy("user_id", "kind").agg(*found)
     facts = F.struct(*[name for name in kinds.columns if name not in ("user_id", "kind")])
     return kinds.groupBy("user_id").agg(

@@ -15,7 +15,7 @@ __all__ = ["MONEY", "WINDOWS"]  # those of jobs/feature_list.py that readers of 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its Spark DDL type and its meaning; `zh` is given where people read the column."""
+    """One column: its Spark DDL type, its meaning and its Chinese name."""
 
     name: str
     type: str
@@ -63,8 +63,37 @@ class Table:
         return replace(self, layer="staged")
 
 
+# Chinese names of columns that mean the same in every table without a name of its own.
+_ZH = {
+    "source": "数据源", "event_id": "行为编号", "id": "编号", "user_id": "用户", "event_time": "时间", "event_type": "行为类型",
+    "product_id": "商品", "quantity": "件数", "price": "单价", "amount": "金额", "discount": "优惠", "session_id": "会话",
+    "query": "搜索词", "attributes": "其他属性", "source_file": "来源文件", "landed_ds": "到达日期", "ds": "日期",
+    "run_id": "运行编号", "ingested_at": "装载时间", "kind": "数据种类", "stage": "环节", "raw": "原始记录", "reason": "原因",
+    "rows_in": "输入行数", "loaded": "装载行数", "duplicates": "重复行数", "quarantined": "隔离行数", "outside": "其他日期行数",
+    "late": "迟到行数", "columns": "未映射列", "table": "表", "expectation": "期望", "column": "列", "severity": "级别",
+    "success": "是否通过", "observed": "观测值", "threshold": "阈值", "unexpected_count": "未通过行数",
+    "user_agent": "用户代理",
+    "record_landed_ds": "档案到达日期",
+    "record_file": "档案文件",
+    "released": "放行行数",
+    "digest": "文件摘要",
+    "size": "字节数",
+    "modified_us": "修改时间",
+    "mapping": "映射版本",
+    "days_late": "迟到天数",
+    "events": "行为数",
+    "users": "用户数",
+    "least_hours": "最少迟到小时",
+    "most_hours": "最多迟到小时",
+    "rule": "缺失处理",
+    "rows": "行数",
+    "missing": "缺失行数",
+    "share": "缺失占比",
+}  # fmt: skip
+
+
 def _columns(*rows: tuple[str, ...]) -> tuple[Column, ...]:
-    return tuple(Column(*row) for row in rows)
+    return tuple(Column(*row) if len(row) > 3 else Column(*row, zh=_ZH.get(row[0], "")) for row in rows)
 
 
 _DS = ("ds", "date", "the day that the row is true for", "日期")
@@ -484,8 +513,8 @@ LATENESS = Table(
         ("days_late", "int", "days between the two"),
         ("events", "bigint", "how many"),
         ("users", "bigint", "of how many users"),
-        ("least_hours", "double", "hours between the end of the day of delivery and the youngest of them"),
-        ("most_hours", "double", "the same of the oldest"),
+        ("least_hours", "double", "hours from the youngest of them to the beginning of the day of delivery"),
+        ("most_hours", "double", "hours from the oldest of them"),
         ("run_id", "string", "the run that loaded them"),
     ),
     "How much came late, and how late.", "迟到数据",

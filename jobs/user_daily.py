@@ -63,7 +63,7 @@ def with_prices(events: DataFrame, prices: DataFrame) -> DataFrame:
 
 def product_lists(events: DataFrame) -> DataFrame:
     """One row a user and day with a product: viewed_ids, carted_ids, product_ids, each distinct and sorted."""
-    lists = [F.array_sort(F.collect_set(F.when(_of(*types), F.col("product_id")))).alias(name)
+    lists = [F.sort_array(F.collect_set(F.when(_of(*types), F.col("product_id")))).alias(name)
              for name, types in _LISTS.items()]  # fmt: skip
     touching = _of(*(kind for types in _LISTS.values() for kind in types)) & F.col("product_id").isNotNull()
     return events.where(touching).groupBy("user_id", "ds").agg(*lists)
@@ -84,7 +84,7 @@ def money_maps(events: DataFrame) -> DataFrame:
         .agg(F.sum("amount").cast(MONEY).alias("amount"))
     )
     entry = F.struct("name", "amount")
-    lists = [F.array_sort(F.collect_list(F.when(F.col("kind") == kind, entry))).alias(kind) for kind in _FACTS]
+    lists = [F.sort_array(F.collect_list(F.when(F.col("kind") == kind, entry))).alias(kind) for kind in _FACTS]
     maps = [F.map_from_entries(kind).alias(f"{kind}_amount") for kind in _FACTS]
     return cells.groupBy("user_id", "ds").agg(*lists).select("user_id", "ds", *maps)
 
