@@ -169,12 +169,11 @@ def run(spark: SparkSession, s: Settings) -> str:
     ).persist()
 
     zones = {r["source"]: sources.load(r["source"]).shop_zone for r in bronze.select("source").distinct().collect()}
-    events = with_product_facts(corrected.where("reason IS NULL"), facts)
+    events = with_product_facts(text.with_device(corrected.where("reason IS NULL")), facts)
     events = local_clock(sessionise(outliers.winsorise(events, events, rules.outliers)), zones)
     events = events.withColumns(
-        {"event_id": F.concat_ws(":", "source", "event_id"), "query": text.normalised_query(F.col("query")),
-         "device": text.device_class(F.col("user_agent"))}
-    )  # fmt: skip
+        {"event_id": F.concat_ws(":", "source", "event_id"), "query": text.normalised_query(F.col("query"))}
+    )
     events = bots.mark(events, Window.partitionBy("ds", "user_id").orderBy("event_time", "event_id"), rules.bots)
     io.replace_where(events.withColumns(stamp), s.warehouse, SILVER_EVENTS, where)
     refused = refused_rows(corrected.where("reason IS NOT NULL")).withColumns(stamp)
