@@ -105,15 +105,6 @@ def _pieces(spark: SparkSession, s: Settings, what: Touched) -> tuple[int, int]:
     return files, -(-8 * files // (len(what.days) + 1))
 
 
-def with_devices(events: DataFrame, named: bool) -> DataFrame:
-    """`events` with device. The few different agents are looked at, not every event; `named`: some events have one."""
-    if not named:
-        return events.withColumn("device", F.lit("unknown"))
-    agents = events.select("user_agent").where("user_agent IS NOT NULL").distinct()
-    known = agents.withColumn("device", text.device_class(F.col("user_agent")))
-    return events.join(known, "user_agent", "left").withColumn("device", F.coalesce("device", F.lit("unknown")))
-
-
 def purchase_lines(bronze: DataFrame, facts: DataFrame, what: Touched) -> DataFrame:
     """The lines by which outliers are measured: of the touched days whole, also where single users' are made anew."""
     bought = bronze.where(what.where).where("event_type = 'purchase' AND landed_ds <= ds")
@@ -133,7 +124,8 @@ def build(
     mapped = {name for shop in shops for name in shop.events.fields}
     clocked = sessions.with_clock(bronze, {shop.name: shop.shop_zone for shop in shops})
     good = correct(with_context(clocked, what)).where("reason IS NULL")
-    good = with_product_facts(with_devices(good, "user_agent" in mapped), facts)
+    good = text.with_device(good) if "user_agent" in mapped else good.withColumn("device", F.lit("unknown"))
+    good = with_product_facts(good, facts)
     good = outliers.winsorise(good, lines, rules.outliers)
     events = sessions.sessionise(sessions.spread(good, *pieces), "session_id" in mapped)
     events = bots.mark(events, sessions.user_day(), sessions.whole_day(), rules.bots).where("target")

@@ -71,4 +71,7 @@ def test_every_full_width_character_is_folded_as_unicode_says(spark):
 
 
 def test_agents(spark):
-    assert applied(spark, text.device_class, AGENTS) == AGENTS
+    agents = [(agent, k) for agent in AGENTS for k in range(2)]
+    rows = text.with_device(spark.createDataFrame(agents, "user_agent string, k int")).collect()
+    assert {row["user_agent"]: row["device"] for row in rows} == AGENTS
+    assert len(rows) == len(agents)
