@@ -22,7 +22,7 @@ def events(looks_: DataFrame, plan: Plan) -> DataFrame:
     what it is, hidden from the shop: FLAGS.
     """
     chance, step = Chance(plan.seed), F.col("step")
-    frame = looks_.withColumn("entry", F.explode("steps")).where("entry IS NOT NULL").drop("steps")
+    frame = looks_.withColumn("entry", F.explode("steps")).drop("steps")
     frame = frame.withColumns({"step": F.col("entry") % len(STEPS), "repeated": F.col("entry") >= len(STEPS)})
     of_look = (F.col("user"), F.col("day"), F.col("visit"), F.col("look"))
     # A look takes up to its pace, with a pause before; what is bought is paid at the end of the visit, line by line.
