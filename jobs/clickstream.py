@@ -74,7 +74,7 @@ def _as_records(frame: DataFrame, plan: Plan) -> DataFrame:
         _user_agent(chance).alias("user_agent"),
         _channel(chance).alias("channel"),
         F.date_add(F.lit(plan.first), F.col("delivery")).alias("ds"),
-        F.col("repeated"), F.col("again"), (flaw >= 0).alias("malformed"), "bot",
+        (F.col("repeated") & ~F.col("again")).alias("repeated"), "again", (flaw >= 0).alias("malformed"), "bot",
         (F.floor(F.col("ms") / DAY_MS) < F.col("delivery")).alias("late"),
     )  # fmt: skip
 
