@@ -42,6 +42,9 @@ STEPS = ("search", "view", "view", "favourite", "cart", "uncart", "purchase", "r
 SEARCH, VIEW, REVIEW, FAVOURITE, CART, UNCART, PURCHASE, REFUND = range(len(STEPS))
 
 
+BUSIEST_RATE = 2.5  # mean visits a day of the keenest
+
+
 def of(persona: Column, name: str) -> Column:
     """A number of the persona in the column."""
     return at([float(getattr(one, name)) for one in PERSONAS], persona)
@@ -110,15 +113,19 @@ def visits(days: DataFrame, plan: Plan) -> DataFrame:
     Of a user's day whose delivery is of later days only those visits that reach into them.
     """
     chance, user, day = Chance(plan.seed), F.col("user"), F.col("day")
-    frame = with_history(days, plan).where("day >= came AND day < left")
-    persona = F.when(day >= F.coalesce("turned", F.lit(plan.days)), F.col("after")).otherwise(F.col("before"))
-    frame = frame.withColumn("persona", F.greatest(persona, F.lit(0)))
     # A few come daily, most a few times a month: log-normal, of mean 1.
     keen = F.exp(1.1 * chance.normal("activity", user) - 1.1**2 / 2)
+    frame = days.withColumns({"keen": plan.visits_a_day * keen, "luck": chance.draw("visits", user, day)})
+    # On most days most users do not come, whoever they are: they are out before anything is asked about them.
+    likeliest = F.least(F.col("keen") * max(one.visits * max(one.weekend, 1) for one in PERSONAS), F.lit(BUSIEST_RATE))
+    frame = frame.where((F.col("luck") >= F.exp(-likeliest)) | (user < plan.bots))
+
+    frame = with_history(frame, plan).where("day >= came AND day < left")
+    persona = F.when(day >= F.coalesce("turned", F.lit(plan.days)), F.col("after")).otherwise(F.col("before"))
+    frame = frame.withColumn("persona", F.greatest(persona, F.lit(0)))
     weekend = F.when((day + plan.first.weekday()) % 7 >= 5, of(F.col("persona"), "weekend")).otherwise(1.0)
-    rate = F.least(F.lit(plan.visits_a_day) * keen * of(F.col("persona"), "visits") * weekend, F.lit(2.5))
-    frame = frame.withColumn("rate", rate)
-    luck = chance.draw("visits", user, day)
+    rate = F.least(F.col("keen") * of(F.col("persona"), "visits") * weekend, F.lit(BUSIEST_RATE))
+    frame, luck = frame.withColumn("rate", rate), F.col("luck")
     none = F.exp(-F.col("rate"))
     terms, poisson = [none], F.lit(0)  # how many steps of the Poisson distribution the draw is beyond
     for n in range(MOST_VISITS):
@@ -203,7 +210,7 @@ def looks(visits_: DataFrame, plan: Plan) -> DataFrame:
     weightiest = F.when(F.col("bought"), PURCHASE).when(F.col("in_cart"), CART).otherwise(VIEW)
     frame = frame.withColumn("twice", F.when(chance.happens(REPEATED, "sent twice", *keys), weightiest + len(STEPS)))
     steps = [F.when(happened, step) for step, happened in done.items()]
-    return frame.withColumn("steps", F.array(*steps, "twice"))
+    return frame.withColumn("steps", F.array_compact(F.array(*steps, "twice")))
 
 
 def truth(spark: SparkSession, plan: Plan) -> DataFrame:

@@ -22,7 +22,7 @@ def events(looks_: DataFrame, plan: Plan) -> DataFrame:
     what it is, hidden from the shop: FLAGS.
     """
     chance, step = Chance(plan.seed), F.col("step")
-    frame = looks_.withColumn("entry", F.explode("steps")).where("entry IS NOT NULL").drop("steps")
+    frame = looks_.withColumn("entry", F.explode("steps")).drop("steps")
     frame = frame.withColumns({"step": F.col("entry") % len(STEPS), "repeated": F.col("entry") >= len(STEPS)})
     of_look = (F.col("user"), F.col("day"), F.col("visit"), F.col("look"))
     # A look takes up to its pace, with a pause before; what is bought is paid at the end of the visit, line by line.
@@ -74,7 +74,7 @@ def _as_records(frame: DataFrame, plan: Plan) -> DataFrame:
         _user_agent(chance).alias("user_agent"),
         _channel(chance).alias("channel"),
         F.date_add(F.lit(plan.first), F.col("delivery")).alias("ds"),
-        F.col("repeated"), F.col("again"), (flaw >= 0).alias("malformed"), "bot",
+        (F.col("repeated") & ~F.col("again")).alias("repeated"), "again", (flaw >= 0).alias("malformed"), "bot",
         (F.floor(F.col("ms") / DAY_MS) < F.col("delivery")).alias("late"),
     )  # fmt: skip
 
