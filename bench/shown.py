@@ -70,8 +70,7 @@ def build(title: str, ours: list[Stage], theirs: list[Stage], rows: int) -> Tabl
     table.add_section()
     table.add_row("all", f"{seconds:.1f}", f"{rows / seconds:,.0f}", f"{cpu:.0f}", "", "", "", "", size(memory),
                   *_beside(seconds, whole.seconds, rows))  # fmt: skip
-    used = f"DuckDB in all: CPU {whole.cpu_seconds:.0f} s, peak memory {size(whole.peak_bytes or 0)}"
-    table.caption = f"`read` counts what Spark reads from its own cache too. {used}"
+    table.caption = f"DuckDB in all: CPU {whole.cpu_seconds:.0f} s, peak memory {size(whole.peak_bytes or 0)}"
     return table
 
 

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -25,7 +25,9 @@ STARTS_WITHIN_SECONDS = 120
 
 @dataclass(slots=True)
 class Work:
-    """What Spark's tasks did, in bytes, as their own metrics tell."""
+    """What Spark did, in bytes: the sizes of the files that it read (whole, each time), what its tasks wrote to files,
+    wrote for a shuffle, and spilled to disk.
+    """
 
     read: int = 0
     written: int = 0
@@ -97,22 +99,50 @@ def _await(server: subprocess.Popen, port: int, log: Path) -> None:
 
 
 def work(folder: Path, began: float, ended: float) -> Work:
-    """What the tasks that finished between two times did (seconds since 1970)."""
+    """What Spark did between two times (seconds since 1970): tasks that finished, queries that started."""
     total = Work()
     for log in sorted((folder / "spark-events").iterdir()):
-        with log.open(encoding="utf-8") as lines:
-            for line in lines:
-                if line.startswith('{"Event":"SparkListenerTaskEnd"'):
-                    event = json.loads(line)
-                    if began <= event["Task Info"]["Finish Time"] / 1000 <= ended and event.get("Task Metrics"):
-                        total += _of_task(event["Task Metrics"])
+        total += _of_log(log, lambda milliseconds: began <= milliseconds / 1000 <= ended)
     return total
 
 
+def _of_log(log: Path, within: Callable[[int], bool]) -> Work:
+    total, sizes, queries, read = Work(), set(), set(), []
+    with log.open(encoding="utf-8") as lines:
+        for line in lines:
+            if not line.startswith(_WANTED):
+                continue
+            event = json.loads(line)
+            kind = event["Event"].rsplit(".", 1)[-1]
+            if kind == "SparkListenerTaskEnd":
+                if within(event["Task Info"]["Finish Time"]) and event.get("Task Metrics"):
+                    total += _of_task(event["Task Metrics"])
+                continue
+            if "sparkPlanInfo" in event:  # a plan may change while it runs
+                sizes |= _file_sizes(event["sparkPlanInfo"])
+            if kind == "SparkListenerSQLExecutionStart" and within(event["time"]):
+                queries.add(event["executionId"])
+            elif kind == "SparkListenerDriverAccumUpdates":
+                read += [(event["executionId"], *update) for update in event["accumUpdates"]]
+    total.read = sum(value for query, metric, value in read if query in queries and metric in sizes)
+    return total
+
+
+_SQL = '{"Event":"org.apache.spark.sql.execution.ui.SparkListener'
+_WANTED = ('{"Event":"SparkListenerTaskEnd"', f"{_SQL}SQLExecutionStart", f"{_SQL}SQLAdaptiveExecutionUpdate",
+           f"{_SQL}DriverAccumUpdates")  # fmt: skip
+
+
+def _file_sizes(node: dict) -> set[int]:
+    """The metrics of a plan that say how large the files are that it reads."""
+    here = {metric["accumulatorId"] for metric in node["metrics"] if metric["name"] == "size of files read"}
+    return here.union(*map(_file_sizes, node["children"]))
+
+
 def _of_task(metrics: dict) -> Work:
+    """Not its "Bytes Read": they count what comes from Spark's own cache, and not what Parquet reads in one call."""
     return Work(
-        metrics["Input Metrics"]["Bytes Read"],
-        metrics["Output Metrics"]["Bytes Written"],
-        metrics["Shuffle Write Metrics"]["Shuffle Bytes Written"],
-        metrics["Disk Bytes Spilled"],
+        written=metrics["Output Metrics"]["Bytes Written"],
+        shuffled=metrics["Shuffle Write Metrics"]["Shuffle Bytes Written"],
+        spilled=metrics["Disk Bytes Spilled"],
     )

@@ -78,7 +78,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The arguments of the verb."""
     parser.add_argument("--events", type=count, required=True, help="about how many events, such as 20e6")
     parser.add_argument("--days", type=count, default=90, help="days of history (default: %(default)s)")
-    parser.add_argument("--users", type=count, help="how many users (default: one for 100 events)")
+    parser.add_argument(
+        "--users", type=count, help="how many users (default: one for 100 events, or more where the days are few)"
+    )
     parser.add_argument("--products", type=count, help="about how many products (default: one for 400 events)")
     parser.add_argument("--seed", type=int, default=1, help="same seed, same rows (default: %(default)s)")
     parser.add_argument("--ds", type=date.fromisoformat, default=LAST_DAY, help="last day (default: %(default)s)")
@@ -96,7 +98,7 @@ def made(
     """What is asked for, made whole; UsageError where so many events do not fit on so few users, or days before
     the shop opened.
     """
-    users = users or max(100, events // 100)
+    users = users or max(100, events // 100, events // days // 5)
     plan = Plan(events, days, users, products or max(480, events // 400), seed, ds)
     if plan.first < OPENED:
         raise UsageError(

@@ -37,21 +37,38 @@ def test_a_failed_command_says_its_last_words(tmp_path):
         measure.run([sys.executable, "-c", "print('no such day'); exit(3)"], dict(os.environ), tmp_path)
 
 
-def task(finished_ms: int, read: int, spilled: int = 0) -> str:
-    metrics = {
-        "Input Metrics": {"Bytes Read": read}, "Output Metrics": {"Bytes Written": 1}, "Disk Bytes Spilled": spilled,
-        "Shuffle Write Metrics": {"Shuffle Bytes Written": 2},
-    }  # fmt: skip
-    event = {"Event": "SparkListenerTaskEnd", "Task Info": {"Finish Time": finished_ms}, "Task Metrics": metrics}
+def line(event: dict) -> str:
     return json.dumps(event, separators=(",", ":"))
 
 
-def test_the_tasks_of_a_span_are_summed_over_all_logs(tmp_path):
+def task(finished_ms: int, written: int, spilled: int = 0) -> str:
+    metrics = {
+        "Input Metrics": {"Bytes Read": 99}, "Output Metrics": {"Bytes Written": written},
+        "Shuffle Write Metrics": {"Shuffle Bytes Written": 2}, "Disk Bytes Spilled": spilled,
+    }  # fmt: skip
+    info = {"Finish Time": finished_ms}
+    return line({"Event": "SparkListenerTaskEnd", "Task Info": info, "Task Metrics": metrics})
+
+
+def query(number: int, started_ms: int, files: int) -> list[str]:
+    """A query whose plan is changed while it runs; its scan reads files of so many bytes."""
+    ui = "org.apache.spark.sql.execution.ui.SparkListener"
+    scan = [{"name": "size of files read", "accumulatorId": number}, {"name": "number of rows", "accumulatorId": 0}]
+    plan = {"metrics": [], "children": [{"metrics": scan, "children": []}]}
+    first = {"metrics": [], "children": []}
+    return [
+        line({"Event": f"{ui}SQLExecutionStart", "executionId": number, "time": started_ms, "sparkPlanInfo": first}),
+        line({"Event": f"{ui}DriverAccumUpdates", "executionId": number, "accumUpdates": [[number, files], [0, 5]]}),
+        line({"Event": f"{ui}SQLAdaptiveExecutionUpdate", "executionId": number, "sparkPlanInfo": plan}),
+    ]
+
+
+def test_the_work_of_a_span_is_summed_over_all_logs(tmp_path):
     logs = tmp_path / "spark-events"
     logs.mkdir()
     other = '{"Event":"SparkListenerJobEnd"}'
-    (logs / "one").write_text("\n".join([task(900, 1000), task(1500, 10, spilled=7), other]))
-    (logs / "two").write_text(task(2000, 20) + "\n" + task(2001, 1000))
+    (logs / "one").write_text("\n".join([*query(1, 1100, 10), task(900, 50), task(1500, 1, spilled=7), other]))
+    (logs / "two").write_text("\n".join([task(2000, 1), task(2001, 50), *query(1, 999, 40), *query(2, 1200, 20)]))
     assert spark.work(tmp_path, 1.0, 2.0) == Work(read=30, written=2, shuffled=4, spilled=7)
 
 
