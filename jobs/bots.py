@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pyspark.sql import Column, DataFrame, WindowSpec
+from pyspark.sql import Column, DataFrame, Window, WindowSpec
 from pyspark.sql import functions as F
 
 from jobs.cleaning import Bots
@@ -11,25 +11,33 @@ from jobs.cleaning import Bots
 BEHAVIOUR = ("view", "click", "search", "favourite", "cart")
 
 
-def mark(events: DataFrame, order: WindowSpec, day: WindowSpec, rules: Bots) -> DataFrame:
-    """`events` with is_bot, the same for all events of a user's day.
+def bot_days(events: DataFrame, rules: Bots) -> DataFrame:
+    """One row a (user_id, ds) that is a program's. Reads user_id, ds, event_type, event_time, device.
 
-    `order` is the user's session day in time, `day` those of its events that lie in one UTC day: passed in, so that
-    Spark sorts once for this and for the sessions. Looks back only, so that a day never depends on the next one. Reads
-    event_type, event_time, device.
+    Only the few days with as many events as a rule speaks of are put in order and looked at.
     """
-    at = F.when(F.col("event_type").isin(*BEHAVIOUR), F.unix_micros("event_time"))
-    frame = events.withColumn("acted_at", at)
-    frame = frame.withColumn("too_fast", _any([_faster_than(r.events, r.minutes, order) for r in rules.rates]))
-    crawler = F.col("device") == "bot"
-    mine = F.bool_or(F.col("too_fast") | F.coalesce(crawler, F.lit(False))).over(day)
-    busy = F.count("acted_at").over(day) > rules.events_per_day
-    return frame.withColumn("is_bot", mine | busy).drop("acted_at", "too_fast")
+    acted = F.when(F.col("event_type").isin(*BEHAVIOUR), F.unix_micros("event_time"))
+    seen = events.select("user_id", "ds", acted.alias("acted_at"), (F.col("device") == "bot").alias("named"))
+    days = seen.groupBy("user_id", "ds").agg(F.count("acted_at").alias("acts"), F.bool_or("named").alias("named"))
+    least = min(rules.events_per_day, *(rate.events for rate in rules.rates))
+    days = days.where((F.col("acts") > least) | F.col("named"))
+    sure = (F.col("acts") > rules.events_per_day) | F.coalesce("named", F.lit(False))
+    order = Window.partitionBy("user_id", "ds").orderBy("acted_at")
+    fast = [_faster_than(rate.events, rate.minutes, order) for rate in rules.rates]
+    doubtful = seen.where("acted_at IS NOT NULL").join(F.broadcast(days.where(~sure)), ["user_id", "ds"], "left_semi")
+    caught = doubtful.withColumn("too_fast", _any(fast)).where("too_fast").select("user_id", "ds").distinct()
+    return days.where(sure).select("user_id", "ds").unionByName(caught)
+
+
+def mark(events: DataFrame, days: DataFrame) -> DataFrame:
+    """`events` with is_bot: true on the `days`, rows of `bot_days`."""
+    known = F.broadcast(days.withColumn("is_bot", F.lit(True)))
+    return events.join(known, ["user_id", "ds"], "left").withColumn("is_bot", F.coalesce("is_bot", F.lit(False)))
 
 
 def _faster_than(events: int, minutes: float, order: WindowSpec) -> Column:
-    """True at an event that has `events` others before it within `minutes`. IGNORE NULLS steps over purchases."""
-    earlier = F.expr(f"lag(acted_at, {events}) IGNORE NULLS").over(order)
+    """True at an event that has `events` others before it within `minutes`."""
+    earlier = F.lag("acted_at", events).over(order)
     return F.coalesce(F.col("acted_at") - earlier <= int(minutes * 60_000_000), F.lit(False))
 
 

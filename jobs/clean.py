@@ -125,10 +125,9 @@ def build(
     clocked = sessions.with_clock(bronze, {shop.name: shop.shop_zone for shop in shops})
     good = correct(with_context(clocked, what)).where("reason IS NULL")
     good = text.with_device(good) if "user_agent" in mapped else good.withColumn("device", F.lit("unknown"))
-    good = with_product_facts(good, facts)
-    good = outliers.winsorise(good, lines, rules.outliers)
-    events = sessions.sessionise(sessions.spread(good, *pieces), "session_id" in mapped)
-    events = bots.mark(events, sessions.user_day(), sessions.whole_day(), rules.bots).where("target")
+    good = bots.mark(good, bots.bot_days(good, rules.bots))
+    good = outliers.winsorise(with_product_facts(good, facts), lines, rules.outliers)
+    events = sessions.sessionise(sessions.spread(good, *pieces), "session_id" in mapped).where("target")
     names = {"event_id": F.concat_ws(":", "source", "event_id"), "query": text.normalised_query(F.col("query"))}
     return events.withColumns(names)
 

@@ -95,50 +95,58 @@ def _load_kind(spark: SparkSession, s: Settings, source: Source, kind: str, feed
     # Text is dear to parse, columns are cheap to read again: only the first is kept over the passes, and small nights.
     kept = feed.format == "jsonl" or s.since == s.ds
     parsed = parsed.persist(StorageLevel.MEMORY_AND_DISK) if kept else parsed
+    few = None
     try:
-        repeated = records.repeated_keys(parsed, KEYS[kind]).persist()
-        loaded = already_loaded(spark, s, parsed, slice_) if kind == "events" else None
-        frame = records.mark_duplicates(parsed, KEYS[kind], None if repeated.isEmpty() else repeated, loaded)
+        plain, few = records.apart(parsed, KEYS[kind], records.repeated_keys(parsed, KEYS[kind]))
+        few = records.first_of_each(few, KEYS[kind]).persist(StorageLevel.MEMORY_AND_DISK)
+        frame = plain.withColumn("duplicate", F.lit(False)).unionByName(few)
+        if kind == "events" and (loaded := already_loaded(spark, s, parsed, slice_)) is not None:
+            frame = records.mark_loaded(frame, KEYS[kind], loaded)
         named = records.beside(feed, Layout.of(raw))
-        counts = [row.asDict() for row in records.count_by_file(frame, named is not None).collect()]
+        counts = [row.asDict() for row in records.count_by_file(frame, s.since, s.ds, named is not None).collect()]
         if named is not None:
             counts = [c | {"columns": [n for k, n in enumerate(named) if c["beside"] >> k & 1]} for c in counts]
         if feed.jdbc and not counts and not feed.optional:
             raise DataError(f"{kind}: expected rows in {feed.jdbc.name} at {feed.jdbc.address}, found none")
         delivery.check_columns(feed, kind, counts, raw)
-        delivery.check_types(kind, counts, frame)
+        delivery.check_types(kind, counts, few)
         if new := delivery.new_columns(s, kind, feed, counts):
             print(f"warning: {kind}: new columns {', '.join(new)}, kept in attributes")
-        _write(s, kind, frame, counts, before, slice_, names)
+        if any(row["quarantined"] for row in counts) or io.exists(s.warehouse, QUARANTINE):
+            _write_refused(s, kind, few, slice_)
+        good = frame.where("reason IS NULL AND NOT outside AND NOT duplicate")
+        if kind == "events":
+            late.note_restated(_changes(s, good, counts, before), s, names)
+        stamp = {"source": F.lit(s.source), "run_id": F.lit(s.run_id), "ingested_at": F.current_timestamp()}
+        io.replace_where(good.withColumns(stamp), s.warehouse, TARGETS[kind], slice_)
         if kind == "events" and any(row["late"] for row in counts):
             late.note_lateness(spark, s)
         _enter(s, kind, feed, due, counts)
     finally:
-        repeated.unpersist()
-        if kept:
-            parsed.unpersist()
+        for frame in (few, parsed if kept else None):
+            if frame is not None:
+                frame.unpersist()
     sums = {name: sum(row[name] for row in counts) for name in _COUNTS}
     return f"{kind}: " + ", ".join(f"{name} {count:,}" for name, count in sums.items())
 
 
-def _write(s: Settings, kind: str, frame: DataFrame, counts: list, before: DataFrame | None, slice_: str, names: list):
-    """Quarantine, then the list of days to make anew, then bronze: a killed run finds its files still due."""
+def _write_refused(s: Settings, kind: str, few: DataFrame, slice_: str) -> None:
     stamp = {"source": F.lit(s.source), "kind": F.lit(kind), "stage": F.lit("collect"), "run_id": F.lit(s.run_id)}
-    refused = frame.where("reason IS NOT NULL").withColumns(stamp).withColumn("ds", F.col("landed_ds"))
-    if any(row["quarantined"] for row in counts) or io.exists(s.warehouse, QUARANTINE):
-        where = slice_.replace("landed_ds", "ds")
-        io.replace_where(refused, s.warehouse, QUARANTINE, f"{where} AND kind = '{kind}' AND stage = 'collect'")
-    good = frame.where("reason IS NULL AND NOT outside AND NOT duplicate")
-    if kind == "events":
-        changes = late.other_days(good, s)
-        changes = changes if before is None else changes.unionByName(late.taken_back(before, good, s))
-        late.note_restated(changes, s, names)
-    good = good.withColumns(stamp).withColumn("ingested_at", F.current_timestamp())
-    io.replace_where(good, s.warehouse, TARGETS[kind], slice_)
+    refused = few.where("reason IS NOT NULL").withColumns(stamp).withColumn("ds", F.col("landed_ds"))
+    where = slice_.replace("landed_ds", "ds")
+    io.replace_where(refused, s.warehouse, QUARANTINE, f"{where} AND kind = '{kind}' AND stage = 'collect'")
+
+
+def _changes(s: Settings, good: DataFrame, counts: list[dict], before: DataFrame | None) -> DataFrame:
+    """The users' days outside since..ds that the load changes; asked of the records only where there are any."""
+    changes = late.other_days(good if any(row["elsewhere"] for row in counts) else good.where("false"), s)
+    return changes if before is None else changes.unionByName(late.taken_back(before, good, s))
 
 
 def _enter(s: Settings, kind: str, feed: Feed, due: list[Due], counts: list[dict]) -> None:
-    """The files and their counts into ops.loads, last of all; an empty file is entered too."""
+    """The files and their counts into ops.loads, last of all, so that a killed run finds its files still due; an empty
+    file is entered too.
+    """
     looks = {d.file.name: ledger.looks(d.file, d.digest, feed) for d in due}
     empty = [
         dict.fromkeys(_COUNTS, 0) | {"source_file": d.file.name, "landed_ds": d.file.landed_ds or s.ds, "columns": []}

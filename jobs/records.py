@@ -231,39 +231,43 @@ def repeated_keys(parsed: DataFrame, keys: list[str]) -> DataFrame:
     return parsed.where(_usable()).groupBy(key_of(keys)).count().where("count > 1").select("key_hash")
 
 
-def mark_duplicates(
-    parsed: DataFrame, keys: list[str], repeated: DataFrame | None, loaded: DataFrame | None
-) -> DataFrame:
-    """`parsed` with `duplicate`: true for all but the first delivery of `repeated` keys, and for keys in `loaded`.
-
-    `loaded` has a row for each of the keys that bronze holds from other deliveries. None = there are none.
+def apart(parsed: DataFrame, keys: list[str], repeated: DataFrame) -> tuple[DataFrame, DataFrame]:
+    """(plain, notable): usable records whose key no other of this load has, and the few others: those of `repeated`
+    keys, and those that are refused or outside. What is to be found out about the few is not asked of all.
     """
-    frame = parsed.withColumn("duplicate", F.lit(False))
-    if repeated is not None:
-        # Of records that came together the one that says most counts.
-        says = F.desc(F.length(F.to_json("attributes")))
-        first = Window.partitionBy(*keys, _usable()).orderBy("landed_ds", "source_file", says, "tie")
-        hashed = parsed.withColumn("key_hash", key_of(keys))
-        several = hashed.join(F.broadcast(repeated), "key_hash", "left_semi").drop("key_hash")
-        several = several.withColumn("duplicate", _usable() & (F.row_number().over(first) > 1))
-        alone = hashed.join(F.broadcast(repeated), "key_hash", "left_anti").drop("key_hash")
-        frame = alone.withColumn("duplicate", F.lit(False)).unionByName(several)
-    if loaded is not None:
-        known = loaded.select(*keys).distinct().withColumn("known", F.lit(True))
-        again = F.col("duplicate") | (_usable() & F.coalesce("known", F.lit(False)))
-        frame = frame.join(known, keys, "left").withColumn("duplicate", again).drop("known")
-    return frame
+    hashed, few = parsed.withColumn("key_hash", key_of(keys)), F.broadcast(repeated)
+    marked = hashed.join(few.withColumn("several", F.lit(True)), "key_hash", "left").drop("key_hash")
+    several = F.coalesce("several", F.lit(False)) | ~_usable()
+    return marked.where(~several).drop("several"), marked.where(several).drop("several")
 
 
-def count_by_file(classified: DataFrame, masked: bool) -> DataFrame:
-    """One row a file and day of delivery: rows_in, loaded, duplicates, quarantined, outside, late; `seen` and `beside`
-    (see `_carried`) over all its records; and `columns`, the keys of their attributes (null where `masked`: `beside`
-    says it cheaper).
+def first_of_each(notable: DataFrame, keys: list[str]) -> DataFrame:
+    """`notable` with `duplicate`: true for all but the first delivery of a key; of records that came together, the one
+    that says most counts.
+    """
+    says = F.desc(F.length(F.to_json("attributes")))
+    first = Window.partitionBy(*keys, _usable()).orderBy("landed_ds", "source_file", says, "tie")
+    return notable.withColumn("duplicate", _usable() & (F.row_number().over(first) > 1))
+
+
+def mark_loaded(frame: DataFrame, keys: list[str], loaded: DataFrame) -> DataFrame:
+    """`frame` with `duplicate` true also for keys in `loaded`, which bronze holds from other deliveries."""
+    known = loaded.select(*keys).distinct().withColumn("known", F.lit(True))
+    again = F.col("duplicate") | (_usable() & F.coalesce("known", F.lit(False)))
+    return frame.join(known, keys, "left").withColumn("duplicate", again).drop("known")
+
+
+def count_by_file(classified: DataFrame, since: date, ds: date, masked: bool) -> DataFrame:
+    """One row a file and day of delivery: rows_in, loaded, duplicates, quarantined, outside, late; `elsewhere`, events
+    of days outside since..ds; `seen` and `beside` (see `_carried`) over all its records; and `columns`, the keys of
+    their attributes (null where `masked`: `beside` says it cheaper).
     """
     refused, outside, duplicate = F.col("reason").isNotNull(), F.col("outside"), F.col("duplicate")
     loaded = ~refused & ~outside & ~duplicate
     counts = {"loaded": loaded, "duplicates": duplicate, "quarantined": refused, "outside": outside}
-    counts["late"] = loaded & (F.col("ds") < F.col("landed_ds")) if "ds" in classified.columns else F.lit(False)
+    dated = "ds" in classified.columns
+    counts["late"] = loaded & (F.col("ds") < F.col("landed_ds")) if dated else F.lit(False)
+    counts["elsewhere"] = ~F.col("ds").between(F.lit(since), F.lit(ds)) if dated else F.lit(False)
     keys = F.array_sort(F.array_distinct(F.flatten(F.collect_set(F.map_keys("attributes")))))
     return classified.groupBy("source_file", "landed_ds").agg(
         F.count("*").alias("rows_in"),

@@ -44,7 +44,8 @@ def _release_kind(spark: SparkSession, s: Settings, source: Source, kind: str, f
     try:
         keys = collect.KEYS[kind]
         loaded = collect.already_loaded(spark, s, parsed, "false") if kind == "events" else None
-        frame = records.mark_duplicates(parsed, keys, records.repeated_keys(parsed, keys), loaded)
+        frame = records.first_of_each(parsed, keys)
+        frame = frame if loaded is None else records.mark_loaded(frame, keys, loaded)
         frame = frame.persist(StorageLevel.MEMORY_AND_DISK)
         good = F.col("reason").isNull()
         counts = frame.groupBy("source_file", "refused_ds").agg(

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from pyspark.sql import Window
-
 from jobs import bots
 from jobs.cleaning import Bots, load_rules
 from tests.jobs.frames import at, silver
@@ -14,10 +12,8 @@ RULES = Bots.model_validate({"rates": [{"events": 3, "minutes": 1}], "events_per
 
 
 def marked(spark, *snippets, rules=RULES):
-    order = Window.partitionBy("ds", "user_id").orderBy("event_time", "event_id")
-    rows = bots.mark(
-        silver(spark, *snippets).drop("is_bot"), order, Window.partitionBy("ds", "user_id"), rules
-    ).collect()
+    events = silver(spark, *snippets).drop("is_bot")
+    rows = bots.mark(events, bots.bot_days(events, rules)).collect()
     assert len(rows) == len(snippets)
     days: dict[str, set[bool]] = {}
     for row in rows:
