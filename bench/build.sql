@@ -12,6 +12,30 @@ CREATE MACRO ratio(part, whole, unit) AS CASE WHEN whole > 0 THEN
                        // (2 * CAST(whole * 100 AS HUGEINT))) AS DOUBLE) / unit END;
 CREATE MACRO share(part, whole) AS CASE WHEN whole > 0 THEN part / whole END;
 
+-- What a hand does one by one.
+CREATE MACRO by_hand(event_type) AS event_type IN ('view', 'click', 'search', 'favourite', 'cart');
+-- NFKC character by character (`wide` becomes `narrow`), lower case, single spaces.
+CREATE MACRO normalised_query(query) AS nullif(trim(regexp_replace(
+    lower(CASE WHEN regexp_matches(query, '[' || getvariable('wide') || ']')
+               THEN translate(query, getvariable('wide'), getvariable('narrow')) ELSE query END),
+    '[\s\p{Z}\p{Cc}\x{200b}\x{feff}]+', ' ', 'g')), '');
+-- The patterns of jobs/text.py without its looks around: RE2 has none. `agent` is in lower case.
+CREATE MACRO device_class(agent) AS CASE
+    WHEN regexp_matches(agent, '(^|[^u]|(^|[^c])u)bot\b|bot[/_.-]|robot|crawl|spider|slurp|scrap[ey]|archiver|fetcher'
+        || '|validator|checker|indexer|monitor|(link ?|uri|bing)preview|google-|whatsapp|feed|lighthouse'
+        || '|mediapartners|facebookexternalhit|headless|phantomjs|puppeteer|playwright|selenium|https?://|@[\w.]+\.\w'
+        || '|curl/|wget|libwww|python|httpclient|^java/|go-http-client|node-fetch|axios|^ruby|^perl|guzzle') THEN 'bot'
+    WHEN regexp_matches(agent, 'smart-?tv|smarttv|appletv|apple tv|googletv|android tv|hbbtv|web0s|netcast|bravia'
+        || '|aft[a-z]{1,4} build|roku|crkey|mitv|mibox|tizen.*\btv\b|\btv;') THEN 'tv'
+    WHEN regexp_matches(agent, 'okhttp|dalvik/|cfnetwork|alamofire|micromessenger|miniprogram|aliapp|alipayclient|jdapp'
+        || '|jd4iphone|pinduoduo|weibo|\bqq/|douyin|aweme|; wv\)|fban/|fbav/|instagram|line/') THEN 'app'
+    WHEN regexp_matches(agent, 'ipad|tablet|kindle|silk/|playbook|matepad|\bpad\b')
+        OR (contains(agent, 'android') AND NOT contains(split_part(agent, 'android', -1), 'mobile')) THEN 'tablet'
+    WHEN regexp_matches(agent, 'iphone|ipod|mobile|android|windows phone|blackberry|opera mini|harmonyos|openharmony'
+        || '|symbian|ucweb') THEN 'mobile'
+    WHEN regexp_matches(agent, 'windows nt|macintosh|x11|cros|linux (x86_64|i686)') THEN 'desktop'
+    ELSE 'unknown' END;
+
 -- section: collect
 -- Typed; what cannot be loaded has a reason.
 CREATE TEMP TABLE records AS
@@ -30,7 +54,8 @@ FROM (
            make_timestamp(ts * 1000) AS event_time, nullif(trim(action), '') AS event_type,
            nullif(trim(sku), '') AS product_id, CAST(qty AS BIGINT) AS quantity, CAST(price AS DECIMAL(18, 4)) AS price,
            CAST(paid AS DECIMAL(18, 2)) AS amount, CAST(discount AS DECIMAL(18, 2)) AS discount,
-           nullif(trim(query), '') AS query, user_agent, channel, CAST(ds AS DATE) AS landed_ds
+           nullif(trim(query), '') AS query, nullif(trim(user_agent), '') AS user_agent,
+           channel, CAST(ds AS DATE) AS landed_ds
     FROM read_parquet(getvariable('landing') || '/simulate/events/*/*.parquet', hive_partitioning = true)
     WHERE CAST(ds AS DATE) BETWEEN getvariable('since') AND getvariable('ds')
 );
@@ -51,48 +76,150 @@ DROP TABLE records;
 
 -- section: clean
 CREATE TEMP TABLE facts AS
-SELECT product_id, title, path AS category_path, coalesce(path[2], path[1]) AS category, path[1] AS department, brand, price
-FROM (SELECT sku AS product_id, title, brand, price, string_split(category, '/') AS path
+SELECT product_id, title, path AS category_path, coalesce(path[2], path[1]) AS category, path[1] AS department, brand
+FROM (SELECT sku AS product_id, title, brand, string_split(category, '/') AS path
       FROM read_parquet(getvariable('landing') || '/simulate/products/*/*.parquet', hive_partitioning = true)
       WHERE CAST(ds AS DATE) BETWEEN getvariable('since') AND getvariable('ds'));
 
-CREATE TEMP VIEW corrected AS
-SELECT * REPLACE (
-        CASE WHEN money AND negative THEN 'refund' ELSE event_type END AS event_type,
-        pieces AS quantity,
-        coalesce(price, CASE WHEN pieces > 0 THEN per_piece(received + taken_off, pieces) END)::DECIMAL(18, 4) AS price,
-        received AS amount,
-        CASE WHEN money THEN taken_off END AS discount),
-    CASE WHEN money THEN (received + taken_off)::DECIMAL(18, 2) END AS list_amount,
-    CASE WHEN money AND coalesce(quantity, 1) = 0 AND coalesce(amount, 0) = 0 THEN 'nothing_bought'
-         WHEN price < 0 THEN 'negative_price' END AS refused
-FROM (
-    SELECT *, CASE WHEN money THEN coalesce(abs(coalesce(amount, price * pieces - taken_off))::DECIMAL(18, 2), 0) END
-           AS received
-    FROM (
-        SELECT *, event_type IN ('purchase', 'refund') AS money,
-               coalesce(quantity < 0, false) OR coalesce(amount < 0, false) AS negative,
-               coalesce(discount, 0)::DECIMAL(18, 2) AS taken_off,
-               abs(CASE WHEN event_type IN ('purchase', 'refund') AND coalesce(quantity, 0) = 0 THEN 1
-                        ELSE quantity END) AS pieces
-        FROM bronze));
+-- Few agents and queries are told apart: their patterns are asked once each.
+CREATE TEMP TABLE agents AS
+SELECT user_agent, device_class(lower(user_agent)) AS device
+FROM (SELECT DISTINCT user_agent FROM bronze WHERE user_agent IS NOT NULL);
 
-CREATE TEMP VIEW sessions AS
-SELECT *, max(start) OVER (visit ROWS UNBOUNDED PRECEDING) AS session_start
+CREATE TEMP TABLE queries AS
+SELECT query, normalised_query(query) AS normalised
+FROM (SELECT DISTINCT query FROM bronze WHERE query IS NOT NULL);
+
+CREATE TEMP TABLE corrected AS
+SELECT * EXCLUDE (pieces, received, taken_off, negative, user_agent, query, refused), coalesce(device, 'unknown') AS device,
+       normalised AS query
 FROM (
-    SELECT *, CASE WHEN coalesce(second - lag(second) OVER visit > 30 * 60, true) THEN second END AS start
-    FROM (SELECT *, epoch_us(event_time) // 1000000 AS second FROM corrected WHERE refused IS NULL)
-    WINDOW visit AS (PARTITION BY user_id, ds ORDER BY event_time, event_id))
-WINDOW visit AS (PARTITION BY user_id, ds ORDER BY event_time, event_id);
+    SELECT * REPLACE (
+            CASE WHEN money AND negative THEN 'refund' ELSE event_type END AS event_type,
+            pieces AS quantity,
+            coalesce(price, CASE WHEN pieces > 0 THEN per_piece(received + taken_off, pieces) END)::DECIMAL(18, 4)
+                AS price,
+            received AS amount,
+            CASE WHEN money THEN taken_off END AS discount),
+        CASE WHEN money THEN (received + taken_off)::DECIMAL(18, 2) END AS list_amount,
+        (money AND coalesce(quantity, 1) = 0 AND coalesce(amount, 0) = 0) OR coalesce(price < 0, false) AS refused
+    FROM (
+        SELECT *, CASE WHEN money THEN coalesce(abs(coalesce(amount, price * pieces - taken_off))::DECIMAL(18, 2), 0) END
+               AS received
+        FROM (
+            SELECT *, event_type IN ('purchase', 'refund') AS money,
+                   coalesce(quantity < 0, false) OR coalesce(amount < 0, false) AS negative,
+                   coalesce(discount, 0)::DECIMAL(18, 2) AS taken_off,
+                   abs(CASE WHEN event_type IN ('purchase', 'refund') AND coalesce(quantity, 0) = 0 THEN 1
+                            ELSE quantity END) AS pieces
+            FROM bronze)))
+LEFT JOIN agents USING (user_agent) LEFT JOIN queries USING (query)
+WHERE NOT refused;
+DROP TABLE bronze;
+
+-- A user's day is a program's by its rates, or because the program says so. Only busy days are put in order.
+CREATE TEMP TABLE bot_days AS
+WITH busy AS (
+    SELECT user_id, ds, count_if(by_hand(event_type)) > 2000 OR bool_or(device = 'bot') AS sure
+    FROM corrected GROUP BY ALL HAVING count_if(by_hand(event_type)) > 120 OR bool_or(device = 'bot'))
+SELECT user_id, ds FROM busy WHERE sure
+UNION
+SELECT user_id, ds FROM (
+    SELECT user_id, ds FROM corrected SEMI JOIN (FROM busy WHERE NOT sure) USING (user_id, ds)
+    WHERE by_hand(event_type)
+    WINDOW day AS (PARTITION BY user_id, ds ORDER BY event_time)
+    QUALIFY event_time - lag(event_time, 120) OVER day <= INTERVAL 1 MINUTE
+         OR event_time - lag(event_time, 500) OVER day <= INTERVAL 10 MINUTES);
+
+-- How far a product's (else its category's) price, quantity and value may be off the medians of the day.
+CREATE TEMP TABLE bounds AS
+WITH lines AS (
+    SELECT level, ds, name, price::DOUBLE AS price, quantity::DOUBLE AS quantity
+    FROM (UNPIVOT (SELECT ds, product_id AS product, coalesce(category, '') AS category, price, quantity
+                   FROM corrected LEFT JOIN facts USING (product_id)
+                   WHERE event_type = 'purchase' AND landed_ds <= ds AND price > 0 AND quantity > 0)
+          ON product, category INTO NAME level VALUE name)),
+many AS (
+    SELECT level, ds, name FROM lines GROUP BY ALL
+    HAVING count(*) >= CASE level WHEN 'product' THEN 20 ELSE 50 END),
+middles AS (
+    SELECT level, ds, name, median(price) AS price_middle, median(quantity) AS quantity_middle,
+           median(price * quantity) AS value_middle,
+           CASE level WHEN 'product' THEN 8 ELSE 25 END AS value_factor,
+           CASE level WHEN 'product' THEN 50 ELSE 100 END AS least_factor
+    FROM lines SEMI JOIN many USING (level, ds, name) GROUP BY ALL),
+factors AS (
+    SELECT level, ds, name, price_middle, quantity_middle, value_middle, value_factor,
+           greatest(exp(median(abs(ln(price / price_middle))) * 6.0::DOUBLE * 1.4826::DOUBLE), value_factor)
+               AS price_factor,
+           greatest(exp(median(abs(ln(quantity / quantity_middle))) * 6.0::DOUBLE * 1.4826::DOUBLE),
+                    least_factor) AS quantity_factor
+    FROM lines JOIN middles USING (level, ds, name)
+    GROUP BY level, ds, name, price_middle, quantity_middle, value_middle, value_factor, least_factor)
+SELECT level, ds, name, {
+    price_low: price_middle / price_factor, price_high: price_middle * price_factor,
+    quantity_high: floor(quantity_middle * quantity_factor),
+    value_low: value_middle / value_factor, value_high: value_middle * value_factor} AS bound
+FROM factors;
+
+-- The few lines that are drawn in to their bound, and by what their money is scaled.
+CREATE TEMP TABLE drawn_in AS
+WITH lines AS (
+    SELECT event_id, corrected.ds AS ds, price, quantity, list_amount, price::DOUBLE * quantity AS value,
+           coalesce(of_product.bound, of_category.bound) AS bound
+    FROM corrected LEFT JOIN facts USING (product_id)
+    LEFT JOIN bounds AS of_product ON of_product.level = 'product' AND of_product.ds = corrected.ds
+        AND of_product.name = product_id
+    LEFT JOIN bounds AS of_category ON of_category.level = 'category' AND of_category.ds = corrected.ds
+        AND of_category.name = coalesce(category, '')
+    WHERE event_type IN ('purchase', 'refund')),
+fair AS (
+    SELECT *,
+        CASE WHEN value > bound.value_high AND price > bound.price_high
+             THEN greatest(bound.price_high, bound.value_high / quantity)
+             WHEN value > 0 AND value < bound.value_low AND price < bound.price_low
+             THEN least(bound.price_low, bound.value_low / quantity) END::DECIMAL(18, 4) AS fair_price,
+        CASE WHEN value > bound.value_high AND quantity > bound.quantity_high
+             THEN greatest(bound.quantity_high, floor(bound.value_high / price::DOUBLE)) END::BIGINT AS fair_quantity
+    FROM lines WHERE bound IS NOT NULL)
+SELECT event_id, ds, fair_price, fair_quantity,
+       CASE WHEN abs(value - list_amount) <= list_amount * 0.05::DOUBLE
+            THEN coalesce(fair_price, price)::DOUBLE * coalesce(fair_quantity, quantity) / value END AS scale
+FROM fair WHERE fair_price IS NOT NULL OR fair_quantity IS NOT NULL;
+
+-- The shop's clock is eight hours ahead of UTC; its session days begin at 4 o'clock.
+CREATE TEMP VIEW sessions AS
+SELECT *, fresh AS session_start,
+       event_type = 'purchase' AND coalesce(max(CASE WHEN event_type = 'purchase' THEN second END)
+           OVER (visit ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) < start, true) AS order_start
+FROM (
+    SELECT *, max(CASE WHEN fresh THEN second END) OVER (visit ROWS UNBOUNDED PRECEDING) AS start
+    FROM (
+        SELECT *, coalesce(second - lag(second) OVER visit > 30 * 60, true) AS fresh
+        FROM (SELECT *, epoch_us(event_time) // 1000000 AS second,
+                     (event_time + INTERVAL (8 - 4) HOUR)::DATE AS session_day FROM corrected)
+        WINDOW visit AS (PARTITION BY user_id, session_day ORDER BY event_time, event_id))
+    WINDOW visit AS (PARTITION BY user_id, session_day ORDER BY event_time, event_id))
+WINDOW visit AS (PARTITION BY user_id, session_day ORDER BY event_time, event_id);
 
 CREATE TEMP TABLE events AS
 SELECT 'simulate:' || event_id AS event_id, 'simulate' AS source, user_id, event_time, event_type, product_id,
-       category, department, brand, quantity, sessions.price, amount, discount, list_amount,
-       user_id || '@' || session_start AS session_id, trim(query) AS query,
+       category, department, brand,
+       coalesce(fair_quantity, quantity) AS quantity, coalesce(fair_price, price) AS price,
+       coalesce(round(amount * scale, 2)::DECIMAL(18, 2), amount) AS amount,
+       CASE WHEN scale IS NULL THEN discount
+            ELSE round(list_amount * scale, 2)::DECIMAL(18, 2) - round(amount * scale, 2)::DECIMAL(18, 2)
+            END::DECIMAL(18, 2) AS discount,
+       coalesce(round(list_amount * scale, 2)::DECIMAL(18, 2), list_amount) AS list_amount,
+       CASE WHEN fair_quantity IS NOT NULL THEN quantity END AS quantity_raw,
+       CASE WHEN fair_price IS NOT NULL THEN price END AS price_raw,
+       CASE WHEN scale IS NOT NULL THEN amount END AS amount_raw,
+       user_id || '@' || start AS session_id, session_start, order_start, query, device,
        hour(event_time + INTERVAL 8 HOUR)::INT AS local_hour, isodow(event_time + INTERVAL 8 HOUR)::INT AS local_weekday,
-       landed_ds, ds
-FROM sessions LEFT JOIN facts USING (product_id);
-DROP TABLE bronze CASCADE;
+       is_bot IS NOT NULL AS is_bot, landed_ds, ds
+FROM sessions LEFT JOIN facts USING (product_id) LEFT JOIN drawn_in USING (event_id, ds)
+LEFT JOIN (SELECT user_id, ds, true AS is_bot FROM bot_days) USING (user_id, ds);
+DROP TABLE corrected CASCADE;
 
 COPY events TO (getvariable('out') || '/events.parquet') (FORMAT parquet, COMPRESSION zstd);
 
@@ -110,7 +237,7 @@ COPY (
            title IS NOT NULL AS has_record
     FROM facts FULL JOIN (
         SELECT product_id, max({price_seen_at: event_time, usual_price: price}) FILTER (price IS NOT NULL) AS newest
-        FROM events WHERE product_id IS NOT NULL GROUP BY product_id) USING (product_id)
+        FROM events WHERE product_id IS NOT NULL AND event_type != 'refund' GROUP BY product_id) USING (product_id)
 ) TO (getvariable('out') || '/products.parquet') (FORMAT parquet, COMPRESSION zstd);
 
 -- section: user_daily

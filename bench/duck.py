@@ -7,6 +7,7 @@ import os
 import re
 import sys
 import time
+import unicodedata
 from datetime import date
 from pathlib import Path
 
@@ -21,6 +22,13 @@ def sections() -> dict[str, str]:
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
+def widths() -> dict[str, str]:
+    """Two texts of equal length: characters that NFKC folds to one other character each, and those others."""
+    pairs = [(c, unicodedata.normalize("NFKC", c)) for c in map(chr, range(0x80, 0x20000))]
+    pairs = [(c, to) for c, to in pairs if len(to) == 1 and to != c]
+    return {"wide": "".join(c for c, _ in pairs), "narrow": "".join(to for _, to in pairs)}
+
+
 def build(landing: str, since: date, ds: date, out: Path) -> dict[str, float]:
     """Write the tables of the range as Parquet files under `out`; seconds of each section."""
     out.mkdir(parents=True, exist_ok=True)
@@ -28,7 +36,8 @@ def build(landing: str, since: date, ds: date, out: Path) -> dict[str, float]:
     seconds = {}
     with duckdb.connect(config={"threads": os.cpu_count() or 2, "temp_directory": str(spill)}) as connection:
         connection.execute("SET preserve_insertion_order = false")
-        for name, value in {"landing": landing, "since": since, "ds": ds, "out": str(out)}.items():
+        variables = {"landing": landing, "since": since, "ds": ds, "out": str(out)} | widths()
+        for name, value in variables.items():
             literal = f"DATE '{value}'" if isinstance(value, date) else "'" + value.replace("'", "''") + "'"
             connection.execute(f"SET VARIABLE {name} = {literal}")
         for section, statements in sections().items():
