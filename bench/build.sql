@@ -6,6 +6,7 @@
 -- Money by pieces at four decimals, rounded half up, without a detour over floating point.
 CREATE MACRO per_piece(money, pieces) AS
     (CAST((CAST(money * 100 AS HUGEINT) * 200 + pieces) // (2 * pieces) AS DECIMAL(38, 0)) * 0.0001::DECIMAL(5, 4));
+CREATE MACRO money(total) AS coalesce(total, 0)::DECIMAL(18, 2);
 -- The ratio of two sums of money, rounded half up to as many decimals as `unit` has zeros; null where there is no whole.
 CREATE MACRO ratio(part, whole, unit) AS CASE WHEN whole > 0 THEN
     CAST(sign(part) * ((2 * abs(CAST(part * 100 AS HUGEINT)) * unit + CAST(whole * 100 AS HUGEINT))
@@ -241,9 +242,10 @@ COPY (
 ) TO (getvariable('out') || '/products.parquet') (FORMAT parquet, COMPRESSION zstd);
 
 -- section: user_daily
+-- Bots' lines count too, and late ones do not: a late line of one user never changes another's day.
 CREATE TEMP TABLE mean_prices AS
 SELECT ds, category, per_piece(sum(list_amount), sum(quantity))::DECIMAL(18, 4) AS mean_price
-FROM events WHERE event_type = 'purchase' GROUP BY ALL;
+FROM events WHERE event_type = 'purchase' AND landed_ds <= ds GROUP BY ALL;
 
 CREATE TEMP TABLE money_maps AS
 SELECT user_id, ds,
@@ -252,32 +254,52 @@ SELECT user_id, ds,
        map_from_entries(list({k: name, v: amount} ORDER BY name) FILTER (kind = 'brand')) AS brand_amount
 FROM (
     SELECT user_id, ds, kind, name, sum(amount)::DECIMAL(18, 2) AS amount
-    FROM (UNPIVOT (SELECT user_id, ds, amount, department, category, brand FROM events WHERE event_type = 'purchase')
+    FROM (UNPIVOT (SELECT user_id, ds, amount, department, category, brand FROM events
+                   WHERE event_type = 'purchase' AND NOT is_bot)
           ON department, category, brand INTO NAME kind VALUE name)
     GROUP BY ALL)
 GROUP BY ALL;
 
+CREATE TEMP TABLE product_lists AS
+SELECT user_id, ds,
+    list_sort(list(DISTINCT product_id) FILTER (event_type IN ('view', 'click'))) AS viewed_ids,
+    list_sort(list(DISTINCT product_id) FILTER (event_type = 'cart')) AS carted_ids,
+    list_sort(list(DISTINCT product_id) FILTER (event_type = 'purchase')) AS product_ids
+FROM events
+WHERE event_type IN ('view', 'click', 'cart', 'purchase') AND product_id IS NOT NULL AND NOT is_bot GROUP BY ALL;
+
 CREATE TEMP TABLE user_daily AS
-WITH days AS (
-    SELECT user_id, events.ds AS ds,
-        count(*)::INT AS events,
+WITH seen AS (  -- a bot's event has no type, hour or weekday, and so is counted as nothing but a bot's
+    SELECT user_id, events.ds AS ds, is_bot, quantity, amount, list_amount, discount,
+           CASE WHEN is_bot THEN '' ELSE event_type END AS event_type,
+           NOT is_bot AND session_start AS session_start, NOT is_bot AND order_start AS order_start,
+           CASE WHEN is_bot THEN -1 ELSE local_hour END AS local_hour,
+           CASE WHEN is_bot THEN -1 ELSE local_weekday END AS local_weekday,
+           mean_price * quantity AS mean_amount
+    FROM events LEFT JOIN mean_prices
+        ON events.ds = mean_prices.ds AND events.category IS NOT DISTINCT FROM mean_prices.category),
+days AS (
+    SELECT user_id, ds,
+        count_if(NOT is_bot)::INT AS events,
+        count_if(is_bot)::INT AS bot_events,
         count_if(event_type IN ('view', 'click'))::INT AS views,
         count_if(event_type = 'search')::INT AS searches,
         count_if(event_type = 'favourite')::INT AS favourites,
         count_if(event_type = 'cart')::INT AS carts,
+        count_if(event_type = 'uncart')::INT AS uncarts,
         count_if(event_type = 'purchase')::INT AS purchases,
         count_if(event_type = 'refund')::INT AS refunds,
-        count(DISTINCT session_id) FILTER (event_type = 'purchase')::INT AS orders,
-        count(DISTINCT session_id)::INT AS sessions,
+        count_if(order_start)::INT AS orders,
+        count_if(session_start)::INT AS sessions,
         coalesce(sum(quantity) FILTER (event_type = 'purchase'), 0)::BIGINT AS quantity,
-        coalesce(sum(amount) FILTER (event_type = 'purchase'), 0)::DECIMAL(18, 2) AS amount,
-        coalesce(sum(list_amount) FILTER (event_type = 'purchase'), 0)::DECIMAL(18, 2) AS list_amount,
-        coalesce(sum(discount) FILTER (event_type = 'purchase'), 0)::DECIMAL(18, 2) AS discount,
-        coalesce(sum(amount) FILTER (event_type = 'refund'), 0)::DECIMAL(18, 2) AS refund_amount,
-        coalesce(sum((mean_price * quantity)::DECIMAL(18, 2)) FILTER (event_type = 'purchase'), 0)::DECIMAL(18, 2)
+        money(sum(amount) FILTER (event_type = 'purchase')) AS amount,
+        money(sum(list_amount) FILTER (event_type = 'purchase')) AS list_amount,
+        money(sum(discount) FILTER (event_type = 'purchase')) AS discount,
+        money(sum(amount) FILTER (event_type = 'refund')) AS refund_amount,
+        money(sum(coalesce(mean_amount, list_amount)::DECIMAL(18, 2)) FILTER (event_type = 'purchase'))
             AS expected_amount,
-        coalesce(list_sort(list(DISTINCT product_id) FILTER (event_type = 'purchase' AND product_id IS NOT NULL)), [])
-            AS product_ids,
+        money(sum(amount) FILTER (event_type = 'purchase' AND list_amount * 4 < mean_amount * 3)) AS low_price_amount,
+        money(sum(amount) FILTER (event_type = 'purchase' AND list_amount * 4 > mean_amount * 5)) AS high_price_amount,
         [count_if(local_hour = 0)::INT, count_if(local_hour = 1)::INT, count_if(local_hour = 2)::INT,
          count_if(local_hour = 3)::INT, count_if(local_hour = 4)::INT, count_if(local_hour = 5)::INT,
          count_if(local_hour = 6)::INT, count_if(local_hour = 7)::INT, count_if(local_hour = 8)::INT,
@@ -286,13 +308,14 @@ WITH days AS (
          count_if(local_hour = 15)::INT, count_if(local_hour = 16)::INT, count_if(local_hour = 17)::INT,
          count_if(local_hour = 18)::INT, count_if(local_hour = 19)::INT, count_if(local_hour = 20)::INT,
          count_if(local_hour = 21)::INT, count_if(local_hour = 22)::INT, count_if(local_hour = 23)::INT] AS hours,
-        count_if(local_weekday >= 6)::INT AS weekend_events
-    FROM events LEFT JOIN mean_prices
-        ON events.ds = mean_prices.ds AND events.category IS NOT DISTINCT FROM mean_prices.category
-    GROUP BY ALL)
-SELECT days.*, coalesce(department_amount, MAP {}) AS department_amount,
+        [count_if(local_weekday = 1)::INT, count_if(local_weekday = 2)::INT, count_if(local_weekday = 3)::INT,
+         count_if(local_weekday = 4)::INT, count_if(local_weekday = 5)::INT, count_if(local_weekday = 6)::INT,
+         count_if(local_weekday = 7)::INT] AS weekdays
+    FROM seen GROUP BY ALL)
+SELECT days.*, coalesce(viewed_ids, []) AS viewed_ids, coalesce(carted_ids, []) AS carted_ids,
+       coalesce(product_ids, []) AS product_ids, coalesce(department_amount, MAP {}) AS department_amount,
        coalesce(category_amount, MAP {}) AS category_amount, coalesce(brand_amount, MAP {}) AS brand_amount
-FROM days LEFT JOIN money_maps USING (user_id, ds);
+FROM days LEFT JOIN product_lists USING (user_id, ds) LEFT JOIN money_maps USING (user_id, ds);
 
 COPY user_daily TO (getvariable('out') || '/user_daily.parquet') (FORMAT parquet, COMPRESSION zstd);
 
