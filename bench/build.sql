@@ -1,18 +1,33 @@
--- The whole build of one range of days as one DuckDB script: what `collect`, `clean`, `sequences` and `features` write,
--- row by row (tests/bench/test_equal.py), from the same files of the source `simulate`.
--- Variables: landing, since, ds (the range), out (a folder). Sections are named as our modules; each is timed.
+-- The whole build of one range of days as one DuckDB script: what `collect`, `clean`, `features` and `sequences` write,
+-- row by row (tests/bench/test_equal.py), from the same files of the source `simulate`. The rules are those of
+-- conf/cleaning.yaml, as numbers.
+-- Left out, so that our verbs do more than this script: silver.refunds, what products' titles say (brand_source,
+-- title_tokens, title_attributes; the shop names every brand), which record a user or product is known by (record_*),
+-- the maps of unmapped columns (attributes), and the books of a run (ops.loads, ops.restated, ops.lateness,
+-- ops.missing_values, the texts of refused records).
+-- Variables: landing, since, ds (the range), out (a folder), wide and narrow (characters, and what NFKC folds them to).
+-- Sections are named as our modules; each is timed.
 
 -- section: macros
 -- Money by pieces at four decimals, rounded half up, without a detour over floating point.
 CREATE MACRO per_piece(money, pieces) AS
     (CAST((CAST(money * 100 AS HUGEINT) * 200 + pieces) // (2 * pieces) AS DECIMAL(38, 0)) * 0.0001::DECIMAL(5, 4));
 CREATE MACRO money(total) AS coalesce(total, 0)::DECIMAL(18, 2);
--- The ratio of two sums of money, rounded half up to as many decimals as `unit` has zeros; null where there is no whole.
-CREATE MACRO ratio(part, whole, unit) AS CASE WHEN whole > 0 THEN
-    CAST(sign(part) * ((2 * abs(CAST(part * 100 AS HUGEINT)) * unit + CAST(whole * 100 AS HUGEINT))
-                       // (2 * CAST(whole * 100 AS HUGEINT))) AS DOUBLE) / unit END;
-CREATE MACRO share(part, whole) AS CASE WHEN whole > 0 THEN part / whole END;
-
+-- Null where there is no whole; a share is at most 1; a trend is of 28 days against the 28 before, where `total` is both.
+CREATE MACRO ratio(part, whole) AS CASE WHEN whole > 0 THEN part / whole END;
+CREATE MACRO share(part, whole) AS CASE WHEN whole > 0 THEN least(part / whole, 1) END;
+CREATE MACRO trend(recent, total) AS ratio(2 * coalesce(recent, 0) - total, total);
+-- Of amounts a with the sum `money`; `spread` is the sum of a log2(a) in 1/10000, whole: no order of adding shows.
+CREATE MACRO entropy(money, spread) AS
+    CASE WHEN money > 0 THEN greatest(round(log2(money) - spread / (money * 10000), 5), 0) END;
+-- Arrays added up, element by element.
+CREATE MACRO hour_sums(hours) AS [
+    sum(hours[1]), sum(hours[2]), sum(hours[3]), sum(hours[4]), sum(hours[5]), sum(hours[6]),
+    sum(hours[7]), sum(hours[8]), sum(hours[9]), sum(hours[10]), sum(hours[11]), sum(hours[12]),
+    sum(hours[13]), sum(hours[14]), sum(hours[15]), sum(hours[16]), sum(hours[17]), sum(hours[18]),
+    sum(hours[19]), sum(hours[20]), sum(hours[21]), sum(hours[22]), sum(hours[23]), sum(hours[24])];
+CREATE MACRO weekday_sums(days) AS [
+    sum(days[1]), sum(days[2]), sum(days[3]), sum(days[4]), sum(days[5]), sum(days[6]), sum(days[7])];
 -- What a hand does one by one.
 CREATE MACRO by_hand(event_type) AS event_type IN ('view', 'click', 'search', 'favourite', 'cart');
 -- NFKC character by character (`wide` becomes `narrow`), lower case, single spaces.
@@ -92,8 +107,8 @@ SELECT query, normalised_query(query) AS normalised
 FROM (SELECT DISTINCT query FROM bronze WHERE query IS NOT NULL);
 
 CREATE TEMP TABLE corrected AS
-SELECT * EXCLUDE (pieces, received, taken_off, negative, user_agent, query, refused), coalesce(device, 'unknown') AS device,
-       normalised AS query
+SELECT * EXCLUDE (money, negative, pieces, received, taken_off, refused, user_agent, device, query, normalised),
+       coalesce(device, 'unknown') AS device, normalised AS query
 FROM (
     SELECT * REPLACE (
             CASE WHEN money AND negative THEN 'refund' ELSE event_type END AS event_type,
@@ -320,89 +335,171 @@ FROM days LEFT JOIN product_lists USING (user_id, ds) LEFT JOIN money_maps USING
 COPY user_daily TO (getvariable('out') || '/user_daily.parquet') (FORMAT parquet, COMPRESSION zstd);
 
 -- section: features
-CREATE TEMP TABLE days AS
+-- Windows are nested: what a user did is summed by period first (named by the smallest window that holds it), then the
+-- periods to windows, a row a user and window. So a feature is said once; at the end its windows are laid side by side.
+CREATE TEMP TABLE windows AS SELECT unnest([1, 7, 28, 56, 90, 365]) AS w;
+CREATE MACRO period(age) AS CASE WHEN age < 1 THEN 1 WHEN age < 7 THEN 7 WHEN age < 28 THEN 28 WHEN age < 56 THEN 56
+                                 WHEN age < 90 THEN 90 ELSE 365 END;
+
+CREATE TEMP VIEW days AS
 SELECT *, date_diff('day', ds, getvariable('ds')) AS age FROM user_daily
 WHERE ds BETWEEN getvariable('ds') - 364 AND getvariable('ds');
+
+-- Money in cents.
+CREATE TEMP TABLE periods AS
+SELECT user_id, period(age) AS period,
+    sum(events) AS events, sum(views) AS views, sum(searches) AS searches, sum(favourites) AS favourites,
+    sum(carts) AS carts, sum(uncarts) AS uncarts, sum(purchases) AS purchases, sum(refunds) AS refunds,
+    sum(orders) AS orders, sum(sessions) AS sessions, sum(quantity) AS quantity,
+    sum(amount) * 100 AS amount, sum(list_amount) * 100 AS list_amount, sum(discount) * 100 AS discount,
+    sum(refund_amount) * 100 AS refund_amount, sum(expected_amount) * 100 AS expected_amount,
+    sum(low_price_amount) * 100 AS low_price_amount, sum(high_price_amount) * 100 AS high_price_amount,
+    count_if(events > 0) AS active_days,
+    hour_sums(hours) AS hours, weekday_sums(weekdays) AS weekdays,
+    min(age) FILTER (events > 0) AS newest_event, min(age) FILTER (carts > 0) AS newest_cart,
+    min(age) FILTER (purchases > 0) AS newest_purchase
+FROM days GROUP BY ALL;
+
+-- A product counts in the period in which it was seen last: so distinct products add up as all else does.
+CREATE TEMP TABLE newest_products AS
+SELECT user_id, period(age) AS period, count_if(kind = 'bought') AS products,
+       count_if(kind = 'viewed') AS products_viewed, count_if(kind = 'carted') AS products_carted
+FROM (
+    SELECT user_id, kind, product_id, min(age) AS age
+    FROM (SELECT user_id, age, 'bought' AS kind, unnest(product_ids) AS product_id FROM days WHERE purchases > 0
+          UNION ALL SELECT user_id, age, 'viewed', unnest(viewed_ids) FROM days WHERE age < 28
+          UNION ALL SELECT user_id, age, 'carted', unnest(carted_ids) FROM days WHERE age < 28)
+    GROUP BY ALL)
+GROUP BY ALL;
+
+CREATE TEMP TABLE totals AS
+SELECT user_id, w, coalesce(sum(COLUMNS(* EXCLUDE (user_id, period, w))), 0)::BIGINT
+FROM (SELECT * EXCLUDE (hours, weekdays, newest_event, newest_cart, newest_purchase),
+             list_sum(hours[6:12]) AS morning, list_sum(hours[13:18]) AS afternoon, list_sum(hours[19:23]) AS evening,
+             list_sum(hours[1:5]) + hours[24] AS night, weekdays[6] + weekdays[7] AS weekend
+      FROM periods
+      UNION ALL BY NAME FROM newest_products)
+JOIN windows ON period <= w
+GROUP BY user_id, w;
+
+CREATE TEMP TABLE spent AS
+SELECT user_id, w, kind, name, sum(cents)::BIGINT AS cents
+FROM (
+    SELECT user_id, period(age) AS period, kind, cell.key AS name, sum(cell.value) * 100 AS cents
+    FROM (SELECT user_id, age, 'department' AS kind, unnest(map_entries(department_amount)) AS cell
+          FROM days WHERE purchases > 0
+          UNION ALL SELECT user_id, age, 'category', unnest(map_entries(category_amount)) FROM days WHERE purchases > 0
+          UNION ALL SELECT user_id, age, 'brand', unnest(map_entries(brand_amount)) FROM days WHERE purchases > 0)
+    GROUP BY ALL)
+JOIN windows ON period <= w
+GROUP BY user_id, w, kind, name;
+
+CREATE TEMP TABLE tastes AS
+SELECT user_id, w,
+    any_value(found) FILTER (kind = 'category') AS categories,
+    any_value(found) FILTER (kind = 'brand') AS brands,
+    any_value(largest / money) FILTER (kind = 'department') AS top_department_share,
+    any_value(largest / money) FILTER (kind = 'category') AS top_category_share,
+    any_value(largest / money) FILTER (kind = 'brand') AS top_brand_share,
+    any_value(entropy(money, spread)) FILTER (kind = 'category') AS category_entropy,
+    any_value(entropy(money, spread)) FILTER (kind = 'brand') AS brand_entropy
+FROM (
+    SELECT user_id, w, kind, count(*) AS found, max(paid) AS largest, sum(paid) AS money,
+           sum(round_even(paid * log2(paid) * 10000, 0)::BIGINT) AS spread
+    FROM (SELECT *, CASE WHEN cents > 0 THEN cents END AS paid FROM spent) GROUP BY user_id, w, kind)
+GROUP BY ALL;
+
+CREATE TEMP TABLE counts AS
+SELECT user_id, coalesce(any_value(COLUMNS('^(.*)_Wd$')) FILTER (w = 1), 0) AS '\1_1d',
+       coalesce(any_value(COLUMNS('^(.*)_Wd$')) FILTER (w = 7), 0) AS '\1_7d',
+       coalesce(any_value(COLUMNS('^(.*)_Wd$')) FILTER (w = 28), 0) AS '\1_28d',
+       coalesce(any_value(COLUMNS('^(.*)_Wd$')) FILTER (w = 90), 0) AS '\1_90d',
+       coalesce(any_value(COLUMNS('^(.*)_Wd$')) FILTER (w = 365), 0) AS '\1_365d'
+FROM (SELECT user_id, w, orders::INT AS frequency_Wd, (amount * 0.01)::DECIMAL(18, 2) AS monetary_Wd,
+             active_days::INT AS active_days_Wd, sessions::INT AS sessions_Wd, purchases::INT AS purchases_Wd,
+             quantity AS quantity_Wd, views::INT AS views_Wd, searches::INT AS searches_Wd,
+             favourites::INT AS favourites_Wd, carts::INT AS carts_Wd, refunds::INT AS refunds_Wd,
+             products::INT AS products_Wd, products_viewed::INT AS products_viewed_Wd,
+             products_carted::INT AS products_carted_Wd, categories::INT AS categories_Wd, brands::INT AS brands_Wd
+      FROM users LEFT JOIN totals USING (user_id) LEFT JOIN tastes USING (user_id, w))
+GROUP BY user_id;
+
+CREATE TEMP TABLE ratios AS
+SELECT user_id, any_value(COLUMNS('^(.*)_Wd$')) FILTER (w = 28) AS '\1_28d',
+       any_value(COLUMNS('^(.*)_Wd$')) FILTER (w = 90) AS '\1_90d',
+       any_value(COLUMNS('^(.*)_Wd$')) FILTER (w = 365) AS '\1_365d'
+FROM (
+    SELECT user_id, w,
+        share(orders, sessions) AS conversion_Wd,
+        share(carts, views) AS view_cart_rate_Wd,
+        share(purchases, carts) AS cart_purchase_rate_Wd,
+        share(purchases, views) AS view_purchase_rate_Wd,
+        ratio(greatest(carts - purchases, 0), carts) AS cart_abandonment_Wd,
+        share(uncarts, carts) AS uncart_share_Wd,
+        ratio(refund_amount, amount) AS refund_share_Wd,
+        ratio(discount, list_amount) AS discount_share_Wd,
+        ratio(amount, orders * 100) AS basket_value_Wd,
+        ratio(purchases, orders) AS basket_lines_Wd,
+        ratio(list_amount, quantity * 100) AS mean_price_Wd,
+        ratio(list_amount, expected_amount) AS price_index_Wd,
+        ratio(low_price_amount, amount) AS low_price_share_Wd,
+        ratio(high_price_amount, amount) AS high_price_share_Wd,
+        ratio(morning, events) AS morning_share_Wd, ratio(afternoon, events) AS afternoon_share_Wd,
+        ratio(evening, events) AS evening_share_Wd, ratio(night, events) AS night_share_Wd,
+        ratio(weekend, events) AS weekend_share_Wd,
+        top_department_share AS top_department_share_Wd, top_category_share AS top_category_share_Wd,
+        top_brand_share AS top_brand_share_Wd,
+        category_entropy AS category_entropy_Wd, brand_entropy AS brand_entropy_Wd
+    FROM totals LEFT JOIN tastes USING (user_id, w) WHERE w IN (28, 90, 365))
+GROUP BY user_id;
+
+CREATE TEMP TABLE trends AS
+SELECT user_id, trend(now.amount, total.amount) AS trend_28d, trend(now.orders, total.orders) AS frequency_trend_28d,
+       trend(now.sessions, total.sessions) AS sessions_trend_28d,
+       trend(now.active_days, total.active_days) AS active_days_trend_28d,
+       trend(now.views, total.views) AS views_trend_28d, trend(now.carts, total.carts) AS carts_trend_28d
+FROM (FROM totals WHERE w = 56) AS total LEFT JOIN (FROM totals WHERE w = 28) AS now USING (user_id);
 
 CREATE TEMP TABLE gaps AS
 SELECT user_id, count(gap) AS gaps, sum(gap) AS total, sum(gap * gap) AS squares
 FROM (SELECT user_id, lag(age) OVER (PARTITION BY user_id ORDER BY age DESC) - age AS gap FROM days WHERE purchases > 0)
 GROUP BY user_id;
 
-CREATE TEMP TABLE sums AS
-SELECT user_id,
-    min(age) FILTER (purchases > 0)::INT AS recency_days,
-    coalesce(sum(orders) FILTER (age < 1), 0)::INT AS frequency_1d,
-    coalesce(sum(orders) FILTER (age < 7), 0)::INT AS frequency_7d,
-    coalesce(sum(orders) FILTER (age < 28), 0)::INT AS frequency_28d,
-    coalesce(sum(orders) FILTER (age < 90), 0)::INT AS frequency_90d,
-    sum(orders)::INT AS frequency_365d,
-    coalesce(sum(amount) FILTER (age < 1), 0)::DECIMAL(18, 2) AS monetary_1d,
-    coalesce(sum(amount) FILTER (age < 7), 0)::DECIMAL(18, 2) AS monetary_7d,
-    coalesce(sum(amount) FILTER (age < 28), 0)::DECIMAL(18, 2) AS monetary_28d,
-    coalesce(sum(amount) FILTER (age < 90), 0)::DECIMAL(18, 2) AS monetary_90d,
-    sum(amount)::DECIMAL(18, 2) AS monetary_365d,
-    count_if(age < 1)::INT AS active_days_1d,
-    count_if(age < 7)::INT AS active_days_7d,
-    count_if(age < 28)::INT AS active_days_28d,
-    count_if(age < 90)::INT AS active_days_90d,
-    count(*)::INT AS active_days_365d,
-    coalesce(sum(views) FILTER (age < 28), 0)::INT AS views_28d,
-    coalesce(sum(carts) FILTER (age < 28), 0)::INT AS carts_28d,
-    coalesce(sum(purchases) FILTER (age < 28), 0) AS lines_28d,
-    coalesce(sum(amount) FILTER (age < 56), 0) AS monetary_56d,
-    sum(purchases) AS purchases, sum(events) AS events, sum(weekend_events) AS weekend_events,
-    sum(list_amount) AS list_amount, sum(discount) AS discount, sum(refund_amount) AS refund_amount,
-    sum(expected_amount) AS expected_amount,
-    coalesce(len(list_distinct(flatten(list(product_ids) FILTER (age < 90)))), 0)::INT AS products_90d,
-    coalesce(len(list_distinct(flatten(list(map_keys(category_amount)) FILTER (age < 90)))), 0)::INT AS categories_90d,
-    sum(list_sum(hours[6:12])) AS morning, sum(list_sum(hours[13:18])) AS afternoon,
-    sum(list_sum(hours[19:23])) AS evening, sum(list_sum(hours[1:5]) + hours[24]) AS night
-FROM days GROUP BY user_id;
+CREATE TEMP TABLE profiles AS
+SELECT user_id, newest_event::INT AS inactive_days, newest_cart::INT AS cart_recency_days,
+       newest_purchase::INT AS recency_days,
+       CASE WHEN events > 0 THEN [n / events FOR n IN hours] END AS hour_shares_365d,
+       CASE WHEN events > 0 THEN [n / events FOR n IN weekdays] END AS weekday_shares_365d,
+       CASE WHEN events > 0 THEN list_position(hours, list_max(hours)) - 1 END::INT AS peak_hour_365d,
+       CASE WHEN events > 0 THEN list_position(weekdays, list_max(weekdays)) END::INT AS peak_weekday_365d
+FROM (SELECT user_id, sum(events) AS events, hour_sums(hours) AS hours, weekday_sums(weekdays) AS weekdays,
+             min(newest_event) AS newest_event, min(newest_cart) AS newest_cart, min(newest_purchase) AS newest_purchase
+      FROM periods GROUP BY user_id);
 
-CREATE TEMP TABLE tastes AS
+CREATE TEMP TABLE ranked AS
 SELECT user_id,
-    map_from_entries(list({k: name, v: share} ORDER BY amount DESC, name) FILTER (kind = 'department'))
-        AS department_shares_365d,
-    (list(name ORDER BY amount DESC, name) FILTER (kind = 'category'))[1:5] AS top_categories,
-    (list(name ORDER BY amount DESC, name) FILTER (kind = 'brand'))[1:3] AS top_brands,
-    coalesce(-sum(share * log2(share)) FILTER (kind = 'category'), 0) AS category_entropy_365d,
-    max(share) FILTER (kind = 'category') AS top_category_share_365d,
-    max(share) FILTER (kind = 'brand') AS top_brand_share_365d
+    map_from_entries(departments) AS department_shares_365d,
+    map_from_entries(categories[1:10]) AS category_shares_365d, map_from_entries(brands[1:10]) AS brand_shares_365d,
+    [c.k FOR c IN categories[1:5]] AS top_categories, [b.k FOR b IN brands[1:3]] AS top_brands
 FROM (
-    SELECT *, ratio(amount, sum(amount) OVER (PARTITION BY user_id, kind), 10000000000::HUGEINT) AS share
-    FROM (
-        SELECT user_id, kind, cell.key AS name, sum(cell.value) AS amount
-        FROM (SELECT user_id, 'department' AS kind, unnest(map_entries(department_amount)) AS cell FROM days
-              UNION ALL SELECT user_id, 'category', unnest(map_entries(category_amount)) FROM days
-              UNION ALL SELECT user_id, 'brand', unnest(map_entries(brand_amount)) FROM days)
-        GROUP BY ALL)
-    WHERE amount > 0)
-GROUP BY user_id;
+    SELECT user_id, list({k: name, v: share} ORDER BY cents DESC, name) FILTER (kind = 'department') AS departments,
+           list({k: name, v: share} ORDER BY cents DESC, name) FILTER (kind = 'category') AS categories,
+           list({k: name, v: share} ORDER BY cents DESC, name) FILTER (kind = 'brand') AS brands
+    FROM (SELECT *, cents / sum(cents) OVER (PARTITION BY user_id, kind) AS share
+          FROM spent WHERE w = 365 AND cents > 0)
+    GROUP BY user_id);
 
 CREATE TEMP TABLE user_features AS
-SELECT users.user_id, getvariable('ds')::DATE AS ds, recency_days,
+SELECT * EXCLUDE (first_seen_ds, gaps, total, squares, products_viewed_90d, products_viewed_365d,
+                  products_carted_90d, products_carted_365d),
+    getvariable('ds')::DATE AS ds,
     date_diff('day', first_seen_ds, getvariable('ds'))::INT AS tenure_days,
-    coalesce(COLUMNS('^(frequency|monetary|active_days)_(1|7|28|90|365)d$'), 0),
-    coalesce(COLUMNS('^(views_28d|carts_28d|products_90d|categories_90d)$'), 0),
-    share(greatest(carts_28d - lines_28d, 0), carts_28d) AS cart_abandonment_28d,
-    ratio(monetary_365d, frequency_365d, 10000000000000::HUGEINT) AS basket_value_365d,
-    share(purchases, frequency_365d) AS basket_lines_365d,
-    category_entropy_365d, top_category_share_365d, top_brand_share_365d,
-    ratio(discount, list_amount, 10000000000::HUGEINT) AS discount_share_365d,
-    ratio(refund_amount, monetary_365d, 10000000000::HUGEINT) AS refund_share_365d,
-    ratio(list_amount, expected_amount, 10000000000::HUGEINT) AS price_index_365d,
-    ratio(2 * monetary_28d - monetary_56d, monetary_56d, 100000000::HUGEINT) AS trend_28d,
-    share(total, gaps.gaps) AS interpurchase_days_mean,
-    CASE WHEN gaps.gaps > 0
-         THEN sqrt(greatest(squares / gaps.gaps - (total / gaps.gaps) * (total / gaps.gaps), 0)) END
-        AS interpurchase_days_sd,
-    share(morning, events) AS morning_share_365d, share(afternoon, events) AS afternoon_share_365d,
-    share(evening, events) AS evening_share_365d, share(night, events) AS night_share_365d,
-    share(weekend_events, events) AS weekend_share_365d,
-    department_shares_365d, top_categories, top_brands
-FROM users LEFT JOIN sums USING (user_id) LEFT JOIN gaps USING (user_id) LEFT JOIN tastes USING (user_id)
-WHERE first_seen_ds <= getvariable('ds');
+    ratio(total, gaps) AS interpurchase_days_mean,
+    ratio(sqrt(gaps * squares - total * total), gaps) AS interpurchase_days_sd,
+    ratio(recency_days * gaps, total) AS overdue_ratio
+FROM (SELECT user_id, first_seen_ds FROM users WHERE first_seen_ds <= getvariable('ds'))
+LEFT JOIN counts USING (user_id) LEFT JOIN ratios USING (user_id) LEFT JOIN trends USING (user_id)
+LEFT JOIN gaps USING (user_id) LEFT JOIN profiles USING (user_id) LEFT JOIN ranked USING (user_id);
 
 COPY user_features TO (getvariable('out') || '/user_features.parquet') (FORMAT parquet, COMPRESSION zstd);
 
