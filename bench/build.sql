@@ -13,7 +13,8 @@
 CREATE MACRO per_piece(money, pieces) AS
     (CAST((CAST(money * 100 AS HUGEINT) * 200 + pieces) // (2 * pieces) AS DECIMAL(38, 0)) * 0.0001::DECIMAL(5, 4));
 CREATE MACRO money(total) AS coalesce(total, 0)::DECIMAL(18, 2);
--- Null where there is no whole; a share is at most 1; a trend is of 28 days against the 28 before, where `total` is both.
+CREATE MACRO cents(money) AS (money * 100)::BIGINT;
+-- Null where there is no whole; a share is at most 1; a trend holds 28 days against the 28 before, `total` is both.
 CREATE MACRO ratio(part, whole) AS CASE WHEN whole > 0 THEN part / whole END;
 CREATE MACRO share(part, whole) AS CASE WHEN whole > 0 THEN least(part / whole, 1) END;
 CREATE MACRO trend(recent, total) AS ratio(2 * coalesce(recent, 0) - total, total);
@@ -205,18 +206,17 @@ FROM fair WHERE fair_price IS NOT NULL OR fair_quantity IS NOT NULL;
 
 -- The shop's clock is eight hours ahead of UTC; its session days begin at 4 o'clock.
 CREATE TEMP VIEW sessions AS
-SELECT *, fresh AS session_start,
-       event_type = 'purchase' AND coalesce(max(CASE WHEN event_type = 'purchase' THEN second END)
-           OVER (visit ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) < start, true) AS order_start
+SELECT *, fresh AS session_start, event_type = 'purchase' AND coalesce(ordered < start, true) AS order_start
 FROM (
-    SELECT *, max(CASE WHEN fresh THEN second END) OVER (visit ROWS UNBOUNDED PRECEDING) AS start
+    SELECT *, max(CASE WHEN fresh THEN second END) OVER (visit ROWS UNBOUNDED PRECEDING) AS start,
+           max(CASE WHEN event_type = 'purchase' THEN second END)
+               OVER (visit ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS ordered
     FROM (
         SELECT *, coalesce(second - lag(second) OVER visit > 30 * 60, true) AS fresh
         FROM (SELECT *, epoch_us(event_time) // 1000000 AS second,
                      (event_time + INTERVAL (8 - 4) HOUR)::DATE AS session_day FROM corrected)
         WINDOW visit AS (PARTITION BY user_id, session_day ORDER BY event_time, event_id))
-    WINDOW visit AS (PARTITION BY user_id, session_day ORDER BY event_time, event_id))
-WINDOW visit AS (PARTITION BY user_id, session_day ORDER BY event_time, event_id);
+    WINDOW visit AS (PARTITION BY user_id, session_day ORDER BY event_time, event_id));
 
 CREATE TEMP TABLE events AS
 SELECT 'simulate:' || event_id AS event_id, 'simulate' AS source, user_id, event_time, event_type, product_id,
@@ -231,7 +231,8 @@ SELECT 'simulate:' || event_id AS event_id, 'simulate' AS source, user_id, event
        CASE WHEN fair_price IS NOT NULL THEN price END AS price_raw,
        CASE WHEN scale IS NOT NULL THEN amount END AS amount_raw,
        user_id || '@' || start AS session_id, session_start, order_start, query, device,
-       hour(event_time + INTERVAL 8 HOUR)::INT AS local_hour, isodow(event_time + INTERVAL 8 HOUR)::INT AS local_weekday,
+       hour(event_time + INTERVAL 8 HOUR)::INT AS local_hour,
+       isodow(event_time + INTERVAL 8 HOUR)::INT AS local_weekday,
        is_bot IS NOT NULL AS is_bot, landed_ds, ds
 FROM sessions LEFT JOIN facts USING (product_id) LEFT JOIN drawn_in USING (event_id, ds)
 LEFT JOIN (SELECT user_id, ds, true AS is_bot FROM bot_days) USING (user_id, ds);
@@ -337,7 +338,10 @@ COPY user_daily TO (getvariable('out') || '/user_daily.parquet') (FORMAT parquet
 -- section: features
 -- Windows are nested: what a user did is summed by period first (named by the smallest window that holds it), then the
 -- periods to windows, a row a user and window. So a feature is said once; at the end its windows are laid side by side.
-CREATE TEMP TABLE windows AS SELECT unnest([1, 7, 28, 56, 90, 365]) AS w;
+CREATE TEMP TABLE windows AS
+SELECT period, w FROM (SELECT unnest([1, 7, 28, 56, 90, 365]) AS period), (SELECT unnest([1, 7, 28, 56, 90, 365]) AS w)
+WHERE period <= w;
+
 CREATE MACRO period(age) AS CASE WHEN age < 1 THEN 1 WHEN age < 7 THEN 7 WHEN age < 28 THEN 28 WHEN age < 56 THEN 56
                                  WHEN age < 90 THEN 90 ELSE 365 END;
 
@@ -345,15 +349,14 @@ CREATE TEMP VIEW days AS
 SELECT *, date_diff('day', ds, getvariable('ds')) AS age FROM user_daily
 WHERE ds BETWEEN getvariable('ds') - 364 AND getvariable('ds');
 
--- Money in cents.
 CREATE TEMP TABLE periods AS
 SELECT user_id, period(age) AS period,
     sum(events) AS events, sum(views) AS views, sum(searches) AS searches, sum(favourites) AS favourites,
     sum(carts) AS carts, sum(uncarts) AS uncarts, sum(purchases) AS purchases, sum(refunds) AS refunds,
     sum(orders) AS orders, sum(sessions) AS sessions, sum(quantity) AS quantity,
-    sum(amount) * 100 AS amount, sum(list_amount) * 100 AS list_amount, sum(discount) * 100 AS discount,
-    sum(refund_amount) * 100 AS refund_amount, sum(expected_amount) * 100 AS expected_amount,
-    sum(low_price_amount) * 100 AS low_price_amount, sum(high_price_amount) * 100 AS high_price_amount,
+    cents(sum(amount)) AS amount, cents(sum(list_amount)) AS list_amount, cents(sum(discount)) AS discount,
+    cents(sum(refund_amount)) AS refund_amount, cents(sum(expected_amount)) AS expected_amount,
+    cents(sum(low_price_amount)) AS low_price_amount, cents(sum(high_price_amount)) AS high_price_amount,
     count_if(events > 0) AS active_days,
     hour_sums(hours) AS hours, weekday_sums(weekdays) AS weekdays,
     min(age) FILTER (events > 0) AS newest_event, min(age) FILTER (carts > 0) AS newest_cart,
@@ -379,19 +382,19 @@ FROM (SELECT * EXCLUDE (hours, weekdays, newest_event, newest_cart, newest_purch
              list_sum(hours[1:5]) + hours[24] AS night, weekdays[6] + weekdays[7] AS weekend
       FROM periods
       UNION ALL BY NAME FROM newest_products)
-JOIN windows ON period <= w
+JOIN windows USING (period)
 GROUP BY user_id, w;
 
 CREATE TEMP TABLE spent AS
 SELECT user_id, w, kind, name, sum(cents)::BIGINT AS cents
 FROM (
-    SELECT user_id, period(age) AS period, kind, cell.key AS name, sum(cell.value) * 100 AS cents
+    SELECT user_id, period(age) AS period, kind, cell.key AS name, cents(sum(cell.value)) AS cents
     FROM (SELECT user_id, age, 'department' AS kind, unnest(map_entries(department_amount)) AS cell
           FROM days WHERE purchases > 0
           UNION ALL SELECT user_id, age, 'category', unnest(map_entries(category_amount)) FROM days WHERE purchases > 0
           UNION ALL SELECT user_id, age, 'brand', unnest(map_entries(brand_amount)) FROM days WHERE purchases > 0)
     GROUP BY ALL)
-JOIN windows ON period <= w
+JOIN windows USING (period)
 GROUP BY user_id, w, kind, name;
 
 CREATE TEMP TABLE tastes AS
