@@ -75,7 +75,7 @@ def add_oddities(landing: Path) -> None:
             INSERT INTO odd BY NAME
             SELECT name AS user_id, noon(DATE '2026-06-29') - 36000000 + i * step AS ts, 'view' AS action,
                    (SELECT sku FROM skus WHERE n = i % 30) AS sku, 22.90 AS price
-            FROM (VALUES ('minute', 122, 490), ('almost', 121, 501), ('ten', 502, 1195), ('calm', 502, 1205),
+            FROM (VALUES ('minute', 121, 490), ('almost', 121, 501), ('ten', 501, 1195), ('calm', 501, 1205),
                          ('day', 2001, 30000), ('busy', 2000, 30000)) AS v (name, events, step), range(events) AS r (i);
         """)
         insert = "INSERT INTO odd BY NAME SELECT ? AS user_id, noon(DATE '2026-06-29') + ? AS ts, 'search' AS action, "
@@ -91,10 +91,9 @@ def add_oddities(landing: Path) -> None:
 @pytest.fixture(scope="module")
 def both(spark, made_up_shop, tmp_path_factory):
     """A connection with a view `ours_<table>` and one `theirs_<table>` of each."""
-    (plan, made), (landing, warehouse, out) = made_up_shop, (
-        tmp_path_factory.mktemp(name) for name in ("odd", "warehouse", "out")
-    )  # fmt: skip
-    shutil.copytree(made, landing, dirs_exist_ok=True)
+    plan, shop = made_up_shop
+    landing, warehouse, out = (tmp_path_factory.mktemp(name) for name in ("odd", "warehouse", "out"))
+    shutil.copytree(shop, landing, dirs_exist_ok=True)
     add_oddities(landing)
     settings = Settings(plan.ds, plan.first, str(warehouse), "simulate", str(landing), "test")
     for verb in (collect, clean, features, sequences):
