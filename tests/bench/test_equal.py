@@ -40,8 +40,9 @@ QUERIES = (
 
 
 def add_oddities(landing: Path) -> None:
-    """One more file of one delivery: what so small a shop has none of. Prices and quantities that cannot be meant among
-    lines enough to tell, users faster than a hand, agents and queries of every kind, a late line.
+    """One more file of each of the last two deliveries, with what so small a shop has none of: prices and quantities
+    that cannot be meant, among lines enough to tell; late lines; users faster than a hand; agents and queries of every
+    kind.
     """
     with duckdb.connect() as connection:
         events, products = (f"'{landing}/simulate/{kind}/*/*.parquet'" for kind in ("events", "products"))
@@ -50,12 +51,17 @@ def add_oddities(landing: Path) -> None:
             CREATE MACRO noon(day) AS epoch_ms(day::TIMESTAMP + INTERVAL 12 HOUR);
             CREATE TABLE skus AS SELECT sku, row_number() OVER (ORDER BY sku) - 1 AS n
             FROM read_parquet({products}) WHERE category LIKE 'Groceries/Snacks/%';
-            -- 40 lines of one product, 45 of others of its category, and one of another category.
+            -- 40 lines of one product, 45 of others of its category; their prices spread, so that deviations count. And
+            -- 45 lines of the one that come a day late: they must not move the medians.
             INSERT INTO odd BY NAME
             SELECT 'odd' || i AS user_id, noon(DATE '2026-06-29') + i * 1000 AS ts, 'purchase' AS action,
                    (SELECT sku FROM skus WHERE n = greatest(i - 39, 0) % 30) AS sku, 1 + i % 3 AS qty,
-                   20 + i % 7 + 0.9 AS price, qty * price - i % 2 AS paid, i % 2 AS discount
+                   (10 * 1.5 ** (i % 5))::DECIMAL(12, 2) AS price, qty * price - i % 2 AS paid, i % 2 AS discount
             FROM range(85) AS r (i);
+            INSERT INTO odd BY NAME
+            SELECT 'late' || i AS user_id, noon(DATE '2026-06-29') + i * 1000 AS ts, 'purchase' AS action,
+                   (SELECT sku FROM skus WHERE n = 0) AS sku, 1 AS qty, 500.90 AS price, 500.90 AS paid, 0 AS discount
+            FROM range(45) AS r (i);
             INSERT INTO odd BY NAME
             SELECT 'wild' || i AS user_id, noon(day) + 7000 + i AS ts, action,
                    (SELECT sku FROM skus WHERE n = place) AS sku, qty, price, paid, discount
@@ -85,7 +91,8 @@ def add_oddities(landing: Path) -> None:
             connection.execute(insert + "? AS query", [f"query{i}", i, query])
         connection.execute(f"""
             UPDATE odd SET event_id = 9000000000 + rowid;
-            COPY odd TO '{landing}/simulate/events/ds=2026-06-29/odd.parquet'""")
+            COPY (FROM odd WHERE user_id NOT LIKE 'late%') TO '{landing}/simulate/events/ds=2026-06-29/odd.parquet';
+            COPY (FROM odd WHERE user_id LIKE 'late%') TO '{landing}/simulate/events/ds=2026-06-30/odd.parquet'""")
 
 
 @pytest.fixture(scope="module")
