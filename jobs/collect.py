@@ -87,20 +87,22 @@ def _load_kind(spark: SparkSession, s: Settings, source: Source, kind: str, feed
     else:
         raw = read_records(spark, [d.file for d in due], feed)
     before = _stored(spark, s, due) if kind == "events" else None
-    if kind == "events":
-        parsed = records.parse_events(raw, source, min(book.start or s.since, s.since), s.since, s.ds)
-        parsed = parsed if before is None else records.keep_landing(parsed, before)
-    else:
-        parsed = records.parse_dimension(raw, feed, s.ds)
+
+    def parse(keyed: DataFrame) -> DataFrame:
+        if kind != "events":
+            return records.parse_dimension(keyed, feed, s.ds)
+        parsed = records.parse_events(keyed, source, min(book.start or s.since, s.since), s.since, s.ds)
+        return parsed if before is None else records.keep_landing(parsed, before)
+
     # Text is dear to parse, columns are cheap to read again: only the first is kept over the passes, and small nights.
-    kept = feed.format == "jsonl" or s.since == s.ds
-    parsed = parsed.persist(StorageLevel.MEMORY_AND_DISK) if kept else parsed
-    few = None
+    kept = parse(records.with_key(raw, feed, kind)) if feed.format == "jsonl" or s.since == s.ds else None
+    all_ = records.with_key(raw, feed, kind) if kept is None else kept.persist(StorageLevel.MEMORY_AND_DISK)
+    repeated, few = records.repeated_keys(all_).persist(), None
     try:
-        plain, few = records.apart(parsed, KEYS[kind], records.repeated_keys(parsed, KEYS[kind]))
+        plain, few = (part if kept is not None else parse(part) for part in records.apart(all_, repeated))
         few = records.first_of_each(few, KEYS[kind]).persist(StorageLevel.MEMORY_AND_DISK)
         frame = plain.withColumn("duplicate", F.lit(False)).unionByName(few)
-        if kind == "events" and (loaded := already_loaded(spark, s, parsed, slice_)) is not None:
+        if kind == "events" and (loaded := already_loaded(spark, s, frame, slice_)) is not None:
             frame = records.mark_loaded(frame, KEYS[kind], loaded)
         named = records.beside(feed, Layout.of(raw))
         counts = [row.asDict() for row in records.count_by_file(frame, s.since, s.ds, named is not None).collect()]
@@ -109,11 +111,11 @@ def _load_kind(spark: SparkSession, s: Settings, source: Source, kind: str, feed
         if feed.jdbc and not counts and not feed.optional:
             raise DataError(f"{kind}: expected rows in {feed.jdbc.name} at {feed.jdbc.address}, found none")
         delivery.check_columns(feed, kind, counts, raw)
-        delivery.check_types(kind, counts, few)
+        delivery.check_types(kind, counts, frame)
         if new := delivery.new_columns(s, kind, feed, counts):
             print(f"warning: {kind}: new columns {', '.join(new)}, kept in attributes")
         if any(row["quarantined"] for row in counts) or io.exists(s.warehouse, QUARANTINE):
-            _write_refused(s, kind, few, slice_)
+            _write_refused(s, kind, frame, slice_)
         good = frame.where("reason IS NULL AND NOT outside AND NOT duplicate")
         if kind == "events":
             late.note_restated(_changes(s, good, counts, before), s, names)
@@ -123,16 +125,16 @@ def _load_kind(spark: SparkSession, s: Settings, source: Source, kind: str, feed
             late.note_lateness(spark, s)
         _enter(s, kind, feed, due, counts)
     finally:
-        for frame in (few, parsed if kept else None):
-            if frame is not None:
-                frame.unpersist()
+        for cached in (repeated, few, kept):
+            if cached is not None:
+                cached.unpersist()
     sums = {name: sum(row[name] for row in counts) for name in _COUNTS}
     return f"{kind}: " + ", ".join(f"{name} {count:,}" for name, count in sums.items())
 
 
-def _write_refused(s: Settings, kind: str, few: DataFrame, slice_: str) -> None:
+def _write_refused(s: Settings, kind: str, frame: DataFrame, slice_: str) -> None:
     stamp = {"source": F.lit(s.source), "kind": F.lit(kind), "stage": F.lit("collect"), "run_id": F.lit(s.run_id)}
-    refused = few.where("reason IS NOT NULL").withColumns(stamp).withColumn("ds", F.col("landed_ds"))
+    refused = frame.where("reason IS NOT NULL").withColumns(stamp).withColumn("ds", F.col("landed_ds"))
     where = slice_.replace("landed_ds", "ds")
     io.replace_where(refused, s.warehouse, QUARANTINE, f"{where} AND kind = '{kind}' AND stage = 'collect'")
 

@@ -66,8 +66,10 @@ class Layout:
         if self.types is None:
             names = sorted(named)
             return F.map_filter("record", lambda key, value: ~key.isin(names) & value.isNotNull())
-        others = self.others(named)
-        if not others:
-            return F.create_map().cast("map<string,string>")
-        entries = F.create_map(*[part for name in others for part in (F.lit(name), self.text(name))])
-        return F.map_filter(entries, lambda _, value: value.isNotNull())
+        # Put together from pieces: a function over a map, as above, is interpreted entry by entry.
+        nothing = F.create_map().cast("map<string,string>")
+        pieces = []
+        for name in self.others(named):
+            held = self.text(name)
+            pieces.append(F.when(held.isNotNull(), F.create_map(F.lit(name), held)).otherwise(nothing))
+        return F.map_concat(*pieces) if pieces else nothing

@@ -20,4 +20,6 @@ QUERIES = {
     "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
     "spark.databricks.delta.schema.autoMerge.enabled": "false",
     "spark.sql.parquet.compression.codec": "zstd",
+    # The JVM never compiles a method of more than 8,000 bytes; Spark has another way for a query that would need one.
+    "spark.sql.codegen.hugeMethodLimit": "8000",
 }

@@ -154,6 +154,7 @@ def _carried(feed: Feed, layout: Layout) -> list[Column]:
     return [
         F.col("source_file"),
         F.col("landed_ds"),
+        F.col("key_hash"),
         F.xxhash64(record).alias("tie"),
         F.when(F.col("reason").isNotNull(), F.col("raw")).alias("raw"),
         F.coalesce(bits([layout.stands(c) for c in sorted(feed.mapped_columns)]), F.lit(0)).alias("seen"),
@@ -221,33 +222,37 @@ def _usable() -> Column:
     return F.col("reason").isNull() & ~F.col("outside")
 
 
-def key_of(keys: list[str]) -> Column:
-    """64 bits in place of a key: enough to find the few candidates that are then held against each other whole."""
-    return F.xxhash64(*keys).alias("key_hash")
-
-
-def repeated_keys(parsed: DataFrame, keys: list[str]) -> DataFrame:
-    """`key_hash` of the keys that several records of this load share: one row each. Nothing else is shuffled."""
-    return parsed.where(_usable()).groupBy(key_of(keys)).count().where("count > 1").select("key_hash")
-
-
-def apart(parsed: DataFrame, keys: list[str], repeated: DataFrame) -> tuple[DataFrame, DataFrame]:
-    """(plain, notable): usable records whose key no other of this load has, and the few others: those of `repeated`
-    keys, and those that are refused or outside. What is to be found out about the few is not asked of all.
+def with_key(records: DataFrame, feed: Feed, kind: str) -> DataFrame:
+    """`records` with `key_hash`: 64 bits in place of what identifies a record, enough to find the few candidates that
+    are then held against each other whole. Computed before all else of a record is read.
     """
-    hashed, few = parsed.withColumn("key_hash", key_of(keys)), F.broadcast(repeated)
-    marked = hashed.join(few.withColumn("several", F.lit(True)), "key_hash", "left").drop("key_hash")
-    several = F.coalesce("several", F.lit(False)) | ~_usable()
-    return marked.where(~several).drop("several"), marked.where(several).drop("several")
+    frame = _with_texts(records, feed, Layout.of(records))
+    if kind == "events":
+        frame = frame.withColumns(_typed(feed)).withColumn("event_time", _field("event_time", feed))
+    day = F.to_date("event_time") if kind == "events" else F.col("landed_ds")
+    return frame.select(*records.columns, F.xxhash64(_identity(feed), day).alias("key_hash"))
 
 
-def first_of_each(notable: DataFrame, keys: list[str]) -> DataFrame:
-    """`notable` with `duplicate`: true for all but the first delivery of a key; of records that came together, the one
+def repeated_keys(keyed: DataFrame) -> DataFrame:
+    """`key_hash` of the keys that several records of this load share: one row each. Nothing else is shuffled."""
+    return keyed.groupBy("key_hash").count().where("count > 1").select("key_hash")
+
+
+def apart(keyed: DataFrame, repeated: DataFrame) -> tuple[DataFrame, DataFrame]:
+    """(records whose key no other of this load has, the few others): what is to be found out about the few is not asked
+    of all.
+    """
+    few = F.broadcast(repeated)
+    return keyed.join(few, "key_hash", "left_anti"), keyed.join(few, "key_hash", "left_semi")
+
+
+def first_of_each(parsed: DataFrame, keys: list[str]) -> DataFrame:
+    """`parsed` with `duplicate`: true for all but the first delivery of a key; of records that came together, the one
     that says most counts.
     """
     says = F.desc(F.length(F.to_json("attributes")))
     first = Window.partitionBy(*keys, _usable()).orderBy("landed_ds", "source_file", says, "tie")
-    return notable.withColumn("duplicate", _usable() & (F.row_number().over(first) > 1))
+    return parsed.withColumn("duplicate", _usable() & (F.row_number().over(first) > 1))
 
 
 def mark_loaded(frame: DataFrame, keys: list[str], loaded: DataFrame) -> DataFrame:

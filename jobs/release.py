@@ -36,10 +36,11 @@ def _release_kind(spark: SparkSession, s: Settings, source: Source, kind: str, f
     if s.since != s.ds:
         slice_ += f" AND ds >= DATE'{s.since}'"
     refused = io.read_or_empty(spark, s.warehouse, QUARANTINE).where(slice_)
+    keyed = records.with_key(as_records(refused), feed, kind)
     if kind == "events":
-        parsed = records.parse_events(as_records(refused), source, s.since, s.since, s.ds)
+        parsed = records.parse_events(keyed, source, s.since, s.since, s.ds)
     else:
-        parsed = records.parse_dimension(as_records(refused), feed, s.ds)
+        parsed = records.parse_dimension(keyed, feed, s.ds)
     parsed = parsed.withColumn("refused_ds", F.col("landed_ds")).persist(StorageLevel.MEMORY_AND_DISK)
     try:
         keys = collect.KEYS[kind]
