@@ -62,9 +62,10 @@ class Command(BashOperator):
     """A command line without a JVM; fails at once on exit 2 and 3, is skipped on `skip_on_exit_code`."""
 
     def execute(self, context) -> None:
-        result = self.subprocess_hook.run_command(
-            command=["bash", "-c", self.bash_command], env=self.get_env(context), cwd=self.cwd
-        )
+        # A task's stdin is a socket, which bash takes for a remote shell's: it would read ~/.bashrc, and a PATH there
+        # would put another Python before ours.
+        line = ["bash", "--norc", "-c", self.bash_command]
+        result = self.subprocess_hook.run_command(command=line, env=self.get_env(context), cwd=self.cwd)
         if result.exit_code in self.skip_on_exit_code:
             raise AirflowSkipException(f"{self.task_id}: nothing to do (exit {result.exit_code})")
         if result.exit_code:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -90,3 +95,19 @@ def test_the_last_word_is_the_reason_not_the_jvm():
     assert last_word(lines) == "data: too few rows"
     assert last_word(["Traceback", "KeyError: 'a'"]) == "KeyError: 'a'"
     assert last_word([]) == "it said nothing"
+
+
+def test_a_command_finds_our_python_whatever_bashrc_says(tmp_path):
+    """Airflow gives a task a socket as stdin, and bash reads ~/.bashrc where it finds one there."""
+    (tmp_path / ".bashrc").write_text("exit 7\n")
+    code = "from dags._house import command; command('x', 'python --version').execute({})"
+    env = {k: v for k, v in os.environ.items() if k != "SHLVL"}  # as of a service: no shell stands above it
+    env |= {
+        "HOME": str(tmp_path),
+        "AIRFLOW_HOME": str(tmp_path),
+        "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin",
+    }
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        done = subprocess.run([sys.executable, "-c", code], env=env, stdin=theirs, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
