@@ -154,9 +154,11 @@ def _put_refunds(spark: SparkSession, s: Settings, what: Touched, rules: Rules) 
     # The stack of a product needs the refunds before the days that are written as well.
     every = silver.where("event_type = 'refund'")
     matched = refunds.match(every, bought, rules.refunds.days).where(io.ds_range(first, last))
-    if not given.isEmpty() or io.exists(s.warehouse, SILVER_REFUNDS):
-        stamped = matched.withColumn("run_id", F.lit(s.run_id)).coalesce(1)
-        io.replace_where(stamped, s.warehouse, SILVER_REFUNDS, io.ds_range(first, last))
+    # A shop without refunds has the table too, and pays no match for it.
+    found = matched.where("false") if given.isEmpty() else matched
+    io.replace_where(
+        found.withColumn("run_id", F.lit(s.run_id)).coalesce(1), s.warehouse, SILVER_REFUNDS, io.ds_range(first, last)
+    )
 
 
 def run(spark: SparkSession, s: Settings) -> str:
