@@ -40,7 +40,7 @@ from dags._house import (
 from jobs import tables as t
 
 BRONZE = [t.BRONZE_EVENTS, t.BRONZE_USERS, t.BRONZE_PRODUCTS]
-SILVER = [t.SILVER_EVENTS, t.SILVER_USERS, t.SILVER_PRODUCTS]
+SILVER = [t.SILVER_EVENTS, t.SILVER_USERS, t.SILVER_PRODUCTS, t.SILVER_REFUNDS]
 STAGED = [table.staged() for table in t.PUBLISHED]
 
 
@@ -82,7 +82,7 @@ with DAG(
     )  # fmt: skip
     clean = hop(
         "clean",
-        reads=[*BRONZE, t.RESTATED], writes=[*SILVER, t.SILVER_REFUNDS, t.QUARANTINE, t.MISSING_VALUES], check=SILVER,
+        reads=[*BRONZE, t.RESTATED], writes=[*SILVER, t.QUARANTINE, t.MISSING_VALUES], check=SILVER,
     )  # fmt: skip
     sequences = hop("sequences", reads=SILVER, writes=[t.USER_SEQUENCES], check=[t.USER_SEQUENCES])
     features = hop("features", reads=SILVER, writes=[t.USER_DAILY, t.USER_FEATURES], check=[t.USER_FEATURES])
