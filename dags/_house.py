@@ -31,8 +31,11 @@ DEFAULTS = {
     "execution_timeout": timedelta(hours=3),
 }
 
-# A verb whose Spark stands elsewhere needs of its JVM a quick start and nothing more.
-JVM_OPTIONS = "-XX:+UseSerialGC" + (" -XX:TieredStopAtLevel=1" if "HUAXIANG_SPARK_REMOTE" in os.environ else "")
+# The JVM compiles also the long methods that Spark writes for a wide table; see jobs/options.py.
+EXECUTOR_OPTIONS = "-XX:-DontCompileHugeMethods"
+JVM_OPTIONS = f"{EXECUTOR_OPTIONS} -XX:+UseSerialGC"
+if "HUAXIANG_SPARK_REMOTE" in os.environ:  # then it needs a quick start and nothing more
+    JVM_OPTIONS += " -XX:TieredStopAtLevel=1"
 
 ENVIRONMENT = {
     "PYTHONPATH": str(ROOT),
@@ -114,7 +117,7 @@ def spark(task_id: str, verb: str, *arguments: str, reads=(), writes=(), **kwarg
         conn_id="spark_huaxiang",
         jars=",".join(jars) or None,
         driver_memory=os.environ.get("HUAXIANG_DRIVER_MEMORY", "3g"),
-        conf={"spark.driver.extraJavaOptions": JVM_OPTIONS},
+        conf={"spark.driver.extraJavaOptions": JVM_OPTIONS, "spark.executor.extraJavaOptions": EXECUTOR_OPTIONS},
         env_vars=ENVIRONMENT,
         pool=SPARK_POOL,
         **_assets(reads, writes),

@@ -12,7 +12,7 @@ from datetime import date
 
 import pyarrow as pa
 from deltalake import DeltaTable, QueryBuilder, write_deltalake
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import _parse_datatype_string
@@ -71,6 +71,13 @@ def _lost_the_race(error: BaseException) -> bool:
     return bool(re.search("DELTA_(CONCURRENT|METADATA_CHANGED|PROTOCOL_CHANGED)", str(error)))
 
 
+def _created(writer: DataFrameWriter, table: Table) -> DataFrameWriter:
+    """`writer` for the first write of a table, which settles how its files are laid out and described."""
+    if table.skipped_by:
+        writer = writer.option("delta.dataSkippingStatsColumns", ",".join(table.skipped_by))
+    return writer.partitionBy(*table.partition_by)
+
+
 @retry(
     retry=retry_if_exception(_lost_the_race),
     stop=stop_after_attempt(8),
@@ -88,14 +95,15 @@ def replace_where(frame: DataFrame, warehouse: str, table: Table, predicate: str
         # mergeSchema: a column that the contract has got since the table was created.
         writer = writer.option("replaceWhere", predicate).option("mergeSchema", "true")
     else:
-        writer = writer.partitionBy(*table.partition_by)
+        writer = _created(writer, table)
     writer.save(table.path(warehouse))
 
 
 def append(frame: DataFrame, warehouse: str, table: Table) -> None:
     """Add rows, in one commit; the caller answers for it that none of them is there already."""
     writer = conform(frame, table).write.format("delta").mode("append").option("mergeSchema", "true")
-    writer.partitionBy(*table.partition_by).save(table.path(warehouse))
+    writer = writer.partitionBy(*table.partition_by) if exists(warehouse, table) else _created(writer, table)
+    writer.save(table.path(warehouse))
 
 
 def replace_rows(rows: list[dict], warehouse: str, table: Table, predicate: str) -> None:

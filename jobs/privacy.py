@@ -47,7 +47,7 @@ def _without(text: Column, fields: list[str]) -> Column:
 
 
 def protect(records: DataFrame, feed: Feed) -> DataFrame:
-    """`records` without a personal value in the clear, also not in `raw`: that is made anew from the record, and a text
+    """`records` without a personal value in the clear, also not in `raw`: that is made from the record, and a text
     that is no record is withheld (it stands in its file, which the row names).
     """
     if not feed.pii:
@@ -65,8 +65,9 @@ def protect(records: DataFrame, feed: Feed) -> DataFrame:
     kept = _of_struct(layout, feed, anew) if layout.types else _of_map([*feed.pii, *inside], anew)
     withheld = F.concat(F.lit("withheld, it may hold personal data: "), F.length("raw").cast("string"),
                         F.lit(" characters"))  # fmt: skip
+    own = F.lit(None).cast("string") if layout.types else F.to_json("record")
     return records.withColumn("record", F.when(F.col("record").isNotNull(), kept)).withColumn(
-        "raw", F.when(F.col("record").isNotNull(), F.to_json("record")).otherwise(withheld)
+        "raw", F.when(F.col("record").isNotNull(), own).otherwise(withheld)
     )
 
 

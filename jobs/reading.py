@@ -91,7 +91,7 @@ def _read_csv(spark: SparkSession, files: list[File], feed: Feed) -> DataFrame:
 
 
 def as_records(table: DataFrame, columns: dict[str, bool] | None = None) -> DataFrame:
-    """`table` with `record`, a struct of its columns, and `raw`, the same as JSON.
+    """`table` with `record`, a struct of its columns, and `raw`, the text of a line that is no record, else null.
 
     `columns` says of each column to be there whether it stays a number; None: those of the table, numbers stay.
     """
@@ -99,10 +99,9 @@ def as_records(table: DataFrame, columns: dict[str, bool] | None = None) -> Data
     columns = columns or {name: isinstance(kind, NumericType) for name, kind in types.items()}
     held = [_held(name, types.get(name), number).alias(name) for name, number in sorted(columns.items())]
     if _BROKEN not in table.columns:
-        frame = table.withColumn("record", F.struct(*held))
-        return frame.withColumn("raw", F.to_json("record"))
-    frame = table.withColumn("record", F.when(F.col(_BROKEN).isNull(), F.struct(*held)))
-    return frame.withColumn("raw", F.coalesce(_BROKEN, F.to_json("record")))
+        return table.withColumns({"record": F.struct(*held), "raw": F.lit(None).cast("string")})
+    record = F.when(F.col(_BROKEN).isNull(), F.struct(*held))
+    return table.withColumns({"record": record, "raw": F.col(_BROKEN)})
 
 
 def _held(name: str, kind: DataType | None, number: bool) -> Column:

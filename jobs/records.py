@@ -1,8 +1,8 @@
 """From a source's record to our typed columns, with the reasons why a record cannot be loaded.
 
-Pure DataFrame -> DataFrame. A frame of records has one row a record: `raw` the text as received, `record` what it holds
-(see jobs/layout.py; null where the text is no record), `source_file`, `landed_ds` (null where the file is not of one
-day).
+Pure DataFrame -> DataFrame. A frame of records has one row a record: `raw` the text as received (null where that is
+`record` as JSON), `record` what it holds (see jobs/layout.py; null where the text is no record), `source_file`,
+`landed_ds` (null where the file is not of one day).
 """
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ def _carried(feed: Feed, layout: Layout) -> list[Column]:
         F.col("landed_ds"),
         F.col("key_hash"),
         F.xxhash64(record).alias("tie"),
-        F.when(F.col("reason").isNotNull(), F.col("raw")).alias("raw"),
+        F.when(F.col("reason").isNotNull(), F.coalesce("raw", F.to_json("record"))).alias("raw"),
         F.coalesce(bits([layout.stands(c) for c in sorted(feed.mapped_columns)]), F.lit(0)).alias("seen"),
         bits([layout.value(c).isNotNull() for c in others[:MASKED]]).alias("beside"),
     ]

@@ -71,7 +71,7 @@ def _new_jvm(long_job: bool) -> dict[str, str]:
     return {
         "spark.jars": ",".join(jars()),
         "spark.driver.memory": os.environ.get("HUAXIANG_DRIVER_MEMORY", "3g"),
-        "spark.driver.extraJavaOptions": "-XX:+UseSerialGC" if long_job else QUICK_JVM,
+        "spark.driver.extraJavaOptions": f"{options.JVM} {'-XX:+UseSerialGC' if long_job else QUICK_JVM}",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
     }

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psutil
 
-from jobs.options import STATIC
+from jobs.options import JVM, STATIC
 from local.places import BIN, JARS, ROOT, RUN, SetupError
 from local.services import Service, alive
 
@@ -174,7 +174,7 @@ def spark(env: dict[str, str], port: int) -> Service:
         "spark.connect.grpc.binding.address": "127.0.0.1",
         "spark.connect.grpc.binding.port": port,
         "spark.connect.execute.manager.detachedTimeout": "10s",  # a client that was killed leaves no query behind
-        "spark.driver.extraJavaOptions": "-XX:+UseParallelGC",
+        "spark.driver.extraJavaOptions": f"{JVM} -XX:+UseParallelGC",
     }
     for key, value in settings.items():
         line += ["--conf", f"{key}={value}"]

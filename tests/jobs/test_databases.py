@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import date
 
 import pytest
@@ -54,7 +53,7 @@ def feed(server, **origin) -> Feed:
 def records(spark, server, **origin) -> list[dict[str, str | float]]:
     rows = databases.read_records(spark, feed(server, **origin), DS).collect()
     held = [{name: value for name, value in row["record"].asDict().items() if value is not None} for row in rows]
-    assert [json.loads(row["raw"]) for row in rows] == held
+    assert [row["raw"] for row in rows] == [None] * len(rows), "the text of a record is its own, as JSON"
     return held
 
 

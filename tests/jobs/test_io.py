@@ -67,3 +67,15 @@ def test_nights_that_write_at_the_same_time_all_stand(spark, tmp_path):
             list(nights.map(night, range(4)))
     rows = io.read(spark, str(tmp_path), table).orderBy("landed_ds").collect()
     assert [row["source_file"] for row in rows] == ["f0", "f1", "f2", "f3"]
+
+
+def test_only_what_slices_are_named_by_is_described_of_each_file(spark, tmp_path):
+    table, wh = replace(LOADS, columns=LOADS.columns[:4]), str(tmp_path)
+    rows = [("shop", "events", DAY, f"f{k}") for k in range(3)]
+    frame = spark.createDataFrame(rows, table.ddl)
+    io.replace_where(frame, wh, table, "true")
+    described = io.DeltaTable(table.path(wh)).metadata().configuration["delta.dataSkippingStatsColumns"]
+    assert described.split(",") == ["source", "kind", "source_file", "landed_ds"]
+    found = io.pa.table(io.DeltaTable(table.path(wh)).get_add_actions(flatten=True)).to_pylist()
+    assert min(row["min.source_file"] for row in found) == "f0"
+    assert {row["max.landed_ds"] for row in found} == {DAY}
