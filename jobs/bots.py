@@ -11,14 +11,25 @@ from jobs.cleaning import Bots
 BEHAVIOUR = ("view", "click", "search", "favourite", "cart")
 
 
-def bot_days(events: DataFrame, rules: Bots) -> DataFrame:
-    """One row a (user_id, ds) that is a program's. Reads user_id, ds, event_type, event_time, device.
+def _acted_at() -> Column:
+    return F.when(F.col("event_type").isin(*BEHAVIOUR), F.unix_micros("event_time"))
 
-    Only the few days with as many events as a rule speaks of are put in order and looked at.
+
+def acts(events: DataFrame) -> DataFrame:
+    """One row a (user_id, ds, user_agent): `acts`, how many events a hand would do one by one."""
+    return events.groupBy("user_id", "ds", "user_agent").agg(F.count(_acted_at()).alias("acts"))
+
+
+def bot_days(events: DataFrame, acts: DataFrame, rules: Bots) -> DataFrame:
+    """One row a (user_id, ds) that is a program's. Reads user_id, ds, event_type, event_time of the events.
+
+    `acts` are the rows of `acts` with their device. Only the few days with as many events as a rule speaks of are put
+    in order and looked at.
     """
-    acted = F.when(F.col("event_type").isin(*BEHAVIOUR), F.unix_micros("event_time"))
-    seen = events.select("user_id", "ds", acted.alias("acted_at"), (F.col("device") == "bot").alias("named"))
-    days = seen.groupBy("user_id", "ds").agg(F.count("acted_at").alias("acts"), F.bool_or("named").alias("named"))
+    seen = events.select("user_id", "ds", _acted_at().alias("acted_at"))
+    days = acts.groupBy("user_id", "ds").agg(
+        F.sum("acts").alias("acts"), F.bool_or(F.col("device") == "bot").alias("named")
+    )
     least = min(rules.events_per_day, *(rate.events for rate in rules.rates))
     days = days.where((F.col("acts") > least) | F.col("named"))
     sure = (F.col("acts") > rules.events_per_day) | F.coalesce("named", F.lit(False))

@@ -124,8 +124,9 @@ def build(
     mapped = {name for shop in shops for name in shop.events.fields}
     clocked = sessions.with_clock(bronze, {shop.name: shop.shop_zone for shop in shops})
     good = correct(with_context(clocked, what)).where("reason IS NULL")
-    good = text.with_device(good) if "user_agent" in mapped else good.withColumn("device", F.lit("unknown"))
-    good = bots.mark(good, bots.bot_days(good, rules.bots))
+    acts = bots.acts(good).persist()  # asked for the agents, then for the bots
+    known = text.devices(acts)
+    good = bots.mark(text.with_device(good, known), bots.bot_days(good, text.with_device(acts, known), rules.bots))
     good = outliers.winsorise(with_product_facts(good, facts), lines, rules.outliers)
     events = sessions.sessionise(sessions.spread(good, *pieces), "session_id" in mapped).where("target")
     names = {"event_id": F.concat_ws(":", "source", "event_id"), "query": text.normalised_query(F.col("query"))}

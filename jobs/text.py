@@ -59,8 +59,14 @@ def device_class(user_agent: Column) -> Column:
     return found.otherwise("unknown")
 
 
-def with_device(events: DataFrame) -> DataFrame:
-    """`events` with the device of their user_agent. Each agent is read once: its expressions cost more than a join."""
-    agents = events.select("user_agent").distinct()
-    classed = agents.select(F.col("user_agent").alias("agent"), device_class(F.col("user_agent")).alias("device"))
-    return events.join(F.broadcast(classed), F.col("user_agent").eqNullSafe(F.col("agent")), "left").drop("agent")
+def devices(seen: DataFrame) -> DataFrame:
+    """One row an agent (null too) of `seen`, which has a user_agent: agent, device. Each agent is read once: its
+    expressions cost more than a join.
+    """
+    agents = seen.select("user_agent").distinct()
+    return agents.select(F.col("user_agent").alias("agent"), device_class(F.col("user_agent")).alias("device"))
+
+
+def with_device(frame: DataFrame, known: DataFrame) -> DataFrame:
+    """`frame` with the device of its user_agent, one of `known`, rows of `devices`."""
+    return frame.join(F.broadcast(known), F.col("user_agent").eqNullSafe(F.col("agent")), "left").drop("agent")

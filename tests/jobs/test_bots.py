@@ -13,7 +13,8 @@ RULES = Bots.model_validate({"rates": [{"events": 3, "minutes": 1}], "events_per
 
 def marked(spark, *snippets, rules=RULES):
     events = silver(spark, *snippets).drop("is_bot")
-    rows = bots.mark(events, bots.bot_days(events, rules)).collect()
+    acts = bots.acts(events.withColumnRenamed("device", "user_agent")).withColumnRenamed("user_agent", "device")
+    rows = bots.mark(events, bots.bot_days(events, acts, rules)).collect()
     assert len(rows) == len(snippets)
     days: dict[str, set[bool]] = {}
     for row in rows:

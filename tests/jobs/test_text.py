@@ -72,6 +72,7 @@ def test_every_full_width_character_is_folded_as_unicode_says(spark):
 
 def test_agents(spark):
     agents = [(agent, k) for agent in AGENTS for k in range(2)]
-    rows = text.with_device(spark.createDataFrame(agents, "user_agent string, k int")).collect()
+    seen = spark.createDataFrame(agents, "user_agent string, k int")
+    rows = text.with_device(seen, text.devices(seen)).collect()
     assert {row["user_agent"]: row["device"] for row in rows} == AGENTS
     assert len(rows) == len(agents)
