@@ -33,7 +33,7 @@ Scorer = Callable[[np.ndarray, np.ndarray], Tensor]
 
 @dataclass(frozen=True)
 class ItemLists:
-    """Users by length of the training part, longest first, then by line. User u owns items offsets[u] .. offsets[u + 1].
+    """Users by length of the training part, longest first, then by line; u owns items offsets[u] .. offsets[u + 1].
 
     items: int64, indices into names. features_IF: int32, indices of an item's attributes plus one, 0 = none.
     """
@@ -136,13 +136,13 @@ def _attributes(path: Path | None, names: np.ndarray) -> np.ndarray:
     return features
 
 
-def ranks(lists: ItemLists, scorers: dict[str, Scorer] | Scorer, held_out: int, users: np.ndarray) -> np.ndarray:
+def ranks(lists: ItemLists, scorer: Scorer, held_out: int, users: np.ndarray) -> np.ndarray:
     """Rank of each user's target, 1 = first; `held_out`: 2 for the validation item, 1 for the test item."""
     ends = lists.lengths[users] - held_out
     target = lists.items[lists.offsets[users] + ends]
     found = []
     for chunk in np.split(np.arange(len(users)), range(_CHUNK, len(users), _CHUNK)):
-        found.append(_ranks(lists, scorers(users[chunk], ends[chunk]), users[chunk], ends[chunk], target[chunk]))
+        found.append(_ranks(lists, scorer(users[chunk], ends[chunk]), users[chunk], ends[chunk], target[chunk]))
     return np.concatenate(found) if found else np.zeros(0)
 
 

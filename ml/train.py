@@ -143,7 +143,8 @@ class Trainer:
             "seconds": seconds,
             "events_per_second": targets / seconds,
         }
-        return row | self.data.validate(self.model)
+        due = (epoch + 1) % self.config.train.validate_every == 0 or epoch + 1 == self.config.train.epochs
+        return row | (self.data.validate(self.model) if due else {})
 
     def _step(self, step: Step, epoch: int) -> tuple[float, float]:
         """Summed loss of this rank and the number of targets of all ranks. A rank without users joins with padding."""
