@@ -3,9 +3,10 @@
 python -m ml.benchmark FILE [--attributes JSON] [--seed S] [--preset NAME] [--threads N]
 
 Protocol: ml/leave_one_out.py. The rows: the built-in item neighbours (ml/cooccurrence.py), the model of the nightly
-training (ml/model.py), and their mix. Epochs, neighbours' setting and the mix are chosen on validation items; the test
-items are looked at once, at the end. The last line is one JSON object; its hr@k and ndcg@k are the row that validates
-best. Seconds are of the whole command, or of a row: what it takes to have it, training included.
+training (ml/model.py), the average of several trainings of it from seeds S, S + 1 .., and both mixed with the
+neighbours. Epochs, neighbours' setting and the mix are chosen on validation items; the test items only judge. The last
+line is one JSON object; its hr@k and ndcg@k are the row that validates best. Seconds are of the whole command, or of
+a row: what it takes to have it, training included.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ from __future__ import annotations
 import copy
 import json
 import math
+import multiprocessing
 import os
-import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -36,13 +39,12 @@ from ml.ranks import Ranks
 from ml.train import Trainer, TrainingData
 
 VALIDATION, TEST = HELD_OUT, HELD_OUT - 1
-SHARES = (0.1, 0.2, 0.3, 0.4, 0.5)
-_BATCH = 1_024
+SHARES = (0.1, 0.2, 0.3, 0.4, 0.5)  # of the neighbours, tried in the mix
 
 
 @dataclass(frozen=True)
 class ModelScorer:
-    """Log-probabilities of the model; a scorer of ml/leave_one_out.py. vectors and prior are of the items alone."""
+    """Probabilities of the model; a scorer of ml/leave_one_out.py. vectors and prior are of the items alone."""
 
     model: BehaviourModel
     lists: ItemLists
@@ -65,16 +67,31 @@ class ModelScorer:
         layout = Layout.of(places_B)
         states_PD = self.model(self.vectors_ID, torch.from_numpy(items_P), torch.from_numpy(context_PC), layout)
         logits_BI = torch.addmm(self.prior_I, states_PD[layout.last_B], self.vectors_ID[FIRST:].T)
-        return logits_BI - logits_BI.logsumexp(dim=1, keepdim=True)
+        return logits_BI.softmax(dim=1)
 
 
-def mix(model: Scorer, neighbours: Scorer, share: float) -> Scorer:
-    """(1 - share) x the model's probabilities + share x the neighbours' scores, scaled to sum to one."""
+def average(models: list[ModelScorer]) -> Scorer:
+    """Mean of the models' probabilities."""
 
     def scorer(users: np.ndarray, ends: np.ndarray) -> Tensor:
-        near_BI = neighbours(users, ends)
+        total_BI = models[0](users, ends)
+        for model in models[1:]:
+            total_BI += model(users, ends)
+        return total_BI / len(models)
+
+    return scorer
+
+
+def mix(model: Scorer, neighbours: Scorer, *shares: float) -> Scorer:
+    """(1 - share) x the model's probabilities + share x the neighbours' scores, scaled to sum to one.
+
+    One ranking a share.
+    """
+
+    def scorer(users: np.ndarray, ends: np.ndarray) -> Tensor:
+        model_BI, near_BI = model(users, ends), neighbours(users, ends)
         near_BI /= near_BI.sum(dim=1, keepdim=True).clamp_min(1e-12)
-        return model(users, ends).exp_().mul_(1 - share).add_(near_BI, alpha=share)
+        return torch.stack([torch.lerp(model_BI, near_BI, share) for share in shares])
 
     return scorer
 
@@ -95,7 +112,7 @@ def fitted_to(config: Config, lists: ItemLists) -> Config:
 def train(lists: ItemLists, config: Config, say: Callable[[str], None]) -> tuple[BehaviourModel, int]:
     """The model as it validated best, and the epochs until then."""
     catalogue, count = lists.catalogue()
-    users = lists.judged[np.unique(np.linspace(0, len(lists.judged) - 1, config.train.validation_users).astype(int))]
+    users = _sample(lists.judged, config.train.validation_users)
 
     def validate(model: BehaviourModel) -> dict[str, float]:
         found = metrics(ranks(lists, ModelScorer.of(model, lists), VALIDATION, users))
@@ -124,30 +141,66 @@ def train(lists: ItemLists, config: Config, say: Callable[[str], None]) -> tuple
     return trainer.model, at
 
 
-def run(lists: ItemLists, config: Config, say: Callable[[str], None]) -> dict:
-    """All rows: settings, validation and test metrics, and what each took."""
-    config, started, rows = fitted_to(config, lists), time.perf_counter(), {}
-    users = lists.judged
+@dataclass(frozen=True)
+class Member:
+    """One training: its weights as it validated best, the epochs until then, the seconds of all its epochs."""
 
-    def row(scorer: Scorer, seconds: float, validation: dict | None = None, **settings: object) -> dict:
-        judged = validation or metrics(ranks(lists, scorer, VALIDATION, users))
-        return {"validation": judged, "test": metrics(ranks(lists, scorer, TEST, users)), "seconds": seconds} | settings
+    model: BehaviourModel
+    epochs: int
+    seconds: float
+
+
+def _member(lists: ItemLists, config: Config, threads: int, member: int) -> Member:
+    torch.set_num_threads(threads)
+    started = time.perf_counter()
+
+    def say(line: str) -> None:
+        print(f"training {member + 1} of {config.train.members}, {line}", flush=True)
+
+    seeded = config.with_train(seed=config.train.seed + member)
+    model, epochs = train(lists, seeded, say)
+    return Member(model, epochs, time.perf_counter() - started)
+
+
+def members(lists: ItemLists, config: Config, threads: int) -> list[Member]:
+    """All trainings, side by side where there are cores: one thread each is faster than many threads on one."""
+    count = config.train.members
+    at_once = min(count, threads)
+    if at_once == 1:
+        return [_member(lists, config, threads, member) for member in range(count)]
+    with ProcessPoolExecutor(at_once, mp_context=multiprocessing.get_context("spawn")) as pool:
+        work = partial(_member, lists, config, threads // at_once)
+        return list(pool.map(work, range(count)))
+
+
+def run(lists: ItemLists, config: Config, threads: int, say: Callable[[str], None]) -> dict:
+    """All rows: settings, validation and test metrics, and what each took."""
+    config, started, rows, users = fitted_to(config, lists), time.perf_counter(), {}, lists.judged
+
+    def judge(name: str, scorer: Scorer, seconds: float, **settings: object) -> None:
+        begun = time.perf_counter()
+        validation, test = (metrics(ranks(lists, scorer, left, users).ravel()) for left in (VALIDATION, TEST))
+        scoring = (time.perf_counter() - begun) / 2
+        rows[name] = {"validation": validation, "test": test, "seconds": seconds, "scoring_seconds": scoring} | settings
+        say(f"{name}: {seconds:.0f} s, test {_figures(test)}; validation {_figures(validation)}")
 
     neighbours = cooccurrence.fit(lists)
     near_seconds = time.perf_counter() - started
-    rows["item_knn"] = row(neighbours, near_seconds, setting=vars(neighbours.setting))
-    say(_said("item_knn", rows["item_knn"]))
+    judge("item_knn", neighbours, near_seconds, **vars(neighbours.setting))
     begun = time.perf_counter()
-    trained, epochs = train(lists, config, say)
-    model, seconds = ModelScorer.of(trained, lists), time.perf_counter() - begun
-    rows["model"] = row(model, seconds, epochs=epochs)
-    say(_said("model", rows["model"]))
-    begun = time.perf_counter()
-    tried = {share: metrics(ranks(lists, mix(model, neighbours, share), VALIDATION, users)) for share in SHARES}
-    share = max(tried, key=lambda share: tried[share]["ndcg@10"])
-    seconds += near_seconds + time.perf_counter() - begun
-    rows["mix"] = row(mix(model, neighbours, share), seconds, tried[share], share=share)
-    say(_said("mix", rows["mix"]))
+    trained = members(lists, config, threads)
+    all_seconds = time.perf_counter() - begun
+    torch.set_num_threads(threads)
+    models = [ModelScorer.of(member.model, lists) for member in trained]
+    rankings = {"model": (models[0], trained[0].seconds)}
+    if len(models) > 1:
+        rankings["average"] = (average(models), all_seconds)
+    for name, (scorer, seconds) in rankings.items():
+        judge(name, scorer, seconds)
+        begun = time.perf_counter()
+        share = best_share(lists, scorer, neighbours, _sample(users, config.train.validation_users))
+        seconds += near_seconds + time.perf_counter() - begun
+        judge(f"{name}+item_knn", mix(scorer, neighbours, share), seconds, share=share)
     best = max(rows, key=lambda name: rows[name]["validation"]["ndcg@10"])
     return rows[best]["test"] | {
         "row": best,
@@ -156,22 +209,34 @@ def run(lists: ItemLists, config: Config, say: Callable[[str], None]) -> dict:
         "users": len(users),
         "items": len(lists.names),
         "attributes": int(lists.features_IF.max(initial=0)),
-        "epochs": epochs,
+        "epochs": [member.epochs for member in trained],
         "seconds": time.perf_counter() - started,
         "seed": config.train.seed,
-        "threads": torch.get_num_threads(),
+        "threads": threads,
         "protocol": PROTOCOL,
     }
 
 
-def _said(name: str, row: dict) -> str:
-    figures = ", ".join(f"{key} {value:.4f}" for key, value in row["test"].items())
-    return f"{name}: test {figures}; validation ndcg@10 {row['validation']['ndcg@10']:.4f}; {row['seconds']:.1f} s"
+def best_share(lists: ItemLists, model: Scorer, neighbours: Scorer, users: np.ndarray) -> float:
+    """The share of the neighbours in the mix that validates best by ndcg@10."""
+    found_SU = ranks(lists, mix(model, neighbours, *SHARES), VALIDATION, users)
+    return max(zip(SHARES, found_SU, strict=True), key=lambda pair: metrics(pair[1])["ndcg@10"])[0]
+
+
+def _sample(users: np.ndarray, wanted: int) -> np.ndarray:
+    """At most `wanted` of the users, evenly over all lengths."""
+    return users[np.unique(np.linspace(0, len(users) - 1, wanted).astype(int))]
+
+
+def _figures(found: dict[str, float]) -> str:
+    return ", ".join(f"{key} {value:.4f}" for key, value in found.items())
 
 
 def _rounded(value: object) -> object:
     if isinstance(value, dict):
         return {key: _rounded(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_rounded(inner) for inner in value]
     return round(value, 5) if isinstance(value, float) else value
 
 
@@ -190,7 +255,7 @@ def main(argv: list[str] | None = None) -> None:
     lists = leave_one_out.read(said.file, said.attributes)
     print(f"{len(lists.lengths):,} users ({len(lists.judged):,} judged), {len(lists.names):,} items, "
           f"{len(lists.items):,} events; {PROTOCOL}", flush=True)  # fmt: skip
-    found = run(lists, config, lambda line: print(line, file=sys.stdout, flush=True))
+    found = run(lists, config, said.threads, lambda line: print(line, flush=True))
     print(json.dumps(_rounded(found)))
 
 

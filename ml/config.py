@@ -43,6 +43,7 @@ class TrainConfig(_Frozen):
     batch_users: int = Field(32, ge=1)
     batch_events: int = Field(0, ge=0, description="ml.benchmark: sets batch_users so that a step has about as many")
     validate_every: int = Field(1, ge=1, description="epochs; the last one always")
+    members: int = Field(1, ge=1, description="ml.benchmark: trainings whose probabilities are averaged")
     patience: int = Field(0, ge=0, description="ml.benchmark: validations without a gain that end it; 0: never")
     learning_rate: float = Field(2e-3, gt=0)
     warmup_steps: int = Field(30, ge=0)

@@ -25,9 +25,10 @@ from ml.sequences import Sequences
 
 PROTOCOL = "leave-one-out, all items ranked, history masked, no refit"
 HELD_OUT = 2
-_CHUNK = 512
+_CHUNK_SCORES = 6_000_000  # scores held at a time
 
-# Users (indices) and the number of their events to read -> scores (B, I) of all items; higher is better.
+# Users (indices) and the number of their events to read -> scores (B, I) of all items, higher is better; or (S, B, I),
+# several rankings at once.
 Scorer = Callable[[np.ndarray, np.ndarray], Tensor]
 
 
@@ -137,22 +138,22 @@ def _attributes(path: Path | None, names: np.ndarray) -> np.ndarray:
 
 
 def ranks(lists: ItemLists, scorer: Scorer, held_out: int, users: np.ndarray) -> np.ndarray:
-    """Rank of each user's target, 1 = first; `held_out`: 2 for the validation item, 1 for the test item."""
+    """Rank of each user's target, 1 = first: (U), or (S, U) of several rankings.
+
+    held_out: 2 asks for the validation item, 1 for the test item.
+    """
     ends = lists.lengths[users] - held_out
     target = lists.items[lists.offsets[users] + ends]
-    found = []
-    for chunk in np.split(np.arange(len(users)), range(_CHUNK, len(users), _CHUNK)):
-        found.append(_ranks(lists, scorer(users[chunk], ends[chunk]), users[chunk], ends[chunk], target[chunk]))
-    return np.concatenate(found) if found else np.zeros(0)
-
-
-def _ranks(lists: ItemLists, scores_BI: Tensor, users: np.ndarray, ends: np.ndarray, target: np.ndarray) -> np.ndarray:
-    rows, items = history(lists, users, ends)
-    scores_BI[torch.from_numpy(rows), torch.from_numpy(items)] = -torch.inf
-    own_B1 = scores_BI.gather(1, torch.from_numpy(target)[:, None])
-    greater = torch.count_nonzero(scores_BI > own_B1, dim=1)
-    equal = torch.count_nonzero(scores_BI == own_B1, dim=1)
-    return (1 + greater + (equal - 1) / 2).double().numpy()
+    size, found = max(1, _CHUNK_SCORES // len(lists.names)), []
+    for chunk in np.split(np.arange(len(users)), range(size, len(users), size)):
+        scores = scorer(users[chunk], ends[chunk])
+        rows, items = history(lists, users[chunk], ends[chunk])
+        scores[..., torch.from_numpy(rows), torch.from_numpy(items)] = -torch.inf
+        at = torch.from_numpy(target[chunk])[:, None]
+        own = scores.gather(-1, at.expand(*scores.shape[:-1], 1))
+        greater, equal = (torch.count_nonzero(flags, dim=-1) for flags in (scores > own, scores == own))
+        found.append((1 + greater + (equal - 1) / 2).double().numpy())
+    return np.concatenate(found, axis=-1)
 
 
 def history(lists: ItemLists, users: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -145,7 +145,13 @@ def test_the_command_learns_a_pattern_and_ends_in_one_json_line(tmp_path: Path, 
     lines = [f"u{u} " + " ".join(f"i{(start + step) % 40}" for step in range(6)) for u, start in enumerate(starts)]
     (tmp_path / "ring.txt").write_text("\n".join(lines), encoding="utf-8")
     preset = yaml.safe_load((ROOT / "conf" / "model.yaml").read_text(encoding="utf-8"))["presets"]["debug"]
-    preset["train"] |= {"epochs": 60, "validate_every": 10, "full_softmax_below": 100, "validation_users": 50}
+    preset["train"] |= {
+        "epochs": 60,
+        "validate_every": 10,
+        "full_softmax_below": 100,
+        "validation_users": 50,
+        "members": 2,
+    }
     (tmp_path / "model.yaml").write_text(yaml.safe_dump({"presets": {"tiny": preset}}), encoding="utf-8")
     words = [str(tmp_path / "ring.txt"), "--conf", str(tmp_path), "--preset", "tiny", "--seed", "3", "--threads", "1"]
     said = []
@@ -155,7 +161,7 @@ def test_the_command_learns_a_pattern_and_ends_in_one_json_line(tmp_path: Path, 
     found = said[0]
     assert {"hr@5", "hr@10", "ndcg@5", "ndcg@10", "item_knn", "rows", "seconds", "epochs", "protocol"} <= set(found)
     assert (found["users"], found["items"], found["seed"]) == (120, 40, 3)
-    assert set(found["rows"]) == {"item_knn", "model", "mix"}
+    assert list(found["rows"]) == ["item_knn", "model", "model+item_knn", "average", "average+item_knn"]
     assert found["hr@5"] == found["rows"][found["row"]]["test"]["hr@5"]
     assert found["rows"]["model"]["test"]["hr@5"] > 0.95
     assert found["item_knn"]["ndcg@10"] > 0.95
