@@ -132,10 +132,9 @@ class NextItemLoss(nn.Module):
         if negatives_N is None:
             vectors_ID = self.model.items(self.features_IF)
             states_PD = self.model(vectors_ID, items_P, context_PC, layout)[target_P]
-            # The popularity is one more channel; zeros keep the width a multiple of 8.
-            weight_P1 = self.model.popularity.expand(len(states_PD), 1)
-            states_PK = F.pad(torch.cat([states_PD, weight_P1], dim=1), (0, 7))
-            items_IK = F.pad(torch.cat([vectors_ID, self.log_count_I[:, None]], dim=1)[FIRST:], (0, 7))
+            # The popularity is one more channel.
+            states_PK = torch.cat([states_PD, self.model.popularity.expand(len(states_PD), 1)], dim=1)
+            items_IK = torch.cat([vectors_ID, self.log_count_I[:, None]], dim=1)[FIRST:]
             return exact_cross_entropy(states_PK, items_IK, items_P[target_P] - FIRST)
         rows_U, place = torch.unique(torch.cat([items_P, negatives_N]), return_inverse=True)
         vectors_UD, prior_U = self.model.items(self.features_IF[rows_U]), self.log_count_I[rows_U]

@@ -11,11 +11,12 @@ Legend: P positions, I items, K width, C positions of a chunk.
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 CHUNK_LOGITS = 3_000_000  # logits held at a time: 6 MB in bfloat16, the share of a core in a usual last-level cache
-SAFE = 60.0  # exp of it, summed over any catalogue, stays far inside float32 and bfloat16
-_PAD = 8
+SAFE = 70.0  # exp of it, summed over 10^7 items, stays inside float32 and bfloat16
+_WIDTH = 8
 
 
 def matmul_dtype(device: torch.device) -> torch.dtype:
@@ -31,24 +32,24 @@ class _Exact(torch.autograd.Function):
     def forward(ctx, states_PK: Tensor, items_IK: Tensor, target_P: Tensor, dtype: torch.dtype) -> Tensor:
         (P, K), I = states_PK.shape, len(items_IK)  # noqa: E741
         own_PK = items_IK[target_P]
-        # A column of ones makes the matmul that gives the states' gradient also sum the exponentials.
-        table = torch.cat([items_IK, items_IK.new_ones(I, 1), items_IK.new_zeros(I, _PAD - 1)], dim=1).to(dtype)
-        keys_KI = table[:, :K].contiguous().T
+        # A column of ones, which meets zeros of the states, makes the matmul that gives the states' gradient also sum
+        # the exponentials. Widths are multiples of 8.
+        spare = _WIDTH - K % _WIDTH
+        table = torch.cat([items_IK, items_IK.new_ones(I, 1), items_IK.new_zeros(I, spare - 1)], dim=1).to(dtype)
+        queries = F.pad(states_PK, (0, spare)).to(dtype)
         # |logit| <= |state| |item|: below SAFE no maximum has to be looked for.
-        bound_P = states_PK.norm(dim=1) * (items_IK.norm(dim=1).max() if I else 0.0)
-        shift = bool((bound_P > SAFE).any())
+        shift = bool((states_PK.norm(dim=1) * items_IK.norm(dim=1).max() > SAFE).any())
         grad_PK, grad_IK = torch.empty_like(states_PK), torch.zeros_like(items_IK)
         log_sum_P = states_PK.new_empty(P)
-        for at in torch.arange(P, device=states_PK.device).split(max(16, CHUNK_LOGITS // max(I, 1))):
-            chunk = slice(int(at[0]), int(at[-1]) + 1)
-            logits_CI = states_PK[chunk].to(dtype) @ keys_KI
-            top_C = logits_CI.amax(dim=1).float() if shift else None
-            if shift:
-                logits_CI.sub_(top_C[:, None].to(dtype))
-            exp_CI = logits_CI.exp_()
+        size = max(16, CHUNK_LOGITS // I // 16 * 16)
+        for start in range(0, P, size):
+            chunk = slice(start, min(start + size, P))
+            logits_CI = queries[chunk] @ table.T
+            top_C = logits_CI.amax(dim=1) if shift else logits_CI.new_zeros(())
+            exp_CI = logits_CI.sub_(top_C[:, None]).exp_() if shift else logits_CI.exp_()
             sums = (exp_CI @ table).float()
             total_C = sums[:, K]
-            log_sum_P[chunk] = total_C.log() + (top_C if shift else 0.0)
+            log_sum_P[chunk] = total_C.log() + top_C.float()
             grad_PK[chunk] = sums[:, :K] / total_C[:, None]
             grad_IK += exp_CI.T @ (states_PK[chunk] / total_C[:, None]).to(dtype)
         grad_PK -= own_PK
