@@ -38,7 +38,13 @@ class TrainConfig(_Frozen):
     """How the model is trained. `batch_users` counts over all ranks: their number never changes the result."""
 
     epochs: int = Field(3, ge=1)
+    min_steps: int = Field(0, ge=0, description="ml.benchmark: more epochs where a file has fewer steps than this")
+    max_steps: int = Field(1_000_000, ge=1, description="ml.benchmark: fewer epochs where a file has more steps")
     batch_users: int = Field(32, ge=1)
+    batch_events: int = Field(0, ge=0, description="ml.benchmark: sets batch_users so that a step has about as many")
+    validate_every: int = Field(1, ge=1, description="epochs; the last one always")
+    members: int = Field(1, ge=1, description="ml.benchmark: trainings whose probabilities are averaged")
+    patience: int = Field(0, ge=0, description="ml.benchmark: validations without a gain that end it; 0: never")
     learning_rate: float = Field(2e-3, gt=0)
     warmup_steps: int = Field(30, ge=0)
     weight_decay: float = Field(0.0, ge=0)

@@ -1,7 +1,10 @@
 """The behaviour Transformer: a causal, pre-norm decoder over a user's events, tied to the item descriptions.
 
-Legend: B users, L events, T = L + 1 positions (BOS first), C context features, D width, H heads, I items,
-F item features, U distinct items of a step, N negatives, P positions with a target, K channels of a head.
+A user's events lie one after the other (ml/layout.py). The state at an event's place knows the events before it, BOS
+alone at the first, and is asked for the event itself; a placeholder after the last event asks for the user's vector.
+
+Legend: P places, B users, b and T rows and columns of a bucket, C context features, D width, H heads, I items, F item
+features, U distinct items of a step, N negatives, K channels of a head.
 """
 
 from __future__ import annotations
@@ -12,17 +15,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ml.catalogue import FIRST
 from ml.config import ModelConfig
+from ml.layout import Layout
 from ml.sequences import CONTEXT_SIZE
+from ml.softmax import exact_cross_entropy
 
 
-def rotary(x_BHTK: Tensor) -> Tensor:
+def rotary(x_bHTK: Tensor) -> Tensor:
     """Turns each pair of channels by an angle that grows with the position (Su et al. 2021, RoFormer, section 3.2)."""
-    T, K = x_BHTK.shape[-2:]
-    rate_K = 10_000.0 ** (-torch.arange(0, K, 2, device=x_BHTK.device) / K)
-    angle_TK = torch.arange(T, device=x_BHTK.device)[:, None] * rate_K
+    T, K = x_bHTK.shape[-2:]
+    rate_K = 10_000.0 ** (-torch.arange(0, K, 2, device=x_bHTK.device) / K)
+    angle_TK = torch.arange(T, device=x_bHTK.device)[:, None] * rate_K
     cos, sin = angle_TK.cos(), angle_TK.sin()
-    even, odd = x_BHTK[..., 0::2], x_BHTK[..., 1::2]
+    even, odd = x_bHTK[..., 0::2], x_bHTK[..., 1::2]
     return torch.stack([even * cos - odd * sin, even * sin + odd * cos], dim=-1).flatten(-2)
 
 
@@ -39,20 +45,30 @@ class Block(nn.Module):
             nn.Linear(config.d_model, config.hidden), nn.GELU(), nn.Linear(config.hidden, config.d_model)
         )
 
-    def forward(self, x_BTD: Tensor) -> Tensor:
-        B, T, D = x_BTD.shape
-        qkv = self.qkv(self.norm_attention(x_BTD)).view(B, T, 3, self.heads, D // self.heads)
-        q_BHTK, k_BHTK, v_BHTK = qkv.permute(2, 0, 3, 1, 4)
-        mixed_BHTK = F.scaled_dot_product_attention(rotary(q_BHTK), rotary(k_BHTK), v_BHTK, is_causal=True)
-        x_BTD = x_BTD + self._drop(self.out(mixed_BHTK.transpose(1, 2).reshape(B, T, D)))
-        return x_BTD + self._drop(self.hidden(self.norm_hidden(x_BTD)))
+    def forward(self, x_PD: Tensor, layout: Layout) -> Tensor:
+        x_PD = x_PD + self._drop(self.out(self._mix(self.qkv(self.norm_attention(x_PD)), layout)))
+        return x_PD + self._drop(self.hidden(self.norm_hidden(x_PD)))
+
+    def _mix(self, qkv_PE: Tensor, layout: Layout) -> Tensor:
+        """Attention inside each sequence, a bucket at a time; the last row serves the padding."""
+        padded, D, mixed = F.pad(qkv_PE, (0, 0, 0, 1)), qkv_PE.shape[1] // 3, []
+        for places_bT in layout.buckets:
+            b, T = places_bT.shape
+            qkv = F.embedding(places_bT, padded).view(b, T, 3, self.heads, D // self.heads)
+            q_bHTK, k_bHTK, v_bHTK = qkv.permute(2, 0, 3, 1, 4)
+            if T == 1:
+                mixed_bHTK = v_bHTK
+            else:
+                mixed_bHTK = F.scaled_dot_product_attention(rotary(q_bHTK), rotary(k_bHTK), v_bHTK, is_causal=True)
+            mixed.append(mixed_bHTK.transpose(1, 2).reshape(b * T, D))
+        return torch.cat(mixed)[layout.back_P]
 
     def _drop(self, x: Tensor) -> Tensor:
         return F.dropout(x, self.dropout, self.training)
 
 
 class BehaviourModel(nn.Module):
-    """States of a user after each event; state . item vector + popularity is the score of an item as the next one."""
+    """States of a user before each event; state . item vector + popularity is the score of an item as the next one."""
 
     def __init__(self, config: ModelConfig, feature_count: int) -> None:
         super().__init__()
@@ -76,24 +92,25 @@ class BehaviourModel(nn.Module):
         """Item vectors (I, D): the sum of the vectors of an item's features."""
         return self.features(features_IF)
 
-    def forward(self, items_BLD: Tensor, context_BLC: Tensor) -> Tensor:
-        """States (B, L + 1, D): [:, 0] knows nothing, [:, t] the first t events."""
-        B, L, D = items_BLD.shape
-        context_BLD = self.context(context_BLC.reshape(B * L, -1)).view(B, L, D)
-        x_BLD = (items_BLD + context_BLD) * math.sqrt(D)
-        x_BTD = torch.cat([self.bos_D.expand(B, 1, D), x_BLD], dim=1)
-        x_BTD = F.dropout(x_BTD, self.config.dropout, self.training)
+    def forward(self, vectors_UD: Tensor, at_P: Tensor, context_PC: Tensor, layout: Layout) -> Tensor:
+        """States (P, D). at_P: row in vectors_UD of the event at each place; it is read at the place after it."""
+        x_PD = F.embedding(at_P, vectors_UD)
+        if context_PC.shape[1]:
+            x_PD = x_PD + self.context(context_PC)
+        before_PD = F.pad(x_PD[:-1], (0, 0, 1, 0)) * math.sqrt(x_PD.shape[1])
+        x_PD = torch.where(layout.first_P[:, None], self.bos_D, before_PD)
+        x_PD = F.dropout(x_PD, self.config.dropout, self.training)
         for block in self.blocks:
-            x_BTD = block(x_BTD)
-        return self.norm(x_BTD)
+            x_PD = block(x_PD, layout)
+        return self.norm(x_PD)
 
 
 class NextItemLoss(nn.Module):
-    """Softmax cross-entropy of the next item over negatives shared by the batch; DDP wraps this.
+    """Softmax cross-entropy of the next item, over all items or over negatives shared by the batch; DDP wraps this.
 
     A negative's logit gets the correction -log(expected draws), which makes their sum an unbiased estimate of the
     partition function (Bengio & Senecal 2008, section III); one that is the position's target is masked. Draws are half
-    uniform, half by popularity (Yang et al. 2020, mixed negative sampling). All items once are the full softmax.
+    uniform, half by popularity (Yang et al. 2020, mixed negative sampling).
     """
 
     def __init__(self, model: BehaviourModel, features_IF: Tensor, log_count_I: Tensor) -> None:
@@ -102,15 +119,27 @@ class NextItemLoss(nn.Module):
         # Not buffers: DDP would send them to all ranks in each step.
         self.features_IF, self.log_count_I = features_IF, log_count_I
 
-    def forward(self, items_BL: Tensor, context_BLC: Tensor, negatives_N: Tensor, correction_N: Tensor) -> Tensor:
-        """Summed loss over the positions whose next event has a known product."""
-        B, L = items_BL.shape
-        rows_U, place = torch.unique(torch.cat([items_BL.flatten(), negatives_N]), return_inverse=True)
+    def forward(
+        self,
+        items_P: Tensor,
+        context_PC: Tensor,
+        layout: Layout,
+        negatives_N: Tensor | None = None,
+        correction_N: Tensor | None = None,
+    ) -> Tensor:
+        """Summed loss over the places whose event has a known product. Without negatives: over all items."""
+        target_P = is_target(items_P)
+        if negatives_N is None:
+            vectors_ID = self.model.items(self.features_IF)
+            states_PD = self.model(vectors_ID, items_P, context_PC, layout)[target_P]
+            # The popularity is one more channel.
+            states_PK = torch.cat([states_PD, self.model.popularity.expand(len(states_PD), 1)], dim=1)
+            items_IK = torch.cat([vectors_ID, self.log_count_I[:, None]], dim=1)[FIRST:]
+            return exact_cross_entropy(states_PK, items_IK, items_P[target_P] - FIRST)
+        rows_U, place = torch.unique(torch.cat([items_P, negatives_N]), return_inverse=True)
         vectors_UD, prior_U = self.model.items(self.features_IF[rows_U]), self.log_count_I[rows_U]
-        at_BL, at_N = place[: B * L].view(B, L), place[B * L :]
-        states_BTD = self.model(F.embedding(at_BL, vectors_UD), context_BLC)
-        target_BL = is_target(items_BL)
-        states_PD, at_P = states_BTD[:, :-1][target_BL], at_BL[target_BL]
+        at_P, at_N = place[: len(items_P)], place[len(items_P) :]
+        states_PD, at_P = self.model(vectors_UD, at_P, context_PC, layout)[target_P], at_P[target_P]
         weight = self.model.popularity
         positive_P = (states_PD * F.embedding(at_P, vectors_UD)).sum(-1) + weight * prior_U[at_P]
         negative_PN = states_PD @ F.embedding(at_N, vectors_UD).T + weight * prior_U[at_N]
@@ -121,5 +150,5 @@ class NextItemLoss(nn.Module):
 
 
 def is_target(items: Tensor) -> Tensor:
-    """Positions with a product of the catalogue (rows 0 and 1 are padding and the unknown product)."""
+    """Places with a product of the catalogue (rows 0 and 1 are padding and the unknown product)."""
     return items > 1

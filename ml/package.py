@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from ml import catalogue as goods
 from ml.config import ModelConfig
+from ml.layout import Layout
 from ml.model import BehaviourModel
 from ml.sequences import Sequences
 from ml.snapshot import Snapshot, write_json
@@ -64,16 +64,16 @@ class Encoder:
 
     @torch.no_grad()
     def states(self, sequences: Sequences, lengths: np.ndarray | None = None) -> np.ndarray:
-        """float32 (users, D): each user after the first `lengths` events (None: all). Batches are of equal length."""
+        """float32 (users, D): each user after the first `lengths` events (None: all). Batches are of similar length."""
         lengths = np.diff(sequences.offsets) if lengths is None else lengths
         device, max_len = self.vectors_ID.device, self.model.config.max_len
         kept = np.minimum(lengths, max_len)
         out = np.empty((len(sequences), self.model.config.d_model), np.float32)
         for users in np.array_split(np.argsort(-kept, kind="stable"), max(1, -(-len(kept) // BATCH_USERS))):
-            items_BL, context_BLC = (
-                torch.from_numpy(a).to(device) for a in sequences.latest(users, lengths[users], max_len)
+            items_P, context_PC, places_B = sequences.latest(users, lengths[users], max_len)
+            layout = Layout.of(places_B, device)
+            states_PD = self.model(
+                self.vectors_ID, torch.from_numpy(items_P).to(device), torch.from_numpy(context_PC).to(device), layout
             )
-            states_BTD = self.model(F.embedding(items_BL, self.vectors_ID), context_BLC)
-            last_B = torch.from_numpy(kept[users]).to(device)
-            out[users] = states_BTD[torch.arange(len(users), device=device), last_B].float().cpu().numpy()
+            out[users] = states_PD[layout.last_B].float().cpu().numpy()
         return out

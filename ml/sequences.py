@@ -1,6 +1,6 @@
 """Sequences as packed arrays: no Python object per event.
 
-Legend: E events, U users, B users of a batch, L events of the longest, C context features.
+Legend: E events, U users, B users of a batch, P places of their events, C context features.
 """
 
 from __future__ import annotations
@@ -46,25 +46,37 @@ class Sequences:
         """Events of each user earlier than `cutoff` (seconds since 1970); they come first, as times ascend."""
         return _sums(self.times < cutoff, self.offsets)
 
-    def window(self, users: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Events starts .. starts + lengths of users, padded on the right.
+    def run(
+        self, users: np.ndarray, starts: np.ndarray, lengths: np.ndarray, placeholder: bool = False
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Events starts .. starts + lengths of users, one user after the other, as ml/layout.py reads them.
 
-        Items int64 (B, L) and context int64 (B, L, C).
+        Items int64 (P), context int64 (P, C), and places of each user int64 (B). placeholder: one more place after
+        each user's events, of padding: the model's state there is the user's vector.
         """
-        longest = max(int(lengths.max(initial=0)), 1)
-        step_L = np.arange(longest)
-        real_BL = step_L < lengths[:, None]
-        event_BL = np.where(real_BL, (self.offsets[users] + starts)[:, None] + step_L, 0)
+        places = lengths + placeholder
+        ends = np.cumsum(places)
+        event_P = np.arange(ends[-1] if len(ends) else 0) + np.repeat(
+            self.offsets[users] + starts - (ends - places), places
+        )
+        empty_P = np.zeros(len(event_P), bool)
+        if placeholder:
+            empty_P[ends - 1] = True
+        event_P[empty_P] = 0
         if not len(self.items):
-            return np.zeros(event_BL.shape, np.int64), np.zeros((*event_BL.shape, CONTEXT), np.int64)
-        items_BL = np.where(real_BL, self.items[event_BL], PADDING).astype(np.int64)
-        context_BLC = np.where(real_BL[:, :, None], self.context_EC[event_BL], PADDING).astype(np.int64)
-        return items_BL, context_BLC
+            return (
+                np.zeros(len(event_P), np.int64),
+                np.zeros((len(event_P), self.context_EC.shape[1]), np.int64),
+                places,
+            )
+        items_P = np.where(empty_P, PADDING, self.items[event_P]).astype(np.int64)
+        context_PC = np.where(empty_P[:, None], PADDING, self.context_EC[event_P]).astype(np.int64)
+        return items_P, context_PC, places
 
-    def latest(self, users: np.ndarray, lengths: np.ndarray, max_len: int) -> tuple[np.ndarray, np.ndarray]:
-        """The newest max_len of the first `lengths` events of users, as `window` gives them."""
+    def latest(self, users: np.ndarray, lengths: np.ndarray, max_len: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The newest max_len of the first `lengths` events of users and a placeholder, as `run` gives them."""
         kept = np.minimum(lengths, max_len)
-        return self.window(users, lengths - kept, kept)
+        return self.run(users, lengths - kept, kept, placeholder=True)
 
 
 def pack(

@@ -14,6 +14,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -21,57 +23,98 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from ml import checkpoint, package
 from ml.batches import Step, epoch_steps, step_count
-from ml.catalogue import feature_count
+from ml.catalogue import Catalogue, feature_count
 from ml.cli import DataError, entry, parser
 from ml.config import Config
+from ml.layout import Layout
 from ml.model import BehaviourModel, NextItemLoss, is_target
 from ml.package import Encoder
 from ml.ranking import Task, model_scorer, score
 from ml.ranks import Ranks, joined
+from ml.sequences import Sequences
 from ml.snapshot import Snapshot
 
 CLIP = 1.0
 
 
-class Trainer:
-    """One rank's part of a training. `history` is one row an epoch: loss, seconds, events and validation metrics."""
+@dataclass(frozen=True)
+class TrainingData:
+    """What one rank learns from.
 
-    def __init__(self, snapshot: Snapshot, config: Config, ranks: Ranks) -> None:
-        self.snapshot, self.config, self.ranks = snapshot, config, ranks
-        self.vocabularies, self.catalogue = snapshot.vocabularies(), snapshot.catalogue()
+    train_events: of all users, longest first. sequences: of the rank's own, every world-th of them. validate: metrics
+    of a model; every rank calls it equally often.
+    """
+
+    train_events: np.ndarray
+    sequences: Sequences
+    catalogue: Catalogue
+    feature_count: int
+    validate: Callable[[BehaviourModel], dict[str, float]]
+
+    @classmethod
+    def of(cls, snapshot: Snapshot, config: Config, ranks: Ranks) -> TrainingData:
+        """The rank's share of a snapshot; validates on its held-out week."""
+        vocabularies, catalogue = snapshot.vocabularies(), snapshot.catalogue()
         users = snapshot.users()
-        self.train_events = users["train_events"].to_numpy()
         mine = users["user_id"].combine_chunks()[ranks.rank :: ranks.world]
-        self.sequences = snapshot.sequences(self.catalogue, self.vocabularies, keep=mine)
-        self.validation = self._validation_task()
+        sequences = snapshot.sequences(catalogue, vocabularies, keep=mine)
+        task = _validation_task(sequences, catalogue, snapshot.cutoff, -(-config.train.validation_users // ranks.world))
 
+        def validate(model: BehaviourModel) -> dict[str, float]:
+            found = [0.0, 0.0, 0.0]
+            if len(task.users):
+                scores = score(task, model_scorer(Encoder.of(model, vocabularies, catalogue), task), catalogue)
+                found = [float((scores.rank <= 10).sum()), float(scores.ndcg.sum()), float(len(task.users))]
+            hits, ndcg, users = ranks.sum(*found)
+            return {"val_hr_10": hits / users, "val_ndcg_10": ndcg / users} if users else {}
+
+        count = feature_count(vocabularies, config.model)
+        return cls(users["train_events"].to_numpy(), sequences, catalogue, count, validate)
+
+
+def _validation_task(sequences: Sequences, catalogue: Catalogue, cutoff: int, wanted: int) -> Task:
+    """At most `wanted` users of a rank's share, evenly over all lengths, with what they did in the held-out week."""
+    task = Task.of(sequences, catalogue, cutoff)
+    kept = np.unique(np.linspace(0, len(task.users) - 1, min(wanted, len(task.users))).astype(int))
+    return Task(task.sequences, task.history, task.users[kept], task.target[kept], task.categories_BC[kept])
+
+
+class Trainer:
+    """One rank's part of a training. `history` is one row an epoch: loss, seconds, events and validation metrics.
+
+    folder: where checkpoints go; None: none are written.
+    """
+
+    def __init__(self, data: TrainingData, config: Config, ranks: Ranks, folder: Path | None) -> None:
+        self.data, self.config, self.ranks, self.folder = data, config, ranks, folder
         torch.manual_seed(config.train.seed)
-        self.model = BehaviourModel(config.model, feature_count(self.vocabularies, config.model)).to(ranks.device)
+        self.model = BehaviourModel(config.model, data.feature_count).to(ranks.device)
         self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=config.train.learning_rate, weight_decay=config.train.weight_decay
+            self.model.parameters(),
+            lr=config.train.learning_rate,
+            weight_decay=config.train.weight_decay,
+            fused=True,
         )
-        self.history = checkpoint.load(snapshot.folder, self.model, self.optimizer, config)
-        self.total_steps = config.train.epochs * step_count(self.train_events, config)
+        self.history = checkpoint.load(folder, self.model, self.optimizer, config) if folder else []
+        self.total_steps = config.train.epochs * step_count(data.train_events, config)
         steps_done = sum(int(row["steps"]) for row in self.history)
         for group in self.optimizer.param_groups:
             group["initial_lr"] = config.train.learning_rate
         self.schedule = LambdaLR(self.optimizer, self._rate, last_epoch=steps_done - 1)
         features, log_count = (
-            torch.from_numpy(a).to(ranks.device) for a in (self.catalogue.features_IF, self.catalogue.log_count_I)
+            torch.from_numpy(a).to(ranks.device) for a in (data.catalogue.features_IF, data.catalogue.log_count_I)
         )
         self.loss = ranks.share(NextItemLoss(self.model, features, log_count))
+
+    @classmethod
+    def of(cls, snapshot: Snapshot, config: Config, ranks: Ranks) -> Trainer:
+        """A training on a snapshot, which goes on from the last checkpoint in its folder."""
+        return cls(TrainingData.of(snapshot, config, ranks), config, ranks, snapshot.folder)
 
     def _rate(self, step: int) -> float:
         """Linear warm-up, then a cosine down to a twentieth."""
         warm = min(1.0, (step + 1) / max(1, self.config.train.warmup_steps))
         return warm * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(1.0, step / self.total_steps))))
-
-    def _validation_task(self) -> Task:
-        """Users of this rank's share, evenly over all lengths, with what they did in the held-out week."""
-        wanted = min(len(self.sequences), -(-self.config.train.validation_users // self.ranks.world))
-        task = Task.of(self.sequences, self.catalogue, self.snapshot.cutoff)
-        kept = np.unique(np.linspace(0, len(task.users) - 1, min(wanted, len(task.users))).astype(int))
-        return Task(task.sequences, task.history, task.users[kept], task.target[kept], task.categories_BC[kept])
 
     def fit(self, until: int, report: Callable[[dict[str, float]], None], advance: Callable[[int], None]) -> None:
         """Trains until `until` epochs are done. Raises DataError where the loss is not a number."""
@@ -79,7 +122,8 @@ class Trainer:
             row = self._epoch(len(self.history), advance)
             self.history.append(row)
             if self.ranks.first:
-                checkpoint.save(self.snapshot.folder, self.model, self.optimizer, self.history, self.config)
+                if self.folder:
+                    checkpoint.save(self.folder, self.model, self.optimizer, self.history, self.config)
                 report(row)
 
     def _epoch(self, epoch: int, advance: Callable[[int], None]) -> dict[str, float]:
@@ -87,7 +131,7 @@ class Trainer:
         seeds = np.random.SeedSequence([self.config.train.seed, epoch, self.ranks.rank])
         torch.manual_seed(int(seeds.generate_state(1)[0]))  # dropout
         self.model.train()
-        for step in epoch_steps(self.train_events, self.catalogue.log_count_I, self.config, epoch):
+        for step in epoch_steps(self.data.train_events, self.data.catalogue.log_count_I, self.config, epoch):
             loss, count = self._step(step, epoch)
             total, targets, steps = total + loss, targets + count, steps + 1
             advance(epoch)
@@ -99,17 +143,22 @@ class Trainer:
             "seconds": seconds,
             "events_per_second": targets / seconds,
         }
-        return row | self._validate()
+        due = (epoch + 1) % self.config.train.validate_every == 0 or epoch + 1 == self.config.train.epochs
+        return row | (self.data.validate(self.model) if due else {})
 
     def _step(self, step: Step, epoch: int) -> tuple[float, float]:
         """Summed loss of this rank and the number of targets of all ranks. A rank without users joins with padding."""
         users, starts, lengths = step.of_rank(self.ranks.rank, self.ranks.world)
-        if not len(users):
+        idle = not len(users)
+        if idle:
             users, starts, lengths = (np.zeros(1, np.int64) for _ in range(3))
-        arrays = (*self.sequences.window(users, starts, lengths), step.negatives, step.correction)
-        items_BL, context_BLC, *negatives = (torch.from_numpy(array).to(self.ranks.device) for array in arrays)
-        (targets,) = self.ranks.sum(int(is_target(items_BL).sum()))
-        loss = self.loss(items_BL, context_BLC, *negatives)
+        items_P, context_PC, places_B = self.data.sequences.run(users, starts, lengths, placeholder=idle)
+        negatives = [] if step.negatives is None else [step.negatives, step.correction]
+        items_P, context_PC, *negatives = (
+            torch.from_numpy(array).to(self.ranks.device) for array in (items_P, context_PC, *negatives)
+        )
+        (targets,) = self.ranks.sum(int(is_target(items_P).sum()))
+        loss = self.loss(items_P, context_PC, Layout.of(places_B, self.ranks.device), *negatives)
         # DDP averages over ranks; a rank counts by its number of targets.
         (loss * (self.ranks.world / max(targets, 1))).backward()
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), CLIP)
@@ -117,22 +166,12 @@ class Trainer:
             raise DataError(
                 f"expected a finite gradient, found {norm.item()} in epoch {epoch + 1} (learning rate "
                 f"{self.config.train.learning_rate}); lower train.learning_rate in conf/model.yaml and take a new "
-                f"snapshot. The last good checkpoint stays at {checkpoint.path_in(self.snapshot.folder)}"
+                f"snapshot. The last good checkpoint stays at {self.folder and checkpoint.path_in(self.folder)}"
             )
         self.optimizer.step()
         self.schedule.step()
         self.optimizer.zero_grad(set_to_none=True)
         return loss.item(), targets
-
-    def _validate(self) -> dict[str, float]:
-        task, found = self.validation, [0.0, 0.0, 0.0]
-        if len(task.users):
-            scores = score(
-                task, model_scorer(Encoder.of(self.model, self.vocabularies, self.catalogue), task), self.catalogue
-            )
-            found = [float((scores.rank <= 10).sum()), float(scores.ndcg.sum()), float(len(task.users))]
-        hits, ndcg, users = self.ranks.sum(*found)
-        return {"val_hr_10": hits / users, "val_ndcg_10": ndcg / users} if users else {}
 
 
 @contextmanager
@@ -156,7 +195,7 @@ def _line(epoch: int, row: dict[str, float]) -> str:
 
 def train(snapshot: Snapshot, config: Config, ranks: Ranks) -> Trainer:
     """Trains to the end, or on from the last checkpoint, and leaves DIR/model and the MLflow run."""
-    trainer = Trainer(snapshot, config, ranks)
+    trainer = Trainer.of(snapshot, config, ranks)
     run = None
     if ranks.first:
         from ml.tracking import Run
@@ -164,8 +203,9 @@ def train(snapshot: Snapshot, config: Config, ranks: Ranks) -> Trainer:
         run = Run.start(snapshot)
         run.parameters(config.flat() | {"ranks": str(ranks.world), "device": ranks.device.type})
         count = sum(weight.numel() for weight in trainer.model.parameters())
-        print(f"{len(trainer.train_events):,} users, {len(trainer.catalogue.product_ids):,} products, {count:,} "
-              f"weights, {ranks.world} ranks on {ranks.device.type}, MLflow run {run.run_id}", flush=True)  # fmt: skip
+        data = trainer.data
+        print(f"{len(data.train_events):,} users, {len(data.catalogue.product_ids):,} products, {count:,} weights, "
+              f"{ranks.world} ranks on {ranks.device.type}, MLflow run {run.run_id}", flush=True)  # fmt: skip
 
     def report(row: dict[str, float]) -> None:
         epoch = len(trainer.history)

@@ -6,10 +6,13 @@ import math
 
 import numpy as np
 import pyarrow as pa
+import pytest
 import torch
 
 from ml import catalogue as goods
+from ml import softmax
 from ml.config import Config, ModelConfig
+from ml.layout import Layout
 from ml.model import BehaviourModel, NextItemLoss
 from ml.package import Encoder
 from ml.ranks import Ranks
@@ -23,51 +26,60 @@ def tiny_model() -> BehaviourModel:
     return BehaviourModel(ModelConfig(d_model=16, layers=2, heads=2, hidden=32, dropout=0.0), feature_count=50).eval()
 
 
+def states(model: BehaviourModel, vectors_UD: torch.Tensor, at_P: torch.Tensor, lengths: list[int]) -> torch.Tensor:
+    """States of sequences of rows of vectors_UD, one after the other; an event's context follows its row."""
+    context_PC = (at_P[:, None] * torch.tensor([3, 5, 7, 11, 13, 17]) + 1) % CONTEXT_SIZE
+    return model(vectors_UD, at_P, context_PC, Layout.of(np.array(lengths)))
+
+
 def test_a_later_event_never_changes_an_earlier_state() -> None:
-    model, random = tiny_model(), torch.Generator().manual_seed(1)
-    items_BLD = torch.randn(3, 9, 16, generator=random)
-    context_BLC = torch.randint(0, CONTEXT_SIZE, (3, 9, CONTEXT), generator=random)
-    before = model(items_BLD, context_BLC)
-    changed, context = items_BLD.clone(), context_BLC.clone()
-    changed[:, 5:] += 1
-    context[:, 5:] = 1
-    after = model(changed, context)
-    assert torch.equal(before[:, :6], after[:, :6])
-    assert not torch.allclose(before[:, 6:], after[:, 6:])
+    model, vectors_UD = tiny_model(), torch.randn(9, 16, generator=torch.Generator().manual_seed(1))
+    before = states(model, vectors_UD, torch.arange(9), [9])
+    changed = torch.cat([vectors_UD[:5], -vectors_UD[5:]])
+    after = states(model, changed, torch.arange(9), [9])
+    assert torch.equal(before[:6], after[:6])  # the state at a place knows the events before it
+    assert not torch.isclose(before[6:], after[6:]).all(dim=1).any()
 
 
-def test_right_padding_changes_no_state() -> None:
-    model, random = tiny_model(), torch.Generator().manual_seed(1)
-    items_BLD = torch.randn(2, 4, 16, generator=random)
-    context_BLC = torch.randint(0, CONTEXT_SIZE, (2, 4, CONTEXT), generator=random)
-    padded = model(torch.nn.functional.pad(items_BLD, (0, 0, 0, 3)), torch.nn.functional.pad(context_BLC, (0, 0, 0, 3)))
-    torch.testing.assert_close(padded[:, :5], model(items_BLD, context_BLC))
+def test_neighbours_in_the_run_change_no_state() -> None:
+    model, vectors_UD = tiny_model(), torch.randn(23, 16, generator=torch.Generator().manual_seed(1))
+    lengths = [4, 1, 6, 9, 3]
+    together = states(model, vectors_UD, torch.arange(23), lengths).split(lengths)
+    for found, rows in zip(together, torch.arange(23).split(lengths), strict=True):
+        torch.testing.assert_close(found, states(model, vectors_UD, rows, [len(rows)]))
 
 
-def test_all_items_as_negatives_are_the_full_softmax() -> None:
-    model = tiny_model()
+def catalogue_of_eight() -> tuple[torch.Tensor, torch.Tensor]:
+    torch.manual_seed(3)
     features_IF = torch.cat([torch.zeros(2, 3, dtype=torch.int64), torch.randint(1, 50, (8, 3))])
-    log_count_I = torch.rand(10)
-    items_BL = torch.tensor([[2, 5, 0], [9, 1, 3]])
-    context_BLC = torch.randint(0, CONTEXT_SIZE, (2, 3, CONTEXT))
-    loss = NextItemLoss(model, features_IF, log_count_I)(items_BL, context_BLC, torch.arange(2, 10), torch.zeros(8))
+    return features_IF, torch.rand(10)
+
+
+@pytest.mark.parametrize("negatives", [(), (torch.arange(2, 10), torch.zeros(8))], ids=["exact", "all as negatives"])
+def test_the_loss_is_the_softmax_over_all_items(negatives: tuple, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(softmax, "matmul_dtype", lambda device: torch.float32)
+    model = tiny_model()
+    features_IF, log_count_I = catalogue_of_eight()
+    items_P, layout = torch.tensor([2, 5, 9, 1, 3]), Layout.of(np.array([2, 3]))
+    context_PC = torch.randint(0, CONTEXT_SIZE, (5, CONTEXT))
+    loss = NextItemLoss(model, features_IF, log_count_I)(items_P, context_PC, layout, *negatives)
     vectors_ID = model.items(features_IF)
-    states_BTD = model(vectors_ID[items_BL], context_BLC)
+    states_PD = model(vectors_ID, items_P, context_PC, layout)
     expected = 0.0
-    for b, t in ((0, 0), (0, 1), (1, 0), (1, 2)):  # the padding and the unknown product are no targets
-        logits_I = vectors_ID[2:] @ states_BTD[b, t] + model.popularity * log_count_I[2:]
-        expected -= logits_I.log_softmax(0)[items_BL[b, t] - 2].item()
+    for place in (0, 1, 2, 4):  # the unknown product is no target
+        logits_I = vectors_ID[2:] @ states_PD[place] + model.popularity * log_count_I[2:]
+        expected -= logits_I.log_softmax(0)[items_P[place] - 2].item()
     assert math.isclose(loss.item(), expected, rel_tol=1e-5)
 
 
 def test_a_new_product_lies_near_its_category(frozen: Snapshot, debug: Config) -> None:
-    trainer = Trainer(frozen, debug, Ranks(0, 1, torch.device("cpu")))
+    trainer = Trainer.of(frozen, debug, Ranks(0, 1, torch.device("cpu")))
     trainer.fit(debug.train.epochs, report=lambda row: None, advance=lambda epoch: None)
     products = frozen.products()
     like = products.slice(0, 1).to_pylist()[0]
     new = pa.Table.from_pylist([like | {"product_id": "brand new"}], products.schema)
-    extended = goods.describe(pa.concat_tables([products, new]), trainer.vocabularies, debug.model)
-    vectors_ID = Encoder.of(trainer.model, trainer.vocabularies, extended).vectors_ID[goods.FIRST :]
+    extended = goods.describe(pa.concat_tables([products, new]), frozen.vocabularies(), debug.model)
+    vectors_ID = Encoder.of(trainer.model, frozen.vocabularies(), extended).vectors_ID[goods.FIRST :]
     similar_I = torch.cosine_similarity(vectors_ID[-1], vectors_ID[:-1], dim=1).numpy()
     assert extended.product_ids[-1].as_py() == "brand new"
     same_I = extended.category_I[goods.FIRST : -1] == extended.category_I[-1]

@@ -1,0 +1,263 @@
+"""Trains and scores the model on a public benchmark file of item lists, one user a line (`user item item ...`):
+
+python -m ml.benchmark FILE [--attributes JSON] [--seed S] [--preset NAME] [--threads N]
+
+Protocol: ml/leave_one_out.py. The rows: the built-in item neighbours (ml/cooccurrence.py), the model of the nightly
+training (ml/model.py), the average of several trainings of it from seeds S, S + 1 .., and both mixed with the
+neighbours. Epochs, neighbours' setting and the mix are chosen on validation items; the test items only judge. The last
+line is one JSON object; its hr@k and ndcg@k are the row that validates best. Seconds are of the whole command, or of
+a row: what it takes to have it, training included.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import math
+import multiprocessing
+import os
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ml import cooccurrence, leave_one_out
+from ml.batches import GROUP, step_count
+from ml.catalogue import FIRST
+from ml.cli import UsageError, entry, parser
+from ml.config import Config, load
+from ml.layout import Layout
+from ml.leave_one_out import HELD_OUT, PROTOCOL, ItemLists, Scorer, metrics, ranks
+from ml.model import BehaviourModel
+from ml.ranks import Ranks
+from ml.train import Trainer, TrainingData
+
+VALIDATION, TEST = HELD_OUT, HELD_OUT - 1
+SHARES = (0.1, 0.2, 0.3, 0.4, 0.5)  # of the neighbours, tried in the mix
+
+
+@dataclass(frozen=True)
+class ModelScorer:
+    """Probabilities of the model; a scorer of ml/leave_one_out.py. vectors and prior are of the items alone."""
+
+    model: BehaviourModel
+    lists: ItemLists
+    vectors_ID: Tensor
+    prior_I: Tensor
+
+    @classmethod
+    @torch.no_grad()
+    def of(cls, model: BehaviourModel, lists: ItemLists) -> ModelScorer:
+        catalogue, _ = lists.catalogue()
+        vectors_ID = model.eval().items(torch.from_numpy(catalogue.features_IF))
+        return cls(
+            model, lists, vectors_ID, model.popularity.detach() * torch.from_numpy(catalogue.log_count_I[FIRST:])
+        )
+
+    @torch.no_grad()
+    def __call__(self, users: np.ndarray, ends: np.ndarray) -> Tensor:
+        arrays = self.lists.sequences().latest(users, ends, self.model.config.max_len)
+        items_P, context_PC, places_B = arrays
+        layout = Layout.of(places_B)
+        states_PD = self.model(self.vectors_ID, torch.from_numpy(items_P), torch.from_numpy(context_PC), layout)
+        logits_BI = torch.addmm(self.prior_I, states_PD[layout.last_B], self.vectors_ID[FIRST:].T)
+        return logits_BI.softmax(dim=1)
+
+
+def average(models: list[ModelScorer]) -> Scorer:
+    """Mean of the models' probabilities."""
+
+    def scorer(users: np.ndarray, ends: np.ndarray) -> Tensor:
+        total_BI = models[0](users, ends)
+        for model in models[1:]:
+            total_BI += model(users, ends)
+        return total_BI / len(models)
+
+    return scorer
+
+
+def mix(model: Scorer, neighbours: Scorer, *shares: float) -> Scorer:
+    """(1 - share) x the model's probabilities + share x the neighbours' scores, scaled to sum to one.
+
+    One ranking a share.
+    """
+
+    def scorer(users: np.ndarray, ends: np.ndarray) -> Tensor:
+        model_BI, near_BI = model(users, ends), neighbours(users, ends)
+        near_BI /= near_BI.sum(dim=1, keepdim=True).clamp_min(1e-12)
+        return torch.stack([torch.lerp(model_BI, near_BI, share) for share in shares])
+
+    return scorer
+
+
+def fitted_to(config: Config, lists: ItemLists) -> Config:
+    """The preset with the step and the number of epochs that the size of the file asks for."""
+    train, kept = config.train, np.minimum(lists.train_events, config.model.max_len)
+    if train.batch_events:
+        users = max(GROUP, round(train.batch_events / float(kept.mean())) // GROUP * GROUP)
+        config = config.with_train(batch_users=users)
+    steps = step_count(lists.train_events, config)
+    epochs = min(max(train.epochs, math.ceil(train.min_steps / steps)), max(1, train.max_steps // steps))
+    # As many validations as the preset's own epochs have.
+    every = max(1, round(train.validate_every * epochs / train.epochs))
+    return config.with_train(epochs=epochs, validate_every=every)
+
+
+def train(lists: ItemLists, config: Config, say: Callable[[str], None]) -> tuple[BehaviourModel, int]:
+    """The model as it validated best, and the epochs until then."""
+    catalogue, count = lists.catalogue()
+    users = _sample(lists.judged, config.train.validation_users)
+
+    def validate(model: BehaviourModel) -> dict[str, float]:
+        found = metrics(ranks(lists, ModelScorer.of(model, lists), VALIDATION, users))
+        return {"val_hr_10": found["hr@10"], "val_ndcg_10": found["ndcg@10"]}
+
+    data = TrainingData(lists.train_events, lists.sequences(), catalogue, count, validate)
+    trainer = Trainer(data, config, Ranks(0, 1, torch.device("cpu")), folder=None)
+    best, kept, at, waited = -1.0, {}, 0, 0
+
+    def report(row: dict[str, float]) -> None:
+        nonlocal best, kept, at, waited
+        if "val_ndcg_10" not in row:
+            return
+        waited += 1
+        if row["val_ndcg_10"] > best:
+            best, at, waited = row["val_ndcg_10"], len(trainer.history), 0
+            kept = copy.deepcopy(trainer.model.state_dict())
+        say(f"epoch {len(trainer.history)} of {config.train.epochs}: loss {row['loss']:.4f}, {row['seconds']:.1f} s, "
+            f"validation hr@10 {row['val_hr_10']:.4f} ndcg@10 {row['val_ndcg_10']:.4f}")  # fmt: skip
+
+    while len(trainer.history) < config.train.epochs and not (
+        config.train.patience and waited >= config.train.patience
+    ):
+        trainer.fit(len(trainer.history) + 1, report, advance=lambda epoch: None)
+    trainer.model.load_state_dict(kept)
+    return trainer.model, at
+
+
+@dataclass(frozen=True)
+class Member:
+    """One training: its weights as it validated best, the epochs until then, the seconds of all its epochs."""
+
+    model: BehaviourModel
+    epochs: int
+    seconds: float
+
+
+def _member(lists: ItemLists, config: Config, threads: int, member: int) -> Member:
+    torch.set_num_threads(threads)
+    started = time.perf_counter()
+
+    def say(line: str) -> None:
+        print(f"training {member + 1} of {config.train.members}, {line}", flush=True)
+
+    seeded = config.with_train(seed=config.train.seed + member)
+    model, epochs = train(lists, seeded, say)
+    return Member(model, epochs, time.perf_counter() - started)
+
+
+def members(lists: ItemLists, config: Config, threads: int) -> list[Member]:
+    """All trainings, side by side where there are cores: one thread each is faster than many threads on one."""
+    count = config.train.members
+    at_once = min(count, threads)
+    if at_once == 1:
+        return [_member(lists, config, threads, member) for member in range(count)]
+    with ProcessPoolExecutor(at_once, mp_context=multiprocessing.get_context("spawn")) as pool:
+        work = partial(_member, lists, config, threads // at_once)
+        return list(pool.map(work, range(count)))
+
+
+def run(lists: ItemLists, config: Config, threads: int, say: Callable[[str], None]) -> dict:
+    """All rows: settings, validation and test metrics, and what each took."""
+    config, started, rows, users = fitted_to(config, lists), time.perf_counter(), {}, lists.judged
+
+    def judge(name: str, scorer: Scorer, seconds: float, **settings: object) -> None:
+        begun = time.perf_counter()
+        validation, test = (metrics(ranks(lists, scorer, left, users).ravel()) for left in (VALIDATION, TEST))
+        scoring = (time.perf_counter() - begun) / 2
+        rows[name] = {"validation": validation, "test": test, "seconds": seconds, "scoring_seconds": scoring} | settings
+        say(f"{name}: {seconds:.0f} s, test {_figures(test)}; validation {_figures(validation)}")
+
+    neighbours = cooccurrence.fit(lists)
+    near_seconds = time.perf_counter() - started
+    judge("item_knn", neighbours, near_seconds, **vars(neighbours.setting))
+    begun = time.perf_counter()
+    trained = members(lists, config, threads)
+    all_seconds = time.perf_counter() - begun
+    torch.set_num_threads(threads)
+    models = [ModelScorer.of(member.model, lists) for member in trained]
+    rankings = {"model": (models[0], trained[0].seconds)}
+    if len(models) > 1:
+        rankings["average"] = (average(models), all_seconds)
+    for name, (scorer, seconds) in rankings.items():
+        judge(name, scorer, seconds)
+        begun = time.perf_counter()
+        share = best_share(lists, scorer, neighbours, _sample(users, config.train.validation_users))
+        seconds += near_seconds + time.perf_counter() - begun
+        judge(f"{name}+item_knn", mix(scorer, neighbours, share), seconds, share=share)
+    best = max(rows, key=lambda name: rows[name]["validation"]["ndcg@10"])
+    return rows[best]["test"] | {
+        "row": best,
+        "item_knn": rows["item_knn"]["test"],
+        "rows": rows,
+        "users": len(users),
+        "items": len(lists.names),
+        "attributes": int(lists.features_IF.max(initial=0)),
+        "epochs": [member.epochs for member in trained],
+        "seconds": time.perf_counter() - started,
+        "seed": config.train.seed,
+        "threads": threads,
+        "protocol": PROTOCOL,
+    }
+
+
+def best_share(lists: ItemLists, model: Scorer, neighbours: Scorer, users: np.ndarray) -> float:
+    """The share of the neighbours in the mix that validates best by ndcg@10."""
+    found_SU = ranks(lists, mix(model, neighbours, *SHARES), VALIDATION, users)
+    return max(zip(SHARES, found_SU, strict=True), key=lambda pair: metrics(pair[1])["ndcg@10"])[0]
+
+
+def _sample(users: np.ndarray, wanted: int) -> np.ndarray:
+    """At most `wanted` of the users, evenly over all lengths."""
+    return users[np.unique(np.linspace(0, len(users) - 1, wanted).astype(int))]
+
+
+def _figures(found: dict[str, float]) -> str:
+    return ", ".join(f"{key} {value:.4f}" for key, value in found.items())
+
+
+def _rounded(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _rounded(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_rounded(inner) for inner in value]
+    return round(value, 5) if isinstance(value, float) else value
+
+
+def main(argv: list[str] | None = None) -> None:
+    args = parser(__doc__, "conf")
+    args.add_argument("file", type=Path, help="lines of `user item item ...`, oldest item first")
+    args.add_argument("--attributes", type=Path, help="JSON object: item -> list of attributes")
+    args.add_argument("--seed", type=int, help="default: the preset's")
+    args.add_argument("--preset", default="benchmark", help="of conf/model.yaml (default: benchmark)")
+    args.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)), help="default: all cores")
+    said = args.parse_args(argv)
+    if said.threads < 1:
+        raise UsageError(f"--threads: expected at least 1, found {said.threads}")
+    torch.set_num_threads(said.threads)
+    config = load(said.conf, said.preset).with_train(seed=said.seed)
+    lists = leave_one_out.read(said.file, said.attributes)
+    print(f"{len(lists.lengths):,} users ({len(lists.judged):,} judged), {len(lists.names):,} items, "
+          f"{len(lists.items):,} events; {PROTOCOL}", flush=True)  # fmt: skip
+    found = run(lists, config, said.threads, lambda line: print(line, flush=True))
+    print(json.dumps(_rounded(found)))
+
+
+if __name__ == "__main__":
+    entry(main)

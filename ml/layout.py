@@ -1,0 +1,54 @@
+"""Sequences of different lengths as one run of tokens: only attention, which needs rows and columns, is padded.
+
+On the benchmark files 88% of the positions of a batch padded to 50 are padding. Here linear layers, norms and the
+softmax see real tokens alone; attention works by buckets of similar length.
+
+Legend: B sequences, P tokens of all of them, T tokens of the longest in a bucket.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+_GROWTH = 1.35  # a bucket's longest sequence to its shortest; closer is less padding in more, smaller calls
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Sequence after sequence without gaps.
+
+    first_P: bool, the first token of a sequence. last_B: place of each sequence's last token. buckets: int64 (b, T)
+    places of the tokens of b sequences, P where there is none. back_P: place of each token in the buckets' flattened
+    and joined rows.
+    """
+
+    first_P: Tensor
+    last_B: Tensor
+    buckets: list[Tensor]
+    back_P: Tensor
+
+    @classmethod
+    def of(cls, lengths_B: np.ndarray, device: torch.device | str = "cpu") -> Layout:
+        """lengths_B: tokens of each sequence, at least one."""
+        ends_B = np.cumsum(lengths_B)
+        starts_B, tokens = ends_B - lengths_B, int(ends_B[-1]) if len(ends_B) else 0
+        first_P = np.zeros(tokens, bool)
+        first_P[starts_B] = True
+        order_B = np.argsort(lengths_B, kind="stable")
+        sorted_B, buckets, back_P = lengths_B[order_B], [], np.empty(tokens, np.int64)
+        low = base = 0
+        while low < len(order_B):
+            high = int(np.searchsorted(sorted_B, max(sorted_B[low] + 1, int(sorted_B[low] * _GROWTH)), side="right"))
+            rows, longest = order_B[low:high], sorted_B[high - 1]
+            step_T = np.arange(longest)
+            real_bT = step_T < lengths_B[rows][:, None]
+            places_bT = np.where(real_bT, starts_B[rows][:, None] + step_T, tokens)
+            back_P[places_bT[real_bT]] = base + np.flatnonzero(real_bT)
+            buckets.append(torch.from_numpy(places_bT).to(device))
+            base, low = base + places_bT.size, high
+        put = torch.from_numpy
+        return cls(put(first_P).to(device), put(ends_B - 1).to(device), buckets, put(back_P).to(device))
