@@ -146,7 +146,10 @@ def test_encode_scores_again_what_causes_are_told_by(
     night = DS - datetime.timedelta(days=1)
     run = dict.fromkeys(RUNS.column_names) | {"run_id": "n", "ds": night, "model_version": "1", "table_versions": []}
     run |= {"definitions": [], "published_at": datetime.datetime(2017, 12, 1, tzinfo=datetime.UTC)}
-    late = {"source": "s", "source_file": "f", "landed_ds": DS, "user_id": "u007", "ds": night}
+    ds_begins = datetime.datetime.combine(DS, datetime.time(), datetime.UTC).timestamp()
+    sequences = rows_of(USER_SEQUENCES, warehouse).to_pylist()
+    user = next(row["user_id"] for row in sequences if row["event_times"][0] < ds_begins <= row["event_times"][-1])
+    late = {"source": "s", "source_file": "f", "landed_ds": DS, "user_id": user, "ds": night}
     for table, row in ((RUNS, run), (RESTATED, late)):
         write_deltalake(table.path(warehouse), pa.Table.from_pylist([row], arrow_schema(table)))
     now = tracking_champion()
@@ -158,8 +161,8 @@ def test_encode_scores_again_what_causes_are_told_by(
     tonight = {row["user_id"]: row["embedding"] for row in rows if row["as_of"] == DS}
     then = {row["user_id"]: row["embedding"] for row in rows if row["as_of"] == night}
     assert len(tonight) == USERS
-    assert then.keys() == {"u007"}
-    assert then["u007"] != tonight["u007"]  # events of ds itself are not in it
+    assert then.keys() == {user}
+    assert then[user] != tonight[user]  # events of ds itself are not in it
 
 
 def test_known_by_leaves_out_later_events_and_users_without_any() -> None:
