@@ -107,7 +107,7 @@ def test_a_killed_verb_leaves_nothing_running_and_nothing_written(shop, publishe
     token = (shop.home / "run" / "spark-token").read_text()
     env = os.environ | {"HUAXIANG_SPARK_REMOTE": f"sc://localhost:{port}", "SPARK_CONNECT_AUTHENTICATE_TOKEN": token}
     line = [Path(sys.executable).parent / "spark-submit", ROOT / "jobs" / "__main__.py", "collect", "--ds", NIGHT]
-    line += ["--since", FIRST, "--landing", shop.landing, "--warehouse", shop.warehouse]
+    line += ["--since", FIRST, "--again", "--landing", shop.landing, "--warehouse", shop.warehouse]
     submit = psutil.Popen(
         line, env=env | {"PYTHONPATH": str(ROOT)}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
