@@ -107,12 +107,12 @@ class Flow:
     new: int | None
     change: str
     users: int
-    quiet: int  # those of them without an event since the last night
+    quiet: int  # those of them of whom no event is new: none since the last night, and none that came late
 
 
 def flows(changed: DataFrame, since: int) -> list[Flow]:
     """The flows of rows of `changes.with_changes` with inactive_days; since: days since the last night."""
-    quiet = F.coalesce(F.col("inactive_days"), F.lit(365)) >= since
+    quiet = (F.coalesce(F.col("inactive_days"), F.lit(365)) >= since) & F.col("corrected_segment_id").isNull()
     rows = changed.groupBy("previous_segment_id", "segment_id", "change").agg(
         F.count("*").alias("users"), F.count_if(quiet).alias("quiet")
     )

@@ -105,7 +105,9 @@ def test_from_snapshot_to_vectors(
     assert "would change their segment by the model alone" in said
     assert "vectors turned onto the champion's" in said
     run = Run.of(snapshot.Snapshot.open(tmp_path / "second"))
-    assert float(run.mlflow.get_run(run.run_id).data.tags["gate.moved"]) <= 0.15  # another seed, the same users
+    tags = run.mlflow.get_run(run.run_id).data.tags
+    assert tags["gate.steady"] == "true"
+    assert 0 <= float(tags["gate.moved"]) <= 0.25
 
 
 def test_a_model_that_moves_too_many_is_not_promoted_and_says_so(
