@@ -344,8 +344,8 @@ PREDICTIONS = Table(
          "预计下单天数"),
         ("next_categories", "array<string>", "the five categories most likely bought in the 28 days", "下次购买类目"),
         ("next_category_scores", "array<double>", "probability of a purchase in each of them", "类目购买概率"),
-        ("expected", "array<double>", "what segments are told apart by: expected log(1 + spend), log-odds of churn, "
-         "then factors of the expected categories", "预期向量"),
+        ("expected", "array<double>", "what segments are told apart by: expected log(1 + spend), arcsine of the root of "
+         "churn_28d, then factors of the expected categories", "预期向量"),
         ("slice", "string", "kind of user whose minima of data are asked, see conf/predictions.yaml", "用户分层"),
         ("refused", "array<string>", "predictions that are null because the data are too thin, and why", "拒绝预测原因"),
         ("reasons", "array<string>", "what moves churn_28d most, strongest first", "理由(英)"),
@@ -582,11 +582,9 @@ QUALITY_RESULTS = Table(
 
 PREDICTION_ACCURACY = Table(
     "ops", "prediction_accuracy", "one prediction, held against what happened, for one slice of users",
-    ("ds", "how", "prediction", "slice", "model_version"),
+    ("ds", "prediction", "slice"),
     _columns(
         ("ds", "date", "the day that the predictions were made as of", "日期"),
-        ("how", "string", "out of fold (when the model was fitted) or live (published, scored when the days were over)",
-         "评估方式"),
         ("prediction", "string", "a column of gold.predictions", "预测"),
         ("slice", "string", "kind of user; all = everybody", "用户分层"),
         ("users", "bigint", "users scored", "用户数"),
@@ -595,13 +593,14 @@ PREDICTION_ACCURACY = Table(
         ("brier", "double", "mean squared error of a probability (Brier 1950); null for others", "布里尔分数"),
         ("auc", "double", "area under the ROC curve of a probability", "AUC"),
         ("r2", "double", "share of variance explained: of log(1 + money) for spend_28d", "R2"),
-        ("hit_rate", "double", "share of buyers who bought in one of the five categories", "命中率"),
+        ("precision", "double", "of next_categories: share of the five that were bought in, over buyers", "准确率"),
+        ("recall", "double", "of next_categories: share of a buyer's categories that are among the five", "召回率"),
         ("curve_predicted", "array<double>", "reliability curve: mean prediction of each tenth of the users", "可靠性曲线预测"),
         ("curve_observed", "array<double>", "what happened in the same tenths", "可靠性曲线实际"),
         _MODEL,
         _RUN,
     ),
-    "How good the predictions are: when fitted, and live.", "预测准确度",
+    "How good the published predictions were, once their 28 days were over.", "预测准确度",
     partition_by=("ds",), owner="machine-learning",
 )  # fmt: skip
 

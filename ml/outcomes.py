@@ -6,12 +6,12 @@ Legend: U users, C categories.
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, vstack
 
 from jobs.tables import SILVER_EVENTS
 from ml import lake
@@ -46,12 +46,34 @@ class Outcomes:
         names = [self.categories[k] for k in kept]
         return Outcomes(self.spend, self.lines, self.first_day, self.lines_UC[:, kept], names)
 
+    def of_categories(self, names: list[str]) -> Outcomes:
+        """The same with exactly these categories; one that nobody bought is 0."""
+        place = {name: index for index, name in enumerate(self.categories)}
+        picked = csr_matrix(
+            (np.ones(sum(name in place for name in names)),
+             ([place[name] for name in names if name in place], [k for k, name in enumerate(names) if name in place])),
+            (len(self.categories), len(names)),
+        )  # fmt: skip
+        return replace(self, lines_UC=(self.lines_UC @ picked).tocsr(), categories=names)
 
-def read(warehouse: str, ds: datetime.date, user_ids: pa.Array) -> Outcomes:
-    """Outcomes of user_ids after ds. Raises DataError where silver.events does not reach the end of the horizon."""
+
+def joined(parts: list[Outcomes], most: int) -> Outcomes:
+    """Outcomes of several days, one after the other, in the `most` categories of most lines over all of them."""
+    names = sorted({name for part in parts for name in part.categories})
+    alike = [part.of_categories(names) for part in parts]
+    arrays = (np.concatenate([getattr(part, name) for part in alike]) for name in ("spend", "lines", "first_day"))
+    return Outcomes(*arrays, vstack([part.lines_UC for part in alike], format="csr"), names).largest(most)
+
+
+def read(warehouse: str, ds: datetime.date, user_ids: pa.Array, loaded_until: datetime.date | None = None) -> Outcomes:
+    """Outcomes of user_ids after ds. Raises DataError where silver.events does not reach the end of the horizon.
+
+    loaded_until: the caller knows that all days up to it are there, even where nobody did anything on the last ones.
+    """
     end = ds + datetime.timedelta(days=HORIZON)
     events = lake.open_table(SILVER_EVENTS, warehouse).to_pyarrow_dataset()
-    if not events.head(1, columns=["ds"], filter=pc.field("ds") >= end).num_rows:
+    known = loaded_until is not None and loaded_until >= end
+    if not known and not events.head(1, columns=["ds"], filter=pc.field("ds") >= end).num_rows:
         raise DataError(
             f"expected events up to {end} in {SILVER_EVENTS.full_name}, as the {HORIZON} days after {ds} are scored, "
             "found none of that day or later; they are not over yet: ask for an earlier day, or load the days"
