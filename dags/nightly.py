@@ -6,7 +6,7 @@
 | clean | `bronze.*` → `silver.*` | a critical check on silver fails |
 | sequences, features | `silver.*` → `gold.user_sequences`, `gold.user_features` | a critical check on gold fails |
 | champion | no model yet: runs **huaxiang_train** and waits for it | training fails |
-| encode | sequences + champion → `gold.user_embeddings` | there is no champion |
+| encode | sequences + champion → `gold.user_embeddings` (+ the last night's model) | there is no champion |
 | segment | embeddings + features → `staged.*` | a critical check on what is staged fails |
 | publish, report | `staged.*` → `gold.*`, one row in `ops.runs`; pictures of the night | - |
 
@@ -104,12 +104,13 @@ with DAG(
     encode = command(
         "encode",
         f"python -m ml.encode --warehouse '{WAREHOUSE}' --ds {NIGHT} --run-id '{{{{ run_id }}}}'",
-        reads=[t.USER_SEQUENCES], writes=[t.USER_EMBEDDINGS], trigger_rule=TriggerRule.NONE_FAILED,
+        reads=[t.USER_SEQUENCES, t.RESTATED, t.RUNS], writes=[t.USER_EMBEDDINGS, t.RESCORED_EMBEDDINGS],
+        trigger_rule=TriggerRule.NONE_FAILED,
     )  # fmt: skip
     segment = hop(
         "segment",
-        reads=[t.USER_EMBEDDINGS, t.USER_FEATURES, t.SEGMENT_MODELS], writes=STAGED,
-        check=[t.USER_SEGMENTS.staged(), t.SEGMENTS.staged(), t.USER_PROFILES.staged()],
+        reads=[t.USER_EMBEDDINGS, t.RESCORED_EMBEDDINGS, t.USER_FEATURES, t.USER_SEQUENCES, t.SEGMENT_MODELS, t.RUNS],
+        writes=STAGED, check=STAGED,
     )  # fmt: skip
     publish = spark("publish", "publish", reads=STAGED, writes=[*t.PUBLISHED, t.RUNS])
     report = command(

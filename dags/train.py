@@ -4,7 +4,9 @@ Weekly, by hand, and by **huaxiang_nightly** when there is no champion yet.
 
 `snapshot` freezes sequences and features as of `ds`; `train` runs two torchrun processes on it; `evaluate` scores the
 candidate and the champion on the same held-out events; `gate` lets only a candidate through that is not worse (exit 3
-otherwise: the champion stays); `register` gives it a version, the alias `champion`, and fits the segment centres.
+otherwise: the champion stays); `register` gives it a version, fits the segment centres and moves the alias `champion`,
+unless more of the users than `max_moved` of conf/segments.yaml would change their segment by the model alone. The
+figures are in its log and in MLflow; *accept moves* lets such a model through, as after a change of the blocks.
 An empty form means the day before the run and the preset's number of epochs.
 """
 
@@ -28,6 +30,12 @@ with DAG(
     tags=["huaxiang", "model"],
     params={
         "ds": day_param("As of 日期", "Train on what was known at the end of this day; empty: the day before the run."),
+        "accept_moves": Param(
+            False,
+            type="boolean",
+            title="Accept moves 接受变动",
+            description="Promote although many users change their segment.",
+        ),
         "epochs": Param(None, type=["null", "integer"], minimum=1, description="Empty: the preset's."),
     },
 ) as train:
@@ -44,5 +52,10 @@ with DAG(
         ),
         command("evaluate", f"python -m ml.evaluate {SNAPSHOT}"),
         command("gate", f"python -m ml.gate {SNAPSHOT}"),
-        command("register", f"python -m ml.register --warehouse '{WAREHOUSE}' {SNAPSHOT}", writes=[t.SEGMENT_MODELS]),
+        command(
+            "register",
+            f"python -m ml.register --warehouse '{WAREHOUSE}' {SNAPSHOT}"
+            "{{ ' --accept-moves' if params.accept_moves else '' }}",
+            writes=[t.SEGMENT_MODELS],
+        ),
     )

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from jobs import io, pages, tables
+from jobs import changes, io, pages, tables
 from jobs.errors import DataError, UsageError
 from jobs.settings import Settings
 from jobs.sources import CONF
@@ -41,11 +41,11 @@ class Expectation(BaseModel):
 
 class Suite(BaseModel):
     """What is checked: `landed_ds` and `days`, the rows of since..ds by day of delivery or of the event; `ds`, the rows
-    of the night; null, the whole table.
+    of the night; null, the whole table; `nights`, the night's changes, each with whether it fits the two nights.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    slice: Literal["ds", "days", "landed_ds"] | None
+    slice: Literal["ds", "days", "landed_ds", "nights"] | None
     expectations: tuple[Expectation, ...]
 
 
@@ -156,7 +156,10 @@ def run(spark: SparkSession, s: Settings, names: list[str]) -> str:
         if suite.slice == "landed_ds" and not io.exists(s.warehouse, table):
             lines.append(f"{name}: never delivered")
             continue
-        rows = slice_of(io.read(spark, s.warehouse, table), suite, s)
+        if suite.slice == "nights":
+            rows = changes.tonight(spark, s)
+        else:
+            rows = slice_of(io.read(spark, s.warehouse, table), suite, s)
         results = validate(rows, name, suite, docs)
         found[name] = results
         failed = [r for r in results if not r.success]

@@ -13,7 +13,7 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from jobs import io
+from jobs import io, profiles
 from jobs.errors import DataError
 from jobs.settings import Settings
 from jobs.tables import ALL, LOADS, PUBLISHED, QUALITY_RESULTS, QUARANTINE, RUNS, USER_SEGMENTS
@@ -59,7 +59,9 @@ def run(spark: SparkSession, s: Settings) -> str:
     counts = _counts(spark, s)
     row = {
         "run_id": s.run_id, "ds": s.ds, "since": s.since, "source": s.source, "git_sha": git_sha(),
-        "table_versions": list(versions.items()), "model_version": people["version"], "users": people["users"],
+        "table_versions": list(versions.items()),
+        "definitions": [("profiles", profiles.definition(profiles.load_lines()))],
+        "model_version": people["version"], "users": people["users"],
         "published_at": datetime.now(UTC), **counts,
     }  # fmt: skip
     io.replace_rows([row], s.warehouse, RUNS, f"run_id = '{s.run_id}' AND {tonight}")

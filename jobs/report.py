@@ -30,13 +30,19 @@ def read_night(s: Settings) -> dict[str, pd.DataFrame]:
     if run.empty:
         raise DataError(f"expected a published night {s.ds} in ops.runs, found none; run publish first")
     segments = _ask(s, f"SELECT * FROM gold.segments WHERE {day} ORDER BY size DESC, segment_id")
+    alive = segments["status"] != "died"
     return {
         "run": run,
-        "segments": segments,
+        "segments": segments[alive].reset_index(drop=True),
+        "ended": segments[~alive],
         "changes": _ask(s, "SELECT from_segment_id, to_segment_id, change, cause, count(*) AS users"
                            f" FROM gold.segment_changes WHERE {day} GROUP BY ALL ORDER BY users DESC, 1, 2"),
         "stages": _ask(s, f"SELECT lifecycle_stage, count(*) AS users FROM gold.user_profiles WHERE {day} GROUP BY ALL"
                           " ORDER BY users DESC"),
+        "stage_moves": _ask(s, "SELECT previous_lifecycle_stage AS old, lifecycle_stage AS new,"
+                               " lifecycle_cause AS cause, count(*) AS users FROM gold.user_profiles"
+                               f" WHERE {day} AND lifecycle_cause IS NOT NULL GROUP BY ALL ORDER BY users DESC, 1, 2"),
+        "tags": _ask(s, f"SELECT * FROM gold.tags WHERE {day} ORDER BY kind, users DESC, tag"),
         "checks": _ask(s, 'SELECT "table", severity, count(*) AS expectations, count(*) FILTER (success) AS met'
                           f" FROM ops.quality_results WHERE {day} GROUP BY ALL ORDER BY 1, 2"),
         "flags": _ask(s, 'SELECT "table", "column", expectation, severity, threshold, observed FROM ops.quality_results'
@@ -145,7 +151,7 @@ def log_to_mlflow(s: Settings, night: dict[str, pd.DataFrame], images: dict[str,
         mlflow.log_artifact(str(page))
         for name in images:
             mlflow.log_artifact(str(page.parent / f"{s.ds}_{name}.png"))
-        shown = night["segments"].drop(columns=["traits", "parents"]).astype(str)
+        shown = night["segments"].drop(columns=["traits", "parents", "successors", "journeys"]).astype(str)
         mlflow.log_table(shown.to_dict("list"), "segments.json")
         return f"MLflow run {active.info.run_id} in {EXPERIMENT}"
 

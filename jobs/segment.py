@@ -1,4 +1,4 @@
-"""segment: embeddings + features -> staged segments, memberships, changes and profiles.
+"""segment: embeddings + features -> staged segments, memberships, changes, profiles and tags.
 
 The centres come with the model version (gold.segment_models), so that a night only assigns: the same user with the
 same behaviour is in the same segment, and days may run in any order.
@@ -6,13 +6,16 @@ same behaviour is in the same segment, and days may run in any order.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 
+from pydantic import ValidationError
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from jobs import io, portraits, profiles, traits
-from jobs.assign import SegmentModel, nearest, standardised
+from jobs import changes, io, journeys, portraits, profiles, tags, traits
+from jobs.assign import SegmentModel
 from jobs.errors import DataError
 from jobs.settings import Settings
 from jobs.sources import load
@@ -22,11 +25,22 @@ from jobs.tables import (
     SEGMENT_MODELS,
     SEGMENTS,
     SILVER_USERS,
+    TAGS,
     USER_EMBEDDINGS,
     USER_FEATURES,
     USER_PROFILES,
     USER_SEGMENTS,
+    USER_SEQUENCES,
+    Table,
 )
+
+SUCCESSOR = 0.25  # of an ended segment's users, from which on where they went is a successor
+
+
+def model_of(spark: SparkSession, s: Settings, version: str) -> SegmentModel | None:
+    """The segments of a model version; None where there are none."""
+    rows = io.read(spark, s.warehouse, SEGMENT_MODELS).where(F.col("model_version") == version).collect()
+    return SegmentModel.from_rows(version, rows) if rows else None
 
 
 def load_model(spark: SparkSession, s: Settings) -> SegmentModel:
@@ -35,42 +49,92 @@ def load_model(spark: SparkSession, s: Settings) -> SegmentModel:
     versions = sorted(row[0] for row in vectors.select("model_version").distinct().collect())
     if len(versions) != 1:
         raise DataError(f"expected the embeddings of {s.ds} by one model version, found {versions}; run ml.encode")
-    rows = io.read(spark, s.warehouse, SEGMENT_MODELS).where(F.col("model_version") == versions[0]).collect()
-    if not rows:
+    model = model_of(spark, s, versions[0])
+    if model is None:
         raise DataError(f"expected segments of model version {versions[0]} in gold.segment_models, found none")
-    return SegmentModel.from_rows(versions[0], rows)
+    return model
 
 
-def previous_night(spark: SparkSession, s: Settings) -> tuple[date | None, DataFrame, DataFrame]:
-    """(day, user_segments, segments) of the last night published before ds; no rows where there is none."""
-    nights = io.read_or_empty(spark, s.warehouse, RUNS).where(f"ds < DATE'{s.ds}'")
-    day = nights.agg(F.max("ds")).first()[0]
-    where = f"ds = DATE'{day}'" if day else "false"
-    return (
-        day,
-        io.read_or_empty(spark, s.warehouse, USER_SEGMENTS).where(where),
-        io.read_or_empty(spark, s.warehouse, SEGMENTS).where(where),
-    )
-
-
-def with_changes(members: DataFrame, before: DataFrame, version: str) -> DataFrame:
-    """One row a user of either night: previous_segment_id, change (enter, stay, move, exit) and cause.
-
-    With the same model version a move can only come from behaviour (its events, or their absence as days pass); with
-    another version a user who is in another segment is put down to the model.
+@dataclass(frozen=True, slots=True)
+class LastNight:
+    """The last night published before ds: its rows of user_segments, user_profiles, tags, its living segments' names
+    and the rules that made its profiles. Without one: no day, no rows.
     """
-    old = before.select(
-        "user_id", F.col("segment_id").alias("previous_segment_id"), F.col("model_version").alias("before_version")
+
+    day: date | None
+    members: DataFrame
+    profiles: DataFrame
+    tags: DataFrame
+    names: dict[int, tuple[str, str]]
+    version: str | None
+    rules: profiles.Lines | None
+
+    @classmethod
+    def before(cls, spark: SparkSession, s: Settings) -> LastNight:
+        day = changes.last_published(spark, s)
+        where = f"ds = DATE'{day}'" if day else "false"
+        tables = (USER_SEGMENTS, USER_PROFILES, TAGS, SEGMENTS)
+        members, people, tagged, segments = (
+            io.read_or_empty(spark, s.warehouse, table).where(where) for table in tables
+        )
+        rows = segments.select("segment_id", "segment_name", "segment_name_zh", "status", "model_version").collect()
+        living = [row for row in rows if row["status"] != "died"]
+        names = {row["segment_id"]: (row["segment_name"], row["segment_name_zh"]) for row in living}
+        version = living[0]["model_version"] if living else None
+        runs = io.rows(s.warehouse, RUNS, f"ds = '{day}' ORDER BY published_at DESC LIMIT 1") if day else []
+        return cls(day, members, people, tagged, names, version, _rules(runs))
+
+
+def _rules(runs: list[dict]) -> profiles.Lines | None:
+    """The rules of conf/profiles.yaml that a run of ops.runs names; None where they cannot be read any more."""
+    told = dict(runs[0].get("definitions") or ()) if runs else {}
+    try:
+        return profiles.Lines.model_validate_json(told["profiles"]) if "profiles" in told else None
+    except ValidationError:
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Users by where they were and are: `users` of one previous_segment_id, segment_id (None: nowhere) and change."""
+
+    old: int | None
+    new: int | None
+    change: str
+    users: int
+    quiet: int  # those of them without an event since the last night
+
+
+def flows(changed: DataFrame, since: int) -> list[Flow]:
+    """The flows of rows of `changes.with_changes` with inactive_days; since: days since the last night."""
+    quiet = F.coalesce(F.col("inactive_days"), F.lit(365)) >= since
+    rows = changed.groupBy("previous_segment_id", "segment_id", "change").agg(
+        F.count("*").alias("users"), F.count_if(quiet).alias("quiet")
     )
-    change = (
-        F.when(F.col("previous_segment_id").isNull(), "enter")
-        .when(F.col("segment_id").isNull(), "exit")
-        .when(F.col("segment_id") == F.col("previous_segment_id"), "stay")
-        .otherwise("move")
+    return [Flow(*row) for row in rows.collect()]
+
+
+def came_and_went(found: list[Flow], group: int) -> tuple[int, int]:
+    """Users who came to a segment and went from it since the night before."""
+    moved = [flow for flow in found if flow.change != "stay"]
+    return sum(f.users for f in moved if f.new == group), sum(f.users for f in moved if f.old == group)
+
+
+def successors(found: list[Flow], ended: int) -> list[int]:
+    """Where at least SUCCESSOR of an ended segment's users went, most first."""
+    into = sorted(
+        ((f.users, f.new) for f in found if f.old == ended and f.new is not None), key=lambda x: (-x[0], x[1])
     )
-    by_model = (F.col("change") == "move") & (F.col("before_version") != F.lit(version))
-    cause = F.when(by_model, "model").when(F.col("change") != "stay", "behaviour")
-    return members.join(old, "user_id", "full").withColumn("change", change).withColumn("cause", cause)
+    return [group for users, group in into if users >= SUCCESSOR * sum(f.users for f in found if f.old == ended)]
+
+
+def steadiness(found: list[Flow]) -> str:
+    """How many users without a new event kept their segment, in words."""
+    kept = sum(f.quiet for f in found if f.change == "stay")
+    quiet = kept + sum(f.quiet for f in found if f.change == "move")
+    return (
+        f"of {quiet:,} users without a new event {kept / quiet:.2%} kept their segment" if quiet else "nobody was quiet"
+    )
 
 
 def names_of(
@@ -81,95 +145,111 @@ def names_of(
 ) -> dict[int, tuple[str, str]]:
     """A name for each segment: last night's, while tonight's traits still say part of it, else a new one."""
     z = {group: portraits.z_scores(means, base) for group, means in groups.items()}
-    fresh = traits.name_groups(z, known)
     names = {}
-    for group, name in fresh.items():
-        old = before.get(group)
-        said = {text for text, _ in traits.phrases(z[group], known)}
-        still = old is not None and any(part.lower() in {t.lower() for t in said} for part in old[0].split(" · "))
-        names[group] = old if still else name
-    taken = [en for en, _ in names.values()]
-    return names if len(set(taken)) == len(taken) else fresh
+    for group in groups.keys() & before.keys():
+        said = {text.lower() for text, _ in traits.phrases(z[group], known)} or {traits.PLAIN[0]}
+        if any(part.lower() in said for part in before[group][0].split(" · ")):
+            names[group] = before[group]
+    fresh = {group: z[group] for group in groups if group not in names}
+    return names | traits.name_groups(fresh, known, {en for en, _ in names.values()})
 
 
-def segment_rows(
-    members: DataFrame, model: SegmentModel, rules: dict[int, dict], s: Settings, known: list[traits.Trait],
-    base: dict, groups: dict, names: dict, moved: dict[int, tuple[int, int]],
-) -> list[tuple]:  # fmt: skip
-    """Rows of gold.segments, in the order of its contract."""
+def living_rows(
+    members: DataFrame, model: SegmentModel, rules: dict[int, dict], known: list[traits.Trait], base: dict,
+    groups: dict, names: dict, found: list[Flow], ways: dict[int, list[dict]],
+) -> list[dict]:  # fmt: skip
+    """Rows of gold.segments less the stamps: a segment with users each."""
     sums = members.groupBy("segment_id").agg(
         F.count("*").alias("size"), F.sum("monetary_28d").alias("s28"), F.sum("monetary_365d").alias("s365")
     )
-    found = {row["segment_id"]: row for row in sums.collect()}
-    total, spend = sum(r["size"] for r in found.values()), float(sum(r["s365"] for r in found.values()))
+    of_group = {row["segment_id"]: row for row in sums.collect()}
+    total, spend = sum(r["size"] for r in of_group.values()), float(sum(r["s365"] for r in of_group.values()))
     rows = []
-    for group, row in sorted(found.items()):
+    for group, row in sorted(of_group.items()):
         said = traits.phrases(portraits.z_scores(groups[group], base), known)
         share = row["size"] / total
         english, chinese = traits.sentence(row["size"], share, float(row["s365"]), spend, said)
-        table = portraits.trait_table(groups[group], base, known)
-        rule = rules[group]
-        rows.append(
-            (group, s.ds, *names[group], english, chinese, row["size"], share, row["s28"], row["s365"], table,
-             *moved.get(group, (0, 0)), rule["rule"], rule["rule_fidelity"], rule["parents"], rule["status"],
-             model.version, s.run_id)
-        )  # fmt: skip
+        came, went = came_and_went(found, group)
+        rows.append({
+            "segment_id": group, "segment_name": names[group][0], "segment_name_zh": names[group][1],
+            "description": english, "description_zh": chinese, "size": row["size"], "share": share,
+            "spend_28d": row["s28"], "spend_365d": row["s365"],
+            "traits": portraits.trait_table(groups[group], base, known), "entered": came, "left": went,
+            "successors": [], "journeys": ways.get(group, []), "model_version": model.version,
+        } | {name: rules[group][name] for name in ("rule", "rule_fidelity", "parents", "status")})  # fmt: skip
     return rows
 
 
-def _moved(changed: DataFrame) -> dict[int, tuple[int, int]]:
-    """Users who came to and went from each segment since the night before."""
-    rows = changed.where("change IN ('enter', 'move', 'exit')").select("previous_segment_id", "segment_id").collect()
-    found: dict[int, list[int]] = {}
-    for row in rows:
-        if row["segment_id"] is not None:
-            found.setdefault(row["segment_id"], [0, 0])[0] += 1
-        if row["previous_segment_id"] is not None:
-            found.setdefault(row["previous_segment_id"], [0, 0])[1] += 1
-    return {group: (came, went) for group, (came, went) in found.items()}
+def ended_rows(last: LastNight, model: SegmentModel, found: list[Flow]) -> list[dict]:
+    """Rows of gold.segments less the stamps: the segments of the last night whose id tonight's model has no more."""
+    rows = []
+    for group in sorted(last.names.keys() - set(model.ids.tolist())):
+        into, (_, went) = successors(found, group), came_and_went(found, group)
+        where = ", ".join(map(str, into))
+        rows.append({
+            "segment_id": group, "segment_name": last.names[group][0], "segment_name_zh": last.names[group][1],
+            "description": f"Ended with model version {model.version}; most of its {went:,} users went to {where}.",
+            "description_zh": f"随模型版本{model.version}结束；{went:,}位用户主要转入人群{where}。",
+            "size": 0, "share": 0.0, "spend_28d": Decimal(0), "spend_365d": Decimal(0), "traits": [],
+            "entered": 0, "left": went, "parents": [], "status": "died", "successors": into, "journeys": [],
+            "model_version": model.version,
+        })  # fmt: skip
+    return rows
 
 
 def run(spark: SparkSession, s: Settings) -> str:
     """Stage the night's segments; nothing is published here."""
     tonight, source, stamp = f"ds = DATE'{s.ds}'", load(s.source), {"run_id": F.lit(s.run_id), "ds": F.lit(s.ds)}
-    model = load_model(spark, s)
+    model, last = load_model(spark, s), LastNight.before(spark, s)
     features = io.read(spark, s.warehouse, USER_FEATURES).where(tonight).drop("run_id", "ds")
     vectors = io.read(spark, s.warehouse, USER_EMBEDDINGS).where(tonight).select("user_id", "embedding")
-    inputs = features.join(vectors, "user_id", "left").select("user_id", standardised(model).alias("x"))
-    members = features.join(nearest(inputs, model), "user_id").persist()
+    members = features.join(changes.assigned(features, vectors, model), "user_id").persist()
 
     departments = [name.removeprefix("dept:") for name in model.inputs if name.startswith("dept:")]
     known = traits.all_traits(departments, source.labels, source.labels_zh)
     base = portraits.base_statistics(members, known)
     groups = portraits.group_means(members, known)
-    day, before, old_segments = previous_night(spark, s)
-    old_names = {r["segment_id"]: (r["segment_name"], r["segment_name_zh"]) for r in old_segments.collect()}
-    names = names_of(groups, base, known, old_names)
+    names = names_of(groups, base, known, last.names)
     named = spark.createDataFrame(
         [(g, *n) for g, n in sorted(names.items())], "segment_id int, segment_name string, segment_name_zh string"
     )
     english, chinese = portraits.reasons(known, base, groups)
     explained = members.withColumns({"reasons": english, "reasons_zh": chinese}).join(F.broadcast(named), "segment_id")
-    changed = with_changes(explained, before, model.version).withColumn("model_version", F.lit(model.version)).persist()
+    since, same = (s.ds - last.day).days if last.day else 0, last.version == model.version
+    former = model if same else last.version and model_of(spark, s, last.version)
+    again = changes.scored_again(spark, s, last.day, former or None, same=same)
+    changed = changes.with_changes(explained, last.members, again, model.version, since)
+    changed = changed.withColumn("model_version", F.lit(model.version)).persist()
 
     here = changed.where("segment_id IS NOT NULL").withColumns(stamp)
     _stage(here, s, USER_SEGMENTS)
-    changes = changed.where("change != 'stay'").withColumns(
-        stamp | {"previous_ds": F.lit(day).cast("date"), "from_segment_id": F.col("previous_segment_id"),
+    moved = changed.where("change != 'stay'").withColumns(
+        stamp | {"previous_ds": F.lit(last.day).cast("date"), "from_segment_id": F.col("previous_segment_id"),
                  "to_segment_id": F.col("segment_id")}
     )  # fmt: skip
-    _stage(changes if day else changes.where("false"), s, SEGMENT_CHANGES)
-    version = F.col("model_version") == model.version
-    rules = {r["segment_id"]: r.asDict() for r in io.read(spark, s.warehouse, SEGMENT_MODELS).where(version).collect()}
-    rows = segment_rows(members, model, rules, s, known, base, groups, names, _moved(changed) if day else {})
-    rows = [dict(zip(SEGMENTS.column_names, row, strict=True)) for row in rows]
-    io.replace_rows(rows, s.warehouse, SEGMENTS.staged(), f"ds = '{s.ds}'")
-    users = io.read(spark, s.warehouse, SILVER_USERS)
-    _stage(profiles.build(features, users, here, profiles.load_lines()).withColumns(stamp), s, USER_PROFILES)
-    size = sum(row["size"] for row in rows)
-    against = day or "no night before"
-    return f"{size:,} users in {len(rows)} segments by model version {model.version}, held against {against}"
+    _stage(moved if last.day else moved.where("false"), s, SEGMENT_CHANGES)
+    found, size = flows(changed, since) if last.day else [], members.count()
+    rules = {r["segment_id"]: r.asDict() for r in io.read(spark, s.warehouse, SEGMENT_MODELS)
+             .where(F.col("model_version") == model.version).collect()}  # fmt: skip
+    sequences = io.read(spark, s.warehouse, USER_SEQUENCES).where(tonight)
+    ways = journeys.typical(sequences, members, s.ds, size)
+    rows = living_rows(members, model, rules, known, base, groups, names, found, ways)
+    ended = ended_rows(last, model, found)
+    _stage_rows(rows + ended, s, SEGMENTS)
+    users, lines = io.read(spark, s.warehouse, SILVER_USERS), profiles.load_lines()
+    people = profiles.build(features, users, here, last.profiles, lines, last.rules).withColumns(stamp)
+    _stage(people, s, USER_PROFILES)
+    staged = io.read(spark, s.warehouse, USER_PROFILES.staged()).where(tonight)
+    _stage_rows(tags.coverage(staged, last.tags, sorted(names.values()), lines.tags), s, TAGS)
+    against = f"{last.day}: {steadiness(found)}" if last.day else "no night before"
+    died = f"; ended: {[row['segment_id'] for row in ended]}" if ended else ""
+    return f"{size:,} users in {len(rows)} segments by model version {model.version}, held against {against}{died}"
 
 
-def _stage(frame: DataFrame, s: Settings, table) -> None:
+def _stage(frame: DataFrame, s: Settings, table: Table) -> None:
     io.replace_where(frame.coalesce(1), s.warehouse, table.staged(), f"ds = DATE'{s.ds}'")
+
+
+def _stage_rows(rows: list[dict], s: Settings, table: Table) -> None:
+    stamped = [row | {"ds": s.ds, "run_id": s.run_id} for row in rows]
+    io.replace_rows(stamped, s.warehouse, table.staged(), f"ds = '{s.ds}'")

@@ -357,6 +357,21 @@ PREDICTIONS = Table(
     partition_by=("ds",), owner="machine-learning",
 )  # fmt: skip
 
+RESCORED_EMBEDDINGS = Table(
+    "ops", "rescored_embeddings", "a user as the model of the last published night sees him tonight",
+    ("user_id", "ds", "as_of"),
+    _columns(
+        ("user_id", "string", "who"),
+        ("ds", "date", "the night that scores again"),
+        ("as_of", "date", "ds: behaviour up to tonight; else the last published night, as it is known tonight", "截至日期"),
+        ("embedding", "array<float>", "state of that night's Transformer", "向量"),
+        ("model_version", "string", "the version of the last published night", "模型版本"),
+        ("run_id", "string", "the run that wrote the row"),
+    ),
+    "By what a move's cause is told: everybody where the champion is another, and whom late records touch.", "复算向量",
+    partition_by=("ds",), owner="machine-learning",
+)  # fmt: skip
+
 SEGMENT_MODELS = Table(
     "gold", "segment_models", "the centre of a segment in one model version", ("model_version", "segment_id"),
     _columns(
@@ -389,7 +404,7 @@ USER_SEGMENTS = Table(
         ("confidence", "double", "1 - distance to the centre / distance to the next centre; 0 = on the border", "置信度"),
         ("previous_segment_id", "int", "segment on the last published night before ds; null for a new user", "前一人群"),
         ("change", "string", "enter, stay or move", "变化"),
-        ("cause", "string", "null for stay, else behaviour or model", "原因"),
+        ("cause", "string", "null for stay, else see gold.segment_changes", "原因"),
         ("reasons", "array<string>", "traits that decide, strongest first", "理由(英)"),
         ("reasons_zh", "array<string>", "the same in Chinese", "理由"),
         _MODEL,
@@ -400,6 +415,8 @@ USER_SEGMENTS = Table(
 )  # fmt: skip
 
 _TRAIT = "struct<feature:string,name:string,name_zh:string,value:double,base:double,lift:double,z:double>"
+
+_JOURNEY = "struct<path:string,path_zh:string,users:bigint,share:double,lift:double>"
 
 SEGMENTS = Table(
     "gold", "segments", "a segment as of ds", ("segment_id", "ds"),
@@ -420,7 +437,11 @@ SEGMENTS = Table(
         ("rule", "string", "surrogate rule in plain terms", "规则"),
         ("rule_fidelity", "double", "F1 of the rule against the membership, on the snapshot it was fitted on", "规则吻合度"),
         ("parents", "array<int>", "segments of the model version before", "来源人群"),
-        ("status", "string", "kept, born, split or merged, against the model version before", "状态"),
+        ("status", "string", "kept, born, split or merged, against the model version before; died: nobody is in it from "
+         "this night on, and its id is not used again", "状态"),
+        ("successors", "array<int>", "of one that died: where most of its users went; else empty", "去向人群"),
+        ("journeys", f"array<{_JOURNEY}>", "ways to a purchase in 28 days that are commoner here than elsewhere; lift = "
+         "share of the users here / of all users", "典型路径"),
         _MODEL,
         _RUN,
     ),
@@ -437,7 +458,10 @@ SEGMENT_CHANGES = Table(
         ("from_segment_id", "int", "null for a new user", "原人群"),
         ("to_segment_id", "int", "null for a user who left", "新人群"),
         ("change", "string", "enter, move or exit", "变化"),
-        ("cause", "string", "behaviour or model", "原因"),
+        ("cause", "string", "behaviour, model or late data: told by scoring again, see docs/segments.md", "原因"),
+        ("corrected_segment_id", "int", "by the last night's model as of that night, late records in; null: none came",
+         "订正后人群"),
+        ("former_segment_id", "int", "by the last night's model as of ds", "原模型人群"),
         _MODEL,
         _RUN,
     ),
@@ -461,6 +485,9 @@ USER_PROFILES = Table(
         ("segment_name", "string", "its English name", "人群名(英)"),
         ("segment_name_zh", "string", "its Chinese name", "人群名"),
         ("lifecycle_stage", "string", "new, active, loyal, slipping, dormant, lost, or browsing (never bought)", "生命周期"),
+        ("previous_lifecycle_stage", "string", "the same on the last published night; null for a new user", "前一生命周期"),
+        ("lifecycle_cause", "string", "behaviour, or rule where conf/profiles.yaml alone moved it; null: not moved",
+         "生命周期变化原因"),
         ("rfm_class", "string", "three digits 1-5: recency, frequency, monetary quintile among all buyers", "RFM分层"),
         ("recency_days", "int", "days since the last purchase", "最近购买距今天数"),
         ("frequency_90d", "int", "orders in 90 days", "近90天订单数"),
@@ -469,13 +496,30 @@ USER_PROFILES = Table(
         ("top_categories", "array<string>", "first five categories by money", "首五类目"),
         ("price_tier", "string", "budget, middle or premium, by price_index_365d", "价格层级"),
         ("active_hours", "string", "morning, afternoon, evening or night, where most events are", "活跃时段"),
-        ("tags", "array<string>", "statistical and rule tags, English", "标签(英)"),
+        ("tags", "array<string>", "statistical, rule and mined tags, see gold.tags, English", "标签(英)"),
         ("tags_zh", "array<string>", "the same in Chinese", "标签"),
         ("reasons", "array<string>", "why the user is in the segment", "理由(英)"),
         _MODEL,
         _RUN,
     ),
     "One page on each user.", "用户画像",
+    partition_by=("ds",), owner="analytics",
+)  # fmt: skip
+
+TAGS = Table(
+    "gold", "tags", "a tag as of ds", ("tag", "ds"),
+    _columns(
+        ("tag", "string", "as in tags of gold.user_profiles", "标签(英)"),
+        _DS,
+        ("tag_zh", "string", "as in tags_zh", "标签"),
+        ("kind", "string", "statistical (a measured fact), rule (a line that somebody drew), mined (a model's)", "类别(英)"),
+        ("kind_zh", "string", "the same in Chinese", "类别"),
+        ("users", "bigint", "users who have it", "覆盖人数"),
+        ("coverage", "double", "share of all users", "覆盖率"),
+        ("previous_coverage", "double", "on the last published night; null where there was none", "前一覆盖率"),
+        _RUN,
+    ),
+    "Which tags there are, of what kind, and how many users they cover.", "标签覆盖率",
     partition_by=("ds",), owner="analytics",
 )  # fmt: skip
 
@@ -632,6 +676,7 @@ RUNS = Table(
         ("git_sha", "string", "code that ran", "代码版本"),
         ("table_versions", "map<string,bigint>", "Delta version of each table at publication", "表版本"),
         ("model_version", "string", "version of the registered model", "模型版本"),
+        ("definitions", "map<string,string>", "rule sets of conf/ that spoke, as JSON, by name", "规则定义"),
         ("rows_in", "bigint", "records delivered", "输入行数"),
         ("rows_loaded", "bigint", "records loaded", "装载行数"),
         ("rows_duplicate", "bigint", "records already there", "重复行数"),
@@ -645,13 +690,13 @@ RUNS = Table(
 )  # fmt: skip
 
 # What `segment` stages and `publish` moves, together.
-PUBLISHED = (USER_SEGMENTS, SEGMENTS, SEGMENT_CHANGES, USER_PROFILES)
+PUBLISHED = (USER_SEGMENTS, SEGMENTS, SEGMENT_CHANGES, USER_PROFILES, TAGS)
 
 ALL = (
     BRONZE_EVENTS, BRONZE_USERS, BRONZE_PRODUCTS,
     SILVER_EVENTS, SILVER_USERS, SILVER_PRODUCTS, SILVER_REFUNDS,
     USER_DAILY, USER_FEATURES, USER_SEQUENCES, USER_EMBEDDINGS, PREDICTIONS, SEGMENT_MODELS,
-    *PUBLISHED,
+    *PUBLISHED, RESCORED_EMBEDDINGS,
     QUARANTINE, LOADS, RESTATED, LATENESS, MISSING_VALUES, QUALITY_RESULTS, PREDICTION_ACCURACY, SEGMENT_VALUE, RUNS,
 )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass
 
 
@@ -61,6 +62,7 @@ def all_traits(departments: list[str], labels: dict[str, str], labels_zh: dict[s
 
 # A group's mean is worth a phrase from this far off the mean of all, in standard deviations of users.
 STRONG = 0.35
+PLAIN = ("everyday shoppers", "日常客群")  # said of a group without a strong trait
 
 
 def phrases(z: dict[str, float], traits: list[Trait]) -> list[tuple[str, str]]:
@@ -75,14 +77,19 @@ def phrases(z: dict[str, float], traits: list[Trait]) -> list[tuple[str, str]]:
     return said
 
 
-def name_groups(z_by_group: dict[int, dict[str, float]], traits: list[Trait]) -> dict[int, tuple[str, str]]:
-    """A unique (English, Chinese) name for each group: two phrases, more where two groups would share a name."""
-    spoken = {group: phrases(z, traits) or [("everyday shoppers", "日常客群")] for group, z in z_by_group.items()}
+def name_groups(
+    z_by_group: dict[int, dict[str, float]], traits: list[Trait], given: Set[str] = frozenset()
+) -> dict[int, tuple[str, str]]:
+    """A unique (English, Chinese) name for each group: two phrases, more where two groups would share a name.
+
+    given: English names that other groups have already.
+    """
+    spoken = {group: phrases(z, traits) or [PLAIN] for group, z in z_by_group.items()}
     names: dict[int, tuple[str, str]] = {}
-    for length in range(2, max(len(p) for p in spoken.values()) + 2):
+    for length in range(2, max((len(p) for p in spoken.values()), default=0) + 2):
         for group in sorted(set(spoken) - set(names)):
             names[group] = _join(spoken[group][:length])
-        taken = [en for en, _ in names.values()]
+        taken = [*given, *(en for en, _ in names.values())]
         clashes = {group for group, (en, _) in names.items() if taken.count(en) > 1}
         if not clashes:
             break

@@ -46,7 +46,7 @@ def segments(warehouse: str, ds: str) -> Table:
     listing = Table("segment", "name", "人群", "users", "share", box=None, header_style="bold", pad_edge=False)
     for column in (0, 3, 4):
         listing.columns[column].justify = "right"
-    for one in frame.sort_values("size", ascending=False).itertuples():
+    for one in frame[frame["size"] > 0].sort_values("size", ascending=False).itertuples():
         share = f"{one.share:.1%}"
         listing.add_row(str(one.segment_id), one.segment_name, one.segment_name_zh, f"{one.size:,}", share)
     return listing

@@ -42,6 +42,7 @@ class Stability(_Strict):
     resamples: int = Field(5, ge=1)
     share: float = Field(0.8, gt=0, le=1)
     tie: float = Field(0.02, ge=0)
+    switch: float = Field(0.05, ge=0)
 
 
 class Departments(_Strict):
@@ -71,6 +72,7 @@ class SegmentConfig(_Strict):
     stability: Stability = Stability()
     max_users: int = Field(200_000, ge=10)
     match: float = Field(0.3, gt=0, le=1)
+    max_moved: float = Field(0.25, gt=0, le=1)
     seed: int = 7
     departments: Departments = Departments()
     blocks: dict[str, Block]

@@ -58,12 +58,15 @@ def open_table(table: Table, warehouse: str, version: int | None = None) -> Delt
 
 
 def read_batches(opened: DeltaTable, columns: list[str], ds: datetime.date | None = None) -> Iterator[pa.RecordBatch]:
-    """Batches of at most BATCH_ROWS rows, in the order of the table's files; `ds` keeps one partition."""
+    """Batches of at most BATCH_ROWS rows, in the order of the table's files; `ds` keeps one partition.
+
+    The files are opened at once, not with the first batch: inside a streamed write delta-rs could not.
+    """
     where = None if ds is None else pc.field("ds") == pa.scalar(ds)
     scanner = opened.to_pyarrow_dataset().scanner(
         columns=columns, filter=where, batch_size=BATCH_ROWS, batch_readahead=2, fragment_readahead=1
     )
-    yield from scanner.to_batches()
+    return scanner.to_batches()
 
 
 def read(opened: DeltaTable, columns: list[str], ds: datetime.date | None = None) -> pa.Table:

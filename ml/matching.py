@@ -9,6 +9,7 @@ from scipy.optimize import linear_sum_assignment
 
 MAJORITY = 0.5
 PARENT = 0.25  # of a segment's users, from which on a segment of the version before is a parent
+CENTRES = 0.25  # what the nearness of centres weighs in a pair; the overlap of members weighs the rest
 
 
 @dataclass(frozen=True)
@@ -28,21 +29,35 @@ def first_identities(labels_U: np.ndarray, k: int) -> list[Identity]:
     return [Identity(int(number), [], "born") for number in rank]
 
 
-def identities(labels_U: np.ndarray, previous_U: np.ndarray, k: int, highest: int, threshold: float) -> list[Identity]:
+def nearness(new_KJ: np.ndarray, old_KJ: np.ndarray) -> np.ndarray:
+    """(new, old) 1 = the same centre, 0 = as far as two old segments lie apart on average, or farther."""
+    apart = np.linalg.norm(old_KJ[:, None] - old_KJ[None], axis=2)
+    usual = apart.sum() / max(len(old_KJ) * (len(old_KJ) - 1), 1)
+    distance = np.linalg.norm(new_KJ[:, None] - old_KJ[None], axis=2)
+    return np.clip(1 - distance / max(usual, 1e-12), 0, 1)
+
+
+def identities(
+    labels_U: np.ndarray, previous_U: np.ndarray, k: int, highest: int, threshold: float,
+    near: dict[int, np.ndarray] | None = None,
+) -> list[Identity]:  # fmt: skip
     """An identity for each new segment 0..k-1.
 
-    labels_U, previous_U: new segment and old segment id of the same users. highest: the greatest id ever used. Old and
-    new segments are paired so that the summed Jaccard overlap is largest (Kuhn 1955, by scipy); a pair at or above
-    `threshold` keeps the id. Status: merged = it holds the majority of two or more old segments; kept = id kept;
-    split = its majority comes from one old segment whose id went elsewhere or nowhere; born = none of these.
+    labels_U, previous_U: new segment and old segment id of the same users. highest: the greatest id ever used. near:
+    by old id, the nearness (k) of its centre to the new ones, see `nearness`. Old and new segments are paired so that
+    the sum over pairs is largest (Kuhn 1955, by scipy) of Jaccard overlap of members and nearness of centres; a pair at
+    or above `threshold` keeps the id. Status: merged = it holds the majority of two or more old segments; kept = id
+    kept; split = its majority comes from one old segment whose id went elsewhere or nowhere; born = none of these.
     """
     old_ids, old_U = np.unique(previous_U, return_inverse=True)
     overlap = np.zeros((k, len(old_ids)))
     np.add.at(overlap, (labels_U, old_U), 1)
     new_size, old_size = overlap.sum(axis=1, keepdims=True), overlap.sum(axis=0, keepdims=True)
-    jaccard = overlap / np.maximum(new_size + old_size - overlap, 1)
-    kept = {new: int(old_ids[old]) for new, old in zip(*linear_sum_assignment(-jaccard), strict=True)
-            if jaccard[new, old] >= threshold}  # fmt: skip
+    alike = overlap / np.maximum(new_size + old_size - overlap, 1)
+    if near is not None:
+        alike = (1 - CENTRES) * alike + CENTRES * np.stack([near[int(old)] for old in old_ids], axis=1)
+    kept = {new: int(old_ids[old]) for new, old in zip(*linear_sum_assignment(-alike), strict=True)
+            if alike[new, old] >= threshold}  # fmt: skip
     share = overlap / np.maximum(new_size, 1)
     swallowed = (overlap / old_size > MAJORITY).sum(axis=1)
     found = []
@@ -58,4 +73,14 @@ def identities(labels_U: np.ndarray, previous_U: np.ndarray, k: int, highest: in
         else:
             status = "split" if share[new].max() > MAJORITY else "born"
         found.append(Identity(kept.get(new, highest), parents, status))
+    return found
+
+
+def endings(ids_U: np.ndarray, previous_U: np.ndarray, living: set[int]) -> dict[int, list[int]]:
+    """Old segments whose id no new one has, each with the new ids that took PARENT or more of its users, most first."""
+    found = {}
+    for ended in sorted({int(old) for old in np.unique(previous_U)} - living):
+        into, users = np.unique(ids_U[previous_U == ended], return_counts=True)
+        order = np.lexsort((into, -users))
+        found[ended] = [int(into[i]) for i in order if users[i] >= PARENT * users.sum()]
     return found

@@ -1,25 +1,33 @@
 """Registers a trained snapshot and names its segments: python -m ml.register --warehouse W --snapshot DIR
 
 Makes the model version (settings, state_dict, vocabularies: the run's artefacts), writes its gold.segment_models, and
-only where the gate said so moves the alias `champion` to it. Centres come before the alias, so that a night never
-meets a champion without segments. Running it again for the same snapshot changes nothing.
+moves the alias `champion` to it where the gate said so and the segments stay themselves: at most `max_moved` of the
+users (conf/segments.yaml) may change their segment, on the very same data. Else the nights keep the champion; the
+figures are in the log and in the run's tags, and --accept-moves promotes the version all the same. Centres come before
+the alias, so that a night never meets a champion without segments. Running it again for the same snapshot changes
+nothing more.
 """
 
 from __future__ import annotations
 
 import json
 import tempfile
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pyarrow.compute as pc
 
 from jobs.tables import SEGMENT_MODELS
 from ml import lake, segments
+from ml.alignment import procrustes
 from ml.cli import UsageError, entry, parser
 from ml.evaluate import model_folder
-from ml.inputs import SegmentConfig, Users
+from ml.inputs import Scaler, SegmentConfig, Users, fit_scaler
+from ml.matching import endings
 from ml.package import Encoder
+from ml.segments import Before, SegmentModel
 from ml.snapshot import Snapshot
 from ml.tracking import CHAMPION, NAME, Run, champion, client, download
 
@@ -60,14 +68,25 @@ def users_by(folder: Path, snapshot: Snapshot) -> Users:
     return Users.of(snapshot.features(), sequences.user_ids, encoder.states(sequences))
 
 
-def previous_segments(mlflow: MlflowClient, version: str, warehouse: str, snapshot: Snapshot):
-    """Segment ids (U) of the snapshot's users by the model version before; None where it left no segments."""
-    model = segments.SegmentModel.read(warehouse, version) if version else None
-    if model is None:
+def champion_before(mlflow: MlflowClient, version: ModelVersion, warehouse: str) -> tuple[SegmentModel, str] | None:
+    """Segments and MLflow run of the champion at the moment when the version was made; None where there was none."""
+    number = version.tags.get("previous", "")
+    model = SegmentModel.read(warehouse, number) if number else None
+    return None if model is None else (model, mlflow.get_model_version(NAME, number).run_id)
+
+
+def view_of(
+    former: tuple[SegmentModel, str] | None, mlflow: MlflowClient, users: Users, scaler: Scaler, snapshot: Snapshot
+) -> Before | None:
+    """What the champion says of the snapshot's users, carried into the new model's inputs; None without a champion."""
+    if former is None:
         return None
+    model, run_id = former
     with tempfile.TemporaryDirectory() as scratch:
-        folder = download(mlflow, mlflow.get_model_version(NAME, version).run_id, Path(scratch))
-        return model.ids[model.assign(users_by(folder, snapshot))]
+        theirs = users_by(download(mlflow, run_id, Path(scratch)), snapshot)
+    turn = procrustes(theirs.embedding_UD, users.embedding_UD)
+    print(f"vectors turned onto the champion's: {turn.fit:.0%} of their variance is the same")
+    return Before.of(model, theirs, scaler, turn)
 
 
 def highest_id(warehouse: str) -> int:
@@ -77,42 +96,84 @@ def highest_id(warehouse: str) -> int:
     return pc.max(lake.read(lake.open_table(SEGMENT_MODELS, warehouse), ["segment_id"])["segment_id"]).as_py() or 0
 
 
-def write_segments(mlflow: MlflowClient, version: ModelVersion, warehouse: str, snapshot: Snapshot, conf: Path) -> str:
-    """Fits, names and writes the segments of a version that has none yet; says what it did, a line a segment."""
+@dataclass(frozen=True)
+class Continuity:
+    """How far the version's segments are the champion's: share of the users who would move, and what ended."""
+
+    moved: float | None
+    users: int
+    ended: dict[int, list[int]]
+
+    @classmethod
+    def of(cls, model: SegmentModel, users: Users, before: Before | None) -> Continuity:
+        """`model` with its final ids."""
+        if before is None:
+            return cls(None, len(users.user_ids), {})
+        ids = model.ids[model.assign(users)]
+        ended = endings(ids, before.ids_U, {int(number) for number in model.ids})
+        return cls(float((ids != before.ids_U).mean()), len(ids), ended)
+
+    def lines(self) -> list[str]:
+        if self.moved is None:
+            return ["no champion to be held against: every segment is new"]
+        died = [f"segment {old} died; most of its users are in {into or 'no one segment'}"
+                for old, into in self.ended.items()]  # fmt: skip
+        return [f"{self.moved:.1%} of {self.users:,} users would change their segment by the model alone", *died]
+
+
+def write_segments(
+    mlflow: MlflowClient, version: ModelVersion, warehouse: str, snapshot: Snapshot, config: SegmentConfig
+) -> Continuity:
+    """Fits, names and writes the segments of a version that has none yet; prints what it did, a line a segment."""
     number = str(version.version)  # MLflow gives an int from some stores
-    if segments.SegmentModel.read(warehouse, number) is not None:
-        return f"gold.segment_models has version {number} already"
-    config = SegmentConfig.load(conf)
     users = users_by(model_folder(snapshot), snapshot)
-    model, choices = segments.fit(users, config)
-    before = previous_segments(mlflow, version.tags.get("previous", ""), warehouse, snapshot)
+    former = champion_before(mlflow, version, warehouse)
+    if (known := SegmentModel.read(warehouse, number)) is not None:
+        print(f"gold.segment_models has version {number} already")
+        return Continuity.of(known, users, view_of(former, mlflow, users, known.scaler, snapshot))
+    scaler = fit_scaler(users, config)
+    before = view_of(former, mlflow, users, scaler, snapshot)
+    model, choices = segments.fit(users, config, scaler, before)
     named = segments.identify(model, users, before, highest_id(warehouse), config)
     batch = segments.rows(model, users, named, config, number, snapshot.ds)
     lake.write_partition(SEGMENT_MODELS, warehouse, number, [batch])
     sizes = dict(zip([n.segment_id for n in named], segments.sizes(model, users), strict=True))
-    lines = [f"k {c.k}: stability {c.stability:.3f}, smallest segment {c.smallest:.1%}" for c in choices]
-    lines += [f"segment {row['segment_id']} ({row['status']}{' of ' + str(row['parents']) if row['parents'] else ''}): "
-              f"{sizes[row['segment_id']]:,} users; {row['rule']} (F1 {row['rule_fidelity']:.2f})"
-              for row in batch.to_pylist()]  # fmt: skip
-    return "\n".join(lines)
+    for c in choices:
+        print(f"k {c.k}: stability {c.stability:.3f}, smallest segment {c.smallest:.1%}")
+    for row in batch.to_pylist():
+        of = f" of {row['parents']}" if row["parents"] else ""
+        print(f"segment {row['segment_id']} ({row['status']}{of}): {sizes[row['segment_id']]:,} users; {row['rule']} "
+              f"(F1 {row['rule_fidelity']:.2f})")  # fmt: skip
+    return Continuity.of(replace(model, ids=np.array([n.segment_id for n in named])), users, before)
 
 
 def main(argv: list[str] | None = None) -> None:
-    said = parser(__doc__, "warehouse", "snapshot", "conf").parse_args(argv)
-    snapshot = Snapshot.open(said.snapshot)
+    args = parser(__doc__, "warehouse", "snapshot", "conf")
+    args.add_argument("--accept-moves", action="store_true", help="promote though more than max_moved would move")
+    said = args.parse_args(argv)
+    snapshot, config = Snapshot.open(said.snapshot), SegmentConfig.load(said.conf)
     gate, mlflow = gate_of(snapshot), client()
     run = Run.of(snapshot, mlflow)
     version = version_of(mlflow, run, snapshot)
-    report = write_segments(mlflow, version, said.warehouse, snapshot, said.conf)
-    print(report)
     if "promoted" in version.tags:
-        decision = "was promoted before; the alias stays where it is"
-    elif gate["promote"]:
+        print(f"{NAME} version {version.version} was promoted before; the alias stays where it is")
+        return
+    found = write_segments(mlflow, version, said.warehouse, snapshot, config)
+    print(*found.lines(), sep="\n")
+    moved, most = found.moved or 0.0, config.max_moved
+    steady = moved <= most or said.accept_moves
+    limit = f"{moved:.1%} of the users would move, {'at most' if moved <= most else 'more than'} max_moved {most:.0%}"
+    accepted = " (accepted by hand)" if moved > most and said.accept_moves else ""
+    run.tags({"gate.moved": f"{moved:.4f}", "gate.steady": str(steady).lower(), "gate.moved_reason": limit + accepted})
+    run.tags({"gate.ended": json.dumps(found.ended)})
+    if not gate["promote"]:
+        decision = f"does not replace the champion: {gate['reason']}"
+    elif not steady:
+        decision = f"does not replace the champion: {limit}; the nights keep the former model, see --accept-moves"
+    else:
         mlflow.set_registered_model_alias(NAME, CHAMPION, version.version)
         mlflow.set_model_version_tag(NAME, version.version, "promoted", "true")
-        decision = f"is the champion now: {gate['reason']}"
-    else:
-        decision = f"does not replace the champion: {gate['reason']}"
+        decision = f"is the champion now: {gate['reason']}; {limit}{accepted}"
     print(f"{NAME} version {version.version} {decision}")
 
 

@@ -17,9 +17,10 @@ from threadpoolctl import threadpool_limits
 
 from jobs.tables import SEGMENT_MODELS
 from ml import lake
+from ml.alignment import Turn, carried
 from ml.cli import DataError
 from ml.inputs import DEPARTMENT, Scaler, SegmentConfig, Users, fit_scaler
-from ml.matching import Identity, first_identities, identities
+from ml.matching import Identity, first_identities, identities, nearness
 from ml.rules import rule
 from ml.sequences import stable_hash
 
@@ -67,9 +68,31 @@ class Choice:
     centers_KJ: np.ndarray
 
 
-def try_k(values_UJ: np.ndarray, k: int, config: SegmentConfig) -> Choice:
-    """Fits k segments and measures how alike they come out on other draws (Hennig 2007, cluster-wise stability)."""
-    fitted = KMeans(k, n_init=10, random_state=config.seed).fit(values_UJ)
+@dataclass(frozen=True)
+class Before:
+    """What the champion says of the same users: its segments `ids_K` with their centres in the new model's inputs, and
+    the segment id of each user.
+    """
+
+    ids_K: np.ndarray
+    centers_KJ: np.ndarray
+    ids_U: np.ndarray
+
+    @classmethod
+    def of(cls, model: SegmentModel, users: Users, scaler: Scaler, turn: Turn) -> Before:
+        """`users` with the champion's states, in the order in which the new model has them."""
+        centers = carried(model.centers_KJ, model.scaler, scaler, turn)
+        return cls(model.ids, centers, model.ids[model.assign(users)])
+
+
+def try_k(values_UJ: np.ndarray, k: int, config: SegmentConfig, start_KJ: np.ndarray | None = None) -> Choice:
+    """Fits k segments and measures how alike they come out on other draws (Hennig 2007, cluster-wise stability).
+
+    start_KJ: centres to set out from, where they are k; else the best of ten random starts.
+    """
+    warm = start_KJ is not None and len(start_KJ) == k
+    start, tries = (start_KJ, 1) if warm else ("k-means++", 10)
+    fitted = KMeans(k, init=start, n_init=tries, random_state=config.seed).fit(values_UJ)
     smallest = np.bincount(fitted.labels_, minlength=k).min() / len(values_UJ)
     random = np.random.default_rng([config.seed, k])
     drawn = values_UJ[:STABILITY_USERS]  # users come in hash order
@@ -83,39 +106,51 @@ def try_k(values_UJ: np.ndarray, k: int, config: SegmentConfig) -> Choice:
     return Choice(k, float(np.mean(alike)), float(smallest), fitted.cluster_centers_.astype(np.float64))
 
 
-def choose(choices: list[Choice], config: SegmentConfig) -> Choice:
-    """The most stable one without a tiny segment; within the tie, the largest k. If all have one, the least tiny."""
+def choose(choices: list[Choice], config: SegmentConfig, current: int | None = None) -> Choice:
+    """The most stable one without a tiny segment; within the tie, the largest k. If all have one, the least tiny.
+
+    `current`, the champion's number, stays while it has no tiny segment and none is more stable by more than `switch`.
+    """
     allowed = [choice for choice in choices if choice.smallest >= config.min_share]
     if not allowed:
         return max(choices, key=lambda choice: (choice.smallest, -choice.k))
     best = max(choice.stability for choice in allowed)
+    for choice in allowed:
+        if choice.k == current and choice.stability >= best - config.stability.switch:
+            return choice
     return max((c for c in allowed if c.stability >= best - config.stability.tie), key=lambda choice: choice.k)
 
 
-def fit(users: Users, config: SegmentConfig) -> tuple[SegmentModel, list[Choice]]:
+def fit(
+    users: Users, config: SegmentConfig, scaler: Scaler | None = None, before: Before | None = None
+) -> tuple[SegmentModel, list[Choice]]:
     """Centres for the users' day and the numbers of segments that were tried. Deterministic: seeded, one thread.
 
+    scaler: of the users, where the caller has it already. before: the champion's view, to set out from its centres.
     Raises DataError where there are fewer users than segments.
     """
     if len(users.user_ids) < config.k.max:
         raise DataError(f"expected at least k.max = {config.k.max} users to group, found {len(users.user_ids)}")
-    scaler = fit_scaler(users, config)
+    scaler = scaler or fit_scaler(users, config)
+    start, current = (None, None) if before is None else (before.centers_KJ, len(before.ids_K))
     order = np.argsort(stable_hash(pa.array(users.user_ids)), kind="stable")[: config.max_users]
     values = scaler(users.raw(scaler.inputs))[order]
     with threadpool_limits(1):
-        choices = [try_k(values, k, config) for k in range(config.k.min, config.k.max + 1)]
-    chosen = choose(choices, config)
+        choices = [try_k(values, k, config, start) for k in range(config.k.min, config.k.max + 1)]
+    chosen = choose(choices, config, current)
     return SegmentModel(scaler, chosen.centers_KJ, np.arange(chosen.k)), choices
 
 
 def identify(
-    model: SegmentModel, users: Users, previous_U: np.ndarray | None, highest: int, config: SegmentConfig
+    model: SegmentModel, users: Users, before: Before | None, highest: int, config: SegmentConfig
 ) -> list[Identity]:
-    """Ids of the model's segments; previous_U: segment ids of the same users by the champion, or None."""
+    """Ids of the model's segments: those of the champion's segments that they continue, see ml/matching.py."""
     labels = model.assign(users)
-    if previous_U is None:
+    if before is None:
         return first_identities(labels, len(model.ids))
-    return identities(labels, previous_U, len(model.ids), highest, config.match)
+    near = nearness(model.centers_KJ, before.centers_KJ)
+    by_id = {int(number): near[:, column] for column, number in enumerate(before.ids_K)}
+    return identities(labels, before.ids_U, len(model.ids), highest, config.match, by_id)
 
 
 def rows(

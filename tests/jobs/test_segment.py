@@ -1,4 +1,4 @@
-"""segment: the nearest centre, changes with a cause, names that stay, portraits and profiles."""
+"""segment: the nearest centre, names that stay, what ended, portraits, profiles and tags."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
+from pyspark.sql import functions as F
 
-from jobs import portraits, profiles, segment, traits
+from jobs import portraits, profiles, segment, tags, traits
 from jobs.assign import SegmentModel, nearest, standardised
+from jobs.errors import UsageError
+from jobs.tables import SEGMENTS
 
 MODEL = SegmentModel(
     "3", np.array([1, 4], dtype=np.int32), np.array([[0.0, 0.0], [2.0, 0.0]]), ["monetary_90d", "dept:MEAT"],
@@ -32,17 +35,6 @@ def test_the_nearest_centre_and_how_sure(spark):
     assert rows["on it"] == (1, 1.0)
     assert rows["between"] == (1, 0.0)
     assert rows["near"] == (4, pytest.approx(1 - 0.5 / 1.5, abs=1e-6))
-
-
-@pytest.mark.parametrize(("before_version", "cause"), [("3", "behaviour"), ("2", "model")])
-def test_changes_have_a_cause(spark, before_version, cause):
-    now = spark.createDataFrame([("stays", 1), ("moves", 2), ("new", 1)], "user_id string, segment_id int")
-    ddl = "user_id string, segment_id int, model_version string"
-    old = spark.createDataFrame([(u, 1, before_version) for u in ("stays", "moves", "gone")], ddl)
-    rows = {r["user_id"]: (r["change"], r["cause"]) for r in segment.with_changes(now, old, "3").collect()}
-    assert rows == {
-        "stays": ("stay", None), "moves": ("move", cause), "new": ("enter", "behaviour"), "gone": ("exit", "behaviour"),
-    }  # fmt: skip
 
 
 KNOWN = traits.all_traits(["MEAT"], {"MEAT": "fresh meat"}, {"MEAT": "鲜肉"})
@@ -72,6 +64,33 @@ def test_a_name_stays_while_part_of_it_is_true():
     assert names[2][0].startswith("Light spenders")
 
 
+def test_a_new_segment_takes_no_name_that_a_kept_one_has():
+    base = {t.key: (0.0, 1.0) for t in KNOWN}
+    groups = {1: z(monetary_90d=1.0, weekend_share_365d=0.5), 2: z(monetary_90d=1.0, weekend_share_365d=0.9)}
+    old = {2: ("Big spenders · at weekends", "高消费·周末购物")}
+    names = segment.names_of(groups, base, KNOWN, old)
+    assert names[2] == old[2]
+    assert names[1][0] != names[2][0]
+
+
+def test_flows_say_who_came_went_and_stayed_without_an_event():
+    found = [segment.Flow(1, 1, "stay", 90, 80), segment.Flow(1, 2, "move", 6, 1), segment.Flow(3, 2, "move", 8, 8),
+             segment.Flow(3, 1, "move", 2, 0), segment.Flow(None, 1, "enter", 5, 0),
+             segment.Flow(2, None, "exit", 1, 1)]  # fmt: skip
+    assert segment.came_and_went(found, 1) == (7, 6)
+    assert segment.came_and_went(found, 2) == (14, 1)
+    assert segment.successors(found, 3) == [2]
+    assert segment.steadiness(found) == "of 89 users without a new event 89.89% kept their segment"
+
+
+def test_a_segment_that_ended_is_recorded_with_what_it_went_into(spark):
+    none = spark.range(0)
+    last = segment.LastNight(None, none, none, none, {1: ("A", "甲"), 3: ("Old", "旧"), 4: ("B", "乙")}, "2", None)
+    (row,) = segment.ended_rows(last, MODEL, [segment.Flow(3, 4, "move", 7, 0), segment.Flow(3, 1, "move", 3, 0)])
+    assert (row["segment_id"], row["status"], row["successors"], row["size"], row["left"]) == (3, "died", [4, 1], 0, 10)
+    assert row.keys() | {"ds", "run_id", "rule", "rule_fidelity"} == set(SEGMENTS.column_names)
+
+
 def features(spark, *rows):
     from jobs.tables import USER_FEATURES
 
@@ -81,31 +100,99 @@ def features(spark, *rows):
 
 
 @pytest.mark.parametrize(
-    ("row", "stage"),
+    ("previous", "row", "stage"),
     [
-        ({"recency_days": 3, "tenure_days": 10}, "new"),
-        ({"recency_days": 28, "frequency_90d": 2}, "active"),
-        ({"recency_days": 3, "frequency_90d": 12}, "loyal"),
-        ({"recency_days": 29}, "slipping"),
-        ({"recency_days": 57}, "dormant"),
-        ({"recency_days": 181}, "lost"),
-        ({"recency_days": None}, "browsing"),
-        ({"recency_days": None, "tenure_days": 400}, "lost"),
+        (None, {"recency_days": 3, "tenure_days": 10}, "new"),
+        (None, {"recency_days": 28, "frequency_90d": 2}, "active"),
+        (None, {"recency_days": 3, "frequency_90d": 12}, "loyal"),
+        (None, {"recency_days": 29}, "slipping"),
+        (None, {"recency_days": 57}, "dormant"),
+        (None, {"recency_days": 181}, "lost"),
+        (None, {"recency_days": None}, "browsing"),
+        (None, {"recency_days": None, "tenure_days": 400}, "lost"),
+        # The border to leave lies behind the border to enter.
+        ("active", {"recency_days": 35}, "active"),
+        ("active", {"recency_days": 36}, "slipping"),
+        ("loyal", {"recency_days": 35, "frequency_90d": 10}, "loyal"),
+        ("active", {"recency_days": 3, "frequency_90d": 11}, "active"),
+        ("loyal", {"recency_days": 3, "frequency_90d": 9}, "active"),
+        ("slipping", {"recency_days": 29}, "slipping"),
+        ("slipping", {"recency_days": 63}, "slipping"),
+        ("dormant", {"recency_days": 194}, "dormant"),
+        ("dormant", {"recency_days": 195}, "lost"),
+        ("lost", {"recency_days": 0, "frequency_90d": 1}, "active"),
     ],
 )
-def test_lifecycle(spark, row, stage):
+def test_lifecycle(spark, previous, row, stage):
     lines = profiles.load_lines().lifecycle
-    assert features(spark, row).select(profiles.lifecycle_stage(lines).alias("s")).first()["s"] == stage
+    found = features(spark, row).select(profiles.lifecycle_stage(lines, F.lit(previous).cast("string")).alias("s"))
+    assert found.first()["s"] == stage
 
 
-def test_rfm_quintiles_hold_all_buyers_and_who_never_bought(spark):
+def test_a_stage_that_only_the_rules_moved_says_so(spark):
+    """Two users at 33 and 40 days, active last night; tonight's rules end `active` at 30 days, the former's at 35."""
+    former = profiles.load_lines().lifecycle
+    now = former.model_copy(update={"active_days": profiles.Longest(enter=28, leave=30)})
+    frame = features(spark, {"user_id": "33", "recency_days": 33}, {"user_id": "40", "recency_days": 40})
+    was = F.lit("active")
+    frame = frame.withColumn("lifecycle_stage", profiles.lifecycle_stage(now, was))
+
+    def causes(rules):
+        rows = frame.select("user_id", profiles.stage_cause(now, rules, was).alias("c")).collect()
+        return {row["user_id"]: row["c"] for row in rows}
+
+    assert causes(former) == {"33": "rule", "40": "behaviour"}
+    assert causes(now) == causes(None) == {"33": "behaviour", "40": "behaviour"}
+
+
+def test_borders_that_would_flap_are_refused(tmp_path):
+    path = tmp_path / "profiles.yaml"
+    text = (profiles.CONF / "profiles.yaml").read_text(encoding="utf-8")
+    path.write_text(text.replace("{enter: 56, leave: 63}", "{enter: 56, leave: 50}"), encoding="utf-8")
+    with pytest.raises(UsageError, match=r"slipping_days[\s\S]*expected leave of at least enter \(56\)"):
+        profiles.load_lines(path)
+
+
+def buyers(spark, *more):
     rows = [
         {"user_id": str(n), "recency_days": n, "frequency_365d": 10 - n, "monetary_365d": Decimal(100 - n)}
         for n in range(10)
     ]
-    frame = features(spark, *rows, {"user_id": "none"})
-    found = {r["user_id"]: r["c"] for r in frame.select("user_id", profiles.rfm_class(frame).alias("c")).collect()}
+    return features(spark, *rows, *more)
+
+
+def test_rfm_quintiles_hold_all_buyers_and_who_never_bought(spark):
+    frame = buyers(spark, {"user_id": "none"})
+    nobody = F.lit(None).cast("string")
+    rows = frame.select("user_id", profiles.rfm_class(frame, nobody, 0.02).alias("c")).collect()
+    found = {r["user_id"]: r["c"] for r in rows}
     assert (found["0"], found["9"], found["none"]) == ("555", "111", "111")
+
+
+def test_an_rfm_class_stays_until_its_fifth_is_left_by_the_margin(spark):
+    """User 8 is in the lowest fifth of ten, by one rank: with a margin of a seventh his former class holds."""
+    frame = buyers(spark)
+    was = F.when(F.col("user_id") == "8", "222").when(F.col("user_id") == "9", "222")
+
+    def classes(margin):
+        rows = frame.select("user_id", profiles.rfm_class(frame, was, margin).alias("c")).collect()
+        return {row["user_id"]: row["c"] for row in rows}
+
+    assert (classes(0)["8"], classes(0)["9"]) == ("111", "111")
+    assert (classes(0.099)["8"], classes(0.099)["9"]) == ("222", "111")
+
+
+def test_tags_are_covered_by_kind_also_where_nobody_has_one(spark):
+    lines = profiles.load_lines().tags
+    ddl = "user_id string, tags array<string>"
+    people = spark.createDataFrame([("a", ["deal seeker", "Big"]), ("b", ["deal seeker"]), ("c", [])], ddl)
+    before = spark.createDataFrame([("deal seeker", 0.5)], "tag string, coverage double")
+    rows = {row["tag"]: row for row in tags.coverage(people, before, [("Big", "大")], lines)}
+    deal, mined = rows["deal seeker"], rows["Big"]
+    assert (deal["users"], deal["coverage"], deal["previous_coverage"], deal["kind_zh"]) == (2, 2 / 3, 0.5, "规则类")
+    assert (mined["kind"], mined["users"], mined["tag_zh"], mined["previous_coverage"]) == ("mined", 1, "大", None)
+    assert rows["win back"]["users"] == 0
+    assert {row["kind"] for row in rows.values()} == set(tags.KINDS)
 
 
 def test_reasons_point_the_way_of_the_segment(spark):

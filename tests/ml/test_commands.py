@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import shutil
 from pathlib import Path
@@ -9,11 +10,22 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 from conftest import DS, ROOT, USERS, command
-from deltalake import DeltaTable
+from deltalake import DeltaTable, write_deltalake
 
-from jobs.tables import SEGMENT_MODELS, SILVER_PRODUCTS, USER_EMBEDDINGS, USER_FEATURES, USER_SEQUENCES
-from ml import champion, cli, encode, evaluate, gate, register, snapshot, train
+from jobs.tables import (
+    RESCORED_EMBEDDINGS,
+    RESTATED,
+    RUNS,
+    SEGMENT_MODELS,
+    SILVER_PRODUCTS,
+    USER_EMBEDDINGS,
+    USER_FEATURES,
+    USER_SEQUENCES,
+)
+from ml import champion, cli, encode, evaluate, gate, register, rescore, snapshot, train
 from ml.lake import arrow_schema
+from ml.tracking import Run, client
+from ml.tracking import champion as registered_champion
 
 
 @pytest.fixture(scope="module")
@@ -24,14 +36,17 @@ def warehouse(lake: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(copy)
 
 
-def cycle(warehouse: str, folder: Path, seed: int) -> None:
-    """snapshot, train, evaluate, gate, register."""
+def cycle(warehouse: str, folder: Path, seed: int, *, conf: Path = ROOT / "conf", promote: bool = False) -> None:
+    """snapshot, train, evaluate, gate, register; promote: whatever the gate says of the held-out week."""
     snapshot.main(
         ["--warehouse", warehouse, "--ds", str(DS), "--snapshot", str(folder), "--preset", "debug", "--seed", str(seed)]
     )
     for verb in (train, evaluate, gate):
         verb.main(["--snapshot", str(folder)])
-    register.main(["--warehouse", warehouse, "--snapshot", str(folder)])
+    if promote:
+        decision = json.loads((folder / "gate.json").read_text(encoding="utf-8")) | {"promote": True}
+        (folder / "gate.json").write_text(json.dumps(decision), encoding="utf-8")
+    register.main(["--warehouse", warehouse, "--snapshot", str(folder), "--conf", str(conf)])
 
 
 def rows_of(table, warehouse: str) -> pa.Table:
@@ -86,6 +101,74 @@ def test_from_snapshot_to_vectors(
     assert {row["segment_id"] for row in second if row["status"] == "kept"} <= known
     assert sum(row["segment_id"] in known for row in second) >= len(second) / 2
     assert all(row["segment_id"] > max(known) for row in second if row["status"] in ("born", "split"))
+    said = capsys.readouterr().out
+    assert "would change their segment by the model alone" in said
+    assert "vectors turned onto the champion's" in said
+
+
+def test_a_model_that_moves_too_many_is_not_promoted_and_says_so(
+    warehouse: str, tmp_path: Path, tracking: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    """After the cycle above: a third version, against a limit that no retraining keeps."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking)
+    before = tracking_champion()
+    conf = tmp_path / "conf"
+    shutil.copytree(ROOT / "conf", conf)
+    path = conf / "segments.yaml"
+    strict = path.read_text(encoding="utf-8").replace("max_moved: 0.25", "max_moved: 0.0001")
+    path.write_text(strict.replace("k: {min: 6, max: 12}", "k: {min: 13, max: 13}"), encoding="utf-8")
+    cycle(warehouse, tmp_path / "third", seed=9, conf=conf, promote=True)
+    said = capsys.readouterr().out
+    assert "more than max_moved 0%; the nights keep the former model" in said
+    assert tracking_champion() == before
+    run = snapshot.Snapshot.open(tmp_path / "third")
+    tags = Run.of(run).mlflow.get_run(Run.of(run).run_id).data.tags
+    assert tags["gate.steady"] == "false"
+    assert float(tags["gate.moved"]) > 0.0001
+    rejected = {row["segment_id"] for row in rows_of(SEGMENT_MODELS, warehouse).to_pylist()}
+    assert register.highest_id(warehouse) == max(rejected)
+
+    place = ["--warehouse", warehouse, "--snapshot", str(tmp_path / "third"), "--conf", str(conf)]
+    register.main([*place, "--accept-moves"])
+    assert "is the champion now" in capsys.readouterr().out
+    assert tracking_champion() != before
+
+
+def tracking_champion() -> str:
+    return str(registered_champion(client()).version)
+
+
+def test_encode_scores_again_what_causes_are_told_by(
+    warehouse: str, tracking: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    """The last published night was by version 1; since then one user's day was made anew by late records."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking)
+    night = DS - datetime.timedelta(days=1)
+    run = dict.fromkeys(RUNS.column_names) | {"run_id": "n", "ds": night, "model_version": "1", "table_versions": []}
+    run |= {"definitions": [], "published_at": datetime.datetime(2017, 12, 1, tzinfo=datetime.UTC)}
+    late = {"source": "s", "source_file": "f", "landed_ds": DS, "user_id": "u007", "ds": night}
+    for table, row in ((RUNS, run), (RESTATED, late)):
+        write_deltalake(table.path(warehouse), pa.Table.from_pylist([row], arrow_schema(table)))
+    now = tracking_champion()
+    encode.main(["--warehouse", warehouse, "--ds", str(DS), "--run-id", "r"])
+    assert "everybody" in capsys.readouterr().out
+    rows = rows_of(RESCORED_EMBEDDINGS, warehouse).to_pylist()
+    assert now != "1"
+    assert {row["model_version"] for row in rows} == {"1"}
+    tonight = {row["user_id"]: row["embedding"] for row in rows if row["as_of"] == DS}
+    then = {row["user_id"]: row["embedding"] for row in rows if row["as_of"] == night}
+    assert len(tonight) == USERS
+    assert then.keys() == {"u007"}
+    assert then["u007"] != tonight["u007"]  # events of ds itself are not in it
+
+
+def test_known_by_leaves_out_later_events_and_users_without_any() -> None:
+    day = int(datetime.datetime(2017, 12, 1, tzinfo=datetime.UTC).timestamp())
+    chunk = pa.table({"user_id": ["a", "b", "c"], "event_times": [[day - 1, day], [day + 5], [day - 9]],
+                      "event_types": [["view", "cart"], ["view"], ["purchase"]]})  # fmt: skip
+    found = rescore.known_by(chunk, datetime.date(2017, 11, 30)).to_pydict()
+    assert found == {"user_id": ["a", "c"], "event_times": [[day - 1], [day - 9]],
+                     "event_types": [["view"], ["purchase"]]}  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import datetime
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ml import segments
+from ml.alignment import carried, procrustes
 from ml.cli import UsageError
-from ml.inputs import SegmentConfig, Users
-from ml.matching import first_identities, identities
+from ml.inputs import SegmentConfig, Users, fit_scaler
+from ml.matching import endings, first_identities, identities, nearness
 from ml.rules import rule
 from ml.snapshot import Snapshot
 
@@ -35,6 +37,54 @@ def test_ids_are_kept_split_merged_and_born() -> None:
     assert (merged.segment_id, merged.parents, merged.status) == (8, [8, 9], "merged")
     assert (born.segment_id, born.status) == (13, "born")
     assert sorted(born.parents) == [4, 8, 9]
+
+
+def test_of_two_alike_by_members_the_nearer_centre_keeps_the_id() -> None:
+    """Old 4 is cut into halves; the members cannot tell which half it is now, the centres can."""
+    previous, labels = np.repeat([4, 5], [100, 80]), np.repeat([0, 1, 2], [50, 50, 80])
+    new, old = np.array([[2.0, 0], [0.1, 0], [9, 0]]), np.array([[0.0, 0], [9, 0]])
+    near = nearness(new, old)
+    assert near[1, 0] > near[0, 0]
+    by_id = {4: near[:, 0], 5: near[:, 1]}
+    assert [n.segment_id for n in identities(labels, previous, 3, 5, 0.3, by_id)] == [6, 4, 5]
+
+
+def test_what_ended_is_told_with_where_it_went() -> None:
+    previous, now = np.repeat([3, 7, 8], [10, 20, 4]), np.repeat([3, 9, 3, 9, 3], [10, 12, 5, 3, 4])
+    assert endings(now, previous, {3, 9}) == {7: [9, 3], 8: [3]}
+
+
+def test_a_turned_encoder_is_turned_back(users: Users) -> None:
+    """Vectors that are the old ones, turned, stretched and moved: every centre lies where its users' mean lies."""
+    config = small()
+    random = np.random.default_rng(5)
+    turn, _ = np.linalg.qr(random.normal(size=(4, 4)))
+    moved = Users(users.user_ids, users.features, users.embedding_UD @ turn * 3 + random.normal(size=4))
+    found = procrustes(users.embedding_UD, moved.embedding_UD)
+    assert found.fit == pytest.approx(1)
+    assert found.scale == pytest.approx(3)
+    old, new = fit_scaler(users, config), fit_scaler(moved, config)
+    values = users.raw(old.inputs)
+    centers = np.stack([old(values)[k::3].mean(axis=0) for k in range(3)])
+    raw = centers * old.scale + old.mean
+    state = [j for j, name in enumerate(old.inputs) if name.startswith("emb:")]
+    found_again = carried(centers, old, new, found) * new.scale + new.mean
+    expected = raw.copy()
+    expected[:, state] = found(raw[:, state])
+    assert np.allclose(found_again, expected, atol=1e-9)
+    assert np.allclose(found_again[:, state], np.stack([moved.embedding_UD[k::3].mean(axis=0) for k in range(3)]))
+
+
+def test_the_number_of_segments_stays_unless_another_is_clearly_better() -> None:
+    def tried(k: int, stability: float, smallest: float = 0.1) -> segments.Choice:
+        return segments.Choice(k, stability, smallest, np.zeros((k, 1)))
+
+    config = small()
+    choices = [tried(6, 0.90), tried(7, 0.86), tried(8, 0.80), tried(9, 0.99, smallest=0.001)]
+    assert segments.choose(choices, config).k == 6
+    assert segments.choose(choices, config, current=7).k == 7
+    assert segments.choose(choices, config, current=8).k == 6
+    assert segments.choose(choices, config, current=9).k == 6
 
 
 def test_the_rule_says_exactly_what_its_fidelity_measures() -> None:
@@ -73,6 +123,20 @@ def test_fit_finds_the_three_kinds_and_is_deterministic(users: Users) -> None:
     labels = model.assign(users)
     kinds = [int(name[1:]) % 3 for name in users.user_ids]
     assert len(set(zip(labels, kinds, strict=True))) == len(model.ids) == 3
+
+
+def test_a_fit_that_follows_another_keeps_ids_by_the_former_centres(users: Users) -> None:
+    config = SegmentConfig.model_validate(small().model_dump() | {"k": {"min": 3, "max": 4}})
+    model, _ = segments.fit(users, config)
+    first = replace(model, ids=np.array([11, 5, 7]))
+    turned = Users(users.user_ids, users.features, users.embedding_UD[:, ::-1].copy())
+    scaler = fit_scaler(turned, config)
+    before = segments.Before.of(first, users, scaler, procrustes(users.embedding_UD, turned.embedding_UD))
+    again, _ = segments.fit(turned, config, scaler, before)
+    named = segments.identify(again, turned, before, highest=30, config=config)
+    ids = np.array([n.segment_id for n in named])
+    assert {n.status for n in named} == {"kept"}
+    assert np.array_equal(ids[again.assign(turned)], first.ids[first.assign(users)])
 
 
 def test_rows_give_the_assignment_back(users: Users, tmp_path: Path) -> None:

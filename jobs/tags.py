@@ -1,0 +1,88 @@
+"""Tags (标签) of a user, of the three kinds that Chinese practice tells apart, and how many users each one covers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydantic import BaseModel, ConfigDict
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+KINDS = {"statistical": "统计类", "rule": "规则类", "mined": "挖掘类"}
+
+
+class Lines(BaseModel):
+    """`tags` of conf/profiles.yaml."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    big_basket: float
+    deal_share: float
+    growing: float
+    fading: float
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A tag that a user has where `rule` holds. statistical: a measured fact; rule: a line that somebody drew."""
+
+    kind: str
+    name: str
+    name_zh: str
+    rule: Column
+
+
+def known(lines: Lines) -> list[Tag]:
+    """Every tag but the mined one, in a fixed order; rules are over rows of user_profiles being built."""
+
+    def statistical(name: str, name_zh: str, rule: Column) -> Tag:
+        return Tag("statistical", name, name_zh, rule)
+
+    def ruled(name: str, name_zh: str, rule: Column) -> Tag:
+        return Tag("rule", name, name_zh, rule)
+
+    tier, hours = F.col("price_tier"), F.col("active_hours")
+    return [
+        statistical("budget choices", "偏好低价", tier == "budget"),
+        statistical("premium choices", "偏好高价", tier == "premium"),
+        statistical("morning shopper", "上午活跃", hours == "morning"),
+        statistical("afternoon shopper", "下午活跃", hours == "afternoon"),
+        statistical("evening shopper", "晚间活跃", hours == "evening"),
+        ruled("large basket", "大单", F.col("basket_value_365d") >= lines.big_basket),
+        ruled("deal seeker", "优惠敏感", F.col("discount_share_365d") >= lines.deal_share),
+        ruled("spend growing", "消费上升", F.col("trend_28d") >= lines.growing),
+        ruled("spend fading", "消费下滑", F.col("trend_28d") <= lines.fading),
+        ruled("weekend shopper", "周末购物", F.col("weekend_share_365d") >= 0.5),
+        ruled("night shopper", "夜间购物", F.col("night_share_365d") >= 0.25),
+        ruled("leaves carts", "常弃购", F.col("cart_abandonment_28d") >= 0.7),
+        ruled("often returns", "常退货", F.col("refund_share_365d") >= 0.1),
+        ruled("win back", "待唤醒", F.col("lifecycle_stage").isin("slipping", "dormant")),
+    ]
+
+
+def columns(lines: Lines) -> tuple[Column, Column]:
+    """(English, Chinese) tags of a row: those of `known` that hold, then the mined one, the name of its segment."""
+    english = [F.when(tag.rule, F.lit(tag.name)) for tag in known(lines)]
+    chinese = [F.when(tag.rule, F.lit(tag.name_zh)) for tag in known(lines)]
+    return (
+        F.array_compact(F.array(*english, F.col("segment_name"))),
+        F.array_compact(F.array(*chinese, F.col("segment_name_zh"))),
+    )
+
+
+def coverage(profiles: DataFrame, before: DataFrame, names: list[tuple[str, str]], lines: Lines) -> list[dict]:
+    """Rows of gold.tags less the stamps, one a tag, also where nobody has it.
+
+    profiles: rows of user_profiles; before: rows of gold.tags of the last night; names: of the segments.
+    """
+    total = profiles.count()
+    users = {
+        row["tag"]: row["count"]
+        for row in profiles.select(F.explode("tags").alias("tag")).groupBy("tag").count().collect()
+    }
+    was = {row["tag"]: row["coverage"] for row in before.select("tag", "coverage").collect()}
+    tags = [(tag.kind, tag.name, tag.name_zh) for tag in known(lines)] + [("mined", *name) for name in names]
+    return [
+        {"tag": name, "tag_zh": name_zh, "kind": kind, "kind_zh": KINDS[kind], "users": users.get(name, 0),
+         "coverage": users.get(name, 0) / total, "previous_coverage": was.get(name)}
+        for kind, name, name_zh in tags
+    ]  # fmt: skip
