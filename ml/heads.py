@@ -273,11 +273,14 @@ def thin(config: PredictionConfig, slice_U: np.ndarray, truth_U3: np.ndarray) ->
     return why
 
 
-def fit(known: Known, outcomes: Outcomes, config: PredictionConfig, user_ids: pa.Array) -> Heads:
+def fit(
+    known: Known, outcomes: Outcomes, config: PredictionConfig, user_ids: pa.Array, like: taste.Taste | None = None
+) -> Heads:
     """Fits all heads. A user may be there several times, as of several days: folds go by the user.
 
     Calibration (Platt 1999), and the money that a score stands for (isotonic: means of those with alike scores), are
-    learned on predictions out of fold. history_UC and lines_UC follow outcomes.categories.
+    learned on predictions out of fold. history_UC and lines_UC follow outcomes.categories. like: the champion's
+    tastes, whose factors the new ones keep to.
     """
     fold = folds(user_ids)
     vector = bool(config.vector_knots) and bool(known.state_UD.shape[1])
@@ -309,6 +312,7 @@ def fit(known: Known, outcomes: Outcomes, config: PredictionConfig, user_ids: pa
     tastes = taste.fit(
         known.history_UC, outcomes.lines_UC, outcomes.categories, fold, config.pseudo_lines, config.factors
     )
+    tastes = taste.turned(tastes, like) if like is not None else tastes
     pair = _fit_pairs(known, outcomes, tastes, scores[:, -1] * platt[-1, 0] + platt[-1, 1], held_spend, config)
     return Heads(
         config, vector, events, platt, log_spend, np.stack([money.X_thresholds_, money.y_thresholds_]), tastes, pair,

@@ -10,8 +10,10 @@ Where no day can be learned from, DIR/model/heads.json says why, and nothing wil
 from __future__ import annotations
 
 import datetime
+import tempfile
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -29,7 +31,9 @@ from ml.outcomes import HORIZON, Outcomes
 from ml.package import Encoder
 from ml.sequences import SEQUENCE_COLUMNS, pack, stable_hash
 from ml.snapshot import Snapshot, write_json
-from ml.tracking import Run
+from ml.taste import Taste
+from ml.tracking import Run, champion, client, download
+from ml.trial import FILE, Trial
 
 
 @dataclass(frozen=True)
@@ -119,53 +123,67 @@ def too_thin(days: list[Day], categories: list[str], config: PredictionConfig) -
     )
 
 
-def fit(days: list[Day], categories: list[str], config: PredictionConfig) -> Heads:
+def fit(days: list[Day], categories: list[str], config: PredictionConfig, like: Taste | None = None) -> Heads:
     known, truth, user_ids = together(days, categories)
-    return heads.fit(known, truth, config, user_ids)
+    return heads.fit(known, truth, config, user_ids, like)
 
 
-def trial(days: list[Day], categories: list[str], config: PredictionConfig) -> tuple[list[dict], dict[str, np.ndarray]]:
+def champions_taste() -> Taste | None:
+    """The tastes of the champion's heads; None where there is no champion, or it has none."""
+    mlflow = client()
+    found = champion(mlflow)
+    if found is None:
+        return None
+    with tempfile.TemporaryDirectory() as scratch:
+        theirs = Heads.load(download(mlflow, found.run_id, Path(scratch)))
+    return theirs and theirs.tastes
+
+
+def tried(days: list[Day], categories: list[str], config: PredictionConfig) -> tuple[list[dict], Trial]:
     """Accuracy of heads of the older days on the newest (ml/accuracy.py), and what they expect of its users."""
     newest = days[0]
     learned = fit(days[1:], categories, config)
     batches = list(predict.rows(newest.user_ids, newest.known, learned, newest.ds, "trial", "trial"))
     table = pa.Table.from_batches(batches)
     expected = table["expected"].combine_chunks().flatten().to_numpy().reshape(len(newest.user_ids), -1)
-    kept = {"user_ids": np.array(newest.user_ids.to_pylist(), str), "expected": expected}
-    return accuracy.scores(table, newest.truth), kept
+    return accuracy.scores(table, newest.truth), Trial(newest.user_ids, expected, newest.truth)
 
 
 def learn(snapshot: Snapshot, config: PredictionConfig) -> str:
     """Fits, tries and saves; says what was done."""
     folder, started = model_folder(snapshot), time.perf_counter()
-    for name in ("heads.npz", "heads.json", "trial.npz"):
-        ((folder if name.startswith("heads") else snapshot.folder) / name).unlink(missing_ok=True)
+    for path in (folder / "heads.npz", folder / "heads.json", snapshot.folder / FILE):
+        path.unlink(missing_ok=True)
     found, why = usable_days(snapshot, config)
     if not found:
-        reason = f"no day to learn from: {'; '.join(why)}"
-        write_json(folder / "heads.json", {"why": reason})
-        return f"refused: {reason}"
+        return refuse(snapshot, f"no day to learn from: {'; '.join(why)}")
     categories = largest_categories(snapshot, found, config.categories)
     encoder = Encoder.load(folder, snapshot.products())
     days = [read_day(snapshot, ds, encoder, config, categories) for ds in found]
     users = sum(len(day.user_ids) for day in days)
     if reason := too_thin(days, categories, config):
-        write_json(folder / "heads.json", {"why": reason})
-        return f"refused: {reason}"
+        return refuse(snapshot, reason)
     rows: list[dict] = []
     with threadpool_limits(1):
-        if len(days) > 1:
-            rows, kept = trial(days, categories, config)
-            np.savez(snapshot.folder / "trial.npz", allow_pickle=False, ds=np.array(str(days[0].ds)), **kept)
-        fit(days, categories, config).save(folder)
+        if len(days) > 1 and not too_thin(days[1:], categories, config):
+            rows, trial = tried(days, categories, config)
+            trial.save(snapshot.folder)
+        fit(days, categories, config, champions_taste()).save(folder)
     report(snapshot, rows)
     said = [
         f"heads learned from {users:,} users as of {', '.join(map(str, found))} in "
         f"{time.perf_counter() - started:.1f} s"
     ]
     said += [f"left out: {reason}" for reason in why]
-    said += ["no trial: it takes two days to learn from"] if not rows else []
+    said += ["no trial: it takes two days with enough users"] if not rows else []
     return "\n".join(said + [f"trial: {accuracy.line(row)}" for row in rows if row["slice"] == accuracy.EVERYBODY])
+
+
+def refuse(snapshot: Snapshot, reason: str) -> str:
+    """Leaves the reason in place of heads."""
+    write_json(model_folder(snapshot) / "heads.json", {"why": reason})
+    report(snapshot, [])
+    return f"refused: {reason}"
 
 
 def report(snapshot: Snapshot, rows: list[dict]) -> None:

@@ -21,6 +21,7 @@ from jobs.tables import NUMERIC_FEATURES, PREDICTIONS, USER_EMBEDDINGS, USER_FEA
 from ml import lake, taste
 from ml.cli import DataError, UsageError, entry, parser
 from ml.heads import DAYS, EVENTS, TOP, Expectations, Heads, Known
+from ml.snapshot import Snapshot
 from ml.tracking import NAME, champion, client, download
 
 CHUNK_USERS = 32_768
@@ -61,6 +62,25 @@ def read_known(warehouse: str, ds: datetime.date, heads: Heads, version: str) ->
     state = states(warehouse, ds, user_ids, version) if heads.vector else np.zeros((len(user_ids), 0))
     batches = lake.read_batches(lake.open_table(USER_SEQUENCES, warehouse), ["user_id", "categories"], ds)
     return user_ids, Known(features, state, taste.history(batches, user_ids, heads.tastes.categories))
+
+
+def expected_of(folder: Path, snapshot: Snapshot, sequence_ids: pa.Array, states_UD: np.ndarray) -> np.ndarray | None:
+    """gold.predictions.expected (U, E) of the snapshot's users by the heads in `folder`, in order of their ids.
+
+    states_UD: of the model in `folder`, in the order of sequence_ids. None where it has no heads.
+    """
+    heads = Heads.load(folder)
+    if heads is None:
+        return None
+    features = snapshot.features().select(heads.config.columns).sort_by("user_id").combine_chunks()
+    user_ids = features["user_id"].combine_chunks()
+    state = aligned(sequence_ids, states_UD, user_ids)
+    opened = lake.open_table(USER_SEQUENCES, snapshot.warehouse, snapshot.versions[USER_SEQUENCES.full_name])
+    batches = lake.read_batches(opened, ["user_id", "categories"], snapshot.ds)
+    known = Known(features, state, taste.history(batches, user_ids, heads.tastes.categories))
+    parts = [heads.expect(known.part(slice(start, start + CHUNK_USERS))).expected_UE
+             for start in range(0, len(user_ids), CHUNK_USERS)]  # fmt: skip
+    return np.round(np.vstack(parts), DECIMALS)
 
 
 def rows(

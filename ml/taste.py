@@ -6,7 +6,7 @@ Legend: U users, C categories, F factors.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -103,6 +103,21 @@ def fit(
     kept = right[: min(factors, len(right))]
     sign = np.sign(kept[np.arange(len(kept)), np.abs(kept).argmax(axis=1)])  # which way a factor points is arbitrary
     return Taste(categories, base, pseudo, middle, weights, (kept * sign[:, None]).T)
+
+
+def turned(taste: Taste, like: Taste) -> Taste:
+    """The same expectations with factors that point where those of `like` do, as near as a turn brings them.
+
+    Factors of another fit come out turned against the former ones, which changes no distance between users; after the
+    turn a factor means what it meant (orthogonal Procrustes, Schoenemann 1966; categories are paired by name).
+    """
+    place = {name: row for row, name in enumerate(like.categories)}
+    rows = [place.get(name, -1) for name in taste.categories]
+    theirs = np.vstack([like.factors_CF, np.zeros((1, like.factors_CF.shape[1]))])[rows]
+    if theirs.shape != taste.factors_CF.shape:
+        return taste
+    left, _, right = np.linalg.svd(taste.factors_CF.T @ theirs)
+    return replace(taste, factors_CF=taste.factors_CF @ (left @ right))
 
 
 def _solved(xx: np.ndarray, xy: np.ndarray, ridge: float) -> np.ndarray:
