@@ -624,6 +624,20 @@ QUALITY_RESULTS = Table(
     partition_by=("ds",),
 )  # fmt: skip
 
+RESCORED_EXPECTATIONS = Table(
+    "ops", "rescored_expectations", "what the model of the last published night expects of a user tonight",
+    ("user_id", "ds"),
+    _columns(
+        ("user_id", "string", "who"),
+        ("ds", "date", "the night that scores again"),
+        ("expected", "array<double>", "as in gold.predictions, by that night's heads", "预期向量"),
+        ("model_version", "string", "the version of the last published night", "模型版本"),
+        ("run_id", "string", "the run that wrote the row"),
+    ),
+    "With ops.rescored_embeddings: where a user would be, had the model not changed.", "复算预期",
+    partition_by=("ds",), owner="machine-learning",
+)  # fmt: skip
+
 PREDICTION_ACCURACY = Table(
     "ops", "prediction_accuracy", "one prediction, held against what happened, for one slice of users",
     ("ds", "prediction", "slice"),
@@ -696,7 +710,7 @@ ALL = (
     BRONZE_EVENTS, BRONZE_USERS, BRONZE_PRODUCTS,
     SILVER_EVENTS, SILVER_USERS, SILVER_PRODUCTS, SILVER_REFUNDS,
     USER_DAILY, USER_FEATURES, USER_SEQUENCES, USER_EMBEDDINGS, PREDICTIONS, SEGMENT_MODELS,
-    *PUBLISHED, RESCORED_EMBEDDINGS,
+    *PUBLISHED, RESCORED_EMBEDDINGS, RESCORED_EXPECTATIONS,
     QUARANTINE, LOADS, RESTATED, LATENESS, MISSING_VALUES, QUALITY_RESULTS, PREDICTION_ACCURACY, SEGMENT_VALUE, RUNS,
 )  # fmt: skip
 

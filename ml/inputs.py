@@ -20,7 +20,8 @@ from ml.config import read_yaml
 
 DEPARTMENT, EMBEDDING, EXPECTED = "dept:", "emb:", "exp:"
 # Blocks whose inputs are numbers of gold.predictions.expected: money, silence, then factors of the categories.
-SPEND, SILENCE, CATEGORIES = "expected_spend", "expected_silence", "expected_categories"
+EXPECTATIONS = SPEND, SILENCE, CATEGORIES = "expected_spend", "expected_silence", "expected_categories"
+FAINT = 0.01  # the weight of departments that do not group users, but are told of their groups
 NUMERIC = [column.name for column in NUMERIC_FEATURES]
 
 
@@ -184,6 +185,8 @@ def inputs_of(users: Users, config: SegmentConfig) -> list[tuple[Block, list[str
         names = {SPEND: expected[:1], SILENCE: expected[1:2], CATEGORIES: expected[2:]}
     blocks = {name: block for name, block in config.blocks.items()
               if block.weight and not (block.fallback and users.expected_UE is not None)}  # fmt: skip
+    if "departments" in config.blocks:
+        blocks.setdefault("departments", Block(weight=FAINT))
     if "departments" in blocks:
         mean_share = {name: share.mean() for name, share in users.shares().items()}
         ranked = sorted(mean_share, key=lambda name: (-mean_share[name], name))[: config.departments.most]

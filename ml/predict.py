@@ -13,16 +13,29 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from jobs.tables import NUMERIC_FEATURES, PREDICTIONS, USER_EMBEDDINGS, USER_FEATURES, USER_SEQUENCES
+from jobs.tables import (
+    NUMERIC_FEATURES,
+    PREDICTIONS,
+    RESCORED_EMBEDDINGS,
+    RESCORED_EXPECTATIONS,
+    USER_EMBEDDINGS,
+    USER_FEATURES,
+    USER_SEQUENCES,
+)
 from ml import lake, taste
 from ml.cli import DataError, UsageError, entry, parser
 from ml.heads import DAYS, EVENTS, TOP, Expectations, Heads, Known
 from ml.snapshot import Snapshot
 from ml.tracking import NAME, champion, client, download
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 CHUNK_USERS = 32_768
 DECIMALS = 6
@@ -30,14 +43,19 @@ REASONS = 3
 _ZH = {column.name: column.zh for column in NUMERIC_FEATURES}
 
 
-def states(warehouse: str, ds: datetime.date, user_ids: pa.Array, version: str) -> np.ndarray:
+def states(
+    warehouse: str, ds: datetime.date, user_ids: pa.Array, version: str, table: lake.Table = USER_EMBEDDINGS
+) -> np.ndarray:
     """States (U, D) of user_ids; nan for who has none. DataError where ds was encoded by another model version."""
-    opened = lake.open_table(USER_EMBEDDINGS, warehouse)
-    found = lake.read(opened, ["user_id", "embedding", "model_version"], ds)
+    columns = ["user_id", "embedding", "model_version"]
+    if table is RESCORED_EMBEDDINGS:
+        found = lake.read(lake.open_table(table, warehouse), [*columns, "as_of"], ds).filter(pc.field("as_of") == ds)
+    else:
+        found = lake.read(lake.open_table(table, warehouse), columns, ds)
     versions = found["model_version"].unique().to_pylist()
     if versions != [version]:
         raise DataError(
-            f"expected {USER_EMBEDDINGS.full_name} at ds={ds} by the champion, version {version}, found versions "
+            f"expected {table.full_name} at ds={ds} by model version {version}, found versions "
             f"{versions}; run `python -m ml.encode` for that day"
         )
     flat = found["embedding"].combine_chunks().flatten().to_numpy().reshape(found.num_rows, -1)
@@ -46,12 +64,14 @@ def states(warehouse: str, ds: datetime.date, user_ids: pa.Array, version: str) 
 
 def aligned(ids: pa.Array, rows: np.ndarray, user_ids: pa.Array) -> np.ndarray:
     """The rows of `ids`, in the order of user_ids, float64; nan for who has none."""
-    place = pa.compute.fill_null(pa.compute.index_in(user_ids, value_set=ids), -1).to_numpy()
+    place = pc.fill_null(pc.index_in(user_ids, value_set=ids), -1).to_numpy()
     return np.vstack([rows, np.full((1, rows.shape[1]), np.nan)])[place].astype(np.float64)
 
 
-def read_known(warehouse: str, ds: datetime.date, heads: Heads, version: str) -> tuple[pa.Array, Known]:
-    """All users as of ds, sorted by id, and what is known of them."""
+def read_known(
+    warehouse: str, ds: datetime.date, heads: Heads, version: str, table: lake.Table = USER_EMBEDDINGS
+) -> tuple[pa.Array, Known]:
+    """All users as of ds, sorted by id, and what is known of them, with the states of `table`."""
     opened = lake.open_table(USER_FEATURES, warehouse)
     features = lake.read(opened, heads.config.columns, ds).sort_by("user_id").combine_chunks()
     if not features.num_rows:
@@ -59,7 +79,7 @@ def read_known(warehouse: str, ds: datetime.date, heads: Heads, version: str) ->
             f"expected rows of {USER_FEATURES.full_name} at ds={ds}, found none; run `python -m jobs features`"
         )
     user_ids = features["user_id"].combine_chunks()
-    state = states(warehouse, ds, user_ids, version) if heads.vector else np.zeros((len(user_ids), 0))
+    state = states(warehouse, ds, user_ids, version, table) if heads.vector else np.zeros((len(user_ids), 0))
     batches = lake.read_batches(lake.open_table(USER_SEQUENCES, warehouse), ["user_id", "categories"], ds)
     return user_ids, Known(features, state, taste.history(batches, user_ids, heads.tastes.categories))
 
@@ -78,9 +98,48 @@ def expected_of(folder: Path, snapshot: Snapshot, sequence_ids: pa.Array, states
     opened = lake.open_table(USER_SEQUENCES, snapshot.warehouse, snapshot.versions[USER_SEQUENCES.full_name])
     batches = lake.read_batches(opened, ["user_id", "categories"], snapshot.ds)
     known = Known(features, state, taste.history(batches, user_ids, heads.tastes.categories))
+    return expected(heads, known)
+
+
+def expected(heads: Heads, known: Known) -> np.ndarray:
+    """gold.predictions.expected (U, E)."""
     parts = [heads.expect(known.part(slice(start, start + CHUNK_USERS))).expected_UE
-             for start in range(0, len(user_ids), CHUNK_USERS)]  # fmt: skip
-    return np.round(np.vstack(parts), DECIMALS)
+             for start in range(0, len(known), CHUNK_USERS)]  # fmt: skip
+    return np.round(np.vstack(parts), DECIMALS) + 0.0
+
+
+def rescore(mlflow: MlflowClient, warehouse: str, ds: datetime.date, version: str, run_id: str) -> str:
+    """Replaces ops.rescored_expectations at ds, where ml.encode scored the night again by a former model; says so."""
+    found = former_version(warehouse, ds, version)
+    batches: list[pa.RecordBatch] = []
+    if found is not None:
+        with tempfile.TemporaryDirectory() as scratch:
+            heads = Heads.load(download(mlflow, mlflow.get_model_version(NAME, found).run_id, Path(scratch)))
+        if heads is not None:
+            user_ids, known = read_known(warehouse, ds, heads, found, RESCORED_EMBEDDINGS)
+            values = expected(heads, known)
+            lists = _lists(values.ravel(), values.shape[1], np.zeros(len(user_ids), bool), pa.float64())
+            schema, users = lake.arrow_schema(RESCORED_EXPECTATIONS), len(user_ids)
+            columns = [
+                user_ids,
+                pa.repeat(pa.scalar(ds), users),
+                lists.cast(schema.field("expected").type),
+                pa.repeat(found, users),
+                pa.repeat(run_id, users),
+            ]
+            batches = [pa.RecordBatch.from_arrays(columns, schema=schema)]
+    if batches or lake.exists(RESCORED_EXPECTATIONS, warehouse):
+        lake.write_partition(RESCORED_EXPECTATIONS, warehouse, str(ds), batches)
+    return f"; scored again by the heads of version {found}" if batches else ""
+
+
+def former_version(warehouse: str, ds: datetime.date, version: str) -> str | None:
+    """The other model version that everybody was encoded by again at ds; None where there is none."""
+    if not lake.exists(RESCORED_EMBEDDINGS, warehouse):
+        return None
+    found = lake.read(lake.open_table(RESCORED_EMBEDDINGS, warehouse), ["model_version", "as_of"], ds)
+    versions = set(found.filter(pc.field("as_of") == ds)["model_version"].to_pylist()) - {version}
+    return versions.pop() if versions else None
 
 
 def rows(
@@ -203,7 +262,7 @@ def main(argv: list[str] | None = None) -> None:
     seconds, peak = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     refused = "; ".join(f"{name}: {', '.join(why)}" for name, why in heads.refused.items()) or "none"
     print(f"{len(user_ids):,} users predicted by {NAME} version {version} in {seconds:.1f} s, peak {peak:,.0f} MiB; "
-          f"refused for slices: {refused}")  # fmt: skip
+          f"refused for slices: {refused}{rescore(mlflow, said.warehouse, said.ds, version, said.run_id)}")  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from jobs.tables import SEGMENT_MODELS
 from ml import lake
 from ml.alignment import Turn, carried
 from ml.cli import DataError
-from ml.inputs import DEPARTMENT, EXPECTED, Scaler, SegmentConfig, Users, fit_scaler, inputs_of
+from ml.inputs import DEPARTMENT, EXPECTATIONS, Scaler, SegmentConfig, Users, fit_scaler
 from ml.matching import Identity, first_identities, identities, nearness
 from ml.measures import folds, value
 from ml.rules import rule
@@ -134,11 +134,14 @@ def choose(choices: list[Choice], config: SegmentConfig, current: int | None = N
 
 def usefulness(trial: Trial, config: SegmentConfig) -> dict[int, float]:
     """By number of segments: bits, eta2 and AUC (ml/measures.py) on the trial's day, each as a share of the best
-    number's, on average. Centres are fitted on what was expected as of that day; what came true was never seen.
+    number's, on average. Centres are fitted on what was expected as of that day, and on nothing else; what came true
+    was never seen.
     """
     users = Users(trial.user_ids.to_pylist(), pa.table({}), np.zeros((len(trial.user_ids), 0)), trial.expected_UE)
-    if any(not name.startswith(EXPECTED) for _, names in inputs_of(users, config) for name in names):
-        return {}  # other blocks need features of that day
+    alone = {name: block for name, block in config.blocks.items() if name in EXPECTATIONS and block.weight}
+    if not alone:
+        return {}
+    config = config.model_copy(update={"blocks": alone})
     scaler, fold, found = fit_scaler(users, config), folds(trial.user_ids), {}
     values = scaler(users.raw(scaler.inputs))
     for k in config.k.numbers():
