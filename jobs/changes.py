@@ -21,7 +21,9 @@ from jobs import features, io
 from jobs.assign import SegmentModel, nearest, standardised
 from jobs.settings import Settings
 from jobs.tables import (
+    PREDICTIONS,
     RESCORED_EMBEDDINGS,
+    RESCORED_EXPECTATIONS,
     RESTATED,
     RUNS,
     SEGMENT_CHANGES,
@@ -29,6 +31,7 @@ from jobs.tables import (
     USER_DAILY,
     USER_FEATURES,
     USER_SEGMENTS,
+    Table,
 )
 
 
@@ -56,6 +59,11 @@ def late_features(spark: SparkSession, s: Settings, night: date) -> DataFrame:
     return features.build(*of_late, night)
 
 
+def _expected(spark: SparkSession, s: Settings, table: Table, day: date, former: SegmentModel) -> DataFrame:
+    rows = io.read_or_empty(spark, s.warehouse, table).where(F.col("ds") == F.lit(day))
+    return rows.where(F.col("model_version") == former.version).select("user_id", "expected")
+
+
 def scored_again(
     spark: SparkSession, s: Settings, night: date | None, former: SegmentModel | None, *, same: bool
 ) -> DataFrame:
@@ -71,6 +79,12 @@ def scored_again(
         (F.col("ds") == F.lit(s.ds)) & (F.col("model_version") == former.version)
     )
     then, now = (vectors.where(F.col("as_of") == F.lit(day)).select("user_id", "embedding") for day in (night, s.ds))
+    if former.reads_expectations:
+        # Of that night, as it was expected then: late records show in the features and the vector alone.
+        tables = ((then, PREDICTIONS, night), (now, RESCORED_EXPECTATIONS, s.ds))
+        then, now = (
+            frame.join(_expected(spark, s, table, day, former), "user_id", "left") for frame, table, day in tables
+        )
     found = []
     if io.rows(s.warehouse, RESTATED, f"{_came_late(s, night)} LIMIT 1"):
         found.append(assigned(late_features(spark, s, night), then, former).withColumn("known", F.lit("corrected")))

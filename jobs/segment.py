@@ -20,6 +20,7 @@ from jobs.errors import DataError
 from jobs.settings import Settings
 from jobs.sources import load
 from jobs.tables import (
+    PREDICTIONS,
     RUNS,
     SEGMENT_CHANGES,
     SEGMENT_MODELS,
@@ -53,6 +54,20 @@ def load_model(spark: SparkSession, s: Settings) -> SegmentModel:
     if model is None:
         raise DataError(f"expected segments of model version {versions[0]} in gold.segment_models, found none")
     return model
+
+
+def seen_by(spark: SparkSession, s: Settings, model: SegmentModel) -> DataFrame:
+    """One row a user of ds: embedding, and what is expected of him where the model's segments ask for it."""
+    tonight = f"ds = DATE'{s.ds}'"
+    vectors = io.read(spark, s.warehouse, USER_EMBEDDINGS).where(tonight).select("user_id", "embedding")
+    if not model.reads_expectations:
+        return vectors
+    expected = io.read(spark, s.warehouse, PREDICTIONS).where(tonight).where(F.col("model_version") == model.version)
+    if expected.where("expected IS NOT NULL").isEmpty():
+        raise DataError(
+            f"expected gold.predictions of {s.ds} by model version {model.version}, found none; run ml.predict"
+        )
+    return vectors.join(expected.select("user_id", "expected"), "user_id", "full")
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +217,7 @@ def run(spark: SparkSession, s: Settings) -> str:
     tonight, source, stamp = f"ds = DATE'{s.ds}'", load(s.source), {"run_id": F.lit(s.run_id), "ds": F.lit(s.ds)}
     model, last = load_model(spark, s), LastNight.before(spark, s)
     features = io.read(spark, s.warehouse, USER_FEATURES).where(tonight).drop("run_id", "ds")
-    vectors = io.read(spark, s.warehouse, USER_EMBEDDINGS).where(tonight).select("user_id", "embedding")
+    vectors = seen_by(spark, s, model)
     members = features.join(changes.assigned(features, vectors, model), "user_id").persist()
 
     departments = [name.removeprefix("dept:") for name in model.inputs if name.startswith("dept:")]
