@@ -11,7 +11,7 @@ import json
 import resource
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -219,10 +219,12 @@ def _reasons(parts_UJ: np.ndarray, known: Known, heads: Heads) -> tuple[pa.Array
     return pa.array(english_text, kind), pa.array(chinese_text, kind)
 
 
-def refused_rows(warehouse: str, ds: datetime.date, why: str, version: str, run_id: str) -> Iterator[pa.RecordBatch]:
-    """Rows without a single prediction, where the champion has no heads."""
+def refused_rows(
+    batches: Iterable[pa.RecordBatch], ds: datetime.date, why: str, version: str, run_id: str
+) -> Iterator[pa.RecordBatch]:
+    """Rows without a single prediction, where the champion has no heads, for batches of user_id."""
     schema = lake.arrow_schema(PREDICTIONS)
-    for batch in lake.read_batches(lake.open_table(USER_FEATURES, warehouse), ["user_id"], ds):
+    for batch in batches:
         known = {"ds": ds, "refused": [why], "model_version": version, "run_id": run_id}
         yield pa.RecordBatch.from_pylist([{"user_id": user} | known for user in batch["user_id"].to_pylist()], schema)
 
@@ -250,10 +252,9 @@ def main(argv: list[str] | None = None) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         heads = load_heads(download(mlflow, found.run_id, Path(scratch)))
     if isinstance(heads, str):
-        lake.write_partition(
-            PREDICTIONS, said.warehouse, str(said.ds),
-            refused_rows(said.warehouse, said.ds, heads, version, said.run_id),
-        )  # fmt: skip
+        users = lake.read_batches(lake.open_table(USER_FEATURES, said.warehouse), ["user_id"], said.ds)
+        nothing = refused_rows(users, said.ds, heads, version, said.run_id)
+        lake.write_partition(PREDICTIONS, said.warehouse, str(said.ds), nothing)
         print(f"nothing is predicted as of {said.ds}: {heads}")
         return
     user_ids, known = read_known(said.warehouse, said.ds, heads, version)
