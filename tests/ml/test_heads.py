@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -146,3 +147,15 @@ def test_a_wrong_setting_is_named(tmp_path: Path) -> None:
         PredictionConfig.load(tmp_path)
     shipped = PredictionConfig.load(Path(__file__).resolve().parents[2] / "conf")
     assert {"user_id", "tenure_days", "recency_days"} <= set(shipped.columns)
+
+
+def test_factors_of_another_fit_are_turned_to_mean_what_they_meant() -> None:
+    known, truth = world(4)
+    fold = np.arange(USERS) % 5
+    old = taste.fit(known.history_UC, truth.lines_UC, truth.categories, fold, 20, 3)
+    turn = np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
+    new = replace(old, factors_CF=old.factors_CF @ turn)
+    assert not np.allclose(new.factors(known.history_UC), old.factors(known.history_UC), atol=1e-3)
+    assert taste.turned(new, old).factors(known.history_UC) == pytest.approx(old.factors(known.history_UC), abs=1e-9)
+    fewer = taste.fit(known.history_UC, truth.lines_UC, truth.categories, fold, 20, 2)
+    assert taste.turned(fewer, old) is fewer
