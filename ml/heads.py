@@ -178,7 +178,7 @@ class Heads:
         chance = np.clip(purchase[:, -1], 1e-9, 1 - 1e-9)
         odds = np.log(chance / (1 - chance))
         score = sigmoid(self.pair.score(pairs(self.tastes, known.history_UC, departure, odds, log_spend)))
-        score = score.reshape(len(known), -1)
+        score = score.reshape(len(known), -1) * chance[:, None]
         top = np.argsort(-score, axis=1, kind="stable")[:, :TOP]
         silence = np.arcsin(np.sqrt(1 - chance))  # a step of it is as easy to see at .02 as at .5
         expected = np.column_stack([log_spend, silence, departure @ self.tastes.factors_CF])
@@ -243,7 +243,7 @@ def median_day(purchase_U3: np.ndarray) -> np.ndarray:
 def pairs(
     tastes: taste.Taste, history_UC: csr_matrix, departure_UC: np.ndarray, odds_U: np.ndarray, log_spend_U: np.ndarray
 ) -> np.ndarray:
-    """Inputs (U x C, 6) of "will this user buy in this category": the user's own events there (log) and their lift,
+    """Inputs (U x C, 6) of "does this user, who buys, buy in this category": the user's own events there (log) and their lift,
     the expected departure from the base, the base, and how likely and how much the user buys at all.
     """
     users, categories = departure_UC.shape
@@ -333,9 +333,9 @@ def _fit_pairs(
     log_spend: np.ndarray,
     config: PredictionConfig,
 ) -> Additive:
-    """On users drawn so that they make about config.pairs pairs."""
+    """On buyers drawn so that they make about config.pairs pairs."""
     wanted = max(1, config.pairs // len(tastes.categories))
-    drawn = np.sort(np.random.default_rng(config.seed).permutation(len(known))[:wanted])
+    drawn = np.sort(np.random.default_rng(config.seed).permutation(np.flatnonzero(~outcomes.silent))[:wanted])
     history = known.history_UC[drawn]
     values = pairs(tastes, history, tastes.expected(history), odds[drawn], log_spend[drawn])
     bought = outcomes.lines_UC[drawn].toarray().ravel() > 0
