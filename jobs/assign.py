@@ -1,4 +1,7 @@
-"""Which segment a user belongs to: the nearest centre of the model's segments, in standardised inputs."""
+"""Which segment a user belongs to: the nearest centre of the model's segments, in standardised inputs.
+
+Who has a segment stays in it until another centre is clearly nearer, so that nobody flaps at a border.
+"""
 
 from __future__ import annotations
 
@@ -64,11 +67,13 @@ def standardised(model: SegmentModel) -> Column:
     return F.array(*values)
 
 
-def nearest(inputs: DataFrame, model: SegmentModel) -> DataFrame:
-    """One row a user of `inputs` (user_id, x): segment_id and confidence = 1 - nearest / second nearest distance.
+def nearest(inputs: DataFrame, model: SegmentModel, margin: float) -> DataFrame:
+    """One row a user of `inputs` (user_id, x, previous): segment_id and confidence = 1 - its distance / the next one's,
+    0 on the border and beyond.
 
-    Sums run along each user's own row, not through a matrix product, so that a result does not depend on which users
-    share a batch.
+    previous: the user's segment of the last published night, or null. He stays there while it is no farther than the
+    nearest centre by `margin` of its own distance. Sums run along each user's own row, not through a matrix product, so
+    that a result does not depend on which users share a batch.
     """
     ids, centers_KD = model.ids, model.centers_KD
 
@@ -79,12 +84,34 @@ def nearest(inputs: DataFrame, model: SegmentModel) -> DataFrame:
                 flat = part.column("x").flatten().to_numpy(zero_copy_only=False)
                 x_BD = flat.reshape(part.num_rows, -1)
                 d_BK = np.sqrt(((x_BD[:, None, :] - centers_KD[None, :, :]) ** 2).sum(axis=2))
-                best = d_BK.argmin(axis=1)
-                two = np.sort(d_BK, axis=1)[:, :2] if len(ids) > 1 else np.stack([d_BK[:, 0] * 0, d_BK[:, 0] + 1], 1)
-                confidence = np.round(1.0 - two[:, 0] / np.maximum(two[:, 1], 1e-12), 6)
+                row_B, best_B = np.arange(part.num_rows), d_BK.argmin(axis=1)
+                was_B = part.column("previous").fill_null(-1).to_numpy(zero_copy_only=False)
+                place_B = np.minimum(np.searchsorted(ids, was_B), len(ids) - 1)
+                stays_B = (ids[place_B] == was_B) & (d_BK[row_B, place_B] * (1 - margin) <= d_BK[row_B, best_B])
+                mine_B = np.where(stays_B, place_B, best_B)
+                own_B = d_BK[row_B, mine_B]
+                d_BK[row_B, mine_B] = np.inf
+                confidence = np.round(np.maximum(1.0 - own_B / np.maximum(d_BK.min(axis=1), 1e-12), 0.0), 6)
                 yield pa.RecordBatch.from_arrays(
-                    [part.column("user_id"), pa.array(ids[best], pa.int32()), pa.array(confidence)],
+                    [part.column("user_id"), pa.array(ids[mine_B], pa.int32()), pa.array(confidence)],
                     names=["user_id", "segment_id", "confidence"],
                 )
 
     return inputs.mapInArrow(assign, _SCHEMA)
+
+
+@dataclass(frozen=True, slots=True)
+class Scorer:
+    """A model with the margin that a night's rules give; see `nearest`."""
+
+    model: SegmentModel
+    margin: float
+
+    def __call__(self, features: DataFrame, vectors: DataFrame, before: DataFrame) -> DataFrame:
+        """One row a user of `features` (rows of user_features), by his vector (user_id, embedding) where he has one.
+
+        before: user_id and previous.
+        """
+        known = features.join(vectors, "user_id", "left").join(before, "user_id", "left")
+        inputs = known.select("user_id", standardised(self.model).alias("x"), "previous")
+        return nearest(inputs, self.model, self.margin)

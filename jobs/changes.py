@@ -3,9 +3,10 @@
 A move is put down to the first of these that explains it:
 1. late data: the last night's model, asked again about that night with the records that came late since, already
    gives another segment than was published.
-2. model: tonight's version is another, and the last night's model leaves the user, as he is tonight, where he was; or
-   that model is gone and cannot be asked.
-3. behaviour: the last night's model would move him too. Time that passes without an event is behaviour as well.
+2. behaviour: the last night's model, under that night's rules, would move the user too, as he is tonight. Days that
+   pass without an event are behaviour as well.
+3. rule: it would leave him, and so would tonight's model under the last night's rules (conf/profiles.yaml).
+4. model: it would leave him, and tonight's does not; or that model is gone and cannot be asked.
 Who enters was first seen since the last night (behaviour), or before it (late data). Who leaves has no record left: a
 delivery took them back (late data).
 """
@@ -13,12 +14,13 @@ delivery took them back (late data).
 from __future__ import annotations
 
 from datetime import date
+from functools import reduce
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from jobs import features, io
-from jobs.assign import SegmentModel, nearest, standardised
+from jobs.assign import Scorer
 from jobs.settings import Settings
 from jobs.tables import (
     PREDICTIONS,
@@ -29,22 +31,14 @@ from jobs.tables import (
     SEGMENT_CHANGES,
     SILVER_USERS,
     USER_DAILY,
-    USER_FEATURES,
     USER_SEGMENTS,
     Table,
 )
 
 
-def last_published(spark: SparkSession, s: Settings) -> date | None:
+def last_published(s: Settings) -> date | None:
     """The last night published before ds; None where there is none."""
-    return io.read_or_empty(spark, s.warehouse, RUNS).where(f"ds < DATE'{s.ds}'").agg(F.max("ds")).first()[0]
-
-
-def assigned(features_: DataFrame, vectors: DataFrame, model: SegmentModel) -> DataFrame:
-    """One row a user of `features_` (rows of user_features): user_id, segment_id, confidence, by his vector where he
-    has one."""
-    inputs = features_.join(vectors, "user_id", "left").select("user_id", standardised(model).alias("x"))
-    return nearest(inputs, model)
+    return max((row["ds"] for row in io.rows(s.warehouse, RUNS, f"ds < '{s.ds}'", "DISTINCT ds")), default=None)
 
 
 def _came_late(s: Settings, night: date) -> str:
@@ -59,44 +53,55 @@ def late_features(spark: SparkSession, s: Settings, night: date) -> DataFrame:
     return features.build(*of_late, night)
 
 
-def _expected(spark: SparkSession, s: Settings, table: Table, day: date, former: SegmentModel) -> DataFrame:
+def _expected(spark: SparkSession, s: Settings, table: Table, day: date, by: Scorer) -> DataFrame:
     rows = io.read_or_empty(spark, s.warehouse, table).where(F.col("ds") == F.lit(day))
-    return rows.where(F.col("model_version") == former.version).select("user_id", "expected")
+    return rows.where(F.col("model_version") == by.model.version).select("user_id", "expected")
+
+
+NOT_ASKED = "user_id string, corrected_segment_id int, former_segment_id int, unruled_segment_id int"
 
 
 def scored_again(
-    spark: SparkSession, s: Settings, night: date | None, former: SegmentModel | None, *, same: bool
-) -> DataFrame:
-    """One row a user of tonight or with late records: corrected_segment_id, former_segment_id, of gold.segment_changes.
+    spark: SparkSession, s: Settings, night: date, before: DataFrame, former: Scorer | None, now: Scorer,
+    features_: DataFrame, vectors: DataFrame,
+) -> DataFrame:  # fmt: skip
+    """One row a user who was asked about (NOT_ASKED without one): corrected_segment_id and former_segment_id as in
+    gold.segment_changes; unruled_segment_id, by tonight's model under the last night's rules. Null: not asked.
 
-    former: the model of the last published `night`; None where its segments are gone. same: tonight's is the same one,
-    so that only users with late records are asked about.
+    before: rows of user_segments of the last published `night`; former: by what it scored, None where that is gone;
+    now: by what tonight scores `features_` and `vectors`.
     """
-    nothing = spark.createDataFrame([], "user_id string, corrected_segment_id int, former_segment_id int")
-    if night is None or former is None:
-        return nothing
-    vectors = io.read_or_empty(spark, s.warehouse, RESCORED_EMBEDDINGS).where(
-        (F.col("ds") == F.lit(s.ds)) & (F.col("model_version") == former.version)
-    )
-    then, now = (vectors.where(F.col("as_of") == F.lit(day)).select("user_id", "embedding") for day in (night, s.ds))
-    if former.reads_expectations:
-        # Of that night, as it was expected then: late records show in the features and the vector alone.
-        tables = ((then, PREDICTIONS, night), (now, RESCORED_EXPECTATIONS, s.ds))
-        then, now = (
-            frame.join(_expected(spark, s, table, day, former), "user_id", "left") for frame, table, day in tables
+    old = before.select("user_id", F.col("segment_id").alias("previous"))
+    found = {}
+    if former is not None:
+        again = io.read_or_empty(spark, s.warehouse, RESCORED_EMBEDDINGS).where(
+            (F.col("ds") == F.lit(s.ds)) & (F.col("model_version") == former.model.version)
         )
-    found = []
-    if io.rows(s.warehouse, RESTATED, f"{_came_late(s, night)} LIMIT 1"):
-        found.append(assigned(late_features(spark, s, night), then, former).withColumn("known", F.lit("corrected")))
-    if not same and not now.isEmpty():
-        tonight = io.read(spark, s.warehouse, USER_FEATURES).where(F.col("ds") == F.lit(s.ds)).drop("run_id", "ds")
-        found.append(assigned(tonight, now, former).withColumn("known", F.lit("former")))
+        of_day = [again.where(F.col("as_of") == F.lit(day)).select("user_id", "embedding") for day in (night, s.ds)]
+        if former.model.reads_expectations:
+            # Of that night, as it was expected then: late records show in the features and the vector alone.
+            tables = ((PREDICTIONS, night), (RESCORED_EXPECTATIONS, s.ds))
+            of_day = [
+                frame.join(_expected(spark, s, table, day, former), "user_id", "left")
+                for frame, (table, day) in zip(of_day, tables, strict=True)
+            ]
+        same = former.model.version == now.model.version
+        if io.rows(s.warehouse, RESTATED, f"{_came_late(s, night)} LIMIT 1"):
+            older = before.select("user_id", F.col("previous_segment_id").alias("previous"))
+            found["corrected"] = former(late_features(spark, s, night), of_day[0], older)
+        if same and former.margin != now.margin:
+            found["former"] = former(features_, vectors, old)
+        if not same and not of_day[1].isEmpty():
+            found["former"] = former(features_, of_day[1], old)
+        if not same and former.margin != now.margin:
+            found["unruled"] = Scorer(now.model, former.margin)(features_, vectors, old)
+    asked = spark.createDataFrame([], NOT_ASKED)
     if not found:
-        return nothing
-    rows = found[0] if len(found) == 1 else found[0].unionByName(found[1])
-    return rows.groupBy("user_id").agg(
-        *[F.max(F.when(F.col("known") == known, F.col("segment_id"))).alias(f"{known}_segment_id")
-          for known in ("corrected", "former")]
+        return asked
+    parts = [frame.select("user_id", "segment_id", F.lit(kind).alias("kind")) for kind, frame in found.items()]
+    kinds = ("corrected", "former", "unruled")
+    return reduce(lambda one, more: one.unionByName(more), parts).groupBy("user_id").agg(
+        *[F.max(F.when(F.col("kind") == kind, F.col("segment_id"))).alias(f"{kind}_segment_id") for kind in kinds]
     )  # fmt: skip
 
 
@@ -105,23 +110,25 @@ def change(old: Column, new: Column) -> Column:
     return F.when(old.isNull(), "enter").when(new.isNull(), "exit").when(old == new, "stay").otherwise("move")
 
 
-def with_changes(members: DataFrame, before: DataFrame, again: DataFrame, version: str, since: int) -> DataFrame:
+def with_changes(members: DataFrame, before: DataFrame, again: DataFrame, *, unchanged: bool, since: int) -> DataFrame:
     """One row a user of either night: `members` with previous_segment_id, change (enter, stay, move, exit) and cause.
 
-    members: tonight's user_id, segment_id, tenure_days and more; before: the last night's user_id, segment_id,
-    model_version; again: see `scored_again`; version: tonight's model; since: days since the last night.
+    members: tonight's user_id, segment_id, model_version, tenure_days and more; before: the last night's user_id,
+    segment_id, model_version; again: see `scored_again`; unchanged: model and rules are the last night's, which need
+    not be asked, then; since: days since the last night.
     """
     old = before.select(
         "user_id", F.col("segment_id").alias("previous_segment_id"), F.col("model_version").alias("before_version")
     )
     joined = members.join(old, "user_id", "full").join(again, "user_id", "left")
     joined = joined.withColumn("change", change(F.col("previous_segment_id"), F.col("segment_id")))
-    was, same = F.col("previous_segment_id"), F.col("before_version") == F.lit(version)
-    former = F.when(same, F.col("segment_id")).otherwise(F.col("former_segment_id"))
+    was, same = F.col("previous_segment_id"), F.col("before_version") == F.col("model_version")
+    former = F.col("segment_id") if unchanged else F.col("former_segment_id")
     move = (
         F.when(F.col("corrected_segment_id") != was, "late data")
-        .when(~same & (former.isNull() | (former == was)), "model")
-        .otherwise("behaviour")
+        .when(former != was, "behaviour")
+        .when(same | (F.col("unruled_segment_id") == was), "rule")
+        .otherwise("model")
     )
     enter = F.when(F.col("tenure_days") >= since, "late data").otherwise("behaviour")
     kind = F.col("change")
@@ -151,7 +158,7 @@ def balance(before: DataFrame, changes: DataFrame, now: DataFrame) -> DataFrame:
 
 def tonight(spark: SparkSession, s: Settings) -> DataFrame:
     """What is staged for ds, see `balance`. The first night is held against itself: it has no changes."""
-    night, day = last_published(spark, s), f"ds = DATE'{s.ds}'"
+    night, day = last_published(s), f"ds = DATE'{s.ds}'"
     now = io.read(spark, s.warehouse, USER_SEGMENTS.staged()).where(day)
     before = io.read(spark, s.warehouse, USER_SEGMENTS).where(f"ds = DATE'{night}'") if night else now
     return balance(before, io.read(spark, s.warehouse, SEGMENT_CHANGES.staged()).where(day), now)

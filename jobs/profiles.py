@@ -67,6 +67,10 @@ class Lifecycle(_Strict):
         return self
 
 
+class Segments(_Strict):
+    margin: float = Field(ge=0, lt=0.5)
+
+
 class Rfm(_Strict):
     margin: float = Field(ge=0, lt=0.1)
 
@@ -79,6 +83,7 @@ class PriceTier(_Strict):
 class Lines(_Strict):
     """conf/profiles.yaml."""
 
+    segments: Segments
     lifecycle: Lifecycle
     rfm: Rfm
     price_tier: PriceTier

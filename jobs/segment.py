@@ -1,7 +1,7 @@
 """segment: embeddings + features -> staged segments, memberships, changes, profiles and tags.
 
-The centres come with the model version (gold.segment_models), so that a night only assigns: the same user with the
-same behaviour is in the same segment, and days may run in any order.
+The centres come with the model version (gold.segment_models), so that a night only assigns. Where a user was on the
+last published night is an input: the same night after the same night gives the same rows, whenever it is run.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from datetime import date
 from decimal import Decimal
 
 from pydantic import ValidationError
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from jobs import changes, io, journeys, portraits, profiles, tags, traits
-from jobs.assign import SegmentModel
+from jobs.assign import Scorer, SegmentModel
 from jobs.errors import DataError
 from jobs.settings import Settings
 from jobs.sources import load
@@ -38,22 +38,20 @@ from jobs.tables import (
 SUCCESSOR = 0.25  # of an ended segment's users, from which on where they went is a successor
 
 
-def model_of(spark: SparkSession, s: Settings, version: str) -> SegmentModel | None:
-    """The segments of a model version; None where there are none."""
-    rows = io.read(spark, s.warehouse, SEGMENT_MODELS).where(F.col("model_version") == version).collect()
-    return SegmentModel.from_rows(version, rows) if rows else None
+def model_rows(s: Settings, version: str) -> list[dict]:
+    """The rows of gold.segment_models of a model version."""
+    return io.rows(s.warehouse, SEGMENT_MODELS, f"model_version = '{version}'")
 
 
-def load_model(spark: SparkSession, s: Settings) -> SegmentModel:
-    """The segment model of the version that encoded ds; DataError where either is missing."""
+def tonights_model(spark: SparkSession, s: Settings) -> tuple[SegmentModel, dict[int, dict]]:
+    """The segment model of the version that encoded ds, and its rows by segment; DataError where either is missing."""
     vectors = io.read(spark, s.warehouse, USER_EMBEDDINGS).where(f"ds = DATE'{s.ds}'")
     versions = sorted(row[0] for row in vectors.select("model_version").distinct().collect())
     if len(versions) != 1:
         raise DataError(f"expected the embeddings of {s.ds} by one model version, found {versions}; run ml.encode")
-    model = model_of(spark, s, versions[0])
-    if model is None:
+    if not (rows := model_rows(s, versions[0])):
         raise DataError(f"expected segments of model version {versions[0]} in gold.segment_models, found none")
-    return model
+    return SegmentModel.from_rows(versions[0], rows), {row["segment_id"]: row for row in rows}
 
 
 def seen_by(spark: SparkSession, s: Settings, model: SegmentModel) -> DataFrame:
@@ -72,37 +70,44 @@ def seen_by(spark: SparkSession, s: Settings, model: SegmentModel) -> DataFrame:
 
 @dataclass(frozen=True, slots=True)
 class LastNight:
-    """The last night published before ds: its rows of user_segments, user_profiles, tags, its living segments' names
-    and the rules that made its profiles. Without one: no day, no rows.
+    """The last night published before ds: its rows of user_segments and user_profiles, the coverage of its tags, the
+    names of its living segments and the rules that made its profiles. Without one: no day, no rows.
     """
 
     day: date | None
     members: DataFrame
     profiles: DataFrame
-    tags: DataFrame
+    tags: dict[str, float]
     names: dict[int, tuple[str, str]]
     version: str | None
     rules: profiles.Lines | None
 
     @classmethod
     def before(cls, spark: SparkSession, s: Settings) -> LastNight:
-        day = changes.last_published(spark, s)
+        day = changes.last_published(s)
         where = f"ds = DATE'{day}'" if day else "false"
-        tables = (USER_SEGMENTS, USER_PROFILES, TAGS, SEGMENTS)
-        members, people, tagged, segments = (
-            io.read_or_empty(spark, s.warehouse, table).where(where) for table in tables
-        )
-        rows = segments.select("segment_id", "segment_name", "segment_name_zh", "status", "model_version").collect()
-        living = [row for row in rows if row["status"] != "died"]
+        members, people = (io.read_or_empty(spark, s.warehouse, t).where(where) for t in (USER_SEGMENTS, USER_PROFILES))
+        if day is None:
+            return cls(None, members, people, {}, {}, None, None)
+        segments, tagged, runs = (io.rows(s.warehouse, t, f"ds = '{day}'") for t in (SEGMENTS, TAGS, RUNS))
+        living = [row for row in segments if row["status"] != "died"]
         names = {row["segment_id"]: (row["segment_name"], row["segment_name_zh"]) for row in living}
-        version = living[0]["model_version"] if living else None
-        runs = io.rows(s.warehouse, RUNS, f"ds = '{day}' ORDER BY published_at DESC LIMIT 1") if day else []
-        return cls(day, members, people, tagged, names, version, _rules(runs))
+        coverage = {row["tag"]: row["coverage"] for row in tagged}
+        newest = max(runs, key=lambda run: run["published_at"])
+        return cls(day, members, people, coverage, names, newest["model_version"], _rules(newest))
+
+    def scorer(self, s: Settings, now: Scorer) -> Scorer | None:
+        """By what the night scored, `now` itself where that is the same; None without a night, or where it is gone."""
+        margin = self.rules.segments.margin if self.rules else now.margin
+        if self.version == now.model.version:
+            return now if margin == now.margin else Scorer(now.model, margin)
+        rows = model_rows(s, self.version) if self.version else []
+        return Scorer(SegmentModel.from_rows(self.version, rows), margin) if rows else None
 
 
-def _rules(runs: list[dict]) -> profiles.Lines | None:
-    """The rules of conf/profiles.yaml that a run of ops.runs names; None where they cannot be read any more."""
-    told = dict(runs[0].get("definitions") or ()) if runs else {}
+def _rules(run: dict) -> profiles.Lines | None:
+    """The rules of conf/profiles.yaml that a row of ops.runs names; None where they cannot be read any more."""
+    told = dict(run.get("definitions") or ())
     try:
         return profiles.Lines.model_validate_json(told["profiles"]) if "profiles" in told else None
     except ValidationError:
@@ -117,12 +122,12 @@ class Flow:
     new: int | None
     change: str
     users: int
-    quiet: int  # those of them without an event since the last night
+    quiet: int  # those of them of whom no event is new: none since the last night, and none that came late
 
 
 def flows(changed: DataFrame, since: int) -> list[Flow]:
     """The flows of rows of `changes.with_changes` with inactive_days; since: days since the last night."""
-    quiet = F.coalesce(F.col("inactive_days"), F.lit(365)) >= since
+    quiet = (F.coalesce(F.col("inactive_days"), F.lit(365)) >= since) & F.col("corrected_segment_id").isNull()
     rows = changed.groupBy("previous_segment_id", "segment_id", "change").agg(
         F.count("*").alias("users"), F.count_if(quiet).alias("quiet")
     )
@@ -169,15 +174,19 @@ def names_of(
     return names | traits.name_groups(fresh, known, {en for en, _ in names.values()})
 
 
+def sums(members: DataFrame) -> dict[int, Row]:
+    """size, s28 and s365 (money of 28 and 365 days) by segment."""
+    found = members.groupBy("segment_id").agg(
+        F.count("*").alias("size"), F.sum("monetary_28d").alias("s28"), F.sum("monetary_365d").alias("s365")
+    )
+    return {row["segment_id"]: row for row in found.collect()}
+
+
 def living_rows(
-    members: DataFrame, model: SegmentModel, rules: dict[int, dict], known: list[traits.Trait], base: dict,
+    of_group: dict[int, Row], model: SegmentModel, rules: dict[int, dict], known: list[traits.Trait], base: dict,
     groups: dict, names: dict, found: list[Flow], ways: dict[int, list[dict]],
 ) -> list[dict]:  # fmt: skip
     """Rows of gold.segments less the stamps: a segment with users each."""
-    sums = members.groupBy("segment_id").agg(
-        F.count("*").alias("size"), F.sum("monetary_28d").alias("s28"), F.sum("monetary_365d").alias("s365")
-    )
-    of_group = {row["segment_id"]: row for row in sums.collect()}
     total, spend = sum(r["size"] for r in of_group.values()), float(sum(r["s365"] for r in of_group.values()))
     rows = []
     for group, row in sorted(of_group.items()):
@@ -215,10 +224,13 @@ def ended_rows(last: LastNight, model: SegmentModel, found: list[Flow]) -> list[
 def run(spark: SparkSession, s: Settings) -> str:
     """Stage the night's segments; nothing is published here."""
     tonight, source, stamp = f"ds = DATE'{s.ds}'", load(s.source), {"run_id": F.lit(s.run_id), "ds": F.lit(s.ds)}
-    model, last = load_model(spark, s), LastNight.before(spark, s)
+    (model, rules), last = tonights_model(spark, s), LastNight.before(spark, s)
     features = io.read(spark, s.warehouse, USER_FEATURES).where(tonight).drop("run_id", "ds")
     vectors = seen_by(spark, s, model)
-    members = features.join(changes.assigned(features, vectors, model), "user_id").persist()
+    lines = profiles.load_lines()
+    scorer = Scorer(model, lines.segments.margin)
+    old = last.members.select("user_id", F.col("segment_id").alias("previous"))
+    members = features.join(scorer(features, vectors, old), "user_id").persist()
 
     departments = [name.removeprefix("dept:") for name in model.inputs if name.startswith("dept:")]
     known = traits.all_traits(departments, source.labels, source.labels_zh)
@@ -230,10 +242,10 @@ def run(spark: SparkSession, s: Settings) -> str:
     )
     english, chinese = portraits.reasons(known, base, groups)
     explained = members.withColumns({"reasons": english, "reasons_zh": chinese}).join(F.broadcast(named), "segment_id")
-    since, same = (s.ds - last.day).days if last.day else 0, last.version == model.version
-    former = model if same else last.version and model_of(spark, s, last.version)
-    again = changes.scored_again(spark, s, last.day, former or None, same=same)
-    changed = changes.with_changes(explained, last.members, again, model.version, since)
+    explained = explained.withColumn("model_version", F.lit(model.version))
+    since, former = (s.ds - last.day).days if last.day else 0, last.scorer(s, scorer)
+    again = changes.scored_again(spark, s, last.day, last.members, former, scorer, features, vectors)
+    changed = changes.with_changes(explained, last.members, again, unchanged=former is scorer, since=since)
     changed = changed.withColumn("model_version", F.lit(model.version)).persist()
 
     here = changed.where("segment_id IS NOT NULL").withColumns(stamp)
@@ -243,19 +255,18 @@ def run(spark: SparkSession, s: Settings) -> str:
                  "to_segment_id": F.col("segment_id")}
     )  # fmt: skip
     _stage(moved if last.day else moved.where("false"), s, SEGMENT_CHANGES)
-    found, size = flows(changed, since) if last.day else [], members.count()
-    rules = {r["segment_id"]: r.asDict() for r in io.read(spark, s.warehouse, SEGMENT_MODELS)
-             .where(F.col("model_version") == model.version).collect()}  # fmt: skip
+    found, of_group = flows(changed, since) if last.day else [], sums(members)
+    size = sum(row["size"] for row in of_group.values())
     sequences = io.read(spark, s.warehouse, USER_SEQUENCES).where(tonight)
     ways = journeys.typical(sequences, members, s.ds, size)
-    rows = living_rows(members, model, rules, known, base, groups, names, found, ways)
+    rows = living_rows(of_group, model, rules, known, base, groups, names, found, ways)
     ended = ended_rows(last, model, found)
     _stage_rows(rows + ended, s, SEGMENTS)
-    users, lines = io.read(spark, s.warehouse, SILVER_USERS), profiles.load_lines()
+    users = io.read(spark, s.warehouse, SILVER_USERS)
     people = profiles.build(features, users, here, last.profiles, lines, last.rules).withColumns(stamp)
     _stage(people, s, USER_PROFILES)
     staged = io.read(spark, s.warehouse, USER_PROFILES.staged()).where(tonight)
-    _stage_rows(tags.coverage(staged, last.tags, sorted(names.values()), lines.tags), s, TAGS)
+    _stage_rows(tags.coverage(staged, size, last.tags, sorted(names.values()), lines.tags), s, TAGS)
     against = f"{last.day}: {steadiness(found)}" if last.day else "no night before"
     died = f"; ended: {[row['segment_id'] for row in ended]}" if ended else ""
     return f"{size:,} users in {len(rows)} segments by model version {model.version}, held against {against}{died}"

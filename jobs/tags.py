@@ -69,20 +69,18 @@ def columns(lines: Lines) -> tuple[Column, Column]:
     )
 
 
-def coverage(profiles: DataFrame, before: DataFrame, names: list[tuple[str, str]], lines: Lines) -> list[dict]:
+def coverage(
+    profiles: DataFrame, total: int, before: dict[str, float], names: list[tuple[str, str]], lines: Lines
+) -> list[dict]:
     """Rows of gold.tags less the stamps, one a tag, also where nobody has it.
 
-    profiles: rows of user_profiles; before: rows of gold.tags of the last night; names: of the segments.
+    profiles: rows of user_profiles of `total` users; before: the coverage on the last night; names: of the segments.
     """
-    total = profiles.count()
-    users = {
-        row["tag"]: row["count"]
-        for row in profiles.select(F.explode("tags").alias("tag")).groupBy("tag").count().collect()
-    }
-    was = {row["tag"]: row["coverage"] for row in before.select("tag", "coverage").collect()}
+    counted = profiles.select(F.explode("tags").alias("tag")).groupBy("tag").agg(F.count("*").alias("users"))
+    users = {row["tag"]: row["users"] for row in counted.collect()}
     tags = [(tag.kind, tag.name, tag.name_zh) for tag in known(lines)] + [("mined", *name) for name in names]
     return [
         {"tag": name, "tag_zh": name_zh, "kind": kind, "kind_zh": KINDS[kind], "users": users.get(name, 0),
-         "coverage": users.get(name, 0) / total, "previous_coverage": was.get(name)}
+         "coverage": users.get(name, 0) / total, "previous_coverage": before.get(name)}
         for kind, name, name_zh in tags
     ]  # fmt: skip

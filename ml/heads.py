@@ -243,7 +243,7 @@ def median_day(purchase_U3: np.ndarray) -> np.ndarray:
 def pairs(
     tastes: taste.Taste, history_UC: csr_matrix, departure_UC: np.ndarray, odds_U: np.ndarray, log_spend_U: np.ndarray
 ) -> np.ndarray:
-    """Inputs (U x C, 6) of "does this user, who buys, buy in this category": the user's own events there (log) and their lift,
+    """Inputs (U x C, 6) of "does this user, who buys, buy in this category": his own events there (log) and their lift,
     the expected departure from the base, the base, and how likely and how much the user buys at all.
     """
     users, categories = departure_UC.shape

@@ -12,59 +12,61 @@ from jobs.errors import DataError
 from jobs.settings import Settings
 from tests.jobs.frames import DAY
 
-
-def cell(row):
-    return (row["change"], row["cause"], row["former_segment_id"])
+USERS = ("stays", "moves", "late", "model", "rule", "both", "gone")
 
 
 @pytest.fixture(scope="module")
 def causes(spark):
-    """(change, cause, former segment) by user, where the last night's version was another (True) or not (False)."""
-    now = spark.createDataFrame(
-        [("stays", 1, 90), ("moves", 2, 90), ("late", 2, 90), ("model", 2, 90), ("both", 3, 90), ("new", 1, 0),
-         ("late new", 1, 1)],
-        "user_id string, segment_id int, tenure_days int",
+    """(change, cause) by user, on a night whose model is another than the last night's, one whose rules are, and one
+    where both are the same.
+    """
+    now = [("stays", 1, 90), ("moves", 2, 90), ("late", 2, 90), ("model", 2, 90), ("rule", 2, 90), ("both", 3, 90),
+           ("new", 1, 0), ("late new", 1, 1)]  # fmt: skip
+    members = spark.createDataFrame(now, "user_id string, segment_id int, tenure_days int")
+    members = members.withColumn("model_version", F.lit("3"))
+    asked = spark.createDataFrame(
+        # corrected, former, unruled
+        [("stays", None, 1, 1), ("moves", None, 2, 2), ("late", 2, 2, 2), ("model", 1, 1, 2), ("rule", None, 1, 1),
+         ("both", None, 2, 2)],
+        changes.NOT_ASKED,
     )  # fmt: skip
-    again = spark.createDataFrame(
-        [("stays", None, 1), ("moves", None, 2), ("late", 2, 2), ("model", 1, 1), ("both", None, 2)],
-        "user_id string, corrected_segment_id int, former_segment_id int",
-    )
+    of_late = asked.withColumns({name: F.lit(None).cast("int") for name in asked.columns[2:]})
     found = {}
-    for other, version in ((True, "2"), (False, "3")):
+    for night, version, again in (("model", "2", asked), ("rules", "3", asked), ("same", "3", of_late)):
         before = spark.createDataFrame(
-            [(user, 1, version) for user in ("stays", "moves", "late", "model", "both", "gone")],
-            "user_id string, segment_id int, model_version string",
+            [(user, 1, version) for user in USERS], "user_id string, segment_id int, model_version string"
         )
-        rows = changes.with_changes(now, before, again, "3", since=1).collect()
-        found[other] = {row["user_id"]: cell(row) for row in rows}
+        rows = changes.with_changes(members, before, again, unchanged=night == "same", since=1).collect()
+        found[night] = {row["user_id"]: (row["change"], row["cause"]) for row in rows}
     return found
 
 
 @pytest.mark.parametrize(
-    ("user", "by_another_model", "by_the_same"),
+    ("user", "change", "other_model", "other_rules", "same"),
     [
-        ("stays", ("stay", None, 1), ("stay", None, 1)),
-        ("moves", ("move", "behaviour", 2), ("move", "behaviour", 2)),
-        ("late", ("move", "late data", 2), ("move", "late data", 2)),  # comes first: it explains the move alone
-        ("model", ("move", "model", 1), ("move", "behaviour", 2)),  # his late records changed nothing
-        ("both", ("move", "behaviour", 2), ("move", "behaviour", 3)),  # the old model would have moved him as well
-        ("new", ("enter", "behaviour", None), ("enter", "behaviour", 1)),
-        ("late new", ("enter", "late data", None), ("enter", "late data", 1)),  # first seen before the last night
-        ("gone", ("exit", "late data", None), ("exit", "late data", None)),
+        ("stays", "stay", None, None, None),
+        ("moves", "move", "behaviour", "behaviour", "behaviour"),  # the old model would have moved him as well
+        ("late", "move", "late data", "late data", "late data"),  # comes first: it explains the move alone
+        ("model", "move", "model", "rule", "behaviour"),  # his late records changed nothing
+        ("rule", "move", "rule", "rule", "behaviour"),  # tonight's model would leave him, under the former rules
+        ("both", "move", "behaviour", "behaviour", "behaviour"),  # moved by both, to other places
+        ("new", "enter", "behaviour", "behaviour", "behaviour"),
+        ("late new", "enter", "late data", "late data", "late data"),  # first seen before the last night
+        ("gone", "exit", "late data", "late data", "late data"),
     ],
 )
-def test_the_cause_of_a_change(causes, user, by_another_model, by_the_same):
-    other, same = causes[True][user], causes[False][user]
-    assert (other[:2], same[:2]) == (by_another_model[:2], by_the_same[:2])
-    if other[0] == "move":
-        assert (other[2], same[2]) == (by_another_model[2], by_the_same[2])
+def test_the_cause_of_a_change(causes, user, change, other_model, other_rules, same):
+    told = {"model": other_model, "rules": other_rules, "same": same}
+    assert {night: rows[user] for night, rows in causes.items()} == {n: (change, cause) for n, cause in told.items()}
 
 
 def test_a_model_that_is_gone_cannot_be_asked(spark):
-    now = spark.createDataFrame([("u", 2, 90)], "user_id string, segment_id int, tenure_days int")
+    now = spark.createDataFrame(
+        [("u", 2, 90, "3")], "user_id string, segment_id int, tenure_days int, model_version string"
+    )
     before = spark.createDataFrame([("u", 1, "2")], "user_id string, segment_id int, model_version string")
-    again = spark.createDataFrame([], "user_id string, corrected_segment_id int, former_segment_id int")
-    assert changes.with_changes(now, before, again, "3", since=1).first()["cause"] == "model"
+    nothing = spark.createDataFrame([], changes.NOT_ASKED)
+    assert changes.with_changes(now, before, nothing, unchanged=False, since=1).first()["cause"] == "model"
 
 
 MOVES = [("a", 1, 2, "move"), ("b", None, 1, "enter"), ("c", 3, None, "exit")]

@@ -28,13 +28,21 @@ def test_inputs_are_filled_logged_centred_and_scaled(spark):
 
 
 def test_the_nearest_centre_and_how_sure(spark):
+    ddl = "user_id string, x array<double>, previous int"
     frame = spark.createDataFrame(
-        [("on it", [0.0, 0.0]), ("between", [1.0, 0.0]), ("near", [1.5, 0.0])], "user_id string, x array<double>"
-    )
-    rows = {r["user_id"]: (r["segment_id"], r["confidence"]) for r in nearest(frame, MODEL).collect()}
+        [("on it", [0.0, 0.0], None), ("between", [1.0, 0.0], None), ("near", [1.5, 0.0], None),
+         ("stays", [1.05, 0.0], 1), ("leaves", [1.07, 0.0], 1), ("comes", [1.05, 0.0], None),
+         ("of an ended one", [1.05, 0.0], 3)], ddl,
+    )  # fmt: skip
+    rows = {r["user_id"]: (r["segment_id"], r["confidence"]) for r in nearest(frame, MODEL, 0.1).collect()}
     assert rows["on it"] == (1, 1.0)
     assert rows["between"] == (1, 0.0)
     assert rows["near"] == (4, pytest.approx(1 - 0.5 / 1.5, abs=1e-6))
+    # 1.05 * 0.9 <= 0.95 < 1.07 * 0.9: only who is in segment 1 stays, and only up to the margin.
+    assert rows["stays"] == (1, 0.0)
+    assert {user: rows[user][0] for user in ("leaves", "comes", "of an ended one")} == {
+        "leaves": 4, "comes": 4, "of an ended one": 4,
+    }  # fmt: skip
 
 
 KNOWN = traits.all_traits(["MEAT"], {"MEAT": "fresh meat"}, {"MEAT": "鲜肉"})
@@ -85,7 +93,7 @@ def test_flows_say_who_came_went_and_stayed_without_an_event():
 
 def test_a_segment_that_ended_is_recorded_with_what_it_went_into(spark):
     none = spark.range(0)
-    last = segment.LastNight(None, none, none, none, {1: ("A", "甲"), 3: ("Old", "旧"), 4: ("B", "乙")}, "2", None)
+    last = segment.LastNight(None, none, none, {}, {1: ("A", "甲"), 3: ("Old", "旧"), 4: ("B", "乙")}, "2", None)
     (row,) = segment.ended_rows(last, MODEL, [segment.Flow(3, 4, "move", 7, 0), segment.Flow(3, 1, "move", 3, 0)])
     assert (row["segment_id"], row["status"], row["successors"], row["size"], row["left"]) == (3, "died", [4, 1], 0, 10)
     assert row.keys() | {"ds", "run_id", "rule", "rule_fidelity"} == set(SEGMENTS.column_names)
@@ -186,8 +194,7 @@ def test_tags_are_covered_by_kind_also_where_nobody_has_one(spark):
     lines = profiles.load_lines().tags
     ddl = "user_id string, tags array<string>"
     people = spark.createDataFrame([("a", ["deal seeker", "Big"]), ("b", ["deal seeker"]), ("c", [])], ddl)
-    before = spark.createDataFrame([("deal seeker", 0.5)], "tag string, coverage double")
-    rows = {row["tag"]: row for row in tags.coverage(people, before, [("Big", "大")], lines)}
+    rows = {row["tag"]: row for row in tags.coverage(people, 3, {"deal seeker": 0.5}, [("Big", "大")], lines)}
     deal, mined = rows["deal seeker"], rows["Big"]
     assert (deal["users"], deal["coverage"], deal["previous_coverage"], deal["kind_zh"]) == (2, 2 / 3, 0.5, "规则类")
     assert (mined["kind"], mined["users"], mined["tag_zh"], mined["previous_coverage"]) == ("mined", 1, "大", None)

@@ -104,6 +104,10 @@ def test_from_snapshot_to_vectors(
     said = capsys.readouterr().out
     assert "would change their segment by the model alone" in said
     assert "vectors turned onto the champion's" in said
+    run = Run.of(snapshot.Snapshot.open(tmp_path / "second"))
+    tags = run.mlflow.get_run(run.run_id).data.tags
+    assert tags["gate.steady"] == "true"
+    assert 0 <= float(tags["gate.moved"]) <= 0.25
 
 
 def test_a_model_that_moves_too_many_is_not_promoted_and_says_so(
@@ -121,8 +125,8 @@ def test_a_model_that_moves_too_many_is_not_promoted_and_says_so(
     said = capsys.readouterr().out
     assert "more than max_moved 0%; the nights keep the former model" in said
     assert tracking_champion() == before
-    run = snapshot.Snapshot.open(tmp_path / "third")
-    tags = Run.of(run).mlflow.get_run(Run.of(run).run_id).data.tags
+    run = Run.of(snapshot.Snapshot.open(tmp_path / "third"))
+    tags = run.mlflow.get_run(run.run_id).data.tags
     assert tags["gate.steady"] == "false"
     assert float(tags["gate.moved"]) > 0.0001
     rejected = {row["segment_id"] for row in rows_of(SEGMENT_MODELS, warehouse).to_pylist()}
