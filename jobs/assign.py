@@ -38,12 +38,19 @@ class SegmentModel:
         ids = np.array([row["segment_id"] for row in rows], dtype=np.int32)
         return cls(version, ids, centers, *(list(one[k]) for k in ("inputs", "fill", "log_scaled", "mean", "scale")))
 
+    @property
+    def reads_expectations(self) -> bool:
+        """Whether users are placed by what is expected of them: gold.predictions.expected."""
+        return any(name.startswith("exp:") for name in self.inputs)
+
 
 def _raw(name: str) -> Column:
     if name.startswith("dept:"):
         return F.col("department_shares_365d").getItem(name.removeprefix("dept:"))
     if name.startswith("emb:"):
         return F.get("embedding", F.lit(int(name.removeprefix("emb:"))))
+    if name.startswith("exp:"):
+        return F.get("expected", F.lit(int(name.removeprefix("exp:"))))
     return F.col(name)
 
 

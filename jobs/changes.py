@@ -23,13 +23,16 @@ from jobs import features, io
 from jobs.assign import Scorer
 from jobs.settings import Settings
 from jobs.tables import (
+    PREDICTIONS,
     RESCORED_EMBEDDINGS,
+    RESCORED_EXPECTATIONS,
     RESTATED,
     RUNS,
     SEGMENT_CHANGES,
     SILVER_USERS,
     USER_DAILY,
     USER_SEGMENTS,
+    Table,
 )
 
 
@@ -48,6 +51,11 @@ def late_features(spark: SparkSession, s: Settings, night: date) -> DataFrame:
     daily, users = (io.read(spark, s.warehouse, table) for table in (USER_DAILY, SILVER_USERS))
     of_late = [frame.join(F.broadcast(late), "user_id", "left_semi") for frame in (daily, users)]
     return features.build(*of_late, night)
+
+
+def _expected(spark: SparkSession, s: Settings, table: Table, day: date, by: Scorer) -> DataFrame:
+    rows = io.read_or_empty(spark, s.warehouse, table).where(F.col("ds") == F.lit(day))
+    return rows.where(F.col("model_version") == by.model.version).select("user_id", "expected")
 
 
 NOT_ASKED = "user_id string, corrected_segment_id int, former_segment_id int, unruled_segment_id int"
@@ -70,6 +78,13 @@ def scored_again(
             (F.col("ds") == F.lit(s.ds)) & (F.col("model_version") == former.model.version)
         )
         of_day = [again.where(F.col("as_of") == F.lit(day)).select("user_id", "embedding") for day in (night, s.ds)]
+        if former.model.reads_expectations:
+            # Of that night, as it was expected then: late records show in the features and the vector alone.
+            tables = ((PREDICTIONS, night), (RESCORED_EXPECTATIONS, s.ds))
+            of_day = [
+                frame.join(_expected(spark, s, table, day, former), "user_id", "left")
+                for frame, (table, day) in zip(of_day, tables, strict=True)
+            ]
         same = former.model.version == now.model.version
         if io.rows(s.warehouse, RESTATED, f"{_came_late(s, night)} LIMIT 1"):
             older = before.select("user_id", F.col("previous_segment_id").alias("previous"))

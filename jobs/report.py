@@ -56,6 +56,8 @@ def model_inputs(rows: pd.DataFrame, model: dict) -> np.ndarray:
     for k, name in enumerate(model["inputs"]):
         if name.startswith("emb:"):
             values = np.array([vector[int(name[4:])] for vector in rows["embedding"]], dtype=np.float64)
+        elif name.startswith("exp:"):
+            values = np.array([np.nan if cell is None else cell[int(name[4:])] for cell in rows["expected"]])
         elif name.startswith("dept:"):
             shares = [dict(cell) if cell is not None else {} for cell in rows["department_shares_365d"]]
             values = np.array([share.get(name[5:], np.nan) for share in shares], dtype=np.float64)
@@ -73,11 +75,13 @@ def project(s: Settings, most: int = _MAP_USERS) -> pd.DataFrame:
     from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE
 
-    rows = _ask(s, "SELECT f.*, u.segment_id, e.embedding FROM gold.user_segments u"
-                   " JOIN gold.user_features f USING (user_id, ds) JOIN gold.user_embeddings e USING (user_id, ds)"
-                   f" WHERE u.ds = DATE '{s.ds}' ORDER BY md5(user_id) LIMIT {most}")  # fmt: skip
     version = f"(SELECT max(model_version) FROM gold.user_embeddings WHERE ds = DATE '{s.ds}')"
     model = _ask(s, f"SELECT * FROM gold.segment_models WHERE model_version = {version} LIMIT 1").iloc[0].to_dict()
+    reads = any(name.startswith("exp:") for name in model["inputs"])
+    column, join = (", p.expected", " JOIN gold.predictions p USING (user_id, ds)") if reads else ("", "")
+    rows = _ask(s, f"SELECT f.*, u.segment_id, e.embedding{column} FROM gold.user_segments u{join}"
+                   " JOIN gold.user_features f USING (user_id, ds) JOIN gold.user_embeddings e USING (user_id, ds)"
+                   f" WHERE u.ds = DATE '{s.ds}' ORDER BY md5(user_id) LIMIT {most}")  # fmt: skip
     inputs = model_inputs(rows, model)
     if len(rows) < 50:  # too few for neighbourhoods
         flat = PCA(n_components=2, random_state=0).fit_transform(inputs)

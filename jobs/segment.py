@@ -20,6 +20,7 @@ from jobs.errors import DataError
 from jobs.settings import Settings
 from jobs.sources import load
 from jobs.tables import (
+    PREDICTIONS,
     RUNS,
     SEGMENT_CHANGES,
     SEGMENT_MODELS,
@@ -51,6 +52,20 @@ def tonights_model(spark: SparkSession, s: Settings) -> tuple[SegmentModel, dict
     if not (rows := model_rows(s, versions[0])):
         raise DataError(f"expected segments of model version {versions[0]} in gold.segment_models, found none")
     return SegmentModel.from_rows(versions[0], rows), {row["segment_id"]: row for row in rows}
+
+
+def seen_by(spark: SparkSession, s: Settings, model: SegmentModel) -> DataFrame:
+    """One row a user of ds: embedding, and what is expected of him where the model's segments ask for it."""
+    tonight = f"ds = DATE'{s.ds}'"
+    vectors = io.read(spark, s.warehouse, USER_EMBEDDINGS).where(tonight).select("user_id", "embedding")
+    if not model.reads_expectations:
+        return vectors
+    expected = io.read(spark, s.warehouse, PREDICTIONS).where(tonight).where(F.col("model_version") == model.version)
+    if expected.where("expected IS NOT NULL").isEmpty():
+        raise DataError(
+            f"expected gold.predictions of {s.ds} by model version {model.version}, found none; run ml.predict"
+        )
+    return vectors.join(expected.select("user_id", "expected"), "user_id", "full")
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +226,7 @@ def run(spark: SparkSession, s: Settings) -> str:
     tonight, source, stamp = f"ds = DATE'{s.ds}'", load(s.source), {"run_id": F.lit(s.run_id), "ds": F.lit(s.ds)}
     (model, rules), last = tonights_model(spark, s), LastNight.before(spark, s)
     features = io.read(spark, s.warehouse, USER_FEATURES).where(tonight).drop("run_id", "ds")
-    vectors = io.read(spark, s.warehouse, USER_EMBEDDINGS).where(tonight).select("user_id", "embedding")
+    vectors = seen_by(spark, s, model)
     lines = profiles.load_lines()
     scorer = Scorer(model, lines.segments.margin)
     old = last.members.select("user_id", F.col("segment_id").alias("previous"))

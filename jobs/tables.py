@@ -342,6 +342,33 @@ USER_EMBEDDINGS = Table(
     partition_by=("ds",), owner="machine-learning",
 )  # fmt: skip
 
+PREDICTIONS = Table(
+    "gold", "predictions", "what is expected of a user after ds", ("user_id", "ds"),
+    _columns(
+        ("user_id", "string", "who", "用户"),
+        _DS,
+        ("churn_28d", "double", "probability of no purchase in the 28 days after ds", "28天流失概率"),
+        ("purchase_7d", "double", "probability of a purchase in the 7 days after ds", "7天购买概率"),
+        ("purchase_14d", "double", "the same in 14 days", "14天购买概率"),
+        ("purchase_28d", "double", "the same in 28 days: 1 - churn_28d", "28天购买概率"),
+        ("spend_28d", "double", "expected money for purchases in the 28 days after ds", "28天预计消费"),
+        ("days_to_next_order", "double", "day by which the user has ordered with probability 1/2; null if beyond 28",
+         "预计下单天数"),
+        ("next_categories", "array<string>", "the five categories most likely bought in the 28 days", "下次购买类目"),
+        ("next_category_scores", "array<double>", "probability of a purchase in each of them", "类目购买概率"),
+        ("expected", "array<double>", "what segments are told apart by: expected log(1 + spend), arcsine of the root of "
+         "churn_28d, then factors of the expected categories", "预期向量"),
+        ("slice", "string", "kind of user whose minima of data are asked, see conf/predictions.yaml", "用户分层"),
+        ("refused", "array<string>", "predictions that are null because the data are too thin, and why", "拒绝预测原因"),
+        ("reasons", "array<string>", "what moves churn_28d most, strongest first", "理由(英)"),
+        ("reasons_zh", "array<string>", "the same in Chinese", "理由"),
+        _MODEL,
+        _RUN,
+    ),
+    "Calibrated predictions, by heads on the champion's vectors and the features.", "用户预测",
+    partition_by=("ds",), owner="machine-learning",
+)  # fmt: skip
+
 RESCORED_EMBEDDINGS = Table(
     "ops", "rescored_embeddings", "a user as the model of the last published night sees him tonight",
     ("user_id", "ds", "as_of"),
@@ -609,6 +636,62 @@ QUALITY_RESULTS = Table(
     partition_by=("ds",),
 )  # fmt: skip
 
+RESCORED_EXPECTATIONS = Table(
+    "ops", "rescored_expectations", "what the model of the last published night expects of a user tonight",
+    ("user_id", "ds"),
+    _columns(
+        ("user_id", "string", "who"),
+        ("ds", "date", "the night that scores again"),
+        ("expected", "array<double>", "as in gold.predictions, by that night's heads", "预期向量"),
+        ("model_version", "string", "the version of the last published night", "模型版本"),
+        ("run_id", "string", "the run that wrote the row"),
+    ),
+    "With ops.rescored_embeddings: where a user would be, had the model not changed.", "复算预期",
+    partition_by=("ds",), owner="machine-learning",
+)  # fmt: skip
+
+PREDICTION_ACCURACY = Table(
+    "ops", "prediction_accuracy", "one prediction, held against what happened, for one slice of users",
+    ("ds", "prediction", "slice"),
+    _columns(
+        ("ds", "date", "the day that the predictions were made as of", "日期"),
+        ("prediction", "string", "a column of gold.predictions", "预测"),
+        ("slice", "string", "kind of user; all = everybody", "用户分层"),
+        ("users", "bigint", "users scored", "用户数"),
+        ("observed", "double", "mean of what happened: a share for probabilities, else money or days", "实际均值"),
+        ("predicted", "double", "mean of what was predicted", "预测均值"),
+        ("brier", "double", "mean squared error of a probability (Brier 1950); null for others", "布里尔分数"),
+        ("auc", "double", "area under the ROC curve of a probability", "AUC"),
+        ("r2", "double", "share of variance explained: of log(1 + money) for spend_28d", "R2"),
+        ("precision", "double", "of next_categories: share of the five that were bought in, over buyers", "准确率"),
+        ("recall", "double", "of next_categories: share of a buyer's categories that are among the five", "召回率"),
+        ("curve_predicted", "array<double>", "reliability curve: mean prediction of each tenth of the users", "可靠性曲线预测"),
+        ("curve_observed", "array<double>", "what happened in the same tenths", "可靠性曲线实际"),
+        _MODEL,
+        _RUN,
+    ),
+    "How good the published predictions were, once their 28 days were over.", "预测准确度",
+    partition_by=("ds",), owner="machine-learning",
+)  # fmt: skip
+
+SEGMENT_VALUE = Table(
+    "ops", "segment_value", "an assignment of users to segments, held against the 28 days after ds", ("ds", "assignment"),
+    _columns(
+        ("ds", "date", "the day that the users were assigned as of", "日期"),
+        ("assignment", "string", "ours, or the name of a usual one", "分群方法"),
+        ("segments", "int", "segments with a user", "人群数"),
+        ("users", "bigint", "users assigned", "用户数"),
+        ("bits", "double", "information on the category of a purchase line, bits a line; see docs/value.md", "类目信息量"),
+        ("pseudo_lines", "int", "pseudo-lines by which rates were shrunk to the base", "收缩行数"),
+        ("eta2", "double", "share of the variance of log(1 + spend) explained", "消费解释度"),
+        ("auc", "double", "area under the ROC curve of 'no purchase' by the segment's rate", "流失AUC"),
+        ("model_version", "string", "version behind ours; null for usual ones", "模型版本"),
+        _RUN,
+    ),
+    "What segments are worth, beside the usual ones.", "人群价值",
+    partition_by=("ds",), owner="machine-learning",
+)  # fmt: skip
+
 RUNS = Table(
     "ops", "runs", "a published run", ("run_id",),
     _columns(
@@ -638,9 +721,9 @@ PUBLISHED = (USER_SEGMENTS, SEGMENTS, SEGMENT_CHANGES, USER_PROFILES, TAGS)
 ALL = (
     BRONZE_EVENTS, BRONZE_USERS, BRONZE_PRODUCTS,
     SILVER_EVENTS, SILVER_USERS, SILVER_PRODUCTS, SILVER_REFUNDS,
-    USER_DAILY, USER_FEATURES, USER_SEQUENCES, USER_EMBEDDINGS, SEGMENT_MODELS,
-    *PUBLISHED, RESCORED_EMBEDDINGS,
-    QUARANTINE, LOADS, RESTATED, LATENESS, MISSING_VALUES, QUALITY_RESULTS, RUNS,
+    USER_DAILY, USER_FEATURES, USER_SEQUENCES, USER_EMBEDDINGS, PREDICTIONS, SEGMENT_MODELS,
+    *PUBLISHED, RESCORED_EMBEDDINGS, RESCORED_EXPECTATIONS,
+    QUARANTINE, LOADS, RESTATED, LATENESS, MISSING_VALUES, QUALITY_RESULTS, PREDICTION_ACCURACY, SEGMENT_VALUE, RUNS,
 )  # fmt: skip
 
 BY_NAME: dict[str, Table] = {table.full_name: table for table in ALL} | {

@@ -1,4 +1,4 @@
-"""What a segment model reads of a user: chosen numeric features, department shares, the Transformer's state.
+"""What a segment model reads of a user: what is expected of him; or features, department shares and his vector.
 
 Legend: U users, J inputs, K segments. A raw value may be nan (null in the table).
 """
@@ -18,7 +18,10 @@ from jobs.tables import NUMERIC_FEATURES
 from ml.cli import UsageError
 from ml.config import read_yaml
 
-DEPARTMENT, EMBEDDING = "dept:", "emb:"
+DEPARTMENT, EMBEDDING, EXPECTED = "dept:", "emb:", "exp:"
+# Blocks whose inputs are numbers of gold.predictions.expected: money, silence, then factors of the categories.
+EXPECTATIONS = SPEND, SILENCE, CATEGORIES = "expected_spend", "expected_silence", "expected_categories"
+FAINT = 0.01  # the weight of departments that do not group users, but are told of their groups
 NUMERIC = [column.name for column in NUMERIC_FEATURES]
 
 
@@ -36,11 +39,17 @@ class _Strict(BaseModel):
 class Range(_Strict):
     min: int = Field(6, ge=2)
     max: int = Field(12, ge=2)
+    step: int = Field(1, ge=1)
+
+    def numbers(self) -> list[int]:
+        """Numbers of segments that are tried; the largest one always."""
+        return sorted({*range(self.min, self.max + 1, self.step), self.max})
 
 
 class Stability(_Strict):
     resamples: int = Field(5, ge=1)
     share: float = Field(0.8, gt=0, le=1)
+    least: float = Field(0.0, ge=0, le=1)
     tie: float = Field(0.02, ge=0)
     switch: float = Field(0.05, ge=0)
 
@@ -51,10 +60,15 @@ class Departments(_Strict):
 
 
 class Block(_Strict):
-    """Inputs that share a weight; the blocks `departments` and `embedding` name no inputs."""
+    """Inputs that share a weight; `departments`, `embedding` and the blocks of expectations name no inputs.
+
+    together: they keep their variances against each other. fallback: only where nothing is expected of the users.
+    """
 
     weight: float = Field(1.0, ge=0)
     log: bool = False
+    together: bool = False
+    fallback: bool = False
     inputs: list[str] = []
     fill: dict[str, Literal["median", "max"]] = {}
 
@@ -95,19 +109,26 @@ class SegmentConfig(_Strict):
 
 @dataclass(frozen=True)
 class Users:
-    """Users as of a day, sorted by id, with their rows of gold.user_features and states (float64, nan = none)."""
+    """Users as of a day, sorted by id, with their rows of gold.user_features, states and expectations (float64, nan =
+    none). expected_UE is None where the model has no heads.
+    """
 
     user_ids: list[str]
     features: pa.Table
     embedding_UD: np.ndarray
+    expected_UE: np.ndarray | None = None
 
     @classmethod
-    def of(cls, features: pa.Table, sequence_ids: pa.Array, states_UD: np.ndarray) -> Users:
-        """States are given in the order of sequence_ids; a user without a sequence gets nan."""
+    def of(
+        cls, features: pa.Table, sequence_ids: pa.Array, states_UD: np.ndarray, expected_UE: np.ndarray | None = None
+    ) -> Users:
+        """States are given in the order of sequence_ids; a user without a sequence gets nan. Expectations are given in
+        the order of user ids.
+        """
         features = features.sort_by("user_id").combine_chunks()
         place = pc.fill_null(pc.index_in(features["user_id"].combine_chunks(), value_set=sequence_ids), -1).to_numpy()
         embedding = np.vstack([states_UD, np.full((1, states_UD.shape[1]), np.nan)])[place].astype(np.float64)
-        return cls(features["user_id"].to_pylist(), features, embedding)
+        return cls(features["user_id"].to_pylist(), features, embedding, expected_UE)
 
     def shares(self) -> dict[str, np.ndarray]:
         """Share of each user's money (U) by department; 0 where the map has no entry."""
@@ -123,13 +144,16 @@ class Users:
 
     def raw(self, inputs: list[str]) -> np.ndarray:
         """Raw values (U, J) of inputs, in the names of gold.segment_models. A department nobody knows is 0."""
-        shares, nobody = self.shares(), np.zeros(len(self.user_ids))
+        shares = self.shares() if any(name.startswith(DEPARTMENT) for name in inputs) else {}
+        nobody = np.zeros(len(self.user_ids))
         columns = []
         for name in inputs:
             if name.startswith(DEPARTMENT):
                 columns.append(shares.get(name.removeprefix(DEPARTMENT), nobody))
             elif name.startswith(EMBEDDING):
                 columns.append(self.embedding_UD[:, int(name.removeprefix(EMBEDDING))])
+            elif name.startswith(EXPECTED):
+                columns.append(self.expected_UE[:, int(name.removeprefix(EXPECTED))])
             else:
                 columns.append(pc.cast(self.features[name], pa.float64()).to_numpy().astype(np.float64))
         return np.stack(columns, axis=1)
@@ -153,14 +177,30 @@ class Scaler:
         return np.where(self.log_scaled, np.log1p(np.maximum(values, 0)), values)
 
 
+def inputs_of(users: Users, config: SegmentConfig) -> list[tuple[Block, list[str]]]:
+    """The blocks that users are grouped by, with their inputs."""
+    names: dict[str, list[str]] = {SPEND: [], SILENCE: [], CATEGORIES: []}
+    if users.expected_UE is not None:
+        expected = [f"{EXPECTED}{k}" for k in range(users.expected_UE.shape[1])]
+        names = {SPEND: expected[:1], SILENCE: expected[1:2], CATEGORIES: expected[2:]}
+    blocks = {name: block for name, block in config.blocks.items()
+              if block.weight and not (block.fallback and users.expected_UE is not None)}  # fmt: skip
+    if "departments" in config.blocks:
+        blocks.setdefault("departments", Block(weight=FAINT))
+    if "departments" in blocks:
+        mean_share = {name: share.mean() for name, share in users.shares().items()}
+        ranked = sorted(mean_share, key=lambda name: (-mean_share[name], name))[: config.departments.most]
+        names["departments"] = [DEPARTMENT + n for n in ranked if mean_share[n] >= config.departments.min_share]
+    names["embedding"] = [f"{EMBEDDING}{k}" for k in range(users.embedding_UD.shape[1])]
+    found = [(block, names.get(name, block.inputs)) for name, block in blocks.items()]
+    return [(block, inputs) for block, inputs in found if inputs]
+
+
 def fit_scaler(users: Users, config: SegmentConfig) -> Scaler:
-    """Mean 0 and variance 1 for each input, times its block's weight / sqrt(inputs of the block)."""
-    mean_share = {name: share.mean() for name, share in users.shares().items()}
-    ranked = sorted(mean_share, key=lambda name: (-mean_share[name], name))[: config.departments.most]
-    departments = [DEPARTMENT + name for name in ranked if mean_share[name] >= config.departments.min_share]
-    given = {"departments": departments, "embedding": [f"{EMBEDDING}{k}" for k in range(users.embedding_UD.shape[1])]}
-    blocks = [(block, given.get(name, block.inputs)) for name, block in config.blocks.items()]
-    blocks = [(block, inputs) for block, inputs in blocks if block.weight and inputs]
+    """Mean 0 for each input; the variances of a block's inputs sum up to its weight^2: each has its equal share of it,
+    or, together, the share that it has of theirs.
+    """
+    blocks = inputs_of(users, config)
     inputs = [name for _, names in blocks for name in names]
     raw = users.raw(inputs)
     how = {name: rule for block, _ in blocks for name, rule in block.fill.items()}
@@ -168,10 +208,14 @@ def fit_scaler(users: Users, config: SegmentConfig) -> Scaler:
     log_scaled = np.array([block.log for block, names in blocks for _ in names])
     plain = Scaler(inputs, fill, log_scaled, np.zeros(len(inputs)), np.ones(len(inputs)))
     values = plain.filled(raw)
-    deviation = values.std(axis=0)
-    weight = np.array([block.weight / np.sqrt(len(names)) for block, names in blocks for _ in names])
-    scale = np.where(deviation > 1e-9, deviation / weight, 1.0)
-    return replace(plain, mean=values.mean(axis=0), scale=scale)
+    deviation, start, scales = values.std(axis=0), 0, []
+    for block, names in blocks:
+        own = deviation[start : start + len(names)]
+        usual = np.sqrt((own**2).mean())
+        own = np.full(len(names), usual) if block.together else own
+        scales.append(np.where(own > 1e-9, own * np.sqrt(len(names)) / block.weight, 1.0))
+        start += len(names)
+    return replace(plain, mean=values.mean(axis=0), scale=np.concatenate(scales))
 
 
 def _fill(column: np.ndarray, name: str, how: str) -> float:

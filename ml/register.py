@@ -27,9 +27,11 @@ from ml.evaluate import model_folder
 from ml.inputs import Scaler, SegmentConfig, Users, fit_scaler
 from ml.matching import endings
 from ml.package import Encoder
+from ml.predict import expected_of
 from ml.segments import Before, SegmentModel
 from ml.snapshot import Snapshot
 from ml.tracking import CHAMPION, NAME, Run, champion, client, download
+from ml.trial import Trial
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -62,10 +64,12 @@ def version_of(mlflow: MlflowClient, run: Run, snapshot: Snapshot) -> ModelVersi
 
 
 def users_by(folder: Path, snapshot: Snapshot) -> Users:
-    """The snapshot's users with the states of the model in `folder`, after all their events."""
+    """The snapshot's users with the states of the model in `folder`, after all their events, and what it expects."""
     encoder = Encoder.load(folder, snapshot.products())
     sequences = snapshot.sequences(encoder.catalogue, encoder.vocabularies)
-    return Users.of(snapshot.features(), sequences.user_ids, encoder.states(sequences))
+    states = encoder.states(sequences)
+    expected = expected_of(folder, snapshot, sequences.user_ids, states)
+    return Users.of(snapshot.features(), sequences.user_ids, states, expected)
 
 
 def champion_before(mlflow: MlflowClient, version: ModelVersion, warehouse: str) -> tuple[SegmentModel, str] | None:
@@ -133,13 +137,14 @@ def write_segments(
         return Continuity.of(known, users, view_of(former, mlflow, users, known.scaler, snapshot))
     scaler = fit_scaler(users, config)
     before = view_of(former, mlflow, users, scaler, snapshot)
-    model, choices = segments.fit(users, config, scaler, before)
+    model, choices = segments.fit(users, config, scaler, before, Trial.load(snapshot.folder))
     named = segments.identify(model, users, before, highest_id(warehouse), config)
     batch = segments.rows(model, users, named, config, number, snapshot.ds)
     lake.write_partition(SEGMENT_MODELS, warehouse, number, [batch])
     sizes = dict(zip([n.segment_id for n in named], segments.sizes(model, users), strict=True))
     for c in choices:
-        print(f"k {c.k}: stability {c.stability:.3f}, smallest segment {c.smallest:.1%}")
+        useful = "" if c.useful is None else f", usefulness {c.useful:.3f}"
+        print(f"k {c.k}: stability {c.stability:.3f}{useful}, smallest segment {c.smallest:.1%}")
     for row in batch.to_pylist():
         of = f" of {row['parents']}" if row["parents"] else ""
         print(f"segment {row['segment_id']} ({row['status']}{of}): {sizes[row['segment_id']]:,} users; {row['rule']} "

@@ -6,7 +6,7 @@ Legend: U users, J inputs, K segments.
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -19,10 +19,12 @@ from jobs.tables import SEGMENT_MODELS
 from ml import lake
 from ml.alignment import Turn, carried
 from ml.cli import DataError
-from ml.inputs import DEPARTMENT, Scaler, SegmentConfig, Users, fit_scaler
+from ml.inputs import DEPARTMENT, EXPECTATIONS, Scaler, SegmentConfig, Users, fit_scaler
 from ml.matching import Identity, first_identities, identities, nearness
+from ml.measures import folds, value
 from ml.rules import rule
 from ml.sequences import stable_hash
+from ml.trial import Trial
 
 STABILITY_USERS = 20_000
 
@@ -60,12 +62,19 @@ def nearest(values_UJ: np.ndarray, centers_KJ: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Choice:
-    """A number of segments, tried: mean adjusted Rand index against resamples, share of the smallest segment."""
+    """A number of segments, tried: mean adjusted Rand index against resamples, share of the smallest segment, and how
+    useful it was on the trial's day (None without a trial).
+    """
 
     k: int
     stability: float
     smallest: float
     centers_KJ: np.ndarray
+    useful: float | None = None
+
+    @property
+    def merit(self) -> float:
+        return self.stability if self.useful is None else self.useful
 
 
 @dataclass(frozen=True)
@@ -107,27 +116,53 @@ def try_k(values_UJ: np.ndarray, k: int, config: SegmentConfig, start_KJ: np.nda
 
 
 def choose(choices: list[Choice], config: SegmentConfig, current: int | None = None) -> Choice:
-    """The most stable one without a tiny segment; within the tie, the largest k. If all have one, the least tiny.
+    """Of those that are stable enough and have no tiny segment the most useful one (without a trial, the most stable);
+    within the tie, the largest k. If all have a tiny segment, the least tiny.
 
-    `current`, the champion's number, stays while it has no tiny segment and none is more stable by more than `switch`.
+    `current`, the champion's number, stays while it has no tiny segment and none is better by more than `switch`.
     """
     allowed = [choice for choice in choices if choice.smallest >= config.min_share]
     if not allowed:
         return max(choices, key=lambda choice: (choice.smallest, -choice.k))
-    best = max(choice.stability for choice in allowed)
+    allowed = [choice for choice in allowed if choice.stability >= config.stability.least] or allowed
+    best = max(choice.merit for choice in allowed)
     for choice in allowed:
-        if choice.k == current and choice.stability >= best - config.stability.switch:
+        if choice.k == current and choice.merit >= best - config.stability.switch:
             return choice
-    return max((c for c in allowed if c.stability >= best - config.stability.tie), key=lambda choice: choice.k)
+    return max((c for c in allowed if c.merit >= best - config.stability.tie), key=lambda choice: choice.k)
+
+
+def usefulness(trial: Trial, config: SegmentConfig) -> dict[int, float]:
+    """By number of segments: bits, eta2 and AUC (ml/measures.py) on the trial's day, each as a share of the best
+    number's, on average. Centres are fitted on what was expected as of that day, and on nothing else; what came true
+    was never seen.
+    """
+    users = Users(trial.user_ids.to_pylist(), pa.table({}), np.zeros((len(trial.user_ids), 0)), trial.expected_UE)
+    alone = {name: block for name, block in config.blocks.items() if name in EXPECTATIONS and block.weight}
+    if not alone:
+        return {}
+    config = config.model_copy(update={"blocks": alone})
+    scaler, fold, found = fit_scaler(users, config), folds(trial.user_ids), {}
+    values = scaler(users.raw(scaler.inputs))
+    for k in config.k.numbers():
+        labels = KMeans(k, n_init=10, random_state=config.seed).fit_predict(values)
+        measured = value(labels, trial.truth, fold)
+        found[k] = [max(part, 0.0) for part in (measured.bits, measured.eta2, np.nan_to_num(measured.auc, nan=0.5))]
+    best = np.maximum(np.max(list(found.values()), axis=0), 1e-9)
+    return {k: float(np.mean(np.array(parts) / best)) for k, parts in found.items()}
 
 
 def fit(
-    users: Users, config: SegmentConfig, scaler: Scaler | None = None, before: Before | None = None
+    users: Users,
+    config: SegmentConfig,
+    scaler: Scaler | None = None,
+    before: Before | None = None,
+    trial: Trial | None = None,
 ) -> tuple[SegmentModel, list[Choice]]:
     """Centres for the users' day and the numbers of segments that were tried. Deterministic: seeded, one thread.
 
     scaler: of the users, where the caller has it already. before: the champion's view, to set out from its centres.
-    Raises DataError where there are fewer users than segments.
+    trial: what older heads expected, and what came true. Raises DataError where there are fewer users than segments.
     """
     if len(users.user_ids) < config.k.max:
         raise DataError(f"expected at least k.max = {config.k.max} users to group, found {len(users.user_ids)}")
@@ -135,8 +170,11 @@ def fit(
     start, current = (None, None) if before is None else (before.centers_KJ, len(before.ids_K))
     order = np.argsort(stable_hash(pa.array(users.user_ids)), kind="stable")[: config.max_users]
     values = scaler(users.raw(scaler.inputs))[order]
+    useful = {}
     with threadpool_limits(1):
-        choices = [try_k(values, k, config, start) for k in range(config.k.min, config.k.max + 1)]
+        if trial is not None and users.expected_UE is not None and len(trial.user_ids) >= config.k.max:
+            useful = usefulness(trial, config)
+        choices = [replace(try_k(values, k, config, start), useful=useful.get(k)) for k in config.k.numbers()]
     chosen = choose(choices, config, current)
     return SegmentModel(scaler, chosen.centers_KJ, np.arange(chosen.k)), choices
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 NAME = "huaxiang-behaviour"  # of the experiment and of the registered model
+NIGHTLY = "huaxiang-nightly"  # the experiment of the nights, see jobs/report.py
 CHAMPION = "champion"
 
 

@@ -73,7 +73,7 @@ def test_from_snapshot_to_vectors(
 
     segments = rows_of(SEGMENT_MODELS, warehouse).to_pylist()
     assert sorted(row["segment_id"] for row in segments) == list(range(1, len(segments) + 1))
-    assert 6 <= len(segments) <= 12
+    assert 13 <= len(segments) <= 25
     assert all(len(row["center"]) == len(row["inputs"]) == len(row["scale"]) == len(row["fill"]) for row in segments)
     assert all(row["rule"] and 0 < row["rule_fidelity"] <= 1 and row["fitted_ds"] == DS for row in segments)
     assert {"emb:0", "dept:GROCERY", "recency_days"} <= set(segments[0]["inputs"])

@@ -1,0 +1,77 @@
+"""The usual ways to group users, which ours is held against: RFM, value windows, taste, topics, and their grids.
+
+Each is a function of what was known at ds. Legend: U users, C categories.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from scipy.sparse import csr_matrix
+from sklearn.cluster import KMeans
+from sklearn.decomposition import LatentDirichletAllocation, TruncatedSVD
+
+VALUE_DAYS = (7, 28, 90, 365)  # about 1, 4, 13 and 52 weeks
+RFM = ["recency_days", "frequency_365d", "monetary_365d"]
+VALUE = [f"{name}_{days}d" for days in VALUE_DAYS for name in ("frequency", "monetary", "purchases")]
+COLUMNS = sorted({*RFM, *VALUE})
+TASTES, TOPICS = 32, 16
+
+
+def all_of(
+    features: pa.Table, history_UC: csr_matrix, fitted_U: np.ndarray, seed: int
+) -> Iterator[tuple[str, np.ndarray]]:
+    """(name, labels U) of every usual segmentation.
+
+    features: rows of gold.user_features, in the order of the users. history_UC: purchase lines of the year by category.
+    fitted_U: the users whom centres are fitted on; everybody is assigned.
+    """
+
+    def grouped(values: np.ndarray, k: int) -> np.ndarray:
+        means = KMeans(min(k, len(fitted_U)), n_init=10, random_state=seed).fit(values[fitted_U])
+        return means.predict(values)
+
+    rfm, windows = standardised(features, RFM), standardised(features, VALUE)
+    taste = tastes(history_UC, TASTES, seed)
+    for k in (12, 25):
+        yield f"RFM k-means {k}", grouped(rfm, k)
+        yield f"value windows k-means {k}", grouped(windows, k)
+    yield "LDA topics k-means 12", grouped(topics(history_UC, fitted_U, seed), 12)
+    for k in (12, 25):
+        yield f"taste k-means {k}", grouped(taste, k)
+    worth = windows.mean(axis=1)
+    for rows, columns in ((5, 5), (3, 8)):
+        step = np.searchsorted(np.quantile(worth, np.arange(1, rows) / rows), worth, side="right")
+        yield f"grid value {rows} x taste {columns}", step * columns + grouped(taste, columns)
+
+
+def standardised(features: pa.Table, names: list[str]) -> np.ndarray:
+    """log(1 + value) with mean 0 and variance 1 (U, names). Recency of who never bought: a year and a day."""
+    columns = []
+    for name in names:
+        missing = 366.0 if name.startswith("recency") else 0.0
+        columns.append(pc.fill_null(pc.cast(features[name], pa.float64()), missing).to_numpy())
+    logged = np.log1p(np.maximum(np.stack(columns, axis=1), 0))
+    return (logged - logged.mean(axis=0)) / np.maximum(logged.std(axis=0), 1e-9)
+
+
+def tastes(history_UC: csr_matrix, factors: int, seed: int) -> np.ndarray:
+    """Factors of the roots of the category shares (U, at most factors - 1).
+
+    The first one is left out: it is what all users have in common, and grows with the number of categories of a user.
+    """
+    total = np.asarray(history_UC.sum(axis=1)).ravel()
+    shares = history_UC.multiply(1 / np.maximum(total, 1)[:, None]).sqrt().tocsr()
+    factors = min(factors, min(shares.shape) - 1)
+    if factors < 2:
+        return np.zeros((history_UC.shape[0], 1))
+    return TruncatedSVD(factors, random_state=seed).fit_transform(shares)[:, 1:]
+
+
+def topics(history_UC: csr_matrix, fitted_U: np.ndarray, seed: int) -> np.ndarray:
+    """Shares of TOPICS topics in each user's purchase lines (Blei, Ng and Jordan, JMLR 2003)."""
+    model = LatentDirichletAllocation(TOPICS, learning_method="online", batch_size=256, random_state=seed)
+    return model.fit(history_UC[fitted_U]).transform(history_UC)

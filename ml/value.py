@@ -1,0 +1,161 @@
+"""What the segments of a day are worth: python -m ml.value --warehouse W --ds 2017-09-30 [--segments FILE]
+
+Holds them, and the usual ways to group users, against what the users did in the 28 days after ds (docs/value.md).
+Ours is gold.user_segments at ds, or what is staged where nothing was published; --segments (Parquet: user_id, segment)
+adds another assignment. Replaces ops.segment_value at ds; a table and a picture go to MLflow where it is set.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from scipy.sparse import csr_matrix
+from threadpoolctl import threadpool_limits
+
+from jobs.tables import SEGMENT_VALUE, SILVER_EVENTS, USER_FEATURES, USER_SEGMENTS
+from ml import lake, outcomes, usual
+from ml.cli import DataError, UsageError, entry, parser
+from ml.measures import Value, folds, value
+from ml.sequences import stable_hash
+
+OURS = "ours"
+FITTED = 50_000  # users on whom the usual centres are fitted
+SEED = 7
+YEAR = 365
+
+
+def history(warehouse: str, ds: datetime.date, user_ids: pa.Array) -> csr_matrix:
+    """Purchase lines (U, C) of the year up to ds by category."""
+    since = ds - datetime.timedelta(days=YEAR)
+    inside = (pc.field("ds") > since) & (pc.field("ds") <= ds) & (pc.field("event_type") == "purchase")
+    events = lake.open_table(SILVER_EVENTS, warehouse).to_pyarrow_dataset()
+    found = pa.schema([("user_id", pa.string()), ("category", pa.string()), ("count_all", pa.int64())]).empty_table()
+    keep = inside & ~pc.field("is_bot") & pc.field("category").is_valid()
+    for batch in events.scanner(columns=["user_id", "category"], filter=keep, batch_size=1_048_576).to_batches():
+        counted = pa.table(batch).group_by(["user_id", "category"]).aggregate([([], "count_all")])
+        found = pa.concat_tables([found, counted.select(found.column_names)])
+    found = found.group_by(["user_id", "category"]).aggregate([("count_all", "sum")])
+    place = pc.index_in(found["user_id"], value_set=user_ids)
+    cells = pa.table({"user": place, "category": found["category"], "count_all": found["count_all_sum"]})
+    return outcomes.crossed(cells.filter(place.is_valid()).combine_chunks(), len(user_ids))[0]
+
+
+def ours(warehouse: str, ds: datetime.date) -> tuple[pa.Table, str] | None:
+    """(user_id, segment_id) at ds, and the model version: published, else staged, else None."""
+    for table in (USER_SEGMENTS, USER_SEGMENTS.staged()):
+        if lake.exists(table, warehouse):
+            found = lake.read(lake.open_table(table, warehouse), ["user_id", "segment_id", "model_version"], ds)
+            if found.num_rows:
+                return found.select(["user_id", "segment_id"]), found["model_version"][0].as_py()
+    return None
+
+
+def placed(assignment: pa.Table, user_ids: pa.Array) -> np.ndarray:
+    """Label (U) of user_ids by an assignment (user_id, segment); -1 for who has none."""
+    names, segment = (assignment.column(k).combine_chunks() for k in (0, 1))
+    row = pc.index_in(user_ids, value_set=names.cast(pa.string()))
+    code = segment.dictionary_encode().indices.take(row)
+    return pc.fill_null(code, -1).to_numpy(zero_copy_only=False)
+
+
+def assignments(
+    warehouse: str, ds: datetime.date, features: pa.Table, more: Path | None
+) -> Iterator[tuple[str, np.ndarray, str | None]]:
+    """(name, labels U, model version) of all that are held against each other, ours first."""
+    user_ids = features["user_id"].combine_chunks()
+    if (own := ours(warehouse, ds)) is not None:
+        yield OURS, placed(own[0], user_ids), own[1]
+    if more is not None:
+        given = pq.read_table(more)
+        if given.num_columns < 2:
+            raise UsageError(f"expected the columns user_id and segment in {more}, found {given.column_names}")
+        yield more.stem, placed(given, user_ids), None
+    fitted = np.sort(np.argsort(stable_hash(user_ids), kind="stable")[:FITTED])
+    with threadpool_limits(1):
+        for name, labels in usual.all_of(features, history(warehouse, ds, user_ids), fitted, SEED):
+            yield name, labels, None
+
+
+def table(found: dict[str, Value]) -> str:
+    """Markdown, a row an assignment."""
+    lines = ["| assignment | segments | bits | eta2 | AUC |", "|---|---|---|---|---|"]
+    lines += [f"| {name} | {v.segments} | {v.bits:.4f} | {v.eta2:.3f} | {v.auc:.3f} |" for name, v in found.items()]
+    return "\n".join(lines)
+
+
+def picture(found: dict[str, Value], ds: datetime.date):
+    """bits against eta2, AUC as the colour: up and to the right is better."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(8, 5), layout="constrained")
+    values = list(found.values())
+    size = [140 if name == OURS else 50 for name in found]
+    dots = axes.scatter([v.eta2 for v in values], [v.bits for v in values], c=[v.auc for v in values], s=size,
+                        cmap="viridis", edgecolors="black", linewidths=0.6)  # fmt: skip
+    for name, v in found.items():
+        axes.annotate(name, (v.eta2, v.bits), textcoords="offset points", xytext=(6, 4), fontsize=8)
+    figure.colorbar(dots, label="AUC of 'no purchase'")
+    axes.set(xlabel="eta2: variance of log(1 + spend) explained", ylabel="bits a purchase line on its category",
+             title=f"What segments of {ds} say of the 28 days after")  # fmt: skip
+    return figure
+
+
+def log(found: dict[str, Value], ds: datetime.date) -> str:
+    """To MLflow where MLFLOW_TRACKING_URI is set; says what was done."""
+    if not os.environ.get("MLFLOW_TRACKING_URI"):
+        return "MLFLOW_TRACKING_URI is not set: not logged to MLflow"
+    import mlflow
+
+    from ml.tracking import NIGHTLY
+
+    mlflow.set_experiment(NIGHTLY)
+    with mlflow.start_run(run_name=f"value {ds}", tags={"ds": str(ds)}) as run:
+        figure = picture(found, ds)
+        mlflow.log_figure(figure, "value.png")
+        mlflow.log_text(table(found), "value.md")
+        if OURS in found:
+            mlflow.log_metrics({f"value.{k}": float(getattr(found[OURS], k)) for k in ("bits", "eta2", "auc")})
+        return f"MLflow run {run.info.run_id} in {NIGHTLY}"
+
+
+def main(argv: list[str] | None = None) -> None:
+    args = parser(__doc__, "warehouse", "ds")
+    args.add_argument(
+        "--segments", type=Path, help="another assignment: a Parquet file, first columns user_id, segment"
+    )
+    args.add_argument("--run-id", default="by-hand", help="the run that the rows are written by")
+    said = args.parse_args(argv)
+    columns = ["user_id", *usual.COLUMNS]
+    features = lake.read(lake.open_table(USER_FEATURES, said.warehouse), columns, said.ds).sort_by("user_id")
+    if not features.num_rows:
+        raise DataError(f"expected rows of {USER_FEATURES.full_name} at ds={said.ds}, found none")
+    user_ids = features["user_id"].combine_chunks()
+    truth, fold = outcomes.read(said.warehouse, said.ds, user_ids), folds(user_ids)
+    found, rows = {}, []
+    for name, labels, version in assignments(said.warehouse, said.ds, features, said.segments):
+        found[name] = measured = value(labels, truth, fold)
+        rows.append({"ds": said.ds, "assignment": name, "users": int((labels >= 0).sum()), "model_version": version,
+                     "run_id": said.run_id, **vars(measured)})  # fmt: skip
+    schema = lake.arrow_schema(SEGMENT_VALUE)
+    lake.write_partition(SEGMENT_VALUE, said.warehouse, str(said.ds), [pa.RecordBatch.from_pylist(rows, schema)])
+    first, last = (said.ds + datetime.timedelta(days=n) for n in (1, outcomes.HORIZON))
+    share = truth.silent.mean()
+    print(f"{len(user_ids):,} users as of {said.ds}; {first} to {last}: {share:.1%} bought nothing")
+    print(table(found))
+    if OURS not in found:
+        print(f"no segments of {said.ds} are published or staged, so that ours is missing")
+    print(log(found, said.ds))
+
+
+if __name__ == "__main__":
+    entry(main)
