@@ -22,8 +22,8 @@ class Layout:
     """Sequence after sequence without gaps.
 
     places_P: int64, place of a token in its own sequence, from 0. last_B: index among the P of each sequence's last
-    token. buckets: int64 (b, T), indices of the tokens of b sequences, P where there is none. back_P: index of each token
-    in the buckets' flattened and joined rows.
+    token. buckets: int64 (b, T), indices of the tokens of b sequences, P where there is none. back_P: index of each
+    token in the buckets' flattened and joined rows.
     """
 
     places_P: Tensor
