@@ -1,8 +1,9 @@
-"""`python -m bench build --events 20e6 --days 90` and `python -m bench night --history 20e6 --new 200e3`."""
+"""`python -m bench build --events 20e6 --days 90`, `python -m bench night --history 20e6 --new 200e3`, `training`."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import shutil
 import statistics
 import sys
@@ -40,6 +41,9 @@ def parser() -> argparse.ArgumentParser:
     night = what.add_parser("night", help="one night of new events on a history, against the full build")
     night.add_argument("--history", type=plan.count, nargs="+", default=[20_000_000, 40_000_000], help="one or several")
     night.add_argument("--new", type=plan.count, default=200_000, help="events of the night (default: %(default)s)")
+    training = what.add_parser("training", help="training step and encoding, against the processor's matrix rate")
+    training.add_argument("--threads", type=plan.count, default=os.cpu_count(), help="(default: all cores)")
+    training.add_argument("--seed", type=int, default=1)
     for one in (build, night):
         one.add_argument("--users", type=plan.count)
         one.add_argument("--seed", type=int, default=1)
@@ -132,10 +136,21 @@ def _night(where: Place, made: Plan, how: str, repeat: int) -> Table:
     return shown.night(title, history, middle)
 
 
+def training(given: argparse.Namespace) -> None:
+    """Print the table of the training step and the encoding."""
+    import torch  # seconds to import, and only this verb needs it
+
+    from bench import training as measured
+
+    torch.set_num_threads(given.threads)
+    out.print(shown.machine())
+    out.print(measured.shown([measured.step(given.seed), measured.encoding(given.seed)], given.threads))
+
+
 def main() -> int:
     given = parser().parse_args()
     try:
-        {"build": build, "night": night}[given.what](given)
+        {"build": build, "night": night, "training": training}[given.what](given)
     except (UsageError, measure.CommandError) as error:
         print(error, file=sys.stderr)
         return 2 if isinstance(error, UsageError) else 1

@@ -21,12 +21,12 @@ _GROWTH = 1.35  # a bucket's longest sequence to its shortest; closer is less pa
 class Layout:
     """Sequence after sequence without gaps.
 
-    first_P: bool, the first token of a sequence. last_B: place of each sequence's last token. buckets: int64 (b, T)
-    places of the tokens of b sequences, P where there is none. back_P: place of each token in the buckets' flattened
-    and joined rows.
+    places_P: int64, place of a token in its own sequence, from 0. last_B: index among the P of each sequence's last
+    token. buckets: int64 (b, T), indices of the tokens of b sequences, P where there is none. back_P: index of each
+    token in the buckets' flattened and joined rows.
     """
 
-    first_P: Tensor
+    places_P: Tensor
     last_B: Tensor
     buckets: list[Tensor]
     back_P: Tensor
@@ -36,8 +36,7 @@ class Layout:
         """lengths_B: tokens of each sequence, at least one."""
         ends_B = np.cumsum(lengths_B)
         starts_B, tokens = ends_B - lengths_B, int(ends_B[-1]) if len(ends_B) else 0
-        first_P = np.zeros(tokens, bool)
-        first_P[starts_B] = True
+        places_P = np.arange(tokens) - np.repeat(starts_B, lengths_B)
         order_B = np.argsort(lengths_B, kind="stable")
         sorted_B, buckets, back_P = lengths_B[order_B], [], np.empty(tokens, np.int64)
         low = base = 0
@@ -51,4 +50,4 @@ class Layout:
             buckets.append(torch.from_numpy(places_bT).to(device))
             base, low = base + places_bT.size, high
         put = torch.from_numpy
-        return cls(put(first_P).to(device), put(ends_B - 1).to(device), buckets, put(back_P).to(device))
+        return cls(put(places_P).to(device), put(ends_B - 1).to(device), buckets, put(back_P).to(device))

@@ -22,14 +22,14 @@ from ml.sequences import CONTEXT_SIZE
 from ml.softmax import exact_cross_entropy
 
 
-def rotary(x_bHTK: Tensor) -> Tensor:
-    """Turns each pair of channels by an angle that grows with the position (Su et al. 2021, RoFormer, section 3.2)."""
-    T, K = x_bHTK.shape[-2:]
-    rate_K = 10_000.0 ** (-torch.arange(0, K, 2, device=x_bHTK.device) / K)
-    angle_TK = torch.arange(T, device=x_bHTK.device)[:, None] * rate_K
-    cos, sin = angle_TK.cos(), angle_TK.sin()
-    even, odd = x_bHTK[..., 0::2], x_bHTK[..., 1::2]
-    return torch.stack([even * cos - odd * sin, even * sin + odd * cos], dim=-1).flatten(-2)
+def turns(places_P: Tensor, channels: int) -> Tensor:
+    """Unit complex numbers (P, 1, 1, channels / 2): pairs of channels turn by an angle that grows with the place.
+
+    Su et al. 2021, RoFormer, section 3.2: products of two turned vectors depend on the distance of their places alone.
+    """
+    rate = 10_000.0 ** (-torch.arange(0, channels, 2, device=places_P.device) / channels)
+    angle = places_P[:, None, None, None] * rate
+    return torch.polar(torch.ones_like(angle), angle)
 
 
 class Block(nn.Module):
@@ -45,21 +45,21 @@ class Block(nn.Module):
             nn.Linear(config.d_model, config.hidden), nn.GELU(), nn.Linear(config.hidden, config.d_model)
         )
 
-    def forward(self, x_PD: Tensor, layout: Layout) -> Tensor:
-        x_PD = x_PD + self._drop(self.out(self._mix(self.qkv(self.norm_attention(x_PD)), layout)))
+    def forward(self, x_PD: Tensor, layout: Layout, turns: Tensor) -> Tensor:
+        x_PD = x_PD + self._drop(self.out(self._mix(self.qkv(self.norm_attention(x_PD)), layout, turns)))
         return x_PD + self._drop(self.hidden(self.norm_hidden(x_PD)))
 
-    def _mix(self, qkv_PE: Tensor, layout: Layout) -> Tensor:
-        """Attention inside each sequence, a bucket at a time; the last row serves the padding."""
-        padded, D, mixed = F.pad(qkv_PE, (0, 0, 0, 1)), qkv_PE.shape[1] // 3, []
+    def _mix(self, qkv_PE: Tensor, layout: Layout, turns: Tensor) -> Tensor:
+        """Attention inside each sequence, a bucket at a time; one more row serves the padding."""
+        P, D, mixed = len(qkv_PE), qkv_PE.shape[1] // 3, []
+        pairs = torch.view_as_complex(qkv_PE[:, : 2 * D].reshape(P, 2, self.heads, -1, 2))
+        turned_PE = torch.view_as_real(pairs * turns).reshape(P, 2 * D)
+        padded = F.pad(torch.cat([turned_PE, qkv_PE[:, 2 * D :]], dim=1), (0, 0, 0, 1))
         for places_bT in layout.buckets:
             b, T = places_bT.shape
             qkv = F.embedding(places_bT, padded).view(b, T, 3, self.heads, D // self.heads)
             q_bHTK, k_bHTK, v_bHTK = qkv.permute(2, 0, 3, 1, 4)
-            if T == 1:
-                mixed_bHTK = v_bHTK
-            else:
-                mixed_bHTK = F.scaled_dot_product_attention(rotary(q_bHTK), rotary(k_bHTK), v_bHTK, is_causal=True)
+            mixed_bHTK = F.scaled_dot_product_attention(q_bHTK, k_bHTK, v_bHTK, is_causal=True) if T > 1 else v_bHTK
             mixed.append(mixed_bHTK.transpose(1, 2).reshape(b * T, D))
         return torch.cat(mixed)[layout.back_P]
 
@@ -98,10 +98,11 @@ class BehaviourModel(nn.Module):
         if context_PC.shape[1]:
             x_PD = x_PD + self.context(context_PC)
         before_PD = F.pad(x_PD[:-1], (0, 0, 1, 0)) * math.sqrt(x_PD.shape[1])
-        x_PD = torch.where(layout.first_P[:, None], self.bos_D, before_PD)
+        x_PD = torch.where(layout.places_P[:, None] == 0, self.bos_D, before_PD)
         x_PD = F.dropout(x_PD, self.config.dropout, self.training)
+        turned = turns(layout.places_P, self.config.d_model // self.config.heads)
         for block in self.blocks:
-            x_PD = block(x_PD, layout)
+            x_PD = block(x_PD, layout, turned)
         return self.norm(x_PD)
 
 

@@ -132,7 +132,7 @@ class Trainer:
         torch.manual_seed(int(seeds.generate_state(1)[0]))  # dropout
         self.model.train()
         for step in epoch_steps(self.data.train_events, self.data.catalogue.log_count_I, self.config, epoch):
-            loss, count = self._step(step, epoch)
+            loss, count = self.step(step, epoch)
             total, targets, steps = total + loss, targets + count, steps + 1
             advance(epoch)
         (total,) = self.ranks.sum(total)
@@ -146,7 +146,7 @@ class Trainer:
         due = (epoch + 1) % self.config.train.validate_every == 0 or epoch + 1 == self.config.train.epochs
         return row | (self.data.validate(self.model) if due else {})
 
-    def _step(self, step: Step, epoch: int) -> tuple[float, float]:
+    def step(self, step: Step, epoch: int) -> tuple[float, float]:
         """Summed loss of this rank and the number of targets of all ranks. A rank without users joins with padding."""
         users, starts, lengths = step.of_rank(self.ranks.rank, self.ranks.world)
         idle = not len(users)

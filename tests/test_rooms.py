@@ -30,7 +30,10 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
          "tenacity"},
         {"local", "jobs.tables", "jobs.options"},
     ),
-    "bench": ({"duckdb", "psutil", "pyarrow", "rich"}, {"bench", "jobs.plan", "jobs.errors", "local"}),
+    "bench": (
+        {"duckdb", "numpy", "psutil", "pyarrow", "rich", "torch"},
+        {"bench", "jobs.plan", "jobs.errors", "local", "ml"},
+    ),
 }  # fmt: skip
 
 

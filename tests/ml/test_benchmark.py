@@ -96,6 +96,21 @@ def test_neighbours_by_hand(lists: ItemLists) -> None:
     assert scores[e].item() == 0
 
 
+def test_factors_of_items_bought_together_lie_close(tmp_path: Path) -> None:
+    """Two circles of items that nobody mixes, and one item without neighbours in the training part."""
+    lines = [f"u{u} " + " ".join(f"{'xy'[u % 2]}{(u + step) % 5}" for step in range(5)) for u in range(40)]
+    (tmp_path / "circles.txt").write_text("\n".join([*lines, "v x0 alone y1"]), encoding="utf-8")
+    lists = leave_one_out.read(tmp_path / "circles.txt")
+    found = cooccurrence.factors(lists, width=2)
+    assert found.shape == (11, 2)
+    kind_I = np.array([name[0] for name in lists.names])
+    assert (found[kind_I == "a"] == 0).all()
+    x, y = found[kind_I == "x"], found[kind_I == "y"]
+    assert (x @ x.T).min() > 0.9
+    assert (y @ y.T).min() > 0.9
+    assert abs(x @ y.T).max() < 0.1
+
+
 def test_attributes_describe_items_and_may_be_missing(tmp_path: Path) -> None:
     (tmp_path / "lists.txt").write_text(FILE, encoding="utf-8")
     (tmp_path / "attributes.json").write_text(json.dumps({"a": [7, 8], "d": [8], "foreign": [9]}), encoding="utf-8")

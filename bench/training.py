@@ -1,0 +1,128 @@
+"""`python -m bench training`: what of the processor's matrix rate a training step and the encoding of users reach.
+
+The work of the matmuls is counted by torch; the rate beside it is that of one large square matmul on the same threads,
+in the type in which the step multiplies: the softmax over the catalogue in bfloat16 where the processor has it, the
+rest in float32. "Share" is the time that the matmuls would take at that rate over the time that was taken.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import torch
+from rich.table import Table
+from torch.utils.flop_counter import FlopCounterMode
+
+from ml.batches import epoch_steps
+from ml.benchmark import fitted_to
+from ml.config import load
+from ml.leave_one_out import ItemLists
+from ml.package import Encoder
+from ml.ranks import Ranks
+from ml.sequences import CONTEXT, Sequences
+from ml.softmax import matmul_dtype
+from ml.train import Trainer, TrainingData
+
+CONF = Path(__file__).resolve().parents[1] / "conf"
+USERS, ITEMS, STEPS = 20_000, 12_000, 20
+ENCODED, LENGTH = 1_000, 256
+SQUARE = 2_048
+
+
+@dataclass(frozen=True)
+class Timing:
+    """count: of `unit` in `seconds`. bound: seconds of the matmuls alone at the rate of a large one."""
+
+    what: str
+    count: int
+    unit: str
+    seconds: float
+    gigaflop: float
+    bound: float
+
+
+def square_rate(dtype: torch.dtype) -> float:
+    """Operations a second of a square matmul, the best of five."""
+    left = torch.randn(SQUARE, SQUARE).to(dtype)
+    left @ left
+    return 2 * SQUARE**3 / min(_seconds(lambda: left @ left) for _ in range(5))
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    begun = time.perf_counter()
+    work()
+    return time.perf_counter() - begun
+
+
+def drawn(seed: int) -> ItemLists:
+    """Lists of Amazon Beauty's shape: items by Zipf, 3 to 50 a user, half of the users with at most six."""
+    random = np.random.default_rng(seed)
+    lengths = np.sort(np.minimum(3 + random.geometric(0.18, USERS), 50))[::-1]
+    items = np.minimum(random.zipf(1.3, lengths.sum()) - 1, ITEMS - 1)
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    return ItemLists(offsets, items, np.arange(ITEMS).astype(str), np.zeros((ITEMS, 0), np.int32))
+
+
+def step(seed: int) -> Timing:
+    """Steps of the preset `benchmark` on drawn lists."""
+    lists = drawn(seed)
+    config = fitted_to(load(CONF, "benchmark").with_train(seed=seed), lists)
+    catalogue, count = lists.catalogue()
+    data = TrainingData(lists.train_events, lists.sequences(), catalogue, count, lambda model: {})
+    trainer = Trainer(data, config, Ranks(0, 1, torch.device("cpu")), folder=None)
+    steps = list(epoch_steps(lists.train_events, catalogue.log_count_I, config, 0))[:STEPS]
+    for one in steps[:2]:
+        trainer.step(one, 0)
+    counter = FlopCounterMode(display=False)
+    with counter:
+        events = sum(int(trainer.step(one, 0)[1]) for one in steps)
+    seconds = _seconds(lambda: [trainer.step(one, 0) for one in steps])
+    # Three matmuls of every target with the whole table, width rounded as ml/softmax.py does.
+    softmax = 3 * 2 * events * ITEMS * (config.model.d_model + 8)
+    rest = counter.get_total_flops() - softmax
+    bound = softmax / square_rate(matmul_dtype(torch.device("cpu"))) + rest / square_rate(torch.float32)
+    return Timing("training step", events, "events", seconds, (softmax + rest) / 1e9, bound)
+
+
+def encoding(seed: int) -> Timing:
+    """Users of LENGTH events, by an untrained model of the preset `nightly` that reads as many."""
+    random, config = np.random.default_rng(seed), load(CONF, "nightly")
+    config = config.model_copy(update={"model": config.model.model_copy(update={"max_len": LENGTH})})
+    lists = drawn(seed)
+    catalogue, count = lists.catalogue()
+    data = TrainingData(lists.train_events, lists.sequences(), catalogue, count, lambda model: {})
+    model = Trainer(data, config, Ranks(0, 1, torch.device("cpu")), folder=None).model
+    events = ENCODED * LENGTH
+    sequences = Sequences(
+        pa.array(np.arange(ENCODED).astype(str)),
+        np.arange(0, events + 1, LENGTH),
+        np.zeros(events, np.int64),
+        (2 + random.integers(0, ITEMS, events)).astype(np.int32),
+        random.integers(1, 100, (events, CONTEXT)).astype(np.uint8),
+    )
+    encoder = Encoder.of(model, None, catalogue)
+    counter = FlopCounterMode(display=False)
+    with counter:
+        encoder.states(sequences)
+    seconds = _seconds(lambda: encoder.states(sequences))
+    flop = counter.get_total_flops()
+    return Timing(
+        f"encoding, {LENGTH} events", ENCODED, "users", seconds, flop / 1e9, flop / square_rate(torch.float32)
+    )
+
+
+def shown(timings: list[Timing], threads: int) -> Table:
+    rates = ", ".join(f"{str(t).removeprefix('torch.')} {square_rate(t) / 1e9:,.0f} GFLOP/s"
+                      for t in (torch.float32, torch.bfloat16))  # fmt: skip
+    table = Table(title=f"{threads} threads; a matmul of {SQUARE} x {SQUARE}: {rates}")
+    for name in ("work", "a second", "GFLOP/s of matmuls", "share of the matmuls' own time"):
+        table.add_column(name, justify="left" if name == "work" else "right")
+    for one in timings:
+        rate = f"{one.count / one.seconds:,.0f} {one.unit}"
+        table.add_row(one.what, rate, f"{one.gigaflop / one.seconds:,.0f}", f"{one.bound / one.seconds:.0%}")
+    return table
