@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 DAYS, BEFORE = 28, timedelta(days=7)  # purchases of so many days, and what came at most so long before one
 MOST_USERS = 50_000  # journeys are told of a sample, by a stable hash
+DEAREST = 2  # categories that an occasion is told by
 MOST, LEAST_USERS = 3, 5  # journeys told of a segment; users who went one
 
 _CHINESE = {
@@ -18,41 +19,53 @@ _CHINESE = {
 
 
 def occasions(sequences: DataFrame, ds: date) -> DataFrame:
-    """One row a user, time and event type of the last DAYS and BEFORE: the category that it was most about.
-
-    Lines of one basket have one time: they are one step of a journey.
+    """One row a user, time and event type of the last DAYS and BEFORE: `steps`, (en, zh) of what was done to each of
+    the DEAREST dearest categories, equal ones by name. Lines of one basket have one time: they are one occasion.
     """
     since = F.unix_timestamp(F.lit(ds - timedelta(days=DAYS - 1) - BEFORE).cast("timestamp"))
-    step = F.explode(F.arrays_zip("event_times", "event_types", "categories")).alias("step")
-    rows = sequences.select("user_id", step).select("user_id", "step.*").where(F.col("event_times") >= since)
-    rows = rows.withColumnsRenamed({"event_times": "time", "event_types": "type"})
-    return rows.groupBy("user_id", "time", "type").agg(F.mode("categories", True).alias("category"))
-
-
-def paths(steps: DataFrame, ds: date) -> DataFrame:
-    """One row a user and way that he went: `path` and `path_zh`, a purchase and the one or two steps before it.
-
-    The same step twice in a row is one; a step counts while it is within BEFORE of the purchase.
-    """
-    first = F.unix_timestamp(F.lit(ds - timedelta(days=DAYS - 1)).cast("timestamp"))
-    by_time = Window.partitionBy("user_id").orderBy("time", "type")
+    step = F.explode(F.arrays_zip("event_times", "event_types", "categories", "price_buckets")).alias("step")
+    # By user before anything else: all that follows is within one user, and needs no other shuffle.
+    rows = sequences.repartition("user_id").select("user_id", step).select("user_id", "step.*")
+    rows = rows.where(F.col("event_times") >= since)
+    rows = rows.withColumnsRenamed({"event_times": "time", "event_types": "type", "categories": "category"})
+    of_category = rows.groupBy("user_id", "time", "type", "category").agg((-F.max("price_buckets")).alias("order"))
     words = F.create_map(*[F.lit(word) for pair in _CHINESE.items() for word in pair])
 
     def said(kind: Column) -> Column:
         return F.concat_ws(" ", kind, F.nullif("category", F.lit("")))
 
-    rows = steps.withColumns({"said": said(F.col("type")), "said_zh": said(words.getItem(F.col("type")))})
-    rows = rows.withColumn("again", F.lag("said").over(by_time).eqNullSafe(F.col("said"))).where("NOT again")
-    back = {f"{name}_{n}": F.lag(name, n).over(by_time) for name in ("said", "said_zh", "time") for n in (1, 2)}
-    rows = rows.withColumns(back).where((F.col("type") == "purchase") & (F.col("time") >= first))
+    one = F.struct("order", said(F.col("type")).alias("en"), said(words[F.col("type")]).alias("zh"))
+    all_of = of_category.groupBy("user_id", "time", "type").agg(F.array_sort(F.collect_list(one)).alias("steps"))
+    return all_of.withColumn("steps", F.slice("steps", 1, DEAREST))
 
-    def way(name: str) -> Column:
-        near = [
-            F.when(F.col("time") - F.col(f"time_{n}") <= BEFORE.total_seconds(), F.col(f"{name}_{n}")) for n in (2, 1)
-        ]
-        return F.concat_ws(" → ", *near, F.col(name))
 
-    return rows.select("user_id", way("said").alias("path"), way("said_zh").alias("path_zh")).distinct()
+def paths(found: DataFrame, ds: date) -> DataFrame:
+    """One row a user and way that he went: `path` and `path_zh`, a purchase and the one or two steps before it.
+
+    found: see `occasions`. Looking at the same again and again is one step; a step counts while it is within BEFORE of
+    the purchase.
+    """
+    first = F.unix_timestamp(F.lit(ds - timedelta(days=DAYS - 1)).cast("timestamp"))
+    by_time = Window.partitionBy("user_id").orderBy("time", "type")
+    again = F.lag("steps.en").over(by_time).eqNullSafe(F.col("steps.en")) & (F.col("type") != "purchase")
+    rows = found.withColumn("again", again).where("NOT again")
+
+    def back(n: int) -> Column:
+        near = F.col("time") - F.lag("time", n).over(by_time) <= BEFORE.total_seconds()
+        return F.when(near, F.lag("steps", n).over(by_time))
+
+    rows = rows.withColumns({"one": back(1), "two": back(2)})
+    rows = rows.where((F.col("type") == "purchase") & (F.col("time") >= first))
+    # The last of `two` is null: the way without a step before `one`.
+    two = F.array_append(F.coalesce("two", F.slice("steps", 1, 0)), F.lit(None))
+    ways = rows.select("user_id", two.alias("two"), F.explode("one").alias("one"), "steps")
+    ways = ways.select("user_id", "two", "one", F.explode("steps").alias("last"))
+    ways = ways.select("user_id", F.explode("two").alias("two"), "one", "last")
+
+    def way(language: str) -> Column:
+        return F.concat_ws(" → ", *[F.col(f"{step}.{language}") for step in ("two", "one", "last")])
+
+    return ways.select("user_id", way("en").alias("path"), way("zh").alias("path_zh")).distinct()
 
 
 def typical(sequences: DataFrame, members: DataFrame, ds: date, users: int) -> dict[int, list[dict]]:
@@ -63,8 +76,9 @@ def typical(sequences: DataFrame, members: DataFrame, ds: date, users: int) -> d
     one_of = max(1, -(-users // MOST_USERS))
     sample = members.where(F.pmod(F.xxhash64("user_id"), F.lit(one_of)) == 0).select("user_id", "segment_id").persist()
     sizes = {row["segment_id"]: row["count"] for row in sample.groupBy("segment_id").count().collect()}
-    went = paths(occasions(sequences.join(sample, "user_id", "left_semi"), ds), ds).join(sample, "user_id")
-    counted = went.groupBy("segment_id", "path", "path_zh").agg(F.count("*").alias("users"))
+    small = F.broadcast(sample)
+    went = paths(occasions(sequences.join(small, "user_id", "left_semi"), ds), ds).join(small, "user_id")
+    counted = went.repartition("path").groupBy("segment_id", "path", "path_zh").agg(F.count("*").alias("users"))
     everywhere = F.sum("users").over(Window.partitionBy("path"))
     size_of = F.create_map(*[F.lit(number) for pair in sorted(sizes.items()) for number in pair])
     share, base = F.col("users") / size_of[F.col("segment_id")], everywhere / F.lit(sum(sizes.values()))

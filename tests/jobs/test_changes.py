@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import numpy as np
 import pytest
 from pyspark.sql import functions as F
 
-from jobs import changes, checks, io, tables
+from jobs import changes, checks, features, io, tables, user_daily
+from jobs.assign import Scorer, SegmentModel
 from jobs.errors import DataError
 from jobs.settings import Settings
-from tests.jobs.frames import DAY
+from tests.jobs.frames import DAY, at, silver
 
 USERS = ("stays", "moves", "late", "model", "rule", "both", "gone")
 
@@ -67,6 +69,46 @@ def test_a_model_that_is_gone_cannot_be_asked(spark):
     before = spark.createDataFrame([("u", 1, "2")], "user_id string, segment_id int, model_version string")
     nothing = spark.createDataFrame([], changes.NOT_ASKED)
     assert changes.with_changes(now, before, nothing, unchanged=False, since=1).first()["cause"] == "model"
+
+
+def test_the_last_night_is_asked_again_with_what_came_late_and_tonight_by_its_model(spark, tmp_path):
+    """Segments 1 and 4 at 0 and 3 purchases in 28 days. Of `late`, three came to be known of the last night only since;
+    `after` bought tonight, which the last night must not see; of `same` one more came, and changes nothing.
+    """
+    night, s = DAY - timedelta(days=1), Settings(DAY, DAY, str(tmp_path / "wh"), "shop", "", "test")
+    days = {"late": (night, 3), "after": (DAY, 3), "same": (night, 1)}
+    bought = [{"event_id": f"{user}{n}", "user_id": user, "event_time": at(f"{day} 12:00")}
+              for user, (day, count) in days.items() for n in range(count)]  # fmt: skip
+    events = silver(spark, *bought)
+    daily = user_daily.build(events, user_daily.mean_prices(events)).withColumn("run_id", F.lit("r"))
+    io.replace_where(daily, s.warehouse, tables.USER_DAILY, "true")
+    people = dict.fromkeys(tables.SILVER_USERS.column_names) | {"first_seen_ds": DAY - timedelta(days=90)}
+    io.replace_rows([people | {"user_id": user} for user in days], s.warehouse, tables.SILVER_USERS, "true")
+    restated = {"source": "shop", "source_file": "f", "landed_ds": DAY, "ds": night}
+    io.replace_rows([restated | {"user_id": user} for user in ("late", "same")], s.warehouse, tables.RESTATED, "true")
+    rescored = {"ds": DAY, "model_version": "2", "embedding": [0.0]}
+    vectors = [rescored | {"user_id": user, "as_of": as_of} for user in days for as_of in (night, DAY)]
+    io.replace_rows(vectors, s.warehouse, tables.RESCORED_EMBEDDINGS, "true")
+
+    def model(version, ids):
+        centers = np.array([[0.0, 0.0], [3.0, 0.0]])
+        return SegmentModel(version, np.array(ids, dtype=np.int32), centers, ["purchases_28d", "emb:0"],
+                            [0.0, 0.0], [False, False], [0.0, 0.0], [1.0, 1.0])  # fmt: skip
+
+    before = spark.createDataFrame([(user, 1, None) for user in days],
+                                   "user_id string, segment_id int, previous_segment_id int")  # fmt: skip
+    plan = features.build(daily, io.read(spark, s.warehouse, tables.SILVER_USERS), DAY)
+    tonight = spark.createDataFrame(plan.collect(), plan.schema)  # once, not in each of the plans below
+    now = spark.createDataFrame([(user, [0.0]) for user in days], "user_id string, embedding array<float>")
+
+    def asked(former, scorer):
+        rows = changes.scored_again(spark, s, night, before, former, scorer, tonight, now).collect()
+        return {row["user_id"]: tuple(row)[1:] for row in rows}
+
+    old, new = Scorer(model("2", [1, 4]), 0.0), Scorer(model("3", [1, 9]), 0.9)
+    assert asked(old, new) == {"late": (4, 4, 9), "same": (1, 1, 1), "after": (None, 4, 9)}
+    assert asked(old, Scorer(old.model, 0.9)) == {"late": (4, 4, None), "same": (1, 1, None), "after": (None, 4, None)}
+    assert asked(None, new) == {}
 
 
 MOVES = [("a", 1, 2, "move"), ("b", None, 1, "enter"), ("c", 3, None, "exit")]

@@ -4,52 +4,57 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-import pytest
-
 from jobs import journeys
 from tests.jobs.frames import DAY, at
 
-DDL = "user_id string, event_times array<bigint>, event_types array<string>, categories array<string>"
+DDL = """user_id string, event_times array<bigint>, event_types array<string>, categories array<string>,
+         price_buckets array<int>"""
 
 
 def sequence(spark, *rows):
-    """Rows of (user, [(days before DAY, hour, type, category), ...])."""
+    """Rows of (user, [(days before DAY, hour, type, category, price bucket), ...])."""
 
-    def seconds(days, hour):
-        return int(at(f"{DAY - timedelta(days=days)} {hour:02}:00").timestamp())
+    def packed(steps):
+        times = [int(at(f"{DAY - timedelta(days=days)} {hour:02}:00").timestamp()) for days, hour, *_ in steps]
+        return [times, *[[step[place] for step in steps] for place in (2, 3, 4)]]
 
-    packed = [(user, [seconds(d, h) for d, h, _, _ in steps], [t for *_, t, _ in steps], [c for *_, c in steps])
-              for user, steps in rows]  # fmt: skip
-    return spark.createDataFrame(packed, DDL)
-
-
-def ways(spark, *steps):
-    found = journeys.paths(journeys.occasions(sequence(spark, ("u", list(steps))), DAY), DAY)
-    return sorted(row["path"] for row in found.collect())
+    return spark.createDataFrame([(user, *packed(steps)) for user, steps in rows], DDL)
 
 
-@pytest.mark.parametrize(
-    ("steps", "told"),
-    [
-        ([(1, 9, "view", "TEA"), (1, 10, "view", "TEA"), (1, 11, "cart", "TEA"), (0, 9, "purchase", "TEA")],
-         ["view TEA → cart TEA → purchase TEA"]),  # the same twice in a row is one step
-        ([(9, 9, "view", "TEA"), (1, 9, "search", ""), (0, 9, "purchase", "TEA")], ["search → purchase TEA"]),
-        ([(0, 9, "purchase", "TEA"), (0, 9, "purchase", "TEA"), (0, 9, "purchase", "ALE")], ["purchase TEA"]),
-        ([(28, 9, "purchase", "TEA"), (27, 9, "purchase", "ALE")], ["purchase TEA → purchase ALE"]),
-        ([(0, 9, "view", "TEA")], []),
-    ],
-)  # fmt: skip
-def test_paths(spark, steps, told):
-    assert ways(spark, *steps) == told
+def test_paths(spark):
+    histories = {
+        # Looking at the same twice is one step.
+        "looks": [(1, 9, "view", "TEA", 1), (1, 10, "view", "TEA", 1), (1, 11, "cart", "TEA", 1),
+                  (0, 9, "purchase", "TEA", 1)],
+        "too long ago": [(9, 9, "view", "TEA", 1), (1, 9, "search", "", 0), (0, 9, "purchase", "TEA", 1)],
+        # A basket is told by its two dearest categories.
+        "baskets": [(1, 9, "purchase", "TEA", 1), (0, 9, "purchase", "NUTS", 2), (0, 9, "purchase", "ALE", 7),
+                    (0, 9, "purchase", "GUM", 2)],
+        "buys again": [(28, 9, "purchase", "TEA", 1), (27, 9, "purchase", "TEA", 1)],
+        "one basket": [(0, 9, "purchase", "TEA", 1), (0, 9, "purchase", "ALE", 1)],
+        "only looks": [(0, 8, "view", "TEA", 1), (0, 9, "view", "ALE", 1)],
+        "before": [(29, 9, "purchase", "TEA", 1), (28, 9, "purchase", "TEA", 1)],
+    }  # fmt: skip
+    told = {
+        "looks": {"cart TEA → purchase TEA", "view TEA → cart TEA → purchase TEA"},
+        "too long ago": {"search → purchase TEA"},
+        "baskets": {"purchase TEA → purchase ALE", "purchase TEA → purchase GUM"},
+        "buys again": {"purchase TEA → purchase TEA"},
+    }
+    rows = journeys.paths(journeys.occasions(sequence(spark, *histories.items()), DAY), DAY).collect()
+    found = {}
+    for row in rows:
+        found.setdefault(row["user_id"], set()).add(row["path"])
+    assert found == told
 
 
 def test_a_typical_journey_is_commoner_here_than_elsewhere(spark):
-    tea = [(1, 9, "view", "TEA"), (0, 9, "purchase", "TEA")]
-    ale = [(0, 9, "purchase", "ALE")]
+    tea = [(1, 9, "view", "TEA", 1), (0, 9, "purchase", "TEA", 1)]
+    ale = [(1, 9, "view", "ALE", 1), (0, 9, "purchase", "ALE", 1)]
     sequences = sequence(spark, *[(f"t{n}", tea) for n in range(8)], *[(f"a{n}", ale) for n in range(8)], ("a8", tea))
     members = sequences.selectExpr("user_id", "if(user_id LIKE 't%', 1, 2) AS segment_id")
     found = journeys.typical(sequences, members, DAY, users=17)
     (way,) = found[1]
     assert (way["path"], way["path_zh"]) == ("view TEA → purchase TEA", "浏览 TEA → 购买 TEA")
     assert (way["users"], way["share"], way["lift"]) == (8, 1.0, round(1 / (9 / 17), 4))
-    assert [one["path"] for one in found[2]] == ["purchase ALE"]
+    assert [one["path"] for one in found[2]] == ["view ALE → purchase ALE"]
