@@ -7,8 +7,10 @@
 | sequences, features | `silver.*` → `gold.user_sequences`, `gold.user_features` | a critical check on gold fails |
 | champion | no model yet: runs **huaxiang_train** and waits for it | training fails |
 | encode | sequences + champion → `gold.user_embeddings` (+ the last night's model) | there is no champion |
-| segment | embeddings + features → `staged.*` | a critical check on what is staged fails |
+| predict | heads of the champion → `gold.predictions` | a critical check on predictions fails |
+| segment | predictions + features → `staged.*` | a critical check on what is staged fails |
 | publish, report | `staged.*` → `gold.*`, one row in `ops.runs`; pictures of the night | - |
+| accuracy, value | what was predicted, and what segments say, of the 28 days that are over → `ops.*` | - |
 
 A stopped night leaves the published tables as they were. **Trigger** by hand with a date (`ds`), or a range in one
 pass (`since` to `ds`); with an empty form it is yesterday. **Backfill** takes the mornings on which nights would have
@@ -107,9 +109,19 @@ with DAG(
         reads=[t.USER_SEQUENCES, t.RESTATED, t.RUNS], writes=[t.USER_EMBEDDINGS, t.RESCORED_EMBEDDINGS],
         trigger_rule=TriggerRule.NONE_FAILED,
     )  # fmt: skip
+    with TaskGroup("predict") as predict:
+        expect = command(
+            "run",
+            f"python -m ml.predict --warehouse '{WAREHOUSE}' --ds {NIGHT} --run-id '{{{{ run_id }}}}'",
+            reads=[t.USER_EMBEDDINGS, t.RESCORED_EMBEDDINGS, t.USER_FEATURES, t.USER_SEQUENCES],
+            writes=[t.PREDICTIONS, t.RESCORED_EXPECTATIONS],
+        )
+        names = ["--table", t.PREDICTIONS.full_name]
+        expect >> spark("check", "check", *names, reads=[t.PREDICTIONS], writes=[t.QUALITY_RESULTS])
     segment = hop(
         "segment",
-        reads=[t.USER_EMBEDDINGS, t.RESCORED_EMBEDDINGS, t.USER_FEATURES, t.USER_SEQUENCES, t.SEGMENT_MODELS, t.RUNS],
+        reads=[t.USER_EMBEDDINGS, t.RESCORED_EMBEDDINGS, t.PREDICTIONS, t.RESCORED_EXPECTATIONS, t.USER_FEATURES,
+               t.USER_SEQUENCES, t.SEGMENT_MODELS, t.RUNS],
         writes=STAGED, check=STAGED,
     )  # fmt: skip
     publish = spark("publish", "publish", reads=STAGED, writes=[*t.PUBLISHED, t.RUNS])
@@ -119,6 +131,20 @@ with DAG(
         reads=[*t.PUBLISHED, t.QUALITY_RESULTS, t.RUNS],
     )  # fmt: skip
 
+    # The night four weeks ago: its 28 days are over now.
+    ago = "{{ macros.ds_add(night(dag_run, params), -28) }}"
+    accuracy = command(
+        "accuracy",
+        f"python -m ml.accuracy --warehouse '{WAREHOUSE}' --ds {ago} --run-id '{{{{ run_id }}}}'",
+        reads=[t.PREDICTIONS, t.SILVER_EVENTS], writes=[t.PREDICTION_ACCURACY],
+    )  # fmt: skip
+    value = command(
+        "value",
+        f"python -m ml.value --where-published --warehouse '{WAREHOUSE}' --ds {ago} --run-id '{{{{ run_id }}}}'",
+        reads=[t.USER_SEGMENTS, t.USER_FEATURES, t.SILVER_EVENTS], writes=[t.SEGMENT_VALUE],
+    )  # fmt: skip
+
     collect >> clean >> [sequences, features]
-    sequences >> champion >> encode >> segment >> publish >> report
-    features >> [train, segment]
+    sequences >> champion >> encode >> predict >> segment >> publish >> report
+    features >> [train, predict, segment]
+    publish >> [accuracy, value]

@@ -2,18 +2,20 @@
 
 Weekly, by hand, and by **huaxiang_nightly** when there is no champion yet.
 
-`snapshot` freezes sequences and features as of `ds`; `train` runs two torchrun processes on it; `evaluate` scores the
-candidate and the champion on the same held-out events; `gate` lets only a candidate through that is not worse (exit 3
-otherwise: the champion stays); `register` gives it a version, fits the segment centres and moves the alias `champion`,
-unless more of the users than `max_moved` of conf/segments.yaml would change their segment by the model alone. The
-figures are in its log and in MLflow; *accept moves* lets such a model through, as after a change of the blocks.
+`past` makes the features and sequences as of 4, 8 and 12 weeks before `ds` where they are missing; `snapshot` freezes
+those as of `ds`; `train` runs two torchrun processes on it; `evaluate` scores the candidate and the champion on the
+same held-out events; `learn` fits the heads of the predictions; `gate` lets only a candidate through that is not worse
+(exit 3 otherwise: the champion stays); `register` gives it a version, fits the segment centres and moves the alias
+`champion`, unless more of the users than `max_moved` of conf/segments.yaml would change their segment by the model
+alone. The figures are in its log and in MLflow; *accept moves* lets such a model through, as after a change of the
+blocks.
 An empty form means the day before the run and the preset's number of epochs.
 """
 
 from __future__ import annotations
 
 from airflow.sdk import DAG, Param, chain
-from dags._house import DEFAULTS, HOME, MACROS, NIGHT, WAREHOUSE, command, day_param, deadline, every
+from dags._house import DEFAULTS, HOME, MACROS, NIGHT, SPARK_POOL, WAREHOUSE, command, day_param, deadline, every
 from jobs import tables as t
 
 SNAPSHOT = f"--snapshot '{HOME}/snapshots/{NIGHT}'"
@@ -39,7 +41,20 @@ with DAG(
         "epochs": Param(None, type=["null", "integer"], minimum=1, description="Empty: the preset's."),
     },
 ) as train:
+    # A history that was loaded in one pass has no features as of the days to learn from.
+    verbs = " && ".join(
+        f"python -m jobs {verb} --warehouse '{WAREHOUSE}' --ds $day --run-id '{{{{ run_id }}}}'"
+        for verb in ("features", "sequences")
+    )
     chain(
+        command(
+            "past",
+            f"set -e; days=$(python -m ml.past --warehouse '{WAREHOUSE}' --ds {NIGHT}); "
+            f"for day in $days; do {verbs}; done",
+            reads=[t.SILVER_EVENTS],
+            writes=[t.USER_DAILY, t.USER_FEATURES, t.USER_SEQUENCES],
+            pool=SPARK_POOL,
+        ),
         command(
             "snapshot",
             f"python -m ml.snapshot --warehouse '{WAREHOUSE}' --ds {NIGHT} {SNAPSHOT}",
@@ -51,6 +66,7 @@ with DAG(
             "{{ ' --epochs ' ~ params.epochs if params.epochs else '' }}",
         ),
         command("evaluate", f"python -m ml.evaluate {SNAPSHOT}"),
+        command("learn", f"python -m ml.learn {SNAPSHOT}", reads=[t.USER_FEATURES, t.USER_SEQUENCES, t.SILVER_EVENTS]),
         command("gate", f"python -m ml.gate {SNAPSHOT}"),
         command(
             "register",

@@ -24,7 +24,9 @@ def occasions(sequences: DataFrame, ds: date) -> DataFrame:
     """
     since = F.unix_timestamp(F.lit(ds - timedelta(days=DAYS - 1) - BEFORE).cast("timestamp"))
     step = F.explode(F.arrays_zip("event_times", "event_types", "categories", "price_buckets")).alias("step")
-    rows = sequences.select("user_id", step).select("user_id", "step.*").where(F.col("event_times") >= since)
+    # By user before anything else: all that follows is within one user, and needs no other shuffle.
+    rows = sequences.repartition("user_id").select("user_id", step).select("user_id", "step.*")
+    rows = rows.where(F.col("event_times") >= since)
     rows = rows.withColumnsRenamed({"event_times": "time", "event_types": "type", "categories": "category"})
     of_category = rows.groupBy("user_id", "time", "type", "category").agg((-F.max("price_buckets")).alias("order"))
     words = F.create_map(*[F.lit(word) for pair in _CHINESE.items() for word in pair])
@@ -54,16 +56,16 @@ def paths(found: DataFrame, ds: date) -> DataFrame:
 
     rows = rows.withColumns({"one": back(1), "two": back(2)})
     rows = rows.where((F.col("type") == "purchase") & (F.col("time") >= first))
-    pairs = rows.select("user_id", "two", F.explode("one").alias("one"), "steps")
-    pairs = pairs.select("user_id", "two", "one", F.explode("steps").alias("last"))
-    longer = pairs.select("user_id", F.explode("two").alias("two"), "one", "last")
+    # The last of `two` is null: the way without a step before `one`.
+    two = F.array_append(F.coalesce("two", F.slice("steps", 1, 0)), F.lit(None))
+    ways = rows.select("user_id", two.alias("two"), F.explode("one").alias("one"), "steps")
+    ways = ways.select("user_id", "two", "one", F.explode("steps").alias("last"))
+    ways = ways.select("user_id", F.explode("two").alias("two"), "one", "last")
 
-    def way(*steps: str) -> list[Column]:
-        return [F.concat_ws(" → ", *[F.col(f"{step}.{language}") for step in steps]).alias(name)
-                for language, name in (("en", "path"), ("zh", "path_zh"))]  # fmt: skip
+    def way(language: str) -> Column:
+        return F.concat_ws(" → ", *[F.col(f"{step}.{language}") for step in ("two", "one", "last")])
 
-    two, three = pairs.select("user_id", *way("one", "last")), longer.select("user_id", *way("two", "one", "last"))
-    return two.unionByName(three).distinct()
+    return ways.select("user_id", way("en").alias("path"), way("zh").alias("path_zh")).distinct()
 
 
 def typical(sequences: DataFrame, members: DataFrame, ds: date, users: int) -> dict[int, list[dict]]:
@@ -74,8 +76,9 @@ def typical(sequences: DataFrame, members: DataFrame, ds: date, users: int) -> d
     one_of = max(1, -(-users // MOST_USERS))
     sample = members.where(F.pmod(F.xxhash64("user_id"), F.lit(one_of)) == 0).select("user_id", "segment_id").persist()
     sizes = {row["segment_id"]: row["count"] for row in sample.groupBy("segment_id").count().collect()}
-    went = paths(occasions(sequences.join(sample, "user_id", "left_semi"), ds), ds).join(sample, "user_id")
-    counted = went.groupBy("segment_id", "path", "path_zh").agg(F.count("*").alias("users"))
+    small = F.broadcast(sample)
+    went = paths(occasions(sequences.join(small, "user_id", "left_semi"), ds), ds).join(small, "user_id")
+    counted = went.repartition("path").groupBy("segment_id", "path", "path_zh").agg(F.count("*").alias("users"))
     everywhere = F.sum("users").over(Window.partitionBy("path"))
     size_of = F.create_map(*[F.lit(number) for pair in sorted(sizes.items()) for number in pair])
     share, base = F.col("users") / size_of[F.col("segment_id")], everywhere / F.lit(sum(sizes.values()))

@@ -71,13 +71,14 @@ class Additive:
     missing_J: np.ndarray
     intercept: float
 
+    def part(self, j: int, values: np.ndarray) -> np.ndarray:
+        """What input j adds at values of any shape."""
+        curve = np.interp(values, self.knots.at_JK[j], self.heights_JK[j])
+        return np.where(np.isnan(values), self.missing_J[j], curve)
+
     def parts(self, values_NJ: np.ndarray) -> np.ndarray:
         """What each input adds (N, J)."""
-        found = np.empty(values_NJ.shape)
-        for j, column in enumerate(values_NJ.T):
-            curve = np.interp(column, self.knots.at_JK[j], self.heights_JK[j])
-            found[:, j] = np.where(np.isnan(column), self.missing_J[j], curve)
-        return found
+        return np.stack([self.part(j, column) for j, column in enumerate(values_NJ.T)], axis=1)
 
     def score(self, values_NJ: np.ndarray) -> np.ndarray:
         """The number, or the log-odds of the event (N)."""

@@ -177,8 +177,9 @@ class Heads:
         departure = self.tastes.expected(known.history_UC)
         chance = np.clip(purchase[:, -1], 1e-9, 1 - 1e-9)
         odds = np.log(chance / (1 - chance))
-        score = sigmoid(self.pair.score(pairs(self.tastes, known.history_UC, departure, odds, log_spend)))
-        score = score.reshape(len(known), -1) * chance[:, None]
+        told = pairs(self.tastes, known.history_UC, departure, odds, log_spend)
+        score = self.pair.intercept + sum(self.pair.part(j, values) for j, values in enumerate(told))
+        score = sigmoid(score) * chance[:, None]
         top = np.argsort(-score, axis=1, kind="stable")[:, :TOP]
         silence = np.arcsin(np.sqrt(1 - chance))  # a step of it is as easy to see at .02 as at .5
         expected = np.column_stack([log_spend, silence, departure @ self.tastes.factors_CF])
@@ -242,17 +243,14 @@ def median_day(purchase_U3: np.ndarray) -> np.ndarray:
 
 def pairs(
     tastes: taste.Taste, history_UC: csr_matrix, departure_UC: np.ndarray, odds_U: np.ndarray, log_spend_U: np.ndarray
-) -> np.ndarray:
-    """Inputs (U x C, 6) of "does this user, who buys, buy in this category": his own events there (log) and their lift,
-    the expected departure from the base, the base, and how likely and how much the user buys at all.
+) -> list[np.ndarray]:
+    """Inputs of "does this user, who buys, buy in this category", that broadcast to (U, C): his own events there (log)
+    and their lift, the expected departure from the base, the base, and how likely and how much the user buys at all.
     """
-    users, categories = departure_UC.shape
     own = np.log1p(history_UC.toarray())
     own_lift = taste.lift(history_UC, tastes.base_C, 30.0)
     relative = departure_UC / np.sqrt(tastes.base_C)
-    base = np.broadcast_to(np.log(tastes.base_C), (users, categories))
-    user = [np.repeat(value, categories) for value in (odds_U, log_spend_U)]
-    return np.stack([own.ravel(), own_lift.ravel(), relative.ravel(), base.ravel(), *user], axis=1)
+    return [own, own_lift, relative, np.log(tastes.base_C)[None, :], odds_U[:, None], log_spend_U[:, None]]
 
 
 def thin(config: PredictionConfig, slice_U: np.ndarray, truth_U3: np.ndarray) -> dict[str, dict[str, str]]:
@@ -337,7 +335,8 @@ def _fit_pairs(
     wanted = max(1, config.pairs // len(tastes.categories))
     drawn = np.sort(np.random.default_rng(config.seed).permutation(np.flatnonzero(~outcomes.silent))[:wanted])
     history = known.history_UC[drawn]
-    values = pairs(tastes, history, tastes.expected(history), odds[drawn], log_spend[drawn])
+    told = np.broadcast_arrays(*pairs(tastes, history, tastes.expected(history), odds[drawn], log_spend[drawn]))
+    values = np.stack([column.ravel() for column in told], axis=1)
     bought = outcomes.lines_UC[drawn].toarray().ravel() > 0
     knots = Knots.fit(values, [config.knots] * values.shape[1])
     return additive.fit(knots, values, bought, 1.0, event=True)

@@ -47,9 +47,11 @@ def history(warehouse: str, ds: datetime.date, user_ids: pa.Array) -> csr_matrix
     return outcomes.crossed(cells.filter(place.is_valid()).combine_chunks(), len(user_ids))[0]
 
 
-def ours(warehouse: str, ds: datetime.date) -> tuple[pa.Table, str] | None:
-    """(user_id, segment_id) at ds, and the model version: published, else staged, else None."""
-    for table in (USER_SEGMENTS, USER_SEGMENTS.staged()):
+def ours(warehouse: str, ds: datetime.date, *tables: lake.Table) -> tuple[pa.Table, str] | None:
+    """(user_id, segment_id) at ds, and the model version, by the first of the tables (published, else staged) that has
+    rows of it; else None.
+    """
+    for table in tables or (USER_SEGMENTS, USER_SEGMENTS.staged()):
         if lake.exists(table, warehouse):
             found = lake.read(lake.open_table(table, warehouse), ["user_id", "segment_id", "model_version"], ds)
             if found.num_rows:
@@ -134,7 +136,11 @@ def main(argv: list[str] | None = None) -> None:
         "--segments", type=Path, help="another assignment: a Parquet file, first columns user_id, segment"
     )
     args.add_argument("--run-id", default="by-hand", help="the run that the rows are written by")
+    args.add_argument("--where-published", action="store_true", help="do nothing where ds has no published segments")
     said = args.parse_args(argv)
+    if said.where_published and ours(said.warehouse, said.ds, USER_SEGMENTS) is None:
+        print(f"no segments of {said.ds} are published: nothing to measure")
+        return
     columns = ["user_id", *usual.COLUMNS]
     features = lake.read(lake.open_table(USER_FEATURES, said.warehouse), columns, said.ds).sort_by("user_id")
     if not features.num_rows:

@@ -30,7 +30,8 @@ def test_each_hop_has_its_suite():
     assert set(SUITES) == {
         "bronze.events", "bronze.users", "bronze.products",
         "silver.events", "silver.users", "silver.products", "silver.refunds",
-        "gold.user_features", "gold.user_sequences", "staged.user_segments", "staged.segments", "staged.user_profiles",
+        "gold.user_features", "gold.user_sequences", "gold.predictions",
+        "staged.user_segments", "staged.segments", "staged.user_profiles",
         "staged.segment_changes", "staged.tags",
     }  # fmt: skip
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+import yaml
 from conftest import DS, ROOT, USERS, command
 from deltalake import DeltaTable, write_deltalake
 
@@ -36,6 +37,17 @@ def warehouse(lake: str, tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(copy)
 
 
+@pytest.fixture(scope="module")
+def few(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shipped settings with numbers of segments that 61 users bear."""
+    conf = tmp_path_factory.mktemp("few") / "conf"
+    shutil.copytree(ROOT / "conf", conf)
+    path = conf / "segments.yaml"
+    settings = yaml.safe_load(path.read_text(encoding="utf-8")) | {"k": {"min": 6, "max": 12}}
+    path.write_text(yaml.safe_dump(settings), encoding="utf-8")
+    return conf
+
+
 def cycle(warehouse: str, folder: Path, seed: int, *, conf: Path = ROOT / "conf", promote: bool = False) -> None:
     """snapshot, train, evaluate, gate, register; promote: whatever the gate says of the held-out week."""
     snapshot.main(
@@ -59,13 +71,14 @@ def rows_of(table, warehouse: str) -> pa.Table:
 
 
 def test_from_snapshot_to_vectors(
-    warehouse: str, tmp_path: Path, tracking: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
-) -> None:
+    warehouse: str, few: Path, tmp_path: Path, tracking: str, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+) -> None:  # fmt: skip
     monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking)
     assert champion.main(["--missing"]) == 0
     with pytest.raises(cli.UsageError, match="expected a registered model"):
         encode.main(["--warehouse", warehouse, "--ds", str(DS), "--run-id", "r"])
-    cycle(warehouse, tmp_path / "first", seed=7)
+    cycle(warehouse, tmp_path / "first", seed=7, conf=few)
     assert "version 1 is the champion now: there is no champion yet" in capsys.readouterr().out
     assert champion.main(["--missing"]) == champion.SKIP
     assert champion.main([]) == 0
@@ -73,7 +86,7 @@ def test_from_snapshot_to_vectors(
 
     segments = rows_of(SEGMENT_MODELS, warehouse).to_pylist()
     assert sorted(row["segment_id"] for row in segments) == list(range(1, len(segments) + 1))
-    assert 13 <= len(segments) <= 25
+    assert 6 <= len(segments) <= 12
     assert all(len(row["center"]) == len(row["inputs"]) == len(row["scale"]) == len(row["fill"]) for row in segments)
     assert all(row["rule"] and 0 < row["rule_fidelity"] <= 1 and row["fitted_ds"] == DS for row in segments)
     assert {"emb:0", "dept:GROCERY", "recency_days"} <= set(segments[0]["inputs"])
@@ -92,7 +105,7 @@ def test_from_snapshot_to_vectors(
     assert "was promoted before" in capsys.readouterr().out
     assert rows_of(SEGMENT_MODELS, warehouse).num_rows == len(segments)
 
-    cycle(warehouse, tmp_path / "second", seed=8)
+    cycle(warehouse, tmp_path / "second", seed=8, conf=few)
     decision = json.loads((tmp_path / "second" / "gate.json").read_text(encoding="utf-8"))
     assert decision["champion"] is not None
     assert decision["interval"][0] <= decision["interval"][1]
@@ -120,7 +133,8 @@ def test_a_model_that_moves_too_many_is_not_promoted_and_says_so(
     shutil.copytree(ROOT / "conf", conf)
     path = conf / "segments.yaml"
     strict = path.read_text(encoding="utf-8").replace("max_moved: 0.25", "max_moved: 0.0001")
-    path.write_text(strict.replace("k: {min: 6, max: 12}", "k: {min: 13, max: 13}"), encoding="utf-8")
+    settings = yaml.safe_load(strict) | {"k": {"min": 13, "max": 13}}
+    path.write_text(yaml.safe_dump(settings), encoding="utf-8")
     cycle(warehouse, tmp_path / "third", seed=9, conf=conf, promote=True)
     said = capsys.readouterr().out
     assert "more than max_moved 0%; the nights keep the former model" in said

@@ -25,9 +25,9 @@ from jobs.tables import (
     USER_SEGMENTS,
     USER_SEQUENCES,
 )
-from ml import accuracy, encode, evaluate, gate, learn, predict, register, snapshot, train, value
+from ml import accuracy, encode, evaluate, gate, learn, past, predict, register, snapshot, train, value
 from ml.cli import UsageError
-from ml.heads import Heads
+from ml.heads import Heads, PredictionConfig
 from ml.lake import arrow_schema, write_partition
 from ml.segments import SegmentModel
 from ml.trial import Trial
@@ -95,6 +95,9 @@ def test_from_the_past_to_segments_that_prove_their_worth(
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
     folder, conf = tmp_path / "snapshot", conf_with(tmp_path, users=30)
+    assert past.missing(shop, DS, PredictionConfig.load(conf)) == []  # before the third day there are no events
+    later = DS + datetime.timedelta(days=28)
+    assert past.missing(shop, later + datetime.timedelta(days=28), PredictionConfig.load(conf)) == [later]
     trained(shop, folder)
     learn.main(["--snapshot", str(folder), "--conf", str(conf)])
     said = capsys.readouterr().out
