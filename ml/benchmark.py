@@ -36,6 +36,7 @@ from ml.layout import Layout
 from ml.leave_one_out import HELD_OUT, PROTOCOL, ItemLists, Scorer, metrics, ranks
 from ml.model import BehaviourModel
 from ml.ranks import Ranks
+from ml.sequences import Sequences
 from ml.train import Trainer, TrainingData
 
 VALIDATION, TEST = HELD_OUT, HELD_OUT - 1
@@ -46,10 +47,10 @@ START_NORM = 0.2  # of an item's factors, which are added to its random vector o
 
 @dataclass(frozen=True)
 class ModelScorer:
-    """Probabilities of the model; a scorer of ml/leave_one_out.py. vectors and prior are of the items alone."""
+    """Probabilities of the model; a scorer of ml/leave_one_out.py. vectors_ID: rows of the catalogue."""
 
     model: BehaviourModel
-    lists: ItemLists
+    sequences: Sequences
     vectors_ID: Tensor
     prior_I: Tensor
 
@@ -58,14 +59,12 @@ class ModelScorer:
     def of(cls, model: BehaviourModel, lists: ItemLists) -> ModelScorer:
         catalogue, _ = lists.catalogue()
         vectors_ID = model.eval().items(torch.from_numpy(catalogue.features_IF))
-        return cls(
-            model, lists, vectors_ID, model.popularity.detach() * torch.from_numpy(catalogue.log_count_I[FIRST:])
-        )
+        prior_I = model.popularity.detach() * torch.from_numpy(catalogue.log_count_I[FIRST:])
+        return cls(model, lists.sequences(), vectors_ID, prior_I)
 
     @torch.no_grad()
     def __call__(self, users: np.ndarray, ends: np.ndarray) -> Tensor:
-        arrays = self.lists.sequences().latest(users, ends, self.model.config.max_len)
-        items_P, context_PC, places_B = arrays
+        items_P, context_PC, places_B = self.sequences.latest(users, ends, self.model.config.max_len)
         layout = Layout.of(places_B)
         states_PD = self.model(self.vectors_ID, torch.from_numpy(items_P), torch.from_numpy(context_PC), layout)
         logits_BI = torch.addmm(self.prior_I, states_PD[layout.last_B], self.vectors_ID[FIRST:].T)
@@ -213,6 +212,7 @@ def run(lists: ItemLists, config: Config, threads: int, say: Callable[[str], Non
         "rows": rows,
         "users": len(users),
         "items": len(lists.names),
+        "repeated_targets": leave_one_out.repeated(lists),
         "attributes": int(lists.features_IF.max(initial=0)),
         "epochs": [member.epochs for member in trained],
         "seconds": time.perf_counter() - started,

@@ -163,6 +163,15 @@ def history(lists: ItemLists, users: np.ndarray, ends: np.ndarray) -> tuple[np.n
     return rows, lists.items[np.arange(len(rows)) + np.repeat(lists.offsets[users] - (last - ends), ends)]
 
 
+def repeated(lists: ItemLists) -> int:
+    """Users whose test item is in their own history: masked, so that nothing can hit it."""
+    users = lists.judged
+    ends = lists.lengths[users] - 1
+    rows, items = history(lists, users, ends)
+    target = lists.items[lists.offsets[users] + ends]
+    return len(np.unique(rows[items == target[rows]]))
+
+
 def metrics(rank: np.ndarray) -> dict[str, float]:
     """hr@k: share of targets among the first k. ndcg@k: mean of 1 / log2(1 + rank) there, else 0."""
     means = {f"hr@{k}": float((rank <= k).mean()) for k in (5, 10)}

@@ -68,6 +68,7 @@ def test_an_item_of_the_history_is_never_hit(tmp_path: Path) -> None:
     (tmp_path / "again.txt").write_text("u a b c a\nv a b c d\n", encoding="utf-8")
     lists = leave_one_out.read(tmp_path / "again.txt")
     found = ranks(lists, lambda users, ends: torch.ones(len(users), 4), 1, lists.judged)
+    assert leave_one_out.repeated(lists) == 1
     assert found.tolist() == [3.0, 1.0]  # u: d is better than the masked a b c, which tie
 
 
