@@ -40,13 +40,15 @@ def colours(segment_ids: list[int]) -> dict[int, str]:
     return {segment: _COLOURS[(segment - 1) % len(_COLOURS)] for segment in segment_ids}
 
 
-def _bare(axes, title: str) -> None:
+def _bare(axes, english: str, chinese: str) -> None:
+    """The title, in Chinese too where a font of the machine has it, and no box."""
+    title = f"{english}  {chinese}" if chinese_font() else english
     axes.set_title(title, loc="left", fontsize=12, fontweight="bold")
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
 
 
-def _bars(segments: pd.DataFrame, value: str, text: str, title: str) -> Figure:
+def _bars(segments: pd.DataFrame, value: str, text: str, *title: str) -> Figure:
     frame = segments.sort_values(value)
     figure, axes = plt.subplots(figsize=(9, 0.45 * len(frame) + 1.2), layout="constrained")
     shade = colours(sorted(segments["segment_id"]))
@@ -55,22 +57,21 @@ def _bars(segments: pd.DataFrame, value: str, text: str, title: str) -> Figure:
     axes.margins(x=0.18)
     axes.xaxis.set_visible(False)
     axes.spines["bottom"].set_visible(False)
-    _bare(axes, title)
+    _bare(axes, *title)
     return figure
 
 
 def segment_sizes(segments: pd.DataFrame) -> Figure:
     """Users in each segment. `segments`: segment_id, label, size, share."""
-    return _bars(segments, "size", "{size:,} ({share:.0%})", "Users in each segment  各人群人数")
+    return _bars(segments, "size", "{size:,} ({share:.0%})", "Users in each segment", "各人群人数")
 
 
 def segment_spend(segments: pd.DataFrame) -> Figure:
     """Money of each segment in the last 28 days, and the mean of a user. Adds spend_per_user."""
     frame = segments.assign(spend_28d=segments["spend_28d"].astype(float))
     frame["per_user"] = frame["spend_28d"] / frame["size"]
-    return _bars(
-        frame, "spend_28d", "{spend_28d:,.0f}   {per_user:,.0f} a user", "Spend in the last 28 days  近28天消费"
-    )
+    text = "{spend_28d:,.0f}   {per_user:,.0f} a user"
+    return _bars(frame, "spend_28d", text, "Spend in the last 28 days", "近28天消费")
 
 
 def trait_heat_map(segments: pd.DataFrame, most: int = 16) -> Figure:
@@ -89,12 +90,12 @@ def trait_heat_map(segments: pd.DataFrame, most: int = 16) -> Figure:
             j, i, f"{value:+.1f}", ha="center", va="center", fontsize=7, color="white" if abs(value) > 1.3 else "black"
         )
     figure.colorbar(image, ax=axes, label="standard deviations from all users", shrink=0.8)
-    _bare(axes, "What sets each segment apart  人群特征热图")
+    _bare(axes, "What sets each segment apart", "人群特征热图")
     return figure
 
 
 def user_map(points: pd.DataFrame, segments: pd.DataFrame) -> Figure:
-    """Users in the plane. `points`: x, y, segment_id; near users behave alike."""
+    """Users in the plane, each segment's id in its middle. `points`: x, y, segment_id; near users behave alike."""
     figure, axes = plt.subplots(figsize=(9.5, 6.5), layout="constrained")
     shade = colours(sorted(segments["segment_id"]))
     for row in segments.sort_values("size", ascending=False).to_dict("records"):
@@ -102,10 +103,14 @@ def user_map(points: pd.DataFrame, segments: pd.DataFrame) -> Figure:
         axes.scatter(
             of["x"], of["y"], s=7, alpha=0.65, color=shade[row["segment_id"]], label=row["label"], linewidths=0
         )
+        if len(of):  # colours repeat where there are many segments, numbers do not
+            box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.75}
+            at = (of["x"].median(), of["y"].median())
+            axes.annotate(str(row["segment_id"]), at, ha="center", va="center", fontsize=9, bbox=box)
     axes.set_xticks([])
     axes.set_yticks([])
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=8, markerscale=2.5, frameon=False)
-    _bare(axes, "Map of users  用户地图")
+    _bare(axes, "Map of users", "用户地图")
     return figure
 
 
@@ -128,5 +133,5 @@ def moves(changes: pd.DataFrame, segments: pd.DataFrame) -> Figure:
                 fontsize=8,
                 color="white" if value > highest / 2 else "black",
             )
-    _bare(axes, "Moves since the night before: from (rows) to (columns)  人群流转")
+    _bare(axes, "Moves since the night before: from (rows) to (columns)", "人群流转")
     return figure
