@@ -65,12 +65,14 @@ STRONG = 0.35
 PLAIN = ("everyday shoppers", "日常客群")  # said of a group without a strong trait
 
 
-def phrases(z: dict[str, float], traits: list[Trait]) -> list[tuple[str, str]]:
-    """(English, Chinese) phrases for a group with mean z-scores `z`, strongest first, one a theme, value first."""
+def phrases(z: dict[str, float], traits: list[Trait], least: float = STRONG) -> list[tuple[str, str]]:
+    """(English, Chinese) phrases for a group with mean z-scores `z` from `least` on, strongest first, one a theme, value
+    first.
+    """
     said, themes = [], set()
     for trait in sorted(traits, key=lambda t: (t.theme != "value", -abs(z[t.key]), t.key)):
         text = (trait.high, trait.high_zh) if z[trait.key] > 0 else (trait.low, trait.low_zh)
-        if abs(z[trait.key]) < STRONG or not text[0] or trait.theme in themes:
+        if abs(z[trait.key]) < least or not text[0] or trait.theme in themes:
             continue
         themes.add(trait.theme)
         said.append(text)
@@ -80,22 +82,25 @@ def phrases(z: dict[str, float], traits: list[Trait]) -> list[tuple[str, str]]:
 def name_groups(
     z_by_group: dict[int, dict[str, float]], traits: list[Trait], given: Set[str] = frozenset()
 ) -> dict[int, tuple[str, str]]:
-    """A unique (English, Chinese) name for each group: two phrases, more where two groups would share a name.
+    """A unique (English, Chinese) name for each group: two phrases, more where two groups would share a name, at last
+    such as are not strong, then the group's number.
 
     given: English names that other groups have already.
     """
-    spoken = {group: phrases(z, traits) or [PLAIN] for group, z in z_by_group.items()}
+    strong = {group: phrases(z, traits) or [PLAIN] for group, z in z_by_group.items()}
+    weak = {group: phrases(z, traits, STRONG / 2) for group, z in z_by_group.items()}
+    spoken = {group: said + [phrase for phrase in weak[group] if phrase not in said] for group, said in strong.items()}
     names: dict[int, tuple[str, str]] = {}
-    for length in range(2, max((len(p) for p in spoken.values()), default=0) + 2):
+    for more in range(max(map(len, spoken.values()), default=0)):
         for group in sorted(set(spoken) - set(names)):
-            names[group] = _join(spoken[group][:length])
+            names[group] = _join(spoken[group][: min(2, len(strong[group])) + more])
         taken = [*given, *(en for en, _ in names.values())]
         clashes = {group for group, (en, _) in names.items() if taken.count(en) > 1}
         if not clashes:
             break
         names = {group: name for group, name in names.items() if group not in clashes}
     for group in sorted(set(spoken) - set(names)):
-        en, zh = _join(spoken[group])
+        en, zh = _join(strong[group])
         names[group] = (f"{en} {group}", f"{zh}{group}")
     return names
 

@@ -63,6 +63,13 @@ def test_names_come_from_what_differs_and_are_unique():
     assert "at night" in names[3][0]
 
 
+def test_what_is_not_strong_tells_two_groups_apart_before_a_number_does():
+    same = {"monetary_90d": 1.0, "basket_value_365d": 0.5}
+    names = traits.name_groups({7: z(**same), 8: z(**same, weekend_share_365d=-0.25), 9: z(**same)}, KNOWN)
+    assert names[8] == ("Big spenders · large baskets · on weekdays", "高消费·大单·工作日购物")
+    assert names[9] == ("Big spenders · large baskets 9", "高消费·大单9")
+
+
 def test_a_name_stays_while_part_of_it_is_true():
     base = {t.key: (0.0, 1.0) for t in KNOWN}
     groups = {1: z(monetary_90d=1.0, weekend_share_365d=0.9), 2: z(monetary_90d=-1.0)}
