@@ -33,9 +33,10 @@ stop:  ## end all that `make run` started here, and nothing else
 test: setup lint  ## all tests
 	@$(JAVA) && export JAVA_HOME && $(PYTHON) -m pytest
 
-bench: setup  ## times of a full build beside DuckDB, and of a night on histories of EVENTS and twice EVENTS
+bench: setup  ## a full build beside DuckDB, a night on histories of EVENTS and twice EVENTS, a training step and encoding
 	@$(JAVA) && export JAVA_HOME && $(PYTHON) -m bench build --events $(EVENTS) $(if $(WORK),--work "$(WORK)")
 	@$(JAVA) && export JAVA_HOME && $(PYTHON) -m bench night --history $(EVENTS) $$(awk 'BEGIN {print 2 * $(EVENTS)}') $(if $(WORK),--work "$(WORK)")
+	@$(PYTHON) -m bench training
 
 lint: .venv/.lock  ## ruff: style, and the import rules of the rooms
 	@$(PYTHON) -m ruff check .
