@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -89,6 +90,18 @@ def read_yaml(path: Path) -> dict:
     if not isinstance(values, dict):
         raise UsageError(f"{path}: expected a mapping, found {type(values).__name__}")
     return values
+
+
+Settings = TypeVar("Settings", bound=BaseModel)
+
+
+def read_settings(kind: type[Settings], path: Path) -> Settings:
+    """A settings file as a `kind`. Raises UsageError that names what is wrong in it."""
+    try:
+        return kind.model_validate(read_yaml(path))
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise UsageError(f"{path}: {wrong}") from None
 
 
 def load(conf: Path, preset: str | None = None) -> Config:

@@ -14,15 +14,14 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from scipy.sparse import csr_matrix
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
 from ml import additive, inputs, taste
 from ml.additive import Additive, Knots, sigmoid
-from ml.cli import UsageError
-from ml.config import read_yaml
+from ml.config import read_settings
 from ml.measures import folds
 from ml.outcomes import HORIZON, Outcomes
 
@@ -89,12 +88,7 @@ class PredictionConfig(_Strict):
 
     @classmethod
     def load(cls, conf: Path) -> PredictionConfig:
-        path = conf / "predictions.yaml"
-        try:
-            return cls.model_validate(read_yaml(path))
-        except ValidationError as error:
-            wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-            raise UsageError(f"{path}: {wrong}") from None
+        return read_settings(cls, conf / "predictions.yaml")
 
     @property
     def columns(self) -> list[str]:

@@ -12,11 +12,10 @@ from typing import Literal
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from jobs.tables import NUMERIC_FEATURES
-from ml.cli import UsageError
-from ml.config import read_yaml
+from ml.config import read_settings
 
 DEPARTMENT, EMBEDDING, EXPECTED = "dept:", "emb:", "exp:"
 # Blocks whose inputs are numbers of gold.predictions.expected: money, silence, then factors of the categories.
@@ -99,12 +98,7 @@ class SegmentConfig(_Strict):
 
     @classmethod
     def load(cls, conf: Path) -> SegmentConfig:
-        path = conf / "segments.yaml"
-        try:
-            return cls.model_validate(read_yaml(path))
-        except ValidationError as error:
-            wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-            raise UsageError(f"{path}: {wrong}") from None
+        return read_settings(cls, conf / "segments.yaml")
 
 
 @dataclass(frozen=True)
