@@ -1,4 +1,4 @@
-"""The portrait of a user: lifecycle stage, RFM class, tiers. Lines are drawn in conf/profiles.yaml.
+"""The portrait of a user: lifecycle stage, RFM class, tiers, what is expected of him. Lines: conf/profiles.yaml.
 
 Stage and class have hysteresis: the border to leave one lies behind the border to enter it, so that nobody flaps at a
 border from night to night. The last published night's stage and class are an input: the same night after the same
@@ -182,12 +182,27 @@ def active_hours() -> Column:
     return F.coalesce(*[F.when(F.col(f"{part}_share_365d") == most, F.lit(part)) for part in parts])
 
 
+def expectations(predictions: DataFrame) -> DataFrame:
+    """Rows of gold.predictions as a profile shows them; without a churn, without reasons for it."""
+    said = F.col("churn_28d").isNotNull()
+    told = [F.when(said, F.col(f"reasons{end}")).alias(f"prediction_reasons{end}") for end in ("", "_zh")]
+    numbers = ("churn_28d", "purchase_7d", "purchase_28d", "spend_28d", "days_to_next_order", "next_categories")
+    return predictions.select("user_id", *numbers, *told)
+
+
 def build(
-    features: DataFrame, users: DataFrame, segments: DataFrame, before: DataFrame, lines: Lines, former: Lines | None
+    features: DataFrame,
+    users: DataFrame,
+    segments: DataFrame,
+    predictions: DataFrame,
+    before: DataFrame,
+    lines: Lines,
+    former: Lines | None,
 ) -> DataFrame:
     """One row a user of `features`: rows of gold.user_profiles less the stamps.
 
-    segments: rows of user_segments; before: rows of user_profiles of the last published night; former: its rules.
+    segments: rows of user_segments; predictions: of gold.predictions; before: rows of user_profiles of the last
+    published night; former: its rules.
     """
     facts = ["age_band", "gender", "region", "occupation", "income_band", "marketing_consent", "attributes"]
     old = before.select(
@@ -199,6 +214,7 @@ def build(
             segments.select("user_id", "segment_id", "segment_name", "segment_name_zh", "reasons", "model_version"),
             "user_id",
         )
+        .join(expectations(predictions), "user_id", "left")
         .join(old, "user_id", "left")
     )
     was = F.col("previous_lifecycle_stage")
