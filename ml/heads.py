@@ -205,7 +205,7 @@ class Heads:
         arrays |= {f"taste.{f.name}": getattr(self.tastes, f.name) for f in fields(taste.Taste) if "_" in f.name}
         if self.kinds is not None:
             arrays |= {"kinds.share": self.kinds.share_K, "kinds.log_rates": self.kinds.log_rates_KC,
-                       "kinds.agreement": np.array(self.kinds.agreement)}  # fmt: skip
+                       "kinds.change": np.array(self.kinds.change)}  # fmt: skip
         np.savez(folder / "heads.npz", allow_pickle=False, **arrays)
         said = {"config": self.config.model_dump(), "vector": self.vector, "refused": self.refused,
                 "categories": self.tastes.categories, "pseudo": self.tastes.pseudo}  # fmt: skip
@@ -229,7 +229,7 @@ class Heads:
         config, kinds = PredictionConfig.model_validate(said["config"]), None
         if "kinds.share" in arrays:
             parts = (arrays[f"kinds.{part}"] for part in ("share", "log_rates"))
-            kinds = Kinds(said["categories"], *parts, float(arrays["kinds.agreement"]))
+            kinds = Kinds(said["categories"], *parts, float(arrays["kinds.change"]))
         return cls(config, said["vector"], tuple(model(name) for name in EVENTS), arrays["platt"], model("log_spend"),
                    arrays["money"], tastes, model("pair", "pair_knots"), said["refused"], kinds)  # fmt: skip
 
