@@ -30,7 +30,8 @@ from jobs.plan import Plan
 from jobs.tables import NUMERIC_FEATURES, PREDICTIONS, USER_EMBEDDINGS, USER_FEATURES, USER_SEGMENTS, USER_SEQUENCES
 from ml import lake, measures, predict, segments, taste
 from ml.cli import CONF
-from ml.inputs import SegmentConfig, Users, fit_scaler
+from ml.heads import PredictionConfig
+from ml.inputs import EXPECTATIONS, SegmentConfig, Users, fit_scaler
 
 LAST_DRIFT = 0.8  # of the days of a simulation: after them nobody becomes another persona (jobs/behaviour.py)
 BEFORE = 84  # days of history that a training wants: two days to learn from, 28 and 56 before it, and 28 before them
@@ -178,7 +179,8 @@ class Night:
         sequences = table(USER_SEQUENCES, ["user_id", "categories"])
         names = sorted(set(pc.unique(pc.list_flatten(sequences["categories"])).to_pylist()) - {""})
         history = taste.history(sequences.to_batches(), ids, names).toarray()
-        users = Users(ids.to_pylist(), features, states, expectations)
+        kinds = expectations.shape[1] - len(EXPECTATIONS) + 1 - PredictionConfig.load(CONF).factors
+        users = Users(ids.to_pylist(), features, states, expectations, kinds)
         return cls(ds, users, segment.to_numpy(), history, persona)
 
     def counts(self) -> np.ndarray:
@@ -212,11 +214,17 @@ INFORMATION = {
 
 
 def regrouped(night: Night, k: int, weights: dict[str, float] | None = None) -> np.ndarray:
-    """Segment (U) of users grouped as a registration does it, in k segments; weights: of blocks, instead of conf's."""
+    """Segment (U) of users grouped in k segments as a registration does it where there are no kinds.
+
+    weights: of blocks, instead of those of conf.
+    """
     config = SegmentConfig.load(CONF)
     if weights is not None:
         blocks = config.blocks.items()
-        blocks = {name: block.model_copy(update={"weight": weights.get(name, 0.0)}) for name, block in blocks}
+        blocks = {
+            name: block.model_copy(update={"weight": weights.get(name, 0.0), "fallback": False})
+            for name, block in blocks
+        }
         config = config.model_copy(update={"blocks": blocks})
     scaler = fit_scaler(night.users, config)
     values = scaler(night.users.raw(scaler.inputs))
@@ -228,10 +236,11 @@ def groups(night: Night) -> Table:
     """A row a way to group the users of a night: how far its segments are the personas."""
     personas = len(set(night.persona_U))
     ways = {
-        "ours, as registered": night.segment_U,
-        f"ours, {personas} segments": regrouped(night, personas),
-        f"expected categories alone, {personas} segments": regrouped(night, personas, {"expected_categories": 1.0}),
-        f"vectors alone, {personas} segments": regrouped(night, personas, {"embedding": 1.0}),
+        "ours, as published": night.segment_U,
+        "natural_kinds: false, the most segments": regrouped(night, SegmentConfig.load(CONF).k.max),
+        "natural_kinds: false, as many as personas": regrouped(night, personas),
+        "k-means of the expected categories": regrouped(night, personas, {"expected_categories": 1.0}),
+        "k-means of the vectors": regrouped(night, personas, {"embedding": 1.0}),
     }
     title = f"Segments of {night.ds} and the {personas} personas of {len(night.persona_U):,} users"
     table = Table(title=title, title_justify="left", title_style="bold")
