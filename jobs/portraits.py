@@ -85,7 +85,7 @@ def reasons(
     Weight of a trait: the user's z-score times the segment's, where both have the same sign. Only the strongest are put
     into words, and no lambda is used: Spark interprets those, and this is most of what a night does for each user.
     """
-    told = [trait for trait in traits if base[trait.key][1] > 0]
+    told = sorted((trait for trait in traits if base[trait.key][1] > 0), key=lambda trait: trait.name)
     if not told:
         return F.array().cast("array<string>"), F.array().cast("array<string>")
     z_of = {group: z_scores(means, base) for group, means in groups.items()}
@@ -97,7 +97,7 @@ def reasons(
         weight = F.round(mine * theirs.getItem(F.col("segment_id")), 6)
         cell = F.struct(weight.alias("weight"), F.lit(-n).alias("n"), value_of(trait).alias("value"))
         cells.append(F.when(weight > 0, cell))
-    strongest = F.sort_array(F.array(*cells), asc=False)  # nulls last; of equal weights, the first trait
+    strongest = F.sort_array(F.array(*cells), asc=False)  # nulls last; of equal weights, the first by name
 
     def words(language: str) -> Column:
         heads, tails = zip(*(_words(trait, base[trait.key][0], language) for trait in told), strict=True)

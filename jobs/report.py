@@ -50,6 +50,11 @@ def read_night(s: Settings) -> dict[str, pd.DataFrame]:
     }  # fmt: skip
 
 
+def _cells(column: pd.Series) -> list:
+    """Lists or maps; None for a null, whichever of its kinds pandas took."""
+    return [None if cell is pd.NA or isinstance(cell, float) else cell for cell in column]
+
+
 def model_inputs(rows: pd.DataFrame, model: dict) -> np.ndarray:
     """(users, inputs) what the segments were told apart by; see jobs/assign.py for the same in Spark."""
     columns = []
@@ -57,9 +62,9 @@ def model_inputs(rows: pd.DataFrame, model: dict) -> np.ndarray:
         if name.startswith("emb:"):
             values = np.array([vector[int(name[4:])] for vector in rows["embedding"]], dtype=np.float64)
         elif name.startswith("exp:"):
-            values = np.array([np.nan if cell is None else cell[int(name[4:])] for cell in rows["expected"]])
+            values = np.array([np.nan if cell is None else cell[int(name[4:])] for cell in _cells(rows["expected"])])
         elif name.startswith("dept:"):
-            shares = [dict(cell) if cell is not None else {} for cell in rows["department_shares_365d"]]
+            shares = [{} if cell is None else dict(cell) for cell in _cells(rows["department_shares_365d"])]
             values = np.array([share.get(name[5:], np.nan) for share in shares], dtype=np.float64)
         else:
             values = rows[name].astype("float64").to_numpy(copy=True)
