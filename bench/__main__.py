@@ -49,7 +49,7 @@ def parser() -> argparse.ArgumentParser:
     segment = what.add_parser("segment", help="a night from features and vectors to the report, for a crowd of users")
     segment.add_argument("--users", type=plan.count, default=1_000_000, help="(default: %(default)s)")
     personas = what.add_parser("personas", help="segments and vectors against the hidden personas of a made-up shop")
-    personas.add_argument("--users", type=plan.count, default=4_000, help="(default: %(default)s)")
+    personas.add_argument("--users", type=plan.count, default=2_000, help="(default: %(default)s)")
     personas.add_argument("--events", type=plan.count, default=2_000_000, help="(default: %(default)s)")
     personas.add_argument("--days", type=plan.count, default=150, help="(default: %(default)s)")
     personas.add_argument("--nights", type=plan.count, default=14, help="after the training (default: %(default)s)")

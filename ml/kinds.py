@@ -1,10 +1,10 @@
 """Kinds of users that are there by themselves, by what they look at and buy: latent classes that a user can change.
 
 A kind is a distribution over categories; their number is the largest that two halves of the users, learned apart, agree
-on (Lange et al. 2004), or none. The events of a visit go together, so that a visit counts as one draw, spread over its
-events. A user's kind is filtered along his events, from the oldest to the newest, as the state of a hidden Markov model
-that seldom changes (Rabiner 1989): who becomes another is known after a few visits, and who does not keeps the evidence
-of all of them. Legend: U users, E events, C categories, K kinds.
+on as well as on any (Lange et al. 2004), or none. The events of a visit go together, so that a visit counts as one
+draw, spread over its events. A user's kind is filtered along his events, from the oldest to the newest, as the state of
+a hidden Markov model that seldom changes (Rabiner 1989): who becomes another is known after a few visits, and who does
+not keeps the evidence of all of them. Legend: U users, E events, C categories, K kinds.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ class KindConfig(BaseModel):
     min: int = Field(4, ge=2)
     max: int = Field(12, ge=2)
     agreement: float = Field(0.9, gt=0)
+    tie: float = Field(0.03, ge=0)
     change: float = Field(0.01, ge=0, lt=1)
 
 
@@ -170,7 +171,8 @@ def fit(visits_UC: csr_matrix, categories: list[str], config: KindConfig, seed: 
     said = f"{known.shape[0]:,} users; two halves of them agree on " + (
         ", ".join(f"{k} kinds by {agreement:.2f}" for k, agreement in agreed.items()) or "nothing: too few"
     )
-    stable = [k for k, agreement in agreed.items() if agreement >= config.agreement]
+    least = max(config.agreement, max(agreed.values(), default=0) - config.tie)
+    stable = [k for k, agreement in agreed.items() if agreement >= least]
     if not stable:
         return None, f"no kinds: {said}"
     share, log_rates = learn(known, max(stable), seed)
