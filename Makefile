@@ -33,10 +33,12 @@ stop:  ## end all that `make run` started here, and nothing else
 test: setup lint  ## all tests
 	@$(JAVA) && export JAVA_HOME && $(PYTHON) -m pytest
 
-bench: setup  ## a full build beside DuckDB, a night on histories of EVENTS and twice EVENTS, a training step and encoding
+bench: setup  ## a build beside DuckDB, nights on two histories, a training step, segments: a million users, known personas
 	@$(JAVA) && export JAVA_HOME && $(PYTHON) -m bench build --events $(EVENTS) $(if $(WORK),--work "$(WORK)")
 	@$(JAVA) && export JAVA_HOME && $(PYTHON) -m bench night --history $(EVENTS) $$(awk 'BEGIN {print 2 * $(EVENTS)}') $(if $(WORK),--work "$(WORK)")
 	@$(PYTHON) -m bench training
+	@$(JAVA) && export JAVA_HOME && $(PYTHON) -m bench segment $(if $(WORK),--work "$(WORK)")
+	@$(JAVA) && export JAVA_HOME && $(PYTHON) -m bench personas $(if $(WORK),--work "$(WORK)")
 
 lint: .venv/.lock  ## ruff: style, and the import rules of the rooms
 	@$(PYTHON) -m ruff check .

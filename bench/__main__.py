@@ -1,4 +1,6 @@
-"""`python -m bench build --events 20e6 --days 90`, `python -m bench night --history 20e6 --new 200e3`, `training`."""
+"""`python -m bench build --events 20e6 --days 90`, `night --history 20e6 --new 200e3`, `training`, `personas`,
+`segment --users 1e6`: each prints its tables.
+"""
 
 from __future__ import annotations
 
@@ -44,6 +46,16 @@ def parser() -> argparse.ArgumentParser:
     training = what.add_parser("training", help="training step and encoding, against the processor's matrix rate")
     training.add_argument("--threads", type=plan.count, default=os.cpu_count(), help="(default: all cores)")
     training.add_argument("--seed", type=int, default=1)
+    segment = what.add_parser("segment", help="a night from features and vectors to the report, for a crowd of users")
+    segment.add_argument("--users", type=plan.count, default=1_000_000, help="(default: %(default)s)")
+    personas = what.add_parser("personas", help="segments and vectors against the hidden personas of a made-up shop")
+    personas.add_argument("--users", type=plan.count, default=2_000, help="(default: %(default)s)")
+    personas.add_argument("--events", type=plan.count, default=2_000_000, help="(default: %(default)s)")
+    personas.add_argument("--days", type=plan.count, default=150, help="(default: %(default)s)")
+    personas.add_argument("--nights", type=plan.count, default=14, help="after the training (default: %(default)s)")
+    for one in (segment, personas):
+        one.add_argument("--seed", type=int, default=1)
+        one.add_argument("--work", type=Path, help="folder for a temporary folder (default: the system's)")
     for one in (build, night):
         one.add_argument("--users", type=plan.count)
         one.add_argument("--seed", type=int, default=1)
@@ -147,10 +159,40 @@ def training(given: argparse.Namespace) -> None:
     out.print(measured.shown([measured.step(given.seed), measured.encoding(given.seed)], given.threads))
 
 
+BYTES_A_USER = 12_000  # of disk, for a crowd's tables of two nights, shuffles and what is kept of them
+
+
+def segment(given: argparse.Namespace) -> None:
+    """Print the table of a night of a crowd."""
+    from bench import segmenting
+
+    out.print(shown.machine())
+    with place(given, given.users * BYTES_A_USER // BYTES_AN_EVENT) as where:
+        stages, said = segmenting.night(where, given.users, given.seed, say)
+        say(said)
+        title = f"a night of {given.users:,} users, from features and vectors on; {HOW['standing']}"
+        out.print(shown.verbs(title, stages, given.users))
+
+
+def personas(given: argparse.Namespace) -> None:
+    """Print how far segments and vectors are the hidden personas."""
+    from bench import personas as measured
+
+    made = plan.made(given.events, given.days, given.users, seed=given.seed)
+    course = measured.Course.of(made, given.nights)
+    out.print(shown.machine())
+    with place(given, made.events) as where:
+        make(where, made)
+        measured.run(where, course, say)
+        for table in measured.tables(where, course):
+            out.print(table)
+
+
 def main() -> int:
     given = parser().parse_args()
     try:
-        {"build": build, "night": night, "training": training}[given.what](given)
+        verbs = {"build": build, "night": night, "training": training, "segment": segment, "personas": personas}
+        verbs[given.what](given)
     except (UsageError, measure.CommandError) as error:
         print(error, file=sys.stderr)
         return 2 if isinstance(error, UsageError) else 1

@@ -74,6 +74,21 @@ def build(title: str, ours: list[Stage], theirs: list[Stage], rows: int) -> Tabl
     return table
 
 
+def verbs(title: str, stages: list[Stage], users: int) -> Table:
+    """A row a verb, and the whole."""
+    table = Table(title=title, title_justify="left", title_style="bold")
+    table.add_column("verb")
+    for head in ("s", "users/s", "CPU s", "read", "written", "shuffled", "spilled", "peak memory"):
+        table.add_column(head, justify="right")
+    for stage in stages:
+        table.add_row(stage.name, *_cells(stage, users))
+    seconds, cpu = sum(stage.seconds for stage in stages), sum(stage.cpu_seconds or 0 for stage in stages)
+    memory = max(stage.peak_bytes or 0 for stage in stages)
+    table.add_section()
+    table.add_row("all", f"{seconds:.1f}", f"{users / seconds:,.0f}", f"{cpu:.0f}", "", "", "", "", size(memory))
+    return table
+
+
 def _cells(stage: Stage, rows: int) -> list[str]:
     if stage.work is None:
         return [f"{stage.seconds:.1f}", *[""] * 7]

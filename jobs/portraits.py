@@ -19,6 +19,11 @@ def value_of(trait: Trait) -> Column:
     return F.col(trait.key).cast("double")
 
 
+def columns(traits: list[Trait]) -> set[str]:
+    """The columns of user_features that the traits are read from."""
+    return {"department_shares_365d" if trait.key.startswith("dept:") else trait.key for trait in traits}
+
+
 def _moments(traits: list[Trait]) -> list[Column]:
     # Rounded to micro-units and summed as decimals: the order of a shuffle cannot show in the result.
     cells = []
@@ -72,36 +77,51 @@ def trait_table(means: dict[str, float], base: dict[str, tuple[float, float]], t
     return sorted(rows, key=lambda row: (-abs(row["z"]), row["feature"]))
 
 
-def _said(trait: Trait, base: float, chinese: bool) -> Column:
-    scale, digits, unit = (100, 0, "%") if trait.percent or trait.theme == "taste" else (1, 2, "")
-    mine = F.format_number(value_of(trait) * scale, digits)
-    others = f"{base * scale:,.{digits}f}{unit}"
-    if chinese:
-        return F.concat(F.lit(f"{trait.name_zh} "), mine, F.lit(f"{unit}（全体平均 {others}）"))
-    return F.concat(F.lit(f"{trait.name} "), mine, F.lit(f"{unit} (all users {others})"))
-
-
 def reasons(
     traits: list[Trait], base: dict[str, tuple[float, float]], groups: dict[int, dict[str, float]]
 ) -> tuple[Column, Column]:
     """(English, Chinese) the traits of a user of user_features + segment_id that point the way of the segment's.
 
-    Weight of a trait: the user's z-score times the segment's, where both have the same sign.
+    Weight of a trait: the user's z-score times the segment's, where both have the same sign. Only the strongest are put
+    into words, and no lambda is used: Spark interprets those, and this is most of what a night does for each user.
     """
-    english, chinese = [], []
+    told = sorted((trait for trait in traits if base[trait.key][1] > 0), key=lambda trait: trait.name)
+    if not told:
+        return F.array().cast("array<string>"), F.array().cast("array<string>")
     z_of = {group: z_scores(means, base) for group, means in groups.items()}
-    for trait in traits:
+    cells = []
+    for n, trait in enumerate(told):
         mean, sd = base[trait.key]
-        if sd == 0:
-            continue
         mine = (value_of(trait) - F.lit(mean)) / F.lit(sd)
         theirs = F.create_map(*[F.lit(x) for g, z in sorted(z_of.items()) for x in (g, float(z[trait.key]))])
-        weight = F.coalesce(F.round(mine * theirs.getItem(F.col("segment_id")), 6), F.lit(0.0))
-        english.append(F.struct((-weight).alias("order"), _said(trait, mean, False).alias("text")))
-        chinese.append(F.struct((-weight).alias("order"), _said(trait, mean, True).alias("text")))
+        weight = F.round(mine * theirs.getItem(F.col("segment_id")), 6)
+        cell = F.struct(weight.alias("weight"), F.lit(-n).alias("n"), value_of(trait).alias("value"))
+        cells.append(F.when(weight > 0, cell))
+    strongest = F.sort_array(F.array(*cells), asc=False)  # nulls last; of equal weights, the first by name
 
-    def strongest(cells: list[Column]) -> Column:
-        positive = F.filter(F.array(*cells), lambda cell: cell["order"] < 0)
-        return F.transform(F.slice(F.array_sort(positive), 1, REASONS), lambda cell: cell["text"])
+    def words(language: str) -> Column:
+        heads, tails = zip(*(_words(trait, base[trait.key][0], language) for trait in told), strict=True)
+        percent = F.array(*[F.lit(_percent(trait)) for trait in told])
+        said = []
+        for place in range(REASONS):
+            cell = F.get(strongest, F.lit(place))
+            n, value = -cell["n"], cell["value"]
+            number = F.when(F.get(percent, n), F.format_number(value * 100, 0)).otherwise(F.format_number(value, 2))
+            head, tail = (F.get(F.array(*map(F.lit, texts)), n) for texts in (heads, tails))
+            said.append(F.coalesce(F.concat(head, number, tail), F.lit("")))
+        return F.array_remove(F.array(*said), "")
 
-    return strongest(english), strongest(chinese)
+    return words("en"), words("zh")
+
+
+def _percent(trait: Trait) -> bool:
+    return trait.percent or trait.theme == "taste"
+
+
+def _words(trait: Trait, base: float, language: str) -> tuple[str, str]:
+    """What is said before and after the user's number."""
+    others = f"{base * 100:,.0f}%" if _percent(trait) else f"{base:,.2f}"
+    unit = "%" if _percent(trait) else ""
+    if language == "zh":
+        return f"{trait.name_zh} ", f"{unit}（全体平均 {others}）"
+    return f"{trait.name} ", f"{unit} (all users {others})"

@@ -50,6 +50,11 @@ def read_night(s: Settings) -> dict[str, pd.DataFrame]:
     }  # fmt: skip
 
 
+def _cells(column: pd.Series) -> list:
+    """Lists or maps; None for a null, whichever of its kinds pandas took."""
+    return [None if cell is pd.NA or isinstance(cell, float) else cell for cell in column]
+
+
 def model_inputs(rows: pd.DataFrame, model: dict) -> np.ndarray:
     """(users, inputs) what the segments were told apart by; see jobs/assign.py for the same in Spark."""
     columns = []
@@ -57,9 +62,9 @@ def model_inputs(rows: pd.DataFrame, model: dict) -> np.ndarray:
         if name.startswith("emb:"):
             values = np.array([vector[int(name[4:])] for vector in rows["embedding"]], dtype=np.float64)
         elif name.startswith("exp:"):
-            values = np.array([np.nan if cell is None else cell[int(name[4:])] for cell in rows["expected"]])
+            values = np.array([np.nan if cell is None else cell[int(name[4:])] for cell in _cells(rows["expected"])])
         elif name.startswith("dept:"):
-            shares = [dict(cell) if cell is not None else {} for cell in rows["department_shares_365d"]]
+            shares = [{} if cell is None else dict(cell) for cell in _cells(rows["department_shares_365d"])]
             values = np.array([share.get(name[5:], np.nan) for share in shares], dtype=np.float64)
         else:
             values = rows[name].astype("float64").to_numpy(copy=True)
@@ -70,6 +75,18 @@ def model_inputs(rows: pd.DataFrame, model: dict) -> np.ndarray:
     return np.stack(columns, axis=1)
 
 
+def _read_of(inputs: list[str]) -> dict[str, list[str]]:
+    """The columns that a model's inputs are read from, by table of gold."""
+    of_prefix = {"exp:": ("predictions", "expected"), "emb:": ("user_embeddings", "embedding"),
+                 "dept:": ("user_features", "department_shares_365d")}  # fmt: skip
+    found: dict[str, list[str]] = {}
+    for name in inputs:
+        table, column = next((at for start, at in of_prefix.items() if name.startswith(start)), ("user_features", name))
+        if column not in found.setdefault(table, []):
+            found[table].append(column)
+    return found
+
+
 def project(s: Settings, most: int = _MAP_USERS) -> pd.DataFrame:
     """x, y, segment_id of at most `most` users, by t-SNE of the inputs (van der Maaten and Hinton, JMLR 2008)."""
     from sklearn.decomposition import PCA
@@ -77,11 +94,14 @@ def project(s: Settings, most: int = _MAP_USERS) -> pd.DataFrame:
 
     version = f"(SELECT max(model_version) FROM gold.user_embeddings WHERE ds = DATE '{s.ds}')"
     model = _ask(s, f"SELECT * FROM gold.segment_models WHERE model_version = {version} LIMIT 1").iloc[0].to_dict()
-    reads = any(name.startswith("exp:") for name in model["inputs"])
-    column, join = (", p.expected", " JOIN gold.predictions p USING (user_id, ds)") if reads else ("", "")
-    rows = _ask(s, f"SELECT f.*, u.segment_id, e.embedding{column} FROM gold.user_segments u{join}"
-                   " JOIN gold.user_features f USING (user_id, ds) JOIN gold.user_embeddings e USING (user_id, ds)"
-                   f" WHERE u.ds = DATE '{s.ds}' ORDER BY md5(user_id) LIMIT {most}")  # fmt: skip
+    # The few users first, and of them only what the model reads: both matter where there are a million.
+    columns, joins = ["few.segment_id"], []
+    for table, names in _read_of(model["inputs"]).items():
+        columns += [f'{table}."{name}"' for name in names]
+        joins.append(f"JOIN (SELECT * FROM gold.{table} WHERE ds = DATE '{s.ds}') {table} USING (user_id)")
+    rows = _ask(s, f"WITH few AS (SELECT user_id, segment_id FROM gold.user_segments WHERE ds = DATE '{s.ds}'"
+                   f" ORDER BY md5(user_id) LIMIT {most}) SELECT {', '.join(columns)} FROM few {' '.join(joins)}"
+                   " ORDER BY md5(user_id)")  # fmt: skip
     inputs = model_inputs(rows, model)
     if len(rows) < 50:  # too few for neighbourhoods
         flat = PCA(n_components=2, random_state=0).fit_transform(inputs)

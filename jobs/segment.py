@@ -236,10 +236,12 @@ def run(spark: SparkSession, s: Settings) -> str:
     lines = profiles.load_lines()
     scorer = Scorer(model, lines.segments.margin)
     old = last.members.select("user_id", F.col("segment_id").alias("previous"))
-    members = features.join(scorer(features, vectors, old), "user_id").persist()
-
     departments = [name.removeprefix("dept:") for name in model.inputs if name.startswith("dept:")]
     known = traits.all_traits(departments, source.labels, source.labels_zh)
+    # What is kept of a user in memory: not all of some 200 features.
+    told = sorted(portraits.columns(known) | {"monetary_28d", "monetary_365d", "tenure_days", "inactive_days"})
+    members = features.select("user_id", *told).join(scorer(features, vectors, old), "user_id").persist()
+
     base = portraits.base_statistics(members, known)
     groups = portraits.group_means(members, known)
     names = names_of(groups, base, known, last.names)
@@ -249,6 +251,7 @@ def run(spark: SparkSession, s: Settings) -> str:
     english, chinese = portraits.reasons(known, base, groups)
     explained = members.withColumns({"reasons": english, "reasons_zh": chinese}).join(F.broadcast(named), "segment_id")
     explained = explained.withColumn("model_version", F.lit(model.version))
+    explained = explained.drop(*(set(told) - {"tenure_days", "inactive_days"}))
     since, former = (s.ds - last.day).days if last.day else 0, last.scorer(s, scorer)
     again = changes.scored_again(spark, s, last.day, last.members, former, scorer, features, vectors)
     changed = changes.with_changes(explained, last.members, again, unchanged=former is scorer, since=since)
@@ -274,6 +277,8 @@ def run(spark: SparkSession, s: Settings) -> str:
     _stage(people, s, USER_PROFILES)
     staged = io.read(spark, s.warehouse, USER_PROFILES.staged()).where(tonight)
     _stage_rows(tags.coverage(staged, size, last.tags, sorted(names.values()), lines.tags), s, TAGS)
+    for frame in (members, changed):  # a standing Spark would keep them
+        frame.unpersist()
     against = f"{last.day}: {steadiness(found)}" if last.day else "no night before"
     died = f"; ended: {[row['segment_id'] for row in ended]}" if ended else ""
     return f"{size:,} users in {len(rows)} segments by model version {model.version}, held against {against}{died}"

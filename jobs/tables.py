@@ -357,7 +357,7 @@ PREDICTIONS = Table(
         ("next_categories", "array<string>", "the five categories most likely bought in the 28 days", "下次购买类目"),
         ("next_category_scores", "array<double>", "probability of a purchase in each of them", "类目购买概率"),
         ("expected", "array<double>", "what segments are told apart by: expected log(1 + spend), arcsine of the root of "
-         "churn_28d, then factors of the expected categories", "预期向量"),
+         "churn_28d, factors of the expected categories, then probabilities of kinds where there are any", "预期向量"),
         ("slice", "string", "kind of user whose minima of data are asked, see conf/predictions.yaml", "用户分层"),
         ("refused", "array<string>", "predictions that are null because the data are too thin, and why", "拒绝预测原因"),
         ("reasons", "array<string>", "what moves churn_28d most, strongest first", "理由(英)"),

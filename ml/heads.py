@@ -22,6 +22,7 @@ from sklearn.linear_model import LogisticRegression
 from ml import additive, inputs, taste
 from ml.additive import Additive, Knots, sigmoid
 from ml.config import read_settings
+from ml.kinds import KindConfig, Kinds
 from ml.measures import folds
 from ml.outcomes import HORIZON, Outcomes
 
@@ -79,6 +80,7 @@ class PredictionConfig(_Strict):
     pseudo_lines: float = Field(300, gt=0)
     factors: int = Field(12, ge=1)
     pairs: int = Field(300_000, ge=1000)
+    kinds: KindConfig = KindConfig()
     seed: int = 7
 
     @field_validator("inputs")
@@ -106,19 +108,21 @@ class PredictionConfig(_Strict):
 @dataclass(frozen=True)
 class Known:
     """What is known of users at the end of a day. features: PredictionConfig.columns; states: nan where there is none;
-    history: events of the sequence by category.
+    history: events of the sequence by category; kind: probabilities of ml/kinds.py, None where there are no kinds.
     """
 
     features: pa.Table
     state_UD: np.ndarray
     history_UC: csr_matrix
+    kind_UK: np.ndarray | None = None
 
     def __len__(self) -> int:
         return self.features.num_rows
 
     def part(self, rows: np.ndarray | slice) -> Known:
         index = np.arange(len(self))[rows]
-        return Known(self.features.take(pa.array(index)), self.state_UD[index], self.history_UC[index])
+        kind = None if self.kind_UK is None else self.kind_UK[index]
+        return Known(self.features.take(pa.array(index)), self.state_UD[index], self.history_UC[index], kind)
 
     def values(self, names: list[str], vector: bool) -> np.ndarray:
         """Raw inputs (U, J), nan = missing: the named features, then the state."""
@@ -148,7 +152,7 @@ class Heads:
     """Fitted heads.
 
     platt_3x2: log-odds = a score + b of each event. money_2xN: scores of log_spend, and the money that they stand for.
-    refused: why, by slice and event.
+    refused: why, by slice and event. kinds: those that there are by themselves, or None.
     """
 
     config: PredictionConfig
@@ -160,6 +164,7 @@ class Heads:
     tastes: taste.Taste
     pair: Additive
     refused: dict[str, dict[str, str]]
+    kinds: Kinds | None = None
 
     def expect(self, known: Known) -> Expectations:
         """Expectations of users, all of them, refused or not."""
@@ -177,6 +182,8 @@ class Heads:
         top = np.argsort(-score, axis=1, kind="stable")[:, :TOP]
         silence = np.arcsin(np.sqrt(1 - chance))  # a step of it is as easy to see at .02 as at .5
         expected = np.column_stack([log_spend, silence, departure @ self.tastes.factors_CF])
+        if known.kind_UK is not None:
+            expected = np.column_stack([expected, known.kind_UK])
         return Expectations(
             purchase, np.interp(log_spend, *self.money_2xN), median_day(purchase), top,
             np.take_along_axis(score, top, axis=1), expected, -parts * self.platt_3x2[-1, 0],
@@ -196,6 +203,9 @@ class Heads:
             arrays |= {f"{name}.heights": model.heights_JK, f"{name}.missing": model.missing_J,
                        f"{name}.intercept": np.array(model.intercept)}  # fmt: skip
         arrays |= {f"taste.{f.name}": getattr(self.tastes, f.name) for f in fields(taste.Taste) if "_" in f.name}
+        if self.kinds is not None:
+            arrays |= {"kinds.share": self.kinds.share_K, "kinds.log_rates": self.kinds.log_rates_KC,
+                       "kinds.change": np.array(self.kinds.change)}  # fmt: skip
         np.savez(folder / "heads.npz", allow_pickle=False, **arrays)
         said = {"config": self.config.model_dump(), "vector": self.vector, "refused": self.refused,
                 "categories": self.tastes.categories, "pseudo": self.tastes.pseudo}  # fmt: skip
@@ -216,9 +226,12 @@ class Heads:
 
         named = {f.name: arrays[f"taste.{f.name}"] for f in fields(taste.Taste) if "_" in f.name}
         tastes = taste.Taste(categories=said["categories"], pseudo=said["pseudo"], **named)
-        config = PredictionConfig.model_validate(said["config"])
+        config, kinds = PredictionConfig.model_validate(said["config"]), None
+        if "kinds.share" in arrays:
+            parts = (arrays[f"kinds.{part}"] for part in ("share", "log_rates"))
+            kinds = Kinds(said["categories"], *parts, float(arrays["kinds.change"]))
         return cls(config, said["vector"], tuple(model(name) for name in EVENTS), arrays["platt"], model("log_spend"),
-                   arrays["money"], tastes, model("pair", "pair_knots"), said["refused"])  # fmt: skip
+                   arrays["money"], tastes, model("pair", "pair_knots"), said["refused"], kinds)  # fmt: skip
 
 
 def median_day(purchase_U3: np.ndarray) -> np.ndarray:

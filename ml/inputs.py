@@ -18,8 +18,9 @@ from jobs.tables import NUMERIC_FEATURES
 from ml.config import read_settings
 
 DEPARTMENT, EMBEDDING, EXPECTED = "dept:", "emb:", "exp:"
-# Blocks whose inputs are numbers of gold.predictions.expected: money, silence, then factors of the categories.
+# Blocks whose inputs are numbers of gold.predictions.expected: money, silence, factors of the categories, kinds.
 EXPECTATIONS = SPEND, SILENCE, CATEGORIES = "expected_spend", "expected_silence", "expected_categories"
+KINDS = "kinds"
 FAINT = 0.01  # the weight of departments that do not group users, but are told of their groups
 NUMERIC = [column.name for column in NUMERIC_FEATURES]
 
@@ -87,6 +88,7 @@ class SegmentConfig(_Strict):
     match: float = Field(0.3, gt=0, le=1)
     max_moved: float = Field(0.25, gt=0, le=1)
     seed: int = 7
+    natural_kinds: bool = True
     departments: Departments = Departments()
     blocks: dict[str, Block]
     rule: list[str] = Field(min_length=1)
@@ -104,17 +106,23 @@ class SegmentConfig(_Strict):
 @dataclass(frozen=True)
 class Users:
     """Users as of a day, sorted by id, with their rows of gold.user_features, states and expectations (float64, nan =
-    none). expected_UE is None where the model has no heads.
+    none). expected_UE is None where the model has no heads; its last `kinds` numbers are probabilities of kinds.
     """
 
     user_ids: list[str]
     features: pa.Table
     embedding_UD: np.ndarray
     expected_UE: np.ndarray | None = None
+    kinds: int = 0
 
     @classmethod
     def of(
-        cls, features: pa.Table, sequence_ids: pa.Array, states_UD: np.ndarray, expected_UE: np.ndarray | None = None
+        cls,
+        features: pa.Table,
+        sequence_ids: pa.Array,
+        states_UD: np.ndarray,
+        expected_UE: np.ndarray | None = None,
+        kinds: int = 0,
     ) -> Users:
         """States are given in the order of sequence_ids; a user without a sequence gets nan. Expectations are given in
         the order of user ids.
@@ -122,7 +130,7 @@ class Users:
         features = features.sort_by("user_id").combine_chunks()
         place = pc.fill_null(pc.index_in(features["user_id"].combine_chunks(), value_set=sequence_ids), -1).to_numpy()
         embedding = np.vstack([states_UD, np.full((1, states_UD.shape[1]), np.nan)])[place].astype(np.float64)
-        return cls(features["user_id"].to_pylist(), features, embedding, expected_UE)
+        return cls(features["user_id"].to_pylist(), features, embedding, expected_UE, kinds)
 
     def shares(self) -> dict[str, np.ndarray]:
         """Share of each user's money (U) by department; 0 where the map has no entry."""
@@ -173,10 +181,16 @@ class Scaler:
 
 def inputs_of(users: Users, config: SegmentConfig) -> list[tuple[Block, list[str]]]:
     """The blocks that users are grouped by, with their inputs."""
-    names: dict[str, list[str]] = {SPEND: [], SILENCE: [], CATEGORIES: []}
+    names: dict[str, list[str]] = {SPEND: [], SILENCE: [], CATEGORIES: [], KINDS: []}
     if users.expected_UE is not None:
         expected = [f"{EXPECTED}{k}" for k in range(users.expected_UE.shape[1])]
-        names = {SPEND: expected[:1], SILENCE: expected[1:2], CATEGORIES: expected[2:]}
+        factors = len(expected) - users.kinds
+        names = {
+            SPEND: expected[:1],
+            SILENCE: expected[1:2],
+            CATEGORIES: expected[2:factors],
+            KINDS: expected[factors:],
+        }
     blocks = {name: block for name, block in config.blocks.items()
               if block.weight and not (block.fallback and users.expected_UE is not None)}  # fmt: skip
     if "departments" in config.blocks:

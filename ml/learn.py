@@ -12,7 +12,7 @@ from __future__ import annotations
 import datetime
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,10 +22,11 @@ from scipy.sparse import vstack
 from threadpoolctl import threadpool_limits
 
 from jobs.tables import SILVER_EVENTS, USER_FEATURES, USER_SEQUENCES
-from ml import accuracy, heads, lake, outcomes, predict, taste
+from ml import accuracy, heads, kinds, lake, outcomes, predict, taste
 from ml.cli import entry, parser
 from ml.evaluate import model_folder
 from ml.heads import Heads, Known, PredictionConfig
+from ml.kinds import Kinds
 from ml.measures import FOLDS
 from ml.outcomes import HORIZON, Outcomes
 from ml.package import Encoder
@@ -128,15 +129,26 @@ def fit(days: list[Day], categories: list[str], config: PredictionConfig, like: 
     return heads.fit(known, truth, config, user_ids, like)
 
 
-def champions_taste() -> Taste | None:
-    """The tastes of the champion's heads; None where there is no champion, or it has none."""
+def champions_heads() -> Heads | None:
+    """None where there is no champion, or it has none."""
     mlflow = client()
     found = champion(mlflow)
     if found is None:
         return None
     with tempfile.TemporaryDirectory() as scratch:
-        theirs = Heads.load(download(mlflow, found.run_id, Path(scratch)))
-    return theirs and theirs.tastes
+        return Heads.load(download(mlflow, found.run_id, Path(scratch)))
+
+
+def kinds_of(
+    snapshot: Snapshot, categories: list[str], config: PredictionConfig, like: Kinds | None
+) -> tuple[Kinds | None, str]:
+    """Kinds of a sample of the snapshot's users (by hash), in the order of the champion's; and what is said of them."""
+    sequences = _open(snapshot, USER_SEQUENCES)
+    user_ids = lake.read(sequences, ["user_id"], snapshot.ds)["user_id"].combine_chunks()
+    user_ids = user_ids.take(pa.array(np.argsort(stable_hash(user_ids), kind="stable")[: config.max_users]))
+    batches = lake.read_batches(sequences, ["user_id", "categories", "event_times"], snapshot.ds)
+    found, said = kinds.fit(kinds.visits(batches, user_ids, categories), categories, config.kinds, config.seed)
+    return (kinds.in_order_of(found, like) if found and like else found), said
 
 
 def tried(days: list[Day], categories: list[str], config: PredictionConfig) -> tuple[list[dict], Trial]:
@@ -168,13 +180,16 @@ def learn(snapshot: Snapshot, config: PredictionConfig) -> str:
         if len(days) > 1 and not too_thin(days[1:], categories, config):
             rows, trial = tried(days, categories, config)
             trial.save(snapshot.folder)
-        fit(days, categories, config, champions_taste()).save(folder)
+        theirs = champions_heads()
+        learned = fit(days, categories, config, theirs and theirs.tastes)
+        natural, words = kinds_of(snapshot, categories, config, theirs and theirs.kinds)
+        replace(learned, kinds=natural).save(folder)
     report(snapshot, rows)
     said = [
         f"heads learned from {users:,} users as of {', '.join(map(str, found))} in "
         f"{time.perf_counter() - started:.1f} s"
     ]
-    said += [f"left out: {reason}" for reason in why]
+    said += [words, *(f"left out: {reason}" for reason in why)]
     said += ["no trial: it takes two days with enough users"] if not rows else []
     return "\n".join(said + [f"trial: {accuracy.line(row)}" for row in rows if row["slice"] == accuracy.EVERYBODY])
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from scipy.sparse import csr_matrix
 
 from jobs.tables import (
     NUMERIC_FEATURES,
@@ -80,25 +81,34 @@ def read_known(
         )
     user_ids = features["user_id"].combine_chunks()
     state = states(warehouse, ds, user_ids, version, table) if heads.vector else np.zeros((len(user_ids), 0))
-    batches = lake.read_batches(lake.open_table(USER_SEQUENCES, warehouse), ["user_id", "categories"], ds)
-    return user_ids, Known(features, state, taste.history(batches, user_ids, heads.tastes.categories))
+    history, kind = events_of(lake.open_table(USER_SEQUENCES, warehouse), ds, user_ids, heads)
+    return user_ids, Known(features, state, history, kind)
 
 
-def expected_of(folder: Path, snapshot: Snapshot, sequence_ids: pa.Array, states_UD: np.ndarray) -> np.ndarray | None:
-    """gold.predictions.expected (U, E) of the snapshot's users by the heads in `folder`, in order of their ids.
+def events_of(
+    sequences: lake.DeltaTable, ds: datetime.date, user_ids: pa.Array, heads: Heads
+) -> tuple[csr_matrix, np.ndarray | None]:
+    """What the sequences of user_ids as of ds say: events by category, and probabilities of the heads' kinds."""
+    history = taste.history(
+        lake.read_batches(sequences, ["user_id", "categories"], ds), user_ids, heads.tastes.categories
+    )
+    if heads.kinds is None:
+        return history, None
+    end = datetime.datetime.combine(ds, datetime.time(), datetime.UTC) + datetime.timedelta(days=1)
+    batches = lake.read_batches(sequences, ["user_id", "categories", "event_times"], ds)
+    return history, heads.kinds.filtered(batches, user_ids, int(end.timestamp()))
 
-    states_UD: of the model in `folder`, in the order of sequence_ids. None where it has no heads.
+
+def expected_of(heads: Heads, snapshot: Snapshot, sequence_ids: pa.Array, states_UD: np.ndarray) -> np.ndarray:
+    """gold.predictions.expected (U, E) of the snapshot's users, in order of their ids.
+
+    states_UD: of the model that the heads are of, in the order of sequence_ids.
     """
-    heads = Heads.load(folder)
-    if heads is None:
-        return None
     features = snapshot.features().select(heads.config.columns).sort_by("user_id").combine_chunks()
     user_ids = features["user_id"].combine_chunks()
     state = aligned(sequence_ids, states_UD, user_ids)
     opened = lake.open_table(USER_SEQUENCES, snapshot.warehouse, snapshot.versions[USER_SEQUENCES.full_name])
-    batches = lake.read_batches(opened, ["user_id", "categories"], snapshot.ds)
-    known = Known(features, state, taste.history(batches, user_ids, heads.tastes.categories))
-    return expected(heads, known)
+    return expected(heads, Known(features, state, *events_of(opened, snapshot.ds, user_ids, heads)))
 
 
 def expected(heads: Heads, known: Known) -> np.ndarray:

@@ -24,7 +24,8 @@ from ml import lake, segments
 from ml.alignment import procrustes
 from ml.cli import UsageError, entry, parser
 from ml.evaluate import model_folder
-from ml.inputs import Scaler, SegmentConfig, Users, fit_scaler
+from ml.heads import Heads
+from ml.inputs import Scaler, SegmentConfig, Users
 from ml.matching import endings
 from ml.package import Encoder
 from ml.predict import expected_of
@@ -68,8 +69,12 @@ def users_by(folder: Path, snapshot: Snapshot) -> Users:
     encoder = Encoder.load(folder, snapshot.products())
     sequences = snapshot.sequences(encoder.catalogue, encoder.vocabularies)
     states = encoder.states(sequences)
-    expected = expected_of(folder, snapshot, sequences.user_ids, states)
-    return Users.of(snapshot.features(), sequences.user_ids, states, expected)
+    heads = Heads.load(folder)
+    expected, kinds = None, 0
+    if heads is not None:
+        expected = expected_of(heads, snapshot, sequences.user_ids, states)
+        kinds = len(heads.kinds) if heads.kinds else 0
+    return Users.of(snapshot.features(), sequences.user_ids, states, expected, kinds)
 
 
 def champion_before(mlflow: MlflowClient, version: ModelVersion, warehouse: str) -> tuple[SegmentModel, str] | None:
@@ -135,7 +140,7 @@ def write_segments(
     if (known := SegmentModel.read(warehouse, number)) is not None:
         print(f"gold.segment_models has version {number} already")
         return Continuity.of(known, users, view_of(former, mlflow, users, known.scaler, snapshot))
-    scaler = fit_scaler(users, config)
+    scaler = segments.scaler_of(users, config)
     before = view_of(former, mlflow, users, scaler, snapshot)
     model, choices = segments.fit(users, config, scaler, before, Trial.load(snapshot.folder))
     named = segments.identify(model, users, before, highest_id(warehouse), config)

@@ -19,7 +19,7 @@ from jobs.tables import SEGMENT_MODELS
 from ml import lake
 from ml.alignment import Turn, carried
 from ml.cli import DataError
-from ml.inputs import DEPARTMENT, EXPECTATIONS, Scaler, SegmentConfig, Users, fit_scaler
+from ml.inputs import DEPARTMENT, EXPECTATIONS, KINDS, Block, Scaler, SegmentConfig, Users, fit_scaler
 from ml.matching import Identity, first_identities, identities, nearness
 from ml.measures import folds, value
 from ml.rules import rule
@@ -152,6 +152,26 @@ def usefulness(trial: Trial, config: SegmentConfig) -> dict[int, float]:
     return {k: float(np.mean(np.array(parts) / best)) for k, parts in found.items()}
 
 
+def by_kind(users: Users, config: SegmentConfig) -> bool:
+    """Whether the users' kinds are their segments."""
+    return config.natural_kinds and users.kinds > 0
+
+
+def scaler_of(users: Users, config: SegmentConfig) -> Scaler:
+    """Of what the users are grouped by: their kinds where they are of kinds by themselves, else conf's blocks."""
+    if by_kind(users, config):
+        config = config.model_copy(update={"blocks": {KINDS: Block(together=True)} | {
+            name: block.model_copy(update={"weight": 0.0}) for name, block in config.blocks.items()}})  # fmt: skip
+    return fit_scaler(users, config)
+
+
+def kind_centres(users: Users, scaler: Scaler, rows: np.ndarray) -> np.ndarray:
+    """(K, J) mean of the users of each kind, among `rows`; of a kind that is nobody's, of all."""
+    values, kind = scaler(users.raw(scaler.inputs))[rows], users.expected_UE[rows, -users.kinds :].argmax(axis=1)
+    members = [kind == k for k in range(users.kinds)]
+    return np.stack([values[here].mean(axis=0) if here.any() else values.mean(axis=0) for here in members])
+
+
 def fit(
     users: Users,
     config: SegmentConfig,
@@ -162,15 +182,20 @@ def fit(
     """Centres for the users' day and the numbers of segments that were tried. Deterministic: seeded, one thread.
 
     scaler: of the users, where the caller has it already. before: the champion's view, to set out from its centres.
-    trial: what older heads expected, and what came true. Raises DataError where there are fewer users than segments.
+    trial: what older heads expected, and what came true. Where users are of kinds by themselves, the kinds are the
+    segments. Raises DataError where there are fewer users than segments.
     """
     if len(users.user_ids) < config.k.max:
         raise DataError(f"expected at least k.max = {config.k.max} users to group, found {len(users.user_ids)}")
-    scaler = scaler or fit_scaler(users, config)
+    scaler = scaler or scaler_of(users, config)
     start, current = (None, None) if before is None else (before.centers_KJ, len(before.ids_K))
     order = np.argsort(stable_hash(pa.array(users.user_ids)), kind="stable")[: config.max_users]
     values = scaler(users.raw(scaler.inputs))[order]
     useful = {}
+    if by_kind(users, config):
+        with threadpool_limits(1):
+            choices = [try_k(values, users.kinds, config, kind_centres(users, scaler, order))]
+        return SegmentModel(scaler, choices[0].centers_KJ, np.arange(users.kinds)), choices
     with threadpool_limits(1):
         if trial is not None and users.expected_UE is not None and len(trial.user_ids) >= config.k.max:
             useful = usefulness(trial, config)

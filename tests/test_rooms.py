@@ -31,8 +31,8 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {"local", "jobs.tables", "jobs.options"},
     ),
     "bench": (
-        {"duckdb", "numpy", "psutil", "pyarrow", "rich", "torch"},
-        {"bench", "jobs.plan", "jobs.errors", "local", "ml"},
+        {"deltalake", "duckdb", "numpy", "psutil", "pyarrow", "rich", "sklearn", "threadpoolctl", "torch"},
+        {"bench", "jobs.plan", "jobs.errors", "jobs.tables", "local", "ml"},
     ),
 }  # fmt: skip
 

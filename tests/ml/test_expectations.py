@@ -54,6 +54,20 @@ def test_expectations_take_the_place_of_the_past(users: Users) -> None:
     assert variance[4:].sum() == pytest.approx(FAINT**2)
 
 
+def test_where_users_are_of_kinds_by_themselves_the_kinds_are_the_segments(users: Users) -> None:
+    """Three kinds across four groups of expectations: who buys much and who buys little share a kind."""
+    expected, _ = expecting(len(users.user_ids), 0)
+    kind = np.arange(len(expected)) % 3
+    unsure = np.random.default_rng(4).dirichlet([1, 1, 1], len(expected)) * 0.3
+    of_kinds = replace(users, expected_UE=np.column_stack([expected, 0.7 * np.eye(3)[kind] + unsure]), kinds=3)
+    model, choices = segments.fit(of_kinds, small(k=Range(min=4, max=4)))
+    assert [choice.k for choice in choices] == [3]
+    assert model.scaler.inputs == ["exp:4", "exp:5", "exp:6", "dept:GROCERY", "dept:GOODS"]
+    assert len(set(zip(model.assign(of_kinds), kind, strict=True))) == 3
+    without, _ = segments.fit(of_kinds, small(k=Range(min=4, max=4), natural_kinds=False))
+    assert without.scaler.inputs == ["exp:0", "exp:1", "exp:2", "exp:3", "dept:GROCERY", "dept:GOODS"]
+
+
 def test_the_number_of_segments_is_the_most_useful_one_in_the_trial(users: Users) -> None:
     """Four kinds differ in what comes true; two groups would miss one half of it."""
     expected, kind = expecting(400, 1)

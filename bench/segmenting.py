@@ -1,0 +1,65 @@
+"""`python -m bench segment --users 1e6`: what a night costs from the features and vectors on, for so many users.
+
+The night before it is published by the same verbs first, so that names, changes, causes and stages are held against
+something. Not in it: training, features, sequences, encoding, predictions, and users with late records.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from datetime import date, timedelta
+
+import pyarrow as pa
+
+from bench import crowd, measure, spark
+from bench.builds import Place, Stage
+from jobs.tables import PUBLISHED, SEGMENT_MODELS
+from ml import lake, segments
+from ml.cli import CONF
+from ml.inputs import SegmentConfig, Users
+
+DS = date(2026, 6, 30)
+FITTED = 20_000  # users on whom the centres are fitted, as a training would, on more
+
+
+def fit(warehouse: str, seed: int) -> int:
+    """Writes the centres of a model, fitted on users of the night before; how many there are."""
+    chunk, day = crowd.Chunk(seed, 0, FITTED), DS - timedelta(days=1)
+    features = pa.Table.from_batches([chunk.features(day, second=False)])
+    vectors = chunk.embeddings(day, second=False)["embedding"].flatten().to_numpy().reshape(FITTED, -1)
+    users = Users.of(features, chunk.user_ids, vectors, chunk.expected(second=False))
+    config = SegmentConfig.load(CONF)
+    model, _ = segments.fit(users, config)
+    named = segments.identify(model, users, None, 0, config)
+    rows = segments.rows(model, users, named, config, crowd.VERSION, day)
+    lake.write_partition(SEGMENT_MODELS, warehouse, crowd.VERSION, [rows])
+    return len(named)
+
+
+def line(place: Place, verb: str, ds: date) -> list[str]:
+    """A verb as the DAG runs it."""
+    words = [sys.executable, "-m", "jobs", verb, "--ds", str(ds), "--warehouse", str(place.warehouse)]
+    words += [part for table in PUBLISHED for part in ("--table", table.staged().full_name)] if verb == "check" else []
+    return [*words, "--source", "simulate", "--run-id", f"bench-{ds}"]
+
+
+def night(place: Place, users: int, seed: int, say: Callable[[str], None]) -> tuple[list[Stage], str]:
+    """What each verb of the second night cost, and what `segment` said of it."""
+    warehouse = str(place.warehouse)
+    crowd.write(warehouse, users, seed, DS, say)
+    say(f"{fit(warehouse, seed)} segments fitted")
+    env, stages, said = spark.surroundings(place.emptied("spark")), [], ""
+    env |= {"MLFLOW_TRACKING_URI": f"sqlite:///{place.folder}/mlflow.db", "MLFLOW_DISABLE_TELEMETRY": "true",
+            "GIT_PYTHON_REFRESH": "quiet"}  # fmt: skip
+    with spark.standing(env, place.folder) as (server, env, _):
+        for verb in ("segment", "publish"):
+            cost = measure.run(line(place, verb, DS - timedelta(days=1)), env, place.folder, server)
+            say(f"{verb} of the night before: {cost.seconds:.0f} s")
+        for verb in ("segment", "check", "publish", "report"):
+            cost = measure.run(line(place, verb, DS), env, place.folder, server)
+            done = spark.work(place.folder / "spark", cost.began, cost.ended)
+            stages.append(Stage(verb, cost.seconds, cost.cpu_seconds, cost.peak_bytes, done))
+            said = cost.output.strip().splitlines()[-1] if verb == "segment" else said
+            say(f"{verb}: {cost.seconds:.0f} s (CPU {cost.cpu_seconds:.0f} s)")
+    return stages, said
