@@ -26,7 +26,7 @@ from ml.encode import current_champion
 from ml.package import Encoder
 from ml.recommend_config import RecommendConfig
 from ml.recommend_history import Cells, Neighbours, baskets, bought_between, purchase_id
-from ml.recommend_pairs import BLOCK_USERS, Pairs, World, pairs
+from ml.recommend_pairs import BLOCK_USERS, INPUTS, Pairs, World, pairs
 from ml.recommend_ranking import Ranker, first, ordinal
 from ml.recommend_reasons import POPULAR, reasons
 from ml.recommend_shelf import Products, Sales, Shelf
@@ -34,7 +34,7 @@ from ml.sequences import SEQUENCE_COLUMNS, Sequences, pack, stable_hash
 from ml.tracking import NAME, client
 from ml.vectors import chunks, load
 
-WEEK = 7  # days that the ranking is learned from; a champion never saw the last week before its snapshot
+WINDOWS = (28, 7)  # days that the ranking is learned from: the first that enough was bought in
 DAMP = 0.4  # of the popularity of what is bought together
 
 
@@ -55,16 +55,20 @@ class Recommender:
 
     @classmethod
     def fit(cls, warehouse: str, ds: datetime.date, encoder: Encoder, config: RecommendConfig) -> Recommender:
-        """Learns the ranking from the week that ends at ds; then all that it knows is as of ds."""
-        then = ds - datetime.timedelta(days=WEEK)
-        products, sales = shop(warehouse, then, ds, encoder, config)
+        """Learns the ranking from the days that end at ds; then all that it knows is as of ds."""
+        products, sales = shop(warehouse, ds - datetime.timedelta(days=WINDOWS[0]), ds, encoder, config)
         sample = read_sample(warehouse, ds, encoder, max(config.learn_users, config.neighbour_users))
-        past = world(products, sales, then, sample, encoder, config)
         learners = first_users(sample, config.learn_users)
-        parts = list(known(past, encoder, learners, then, config))
-        values = np.concatenate([found.values_PJ for _, found in parts])
-        truth = np.concatenate([_bought(learners, users, found, past, encoder, then, ds) for users, found in parts])
-        ranker = Ranker.fit(values, truth, config)
+        for days in WINDOWS:
+            then = ds - datetime.timedelta(days=days)
+            past = world(products, sales, then, sample, encoder, config)
+            parts = list(known(past, encoder, learners, then, config))
+            values = [np.zeros((0, len(INPUTS)), np.float32), *(found.values_PJ for _, found in parts)]
+            bought = (_bought(learners, users, found, past, encoder, then, ds) for users, found in parts)
+            truth = np.concatenate([np.zeros(0, bool), *bought])
+            ranker = Ranker.fit(np.concatenate(values), truth, days, config)
+            if ranker.forest:
+                break
         return cls(encoder, config, world(products, sales, ds, sample, encoder, config), ranker, midnight(ds))
 
     def suggest(self, sequences: Sequences, states_UD: np.ndarray) -> Iterator[tuple[np.ndarray, Cells, Pairs, tuple]]:
@@ -246,7 +250,9 @@ def _batch(
         "reason": english, "reason_zh": chinese,
         "model_version": pa.repeat(version, count), "run_id": pa.repeat(run_id, count),
     }  # fmt: skip
-    return pa.RecordBatch.from_arrays([columns[name].cast(schema.field(name).type) for name in schema.names], schema=schema)
+    return pa.RecordBatch.from_arrays(
+        [columns[name].cast(schema.field(name).type) for name in schema.names], schema=schema
+    )
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -31,6 +31,7 @@ class RecommendConfig(_Strict):
 
     top: int = Field(10, ge=1, le=100)
     repeat: Literal["auto", "never"] = "auto"
+    least_new: int = Field(0, ge=0)
     per_category: int = Field(0, ge=0)
     eligible: Eligible = Eligible()
     consent: Literal["popular", "none"] = "popular"

@@ -12,6 +12,7 @@ from ml.catalogue import FIRST, UNKNOWN, Vocabularies
 from ml.sequences import Sequences
 
 DAY = 86_400
+SLOW = 5
 _ROWS = 1_024  # products whose neighbours are looked for at a time
 
 
@@ -20,8 +21,9 @@ class Cells:
     """One cell a user and product that he had to do with before a moment (seconds since 1970), by user, then product.
 
     user_N, item_N: indices. bought_N: purchases. fresh_N: the same, each worth half after every half-life. last_N: time
-    of the last of them, -1 without one. between_N: mean days between them, nan below two. seen_N: other events (views,
-    carts), worth less with time alike.
+    of the last of them, -1 without one. between_N: mean days between them, nan below two. slow_N: as fresh_N, by a
+    half-life SLOW times as long. seen_N: other events (views, carts), worth less with time as fresh_N. visits_U: days
+    with a purchase of any known product; lately_U: the same, worth less with time as fresh_N.
     """
 
     users: int
@@ -32,7 +34,10 @@ class Cells:
     fresh_N: np.ndarray
     last_N: np.ndarray
     between_N: np.ndarray
+    slow_N: np.ndarray
     seen_N: np.ndarray
+    visits_U: np.ndarray
+    lately_U: np.ndarray
 
     @classmethod
     def of(
@@ -47,6 +52,7 @@ class Cells:
         is_purchase = sequences.context_EC[kept, 0] == purchase
         code_N, cell_E = np.unique(code_E, return_inverse=True)
         cells, worth_E = len(code_N), 0.5 ** (np.maximum(moment - time_E, 0) / DAY / half_life)
+        slow_E = worth_E ** (1 / SLOW)
         bought = np.bincount(cell_E[is_purchase], minlength=cells)
         fresh = np.bincount(cell_E[is_purchase], worth_E[is_purchase], minlength=cells)
         seen = np.bincount(cell_E[~is_purchase], worth_E[~is_purchase], minlength=cells)
@@ -54,7 +60,15 @@ class Cells:
         first[cell_E[is_purchase][::-1]] = time_E[is_purchase][::-1]  # times ascend: the one written last stays
         last[cell_E[is_purchase]] = time_E[is_purchase]
         between = np.where(bought > 1, (last - first) / DAY / np.maximum(bought - 1, 1), np.nan)
-        return cls(len(sequences), moment, code_N // products, code_N % products, bought, fresh, last, between, seen)
+        slow = np.bincount(cell_E[is_purchase], slow_E[is_purchase], minlength=cells)
+        day = np.stack([owner_E[kept], time_E // DAY])[:, is_purchase]
+        visitor, first_E = np.unique(day, axis=1, return_index=True)
+        visits = np.bincount(visitor[0], minlength=len(sequences))
+        lately = np.bincount(visitor[0], worth_E[is_purchase][first_E], minlength=len(sequences))
+        return cls(
+            len(sequences), moment, code_N // products, code_N % products, bought, fresh, last, between, slow, seen,
+            visits, lately,
+        )  # fmt: skip
 
     def since(self) -> np.ndarray:
         """Days since the last purchase; nan without one."""
@@ -68,7 +82,8 @@ class Cells:
         """Those of the users first .. last - 1, who are 0 .. then."""
         start, stop = np.searchsorted(self.user_N, (first, last))
         found = self.part(slice(start, stop))
-        return replace(found, users=last - first, user_N=found.user_N - first)
+        theirs = {name: getattr(self, name)[first:last] for name in ("visits_U", "lately_U")}
+        return replace(found, users=last - first, user_N=found.user_N - first, **theirs)
 
     def offsets(self) -> np.ndarray:
         """User u owns cells offsets[u] .. offsets[u + 1]."""

@@ -15,8 +15,8 @@ from ml.recommend_history import Cells, Neighbours
 from ml.recommend_shelf import Products, Shelf
 
 BLOCK_USERS = 256  # scores of a block: users x eligible products
-INPUTS = ("model", "together", "popular", "bought", "fresh", "since", "overdue", "seen", "category", "rebought",
-          "visits")  # fmt: skip
+INPUTS = ("model", "together", "popular", "bought", "fresh", "slow", "often", "since", "overdue", "seen", "category",
+          "rebought", "visits", "lately")  # fmt: skip
 SOURCES = ("together", "model", "popular")
 
 
@@ -94,12 +94,15 @@ def pairs(world: World, states_UD: np.ndarray, cells: Cells, wanted: Candidates)
         "popular": np.log1p(world.shelf.popular_E[place]),
         "bought": np.log1p(_take(mine.bought_N, cell, 0.0)),
         "fresh": np.log1p(_take(mine.fresh_N, cell, 0.0)),
+        "slow": np.log1p(_take(mine.slow_N, cell, 0.0)),
+        "often": _take(mine.bought_N / np.maximum(mine.visits_U[mine.user_N], 1), cell, 0.0),
         "since": _take(mine.since(), cell, np.nan),
         "overdue": _take(mine.since() / np.maximum(mine.between_N, 0.5), cell, np.nan),
         "seen": np.log1p(_take(mine.seen_N, cell, 0.0)),
         "category": np.log1p(_of_category(world, cells, user, place)),
         "rebought": world.rebought_E[place],
-        "visits": np.log1p(np.bincount(cells.user_N, cells.fresh_N, minlength=users))[user],
+        "visits": np.log1p(cells.visits_U)[user],
+        "lately": np.log1p(cells.lately_U)[user],
     }
     return Pairs(users, user, place, rank, np.stack([values[name] for name in INPUTS], axis=1).astype(np.float32))
 

@@ -45,6 +45,7 @@ def because(world: World, cells: Cells, user_K: np.ndarray, place_K: np.ndarray)
     cell = order[np.repeat(start[user_K], count_K) + nth]
     near = world.neighbours.near_IE
     worth = np.log1p(fresh[cell]) * _lookup(near, cells.item_N[cell], place_K[owner])
+    worth[world.products.barred_I[cells.item_N[cell]]] = 0  # what is not offered is not spoken of either
     best = np.lexsort((nth, -worth, owner))
     best = best[np.unique(owner[best], return_index=True)[1]] if len(owner) else best
     best = best[worth[best] > 0]

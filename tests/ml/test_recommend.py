@@ -245,6 +245,7 @@ def test_the_best_come_first_and_ties_go_to_the_popular() -> None:
 
     assert order() == [[0, 2, 1, 4, 3], [1, 2, 3, 1, 2]]
     assert order(repeat="never")[0] == [2, 1, 4, 3]
+    assert order(top=1, least_new=1)[0] == [2, 4]
     assert order(per_category=1)[0] == [0, 2, 4]
     assert order(top=1)[0] == [0, 4]
 
@@ -338,5 +339,5 @@ def cut(row: dict, ds: datetime.date) -> dict:
 
 def test_a_ranker_needs_purchases() -> None:
     values, bought = np.zeros((50, len(INPUTS))), np.arange(50) % 2 == 0
-    assert Ranker.fit(values, bought, CONFIG.model_copy(update={"least_purchases": 26})).forest is None
-    assert str(Ranker(None, 50, 25)).startswith("what is popular comes first")
+    assert Ranker.fit(values, bought, 28, CONFIG.model_copy(update={"least_purchases": 26})).forest is None
+    assert str(Ranker(None, 28, 50, 25)).startswith("what is popular comes first")
