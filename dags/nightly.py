@@ -8,9 +8,10 @@
 | champion | no model yet: runs **huaxiang_train** and waits for it | training fails |
 | encode | sequences + champion → `gold.user_embeddings` (+ the last night's model) | there is no champion |
 | predict | heads of the champion → `gold.predictions` | a critical check on predictions fails |
+| recommend | champion + what is bought together → `staged.recommendations` | a critical check on them fails |
 | segment | predictions + features → `staged.*` | a critical check on what is staged fails |
 | publish, report | `staged.*` → `gold.*`, one row in `ops.runs`; pictures of the night | - |
-| accuracy, value | what was predicted, and what segments say, of the 28 days that are over → `ops.*` | - |
+| accuracy, hits, value | what was predicted, suggested, said by segments of the 28 days now over → `ops.*` | - |
 
 A stopped night leaves the published tables as they were. **Trigger** by hand with a date (`ds`), or a range in one
 pass (`since` to `ds`); with an empty form it is yesterday. **Backfill** takes the mornings on which nights would have
@@ -43,7 +44,8 @@ from jobs import tables as t
 
 BRONZE = [t.BRONZE_EVENTS, t.BRONZE_USERS, t.BRONZE_PRODUCTS]
 SILVER = [t.SILVER_EVENTS, t.SILVER_USERS, t.SILVER_PRODUCTS, t.SILVER_REFUNDS]
-STAGED = [table.staged() for table in t.PUBLISHED]
+SUGGESTED = [t.RECOMMENDATIONS.staged()]
+STAGED = [table.staged() for table in t.PUBLISHED if table is not t.RECOMMENDATIONS]
 
 
 def hop(verb: str, *arguments: str, reads=(), writes=(), check=()) -> TaskGroup:
@@ -118,13 +120,23 @@ with DAG(
         )
         names = ["--table", t.PREDICTIONS.full_name]
         expect >> spark("check", "check", *names, reads=[t.PREDICTIONS], writes=[t.QUALITY_RESULTS])
+    with TaskGroup("recommend") as recommend:
+        suggest = command(
+            "run",
+            f"python -m ml.recommend --warehouse '{WAREHOUSE}' --ds {NIGHT} --run-id '{{{{ run_id }}}}'",
+            reads=[t.USER_EMBEDDINGS, t.USER_FEATURES, t.USER_SEQUENCES, t.SILVER_EVENTS, t.SILVER_PRODUCTS,
+                   t.SILVER_USERS],
+            writes=SUGGESTED,
+        )  # fmt: skip
+        names = ["--table", SUGGESTED[0].full_name]
+        suggest >> spark("check", "check", *names, reads=SUGGESTED, writes=[t.QUALITY_RESULTS])
     segment = hop(
         "segment",
         reads=[t.USER_EMBEDDINGS, t.RESCORED_EMBEDDINGS, t.PREDICTIONS, t.RESCORED_EXPECTATIONS, t.USER_FEATURES,
                t.USER_SEQUENCES, t.SEGMENT_MODELS, t.RUNS],
         writes=STAGED, check=STAGED,
     )  # fmt: skip
-    publish = spark("publish", "publish", reads=STAGED, writes=[*t.PUBLISHED, t.RUNS])
+    publish = spark("publish", "publish", reads=[*STAGED, *SUGGESTED], writes=[*t.PUBLISHED, t.RUNS])
     report = command(
         "report",
         "python -m jobs " + shlex.join(verb_line("report")),
@@ -138,6 +150,12 @@ with DAG(
         f"python -m ml.accuracy --warehouse '{WAREHOUSE}' --ds {ago} --run-id '{{{{ run_id }}}}'",
         reads=[t.PREDICTIONS, t.SILVER_EVENTS], writes=[t.PREDICTION_ACCURACY],
     )  # fmt: skip
+    hits = command(
+        "hits",
+        f"python -m ml.recommend_accuracy --warehouse '{WAREHOUSE}' --ds {ago} --run-id '{{{{ run_id }}}}'",
+        reads=[t.RECOMMENDATIONS, t.USER_SEQUENCES, t.SILVER_EVENTS, t.SILVER_PRODUCTS],
+        writes=[t.RECOMMENDATION_ACCURACY],
+    )  # fmt: skip
     value = command(
         "value",
         f"python -m ml.value --where-published --warehouse '{WAREHOUSE}' --ds {ago} --run-id '{{{{ run_id }}}}'",
@@ -146,5 +164,6 @@ with DAG(
 
     collect >> clean >> [sequences, features]
     sequences >> champion >> encode >> predict >> segment >> publish >> report
-    features >> [train, predict, segment]
-    publish >> [accuracy, value]
+    encode >> recommend >> publish
+    features >> [train, predict, segment, recommend]
+    publish >> [accuracy, hits, value]

@@ -71,7 +71,7 @@ class Table:
         return f"{warehouse.rstrip('/')}/{self.layer}/{self.name}"
 
     def staged(self) -> Table:
-        """The same table in the waiting room: written by `segment`, checked, then moved by `publish`."""
+        """The same table in the waiting room: written by `segment` or ml.recommend, checked, moved by `publish`."""
         return replace(self, layer="staged")
 
 
@@ -545,6 +545,30 @@ TAGS = Table(
     partition_by=("ds",), owner="analytics",
 )  # fmt: skip
 
+RECOMMENDATIONS = Table(
+    "gold", "recommendations", "a suggested product of a user as of ds", ("user_id", "ds", "rank"),
+    _columns(
+        ("user_id", "string", "who", "用户"),
+        _DS,
+        ("rank", "int", "place of the suggestion, 1 = first", "名次"),
+        ("product_id", "string", "which product; it can be bought as of ds, see conf/recommendations.yaml", "商品"),
+        ("price", "decimal(18,4)", "usual price of one piece; null where the shop tells no prices", "常用价"),
+        ("last_sold_ds", "date", "last day up to ds on which anybody bought it", "最近售出日"),
+        ("score", "double", "probability that the user buys it in the 28 days after ds (7 where the shop's history is too "
+         "short to learn from 28); null for what is the same for all", "购买概率"),
+        ("reason_kind", "string", "buy again, looked at, bought together, model or popular: what speaks most for it",
+         "理由类别"),
+        ("because_product_id", "string", "the product of the user's history that speaks most for it; null for others",
+         "依据商品"),
+        ("reason", "string", "why, in words", "理由(英)"),
+        ("reason_zh", "string", "the same in Chinese", "理由"),
+        _MODEL,
+        _RUN,
+    ),
+    "What to offer to whom.", "商品推荐",
+    partition_by=("ds",), owner="machine-learning",
+)  # fmt: skip
+
 QUARANTINE = Table(
     "ops", "quarantine", "a record that could not be loaded or failed a row rule", (),
     _columns(
@@ -684,6 +708,26 @@ PREDICTION_ACCURACY = Table(
     partition_by=("ds",), owner="machine-learning",
 )  # fmt: skip
 
+RECOMMENDATION_ACCURACY = Table(
+    "ops", "recommendation_accuracy", "a way to suggest products, held against what was bought after ds",
+    ("ds", "method", "days", "purchases"),
+    _columns(
+        ("ds", "date", "the day that the suggestions were made as of", "日期"),
+        ("method", "string", "ours, or a simple one: popularity, item kNN, buy again", "推荐方法"),
+        ("days", "int", "days after ds that count", "观察天数"),
+        ("purchases", "string", "all, or new: products that the user had not bought before", "购买范围"),
+        ("users", "bigint", "users with such a purchase, of at most 50,000", "用户数"),
+        ("recall_10", "double", "share of a user's bought products that are among the first ten, mean over users", "召回率"),
+        ("ndcg_10", "double", "the same with earlier places worth more, over the best that ten places allow", "NDCG"),
+        ("hit_rate_10", "double", "share of users with at least one bought product among the ten", "命中率"),
+        ("precision_10", "double", "share of the ten that were bought", "准确率"),
+        ("model_version", "string", "version behind ours; null for simple ones", "模型版本"),
+        _RUN,
+    ),
+    "How good the published suggestions were, beside simple ones.", "推荐准确度",
+    partition_by=("ds",), owner="machine-learning",
+)  # fmt: skip
+
 SEGMENT_VALUE = Table(
     "ops", "segment_value", "an assignment of users to segments, held against the 28 days after ds", ("ds", "assignment"),
     _columns(
@@ -725,15 +769,16 @@ RUNS = Table(
     "The manifest: readers resolve a night by its row; a night without one is not published.", "发布清单",
 )  # fmt: skip
 
-# What `segment` stages and `publish` moves, together.
-PUBLISHED = (USER_SEGMENTS, SEGMENTS, SEGMENT_CHANGES, USER_PROFILES, TAGS)
+# What `segment` and `ml.recommend` stage and `publish` moves, together.
+PUBLISHED = (USER_SEGMENTS, SEGMENTS, SEGMENT_CHANGES, USER_PROFILES, TAGS, RECOMMENDATIONS)
 
 ALL = (
     BRONZE_EVENTS, BRONZE_USERS, BRONZE_PRODUCTS,
     SILVER_EVENTS, SILVER_USERS, SILVER_PRODUCTS, SILVER_REFUNDS,
     USER_DAILY, USER_FEATURES, USER_SEQUENCES, USER_EMBEDDINGS, PREDICTIONS, SEGMENT_MODELS,
     *PUBLISHED, RESCORED_EMBEDDINGS, RESCORED_EXPECTATIONS,
-    QUARANTINE, LOADS, RESTATED, LATENESS, MISSING_VALUES, QUALITY_RESULTS, PREDICTION_ACCURACY, SEGMENT_VALUE, RUNS,
+    QUARANTINE, LOADS, RESTATED, LATENESS, MISSING_VALUES, QUALITY_RESULTS, PREDICTION_ACCURACY,
+    RECOMMENDATION_ACCURACY, SEGMENT_VALUE, RUNS,
 )  # fmt: skip
 
 BY_NAME: dict[str, Table] = {table.full_name: table for table in ALL} | {

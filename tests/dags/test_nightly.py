@@ -141,7 +141,7 @@ def test_the_same_night_again_leaves_the_same_rows(shop, published, spark):
     for hop in (clean, features, sequences):
         hop.run(spark, night)
     place = ["--warehouse", night.warehouse, "--ds", NIGHT, "--run-id", "again"]
-    for hop in ("ml.encode", "ml.predict"):
+    for hop in ("ml.encode", "ml.predict", "ml.recommend"):
         done = shop.python(hop, *place, MLFLOW_TRACKING_URI=f"http://127.0.0.1:{shop.port('mlflow')}")
         assert done.returncode == 0, done.stdout + done.stderr
     for hop in (segment, publish):
