@@ -2,6 +2,7 @@
 
 | hop | does | stops the line when |
 |---|---|---|
+| definitions | nothing is written: holds `conf/audiences` | a definition is wrong, or an example comes out otherwise |
 | collect | landed files → `bronze.*`, refused records → `ops.quarantine` | a critical check on bronze fails |
 | clean | `bronze.*` → `silver.*` | a critical check on silver fails |
 | sequences, features | `silver.*` → `gold.user_sequences`, `gold.user_features` | a critical check on gold fails |
@@ -9,8 +10,10 @@
 | encode | sequences + champion → `gold.user_embeddings` (+ the last night's model) | there is no champion |
 | predict | heads of the champion → `gold.predictions` | a critical check on predictions fails |
 | segment | predictions + features → `staged.*` | a critical check on what is staged fails |
+| audiences | staged profiles + `conf/audiences` → `staged.*` | a critical check on what is staged fails |
 | publish, report | `staged.*` → `gold.*`, one row in `ops.runs`; pictures of the night | - |
 | accuracy, value | what was predicted, and what segments say, of the 28 days that are over → `ops.*` | - |
+| lift | what addressing audiences changed in the 28 days that are over → `ops.audience_lift` | - |
 
 A stopped night leaves the published tables as they were. **Trigger** by hand with a date (`ds`), or a range in one
 pass (`since` to `ds`); with an empty form it is yesterday. **Backfill** takes the mornings on which nights would have
@@ -44,6 +47,8 @@ from jobs import tables as t
 BRONZE = [t.BRONZE_EVENTS, t.BRONZE_USERS, t.BRONZE_PRODUCTS]
 SILVER = [t.SILVER_EVENTS, t.SILVER_USERS, t.SILVER_PRODUCTS, t.SILVER_REFUNDS]
 STAGED = [table.staged() for table in t.PUBLISHED]
+STAGED_AUDIENCES = [table.staged() for table in t.AUDIENCE_TABLES]
+STAGED_SEGMENTS = [table for table in STAGED if table not in STAGED_AUDIENCES]
 
 
 def hop(verb: str, *arguments: str, reads=(), writes=(), check=()) -> TaskGroup:
@@ -78,6 +83,7 @@ with DAG(
         "landing": Param(LANDING, type="string", description="Where the source's files lie: a folder or a URI."),
     },
 ) as nightly:
+    definitions = spark("definitions", "definitions")
     collect = hop(
         "collect", "--landing", "{{ params.landing }}",
         writes=[*BRONZE, t.QUARANTINE, t.LOADS, t.RESTATED, t.LATENESS], check=BRONZE,
@@ -122,7 +128,12 @@ with DAG(
         "segment",
         reads=[t.USER_EMBEDDINGS, t.RESCORED_EMBEDDINGS, t.PREDICTIONS, t.RESCORED_EXPECTATIONS, t.USER_FEATURES,
                t.USER_SEQUENCES, t.SEGMENT_MODELS, t.RUNS],
-        writes=STAGED, check=STAGED,
+        writes=STAGED_SEGMENTS, check=STAGED_SEGMENTS,
+    )  # fmt: skip
+    audiences = hop(
+        "audiences",
+        reads=[t.USER_PROFILES.staged(), t.SEGMENT_CHANGES.staged(), t.USER_EMBEDDINGS, t.RESTATED, t.RUNS],
+        writes=STAGED_AUDIENCES, check=STAGED_AUDIENCES,
     )  # fmt: skip
     publish = spark("publish", "publish", reads=STAGED, writes=[*t.PUBLISHED, t.RUNS])
     report = command(
@@ -144,7 +155,12 @@ with DAG(
         reads=[t.USER_SEGMENTS, t.USER_FEATURES, t.SILVER_EVENTS], writes=[t.SEGMENT_VALUE],
     )  # fmt: skip
 
-    collect >> clean >> [sequences, features]
-    sequences >> champion >> encode >> predict >> segment >> publish >> report
+    # The 28 days of the audiences of four weeks ago are over: those held out tell what addressing them changed.
+    lift = spark(
+        "lift", "lift", reads=[t.AUDIENCES, t.AUDIENCE_MEMBERS, t.USER_DAILY], writes=[t.AUDIENCE_LIFT]
+    )  # fmt: skip
+
+    definitions >> collect >> clean >> [sequences, features]
+    sequences >> champion >> encode >> predict >> segment >> audiences >> publish >> report
     features >> [train, predict, segment]
-    publish >> [accuracy, value]
+    publish >> [accuracy, value, lift]
