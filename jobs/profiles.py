@@ -17,6 +17,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from jobs import tags
+from jobs.chance import Chance
 from jobs.errors import UsageError
 from jobs.sources import CONF
 
@@ -80,6 +81,13 @@ class PriceTier(_Strict):
     premium_above: float
 
 
+class Holdout(_Strict):
+    """Users whom no campaign addresses; another salt draws others."""
+
+    share: float = Field(0.0, ge=0, le=0.5)
+    salt: str = ""
+
+
 class Lines(_Strict):
     """conf/profiles.yaml."""
 
@@ -88,6 +96,7 @@ class Lines(_Strict):
     rfm: Rfm
     price_tier: PriceTier
     tags: tags.Lines
+    holdout: Holdout = Holdout()
 
 
 def load_lines(path: Path = CONF / "profiles.yaml") -> Lines:
@@ -190,6 +199,11 @@ def expectations(predictions: DataFrame) -> DataFrame:
     return predictions.select("user_id", *numbers, *told)
 
 
+def held_out(lines: Holdout) -> Column:
+    """Whether a user is in the global holdout: by a hash of his id and the salt, so that it stays as it is."""
+    return Chance(0).happens(lines.share, f"global holdout {lines.salt}", "user_id")
+
+
 def build(
     features: DataFrame,
     users: DataFrame,
@@ -222,6 +236,7 @@ def build(
         "lifecycle_stage": lifecycle_stage(lines.lifecycle, was),
         "rfm_class": rfm_class(features, F.col("previous_rfm"), lines.rfm.margin),
         "price_tier": price_tier(lines.price_tier), "active_hours": active_hours(),
+        "global_holdout": held_out(lines.holdout),
     })  # fmt: skip
     frame = frame.withColumn("lifecycle_cause", stage_cause(lines.lifecycle, former and former.lifecycle, was))
     english, chinese = tags.columns(lines.tags)

@@ -17,6 +17,7 @@ from jobs.settings import Settings
 
 _MAP_USERS = 5000
 EXPERIMENT = "huaxiang-nightly"
+NEAR_DUPLICATE = 0.8  # Jaccard of two audiences from which on the page names them, as conf/checks does
 
 
 def _ask(s: Settings, query: str) -> pd.DataFrame:
@@ -43,6 +44,9 @@ def read_night(s: Settings) -> dict[str, pd.DataFrame]:
                                " lifecycle_cause AS cause, count(*) AS users FROM gold.user_profiles"
                                f" WHERE {day} AND lifecycle_cause IS NOT NULL GROUP BY ALL ORDER BY users DESC, 1, 2"),
         "tags": _ask(s, f"SELECT * FROM gold.tags WHERE {day} ORDER BY kind, users DESC, tag"),
+        "audiences": _ask(s, f"SELECT * FROM gold.audiences WHERE {day} ORDER BY size DESC, audience_id"),
+        "overlaps": _ask(s, f"SELECT * FROM gold.audience_overlap WHERE {day} AND jaccard >= {NEAR_DUPLICATE}"
+                            " ORDER BY jaccard DESC, audience_id, other_id"),
         "checks": _ask(s, 'SELECT "table", severity, count(*) AS expectations, count(*) FILTER (success) AS met'
                           f" FROM ops.quality_results WHERE {day} GROUP BY ALL ORDER BY 1, 2"),
         "flags": _ask(s, 'SELECT "table", "column", expectation, severity, threshold, observed FROM ops.quality_results'

@@ -508,6 +508,7 @@ USER_PROFILES = Table(
         ("top_categories", "array<string>", "first five categories by money", "首五类目"),
         ("price_tier", "string", "budget, middle or premium, by price_index_365d", "价格层级"),
         ("active_hours", "string", "morning, afternoon, evening or night, where most events are", "活跃时段"),
+        ("global_holdout", "boolean", "true: addressed by no audience's campaigns, see holdout in conf/profiles.yaml", "全局对照组"),
         ("tags", "array<string>", "statistical, rule and mined tags, see gold.tags, English", "标签(英)"),
         ("tags_zh", "array<string>", "the same in Chinese", "标签"),
         ("reasons", "array<string>", "why the user is in the segment", "理由(英)"),
@@ -567,6 +568,109 @@ RECOMMENDATIONS = Table(
     ),
     "What to offer to whom.", "商品推荐",
     partition_by=("ds",), owner="machine-learning",
+)  # fmt: skip
+
+_CURVE = "array<struct<users:bigint,similarity:double>>"
+
+AUDIENCES = Table(
+    "gold", "audiences", "an audience of conf/audiences as of ds", ("audience_id", "ds"),
+    _columns(
+        ("audience_id", "string", "the audience: the name of its file", "受众编号"),
+        _DS,
+        ("name", "string", "English name", "受众名(英)"),
+        ("name_zh", "string", "Chinese name", "受众名"),
+        ("description", "string", "one sentence, English", "描述(英)"),
+        ("description_zh", "string", "one sentence, Chinese", "描述"),
+        ("audience_owner", "string", "who answers for it", "受众负责人"),
+        ("kind", "string", "where (a rule), union, intersect, except, lookalike", "类型"),
+        ("schedule", "string", "nightly, weekly: DAY or monthly: DAY; on other nights the last membership stands", "更新计划"),
+        ("evaluated_ds", "date", "the night on which its rule was asked last", "评估日期"),
+        ("definition", "string", "the file as JSON, as of ds", "定义"),
+        ("definition_hash", "string", "another where it, or an audience that it needs, means others", "定义摘要"),
+        ("evaluated_hash", "string", "definition_hash of the definition that was asked on evaluated_ds", "评估定义摘要"),
+        ("size", "bigint", "members, the holdout with them", "人数"),
+        ("share", "double", "share of all users", "占比"),
+        ("holdout_size", "bigint", "members who are not to be addressed, so that an effect can be measured", "对照组人数"),
+        ("holdout_share", "double", "share of the members that the hash should hold out, the global holdout with them", "对照组比例"),
+        ("suppressed", "bigint", "users whose rule holds and who are kept out, see gold.audience_suppressed", "抑制人数"),
+        ("entered", "bigint", "users who came since the last published night", "进入人数"),
+        ("left", "bigint", "users who went since the last published night", "离开人数"),
+        ("estimate", "double", "size as told from the night's sample, as a preview tells it; null where the rule was not asked", "估计人数"),
+        ("estimate_low", "double", "lower end of its 95 % interval", "估计下限"),
+        ("estimate_high", "double", "upper end", "估计上限"),
+        ("seed_size", "bigint", "of a lookalike: members of its seed", "种子人数"),
+        ("similarity_curve", _CURVE, "of a lookalike: similarity of the last of the users most alike, for several sizes", "相似度曲线"),
+        ("refused", "string", "why a lookalike was not made anew, and the last membership stands; null otherwise", "拒绝原因"),
+        _RUN,
+    ),
+    "Which audiences there are, by which rule, how large.", "受众",
+    partition_by=("ds",), owner="analytics",
+)  # fmt: skip
+
+AUDIENCE_MEMBERS = Table(
+    "gold", "audience_members", "a user in an audience as of ds", ("audience_id", "ds", "user_id"),
+    _columns(
+        ("audience_id", "string", "the audience", "受众编号"),
+        _DS,
+        ("user_id", "string", "who", "用户"),
+        ("since_ds", "date", "the night on which the user came in and has not left since", "进入日期"),
+        ("holdout", "boolean", "true: not to be addressed, so that the effect on the others can be measured", "对照组"),
+        ("similarity", "double", "of a lookalike made anew on ds: how like the seed, higher is nearer; else null", "相似度"),
+        ("definition_hash", "string", "of the definition that made him a member", "定义摘要"),
+        _MODEL,
+        _RUN,
+    ),
+    "Who is in which audience.", "受众成员",
+    partition_by=("ds",), owner="analytics",
+)  # fmt: skip
+
+AUDIENCE_SUPPRESSED = Table(
+    "gold", "audience_suppressed", "a user whom an audience's rule means and who is kept out, as of ds",
+    ("audience_id", "ds", "user_id"),
+    _columns(
+        ("audience_id", "string", "the audience", "受众编号"),
+        _DS,
+        ("user_id", "string", "who", "用户"),
+        ("reason", "string", "consent, audience ID (he is in that one), or entered before (once_in_days)", "抑制原因"),
+        _RUN,
+    ),
+    "Who is kept out of which audience, and why.", "受众抑制",
+    partition_by=("ds",), owner="analytics",
+)  # fmt: skip
+
+AUDIENCE_CHANGES = Table(
+    "gold", "audience_changes", "a user entering or leaving an audience", ("audience_id", "ds", "user_id"),
+    _columns(
+        ("audience_id", "string", "the audience", "受众编号"),
+        _DS,
+        ("user_id", "string", "who", "用户"),
+        ("previous_ds", "date", "the published night that ds is held against; null on the first", "对比日期"),
+        ("change", "string", "enter or exit", "变化"),
+        ("cause", "string", "behaviour, rule, model, suppression or late data: told by asking again, see docs/audiences.md", "原因"),
+        ("definition_hash", "string", "as in gold.audience_members; null where the audience is no more", "定义摘要"),
+        ("previous_definition_hash", "string", "the same on previous_ds; null where there was none", "前一定义摘要"),
+        _MODEL,
+        _RUN,
+    ),
+    "Who entered and left which audience, and why.", "受众变动",
+    partition_by=("ds",), owner="analytics",
+)  # fmt: skip
+
+AUDIENCE_OVERLAP = Table(
+    "gold", "audience_overlap", "a pair of audiences as of ds", ("audience_id", "other_id", "ds"),
+    _columns(
+        ("audience_id", "string", "the one that comes first by name", "受众编号"),
+        ("other_id", "string", "the other", "另一受众"),
+        _DS,
+        ("size", "bigint", "members of the one", "人数"),
+        ("other_size", "bigint", "members of the other", "另一受众人数"),
+        ("both", "bigint", "users in both", "重叠人数"),
+        ("jaccard", "double", "both / users in either; null where nobody is in either", "Jaccard系数"),
+        ("share_of_smaller", "double", "both / members of the smaller one; null where it has none", "占较小者比例"),
+        _RUN,
+    ),
+    "How much audiences overlap, every pair.", "受众重叠",
+    partition_by=("ds",), owner="analytics",
 )  # fmt: skip
 
 QUARANTINE = Table(
@@ -746,6 +850,31 @@ SEGMENT_VALUE = Table(
     partition_by=("ds",), owner="machine-learning",
 )  # fmt: skip
 
+AUDIENCE_LIFT = Table(
+    "ops", "audience_lift", "an audience and a measure, treated against holdout in the 28 days after ds",
+    ("ds", "audience_id", "measure"),
+    _columns(
+        ("ds", "date", "the day that the members were members of", "日期"),
+        ("audience_id", "string", "the audience", "受众编号"),
+        ("measure", "string", "purchase_rate (share of users who bought) or spend (money a user)", "指标"),
+        ("treated_users", "bigint", "members who may have been addressed", "实验组人数"),
+        ("holdout_users", "bigint", "members who may not", "对照组人数"),
+        ("treated", "double", "mean of the treated", "实验组均值"),
+        ("holdout", "double", "mean of the holdout", "对照组均值"),
+        ("difference", "double", "treated - holdout", "差值"),
+        ("low", "double", "lower end of its 95 % interval: Newcombe (1998) for rates, Welch (1947) for money; null where "
+         "an arm is too small", "区间下限"),
+        ("high", "double", "upper end", "区间上限"),
+        ("lift", "double", "difference / holdout; null where that is 0", "提升率"),
+        ("expected_holdout", "double", "share of the members that the hash should hold out", "预期对照组占比"),
+        ("ratio_p", "double", "probability of arms so uneven by chance (exact binomial test)", "样本比例P值"),
+        ("ratio_ok", "boolean", "false where ratio_p < 0.001: the arms are not comparable, trust no difference", "样本比例正常"),
+        _RUN,
+    ),
+    "What addressing an audience changed, once the 28 days after ds were over.", "受众提升",
+    partition_by=("ds",), owner="analytics",
+)  # fmt: skip
+
 RUNS = Table(
     "ops", "runs", "a published run", ("run_id",),
     _columns(
@@ -769,8 +898,12 @@ RUNS = Table(
     "The manifest: readers resolve a night by its row; a night without one is not published.", "发布清单",
 )  # fmt: skip
 
-# What `segment` and `ml.recommend` stage and `publish` moves, together.
-PUBLISHED = (USER_SEGMENTS, SEGMENTS, SEGMENT_CHANGES, USER_PROFILES, TAGS, RECOMMENDATIONS)
+# What `segment` stages, and what `audiences` does.
+SEGMENT_TABLES = (USER_SEGMENTS, SEGMENTS, SEGMENT_CHANGES, USER_PROFILES, TAGS)
+AUDIENCE_TABLES = (AUDIENCES, AUDIENCE_MEMBERS, AUDIENCE_SUPPRESSED, AUDIENCE_CHANGES, AUDIENCE_OVERLAP)
+
+# What is staged, by them and by `ml.recommend`, and `publish` moves together.
+PUBLISHED = (*SEGMENT_TABLES, RECOMMENDATIONS, *AUDIENCE_TABLES)
 
 ALL = (
     BRONZE_EVENTS, BRONZE_USERS, BRONZE_PRODUCTS,
@@ -778,7 +911,7 @@ ALL = (
     USER_DAILY, USER_FEATURES, USER_SEQUENCES, USER_EMBEDDINGS, PREDICTIONS, SEGMENT_MODELS,
     *PUBLISHED, RESCORED_EMBEDDINGS, RESCORED_EXPECTATIONS,
     QUARANTINE, LOADS, RESTATED, LATENESS, MISSING_VALUES, QUALITY_RESULTS, PREDICTION_ACCURACY,
-    RECOMMENDATION_ACCURACY, SEGMENT_VALUE, RUNS,
+    RECOMMENDATION_ACCURACY, SEGMENT_VALUE, AUDIENCE_LIFT, RUNS,
 )  # fmt: skip
 
 BY_NAME: dict[str, Table] = {table.full_name: table for table in ALL} | {
