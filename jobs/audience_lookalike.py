@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 LEAST, MOST = 50, 0.5  # members of a seed; share of the users that it may hold
 _SIZES = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0)  # of what is asked for, in the curve
-_RIDGE = 10.0  # of the mean variance; see docs/audiences.md for what was measured
+RIDGE = 10.0  # how often the diagonal is added to the covariance; docs/audiences.md has what was measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +71,13 @@ def moments(vectors: DataFrame) -> dict[bool, Moments]:
 
 def direction(seed: Moments, rest: Moments) -> np.ndarray:
     """Fisher's linear discriminant (1936) of the seed against all others: inverse common covariance x difference of
-    the means; the covariance is drawn far towards a multiple of the identity, which keeps the answer steady. Length 1 in units of the spread.
+    the means. The covariance is drawn far towards its diagonal (RIDGE), which keeps the answer steady from night to
+    night and lets no number count for its unit. Length 1 in units of the spread.
     """
     within_DD = (seed.outer_DD + rest.outer_DD - seed.n * np.outer(seed.mean, seed.mean)
                  - rest.n * np.outer(rest.mean, rest.mean)) / (seed.n + rest.n)  # fmt: skip
-    ridge = _RIDGE * np.trace(within_DD) / len(within_DD)
-    w_D = np.linalg.solve(within_DD + ridge * np.eye(len(within_DD)), seed.mean - rest.mean)
+    drawn_DD = within_DD + RIDGE * np.diag(np.diag(within_DD))
+    w_D = np.linalg.lstsq(drawn_DD, seed.mean - rest.mean)[0]  # also where a number is the same for everybody
     return w_D / np.sqrt(w_D @ within_DD @ w_D)
 
 

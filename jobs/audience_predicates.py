@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
@@ -14,7 +16,7 @@ from pyspark.sql.types import BooleanType
 
 from jobs import audience_members
 from jobs.audience_book import Book, nearest_column
-from jobs.errors import UsageError
+from jobs.errors import DataError, UsageError
 from jobs.settings import Settings
 from jobs.tables import USER_PROFILES
 
@@ -31,6 +33,9 @@ _UNSTEADY = (
     "monotonically_increasing_id", "input_file_name", "reflect", "try_reflect", "java_method",
 )  # fmt: skip
 _CALLED = re.compile(rf"\b({'|'.join(_UNSTEADY)})\s*\(|\b(current_\w+|localtimestamp)\b", re.IGNORECASE)
+# What Spark says of a value, and not of the predicate.
+_ON_A_ROW = ("CAST_INVALID", "CAST_OVERFLOW", "DIVIDE_BY_ZERO", "ARITHMETIC", "NUMERIC_VALUE", "INVALID_ARRAY_INDEX",
+             "REMAINDER_BY_ZERO")  # fmt: skip
 _CAST = re.compile(r"\bcast\s*\(|::", re.IGNORECASE)
 
 
@@ -110,6 +115,20 @@ def disobeyed(spark: SparkSession, book: Book) -> list[str]:
             place = "in" if kind == "match" else "not in"
             said.append(f"audience {one}: examples.{kind} {number}: expected {row} to be {place} it; it is otherwise")
     return said
+
+
+@contextmanager
+def computed() -> Iterator[None]:
+    """DataError in place of a stack trace where a good predicate meets a row that it cannot be computed for."""
+    try:
+        yield
+    except PySparkException as error:
+        if (error.getCondition() or "").startswith(_ON_A_ROW):
+            raise DataError(
+                f"a predicate of an audience cannot be computed for every user: {error.getCondition()}; write "
+                "try_divide, try_cast or try_element_at there"
+            ) from None
+        raise
 
 
 def run(spark: SparkSession, s: Settings) -> str:

@@ -168,7 +168,8 @@ def _overlap_grid(p: Preview) -> list[Grid]:
 
 def run(spark: SparkSession, s: Settings, path: Path, exact: bool, share: float | None) -> str:
     """The preview as a text."""
-    found, book = preview(spark, s, path, exact=exact, share=share)
+    with audience_predicates.computed():
+        found, book = preview(spark, s, path, exact=exact, share=share)
     console = Console()
     with console.capture() as captured:
         console.print(shown(found, book, s))

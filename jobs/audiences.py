@@ -10,7 +10,6 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date
 
-from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -26,7 +25,6 @@ from jobs import (
     profiles,
 )
 from jobs.audience_book import Book
-from jobs.errors import DataError
 from jobs.settings import Settings
 from jobs.tables import (
     AUDIENCE_CHANGES,
@@ -194,15 +192,8 @@ def run(spark: SparkSession, s: Settings) -> str:
     book = Book.load()
     audience_predicates.validate(spark, book, examples=False)
     people = io.read(spark, s.warehouse, USER_PROFILES.staged()).where(f"ds = DATE'{s.ds}'")
-    try:
+    with audience_predicates.computed():
         return _run(spark, s, book, people, LastNight.before(s))
-    except PySparkException as error:
-        if (error.getCondition() or "").startswith(("CAST_INVALID", "DIVIDE_BY_ZERO", "ARITHMETIC", "INVALID_ARRAY")):
-            raise DataError(
-                f"a predicate of conf/audiences cannot be computed for every user: {error.getCondition()}; write "
-                "try_cast, try_divide or try_element_at there"
-            ) from error
-        raise
 
 
 def _run(spark: SparkSession, s: Settings, book: Book, people: DataFrame, last: LastNight) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -21,13 +21,14 @@ from jobs import (
     audiences,
     checks,
     io,
-    publish,
     tables,
+    user_daily,
 )
 from jobs.audience_book import Book, Definition
 from jobs.errors import DataError, UsageError
 from jobs.settings import Settings
 from jobs.tables import USER_PROFILES
+from tests.jobs.frames import at, silver
 
 DS = date(2017, 12, 3)  # a Sunday
 SAID = {"name": "A", "name_zh": "甲", "description": "x", "description_zh": "x", "owner": "crm"}
@@ -231,6 +232,17 @@ def stage_people(spark, s, *rows):
         io.replace_rows([] if table is tables.SEGMENT_CHANGES else rows, s.warehouse, table.staged(), f"ds = '{s.ds}'")
 
 
+def release(s):
+    """What of publish the next night reads, without a Spark job a table."""
+    for table in (*tables.AUDIENCE_TABLES, tables.USER_PROFILES):
+        rows = io.rows(s.warehouse, table.staged(), f"ds = '{s.ds}'")
+        io.replace_rows(rows, s.warehouse, table, f"ds = '{s.ds}'")
+    (version,) = {row["model_version"] for row in io.rows(s.warehouse, USER_PROFILES, f"ds = '{s.ds}'")}
+    run = {"run_id": s.run_id, "ds": s.ds, "table_versions": [], "definitions": [("audiences", Book.load().text())],
+           "model_version": version, "published_at": datetime(2026, 1, 1, tzinfo=UTC)}  # fmt: skip
+    io.replace_rows([run], s.warehouse, tables.RUNS, f"run_id = '{s.run_id}'")
+
+
 def rows_of(s, table, columns):
     return sorted(tuple(row.values()) for row in io.rows(s.warehouse, table, f"ds = '{s.ds}'", columns))
 
@@ -248,7 +260,7 @@ def shop(spark, tmp_path_factory):
     def night(s, *rows):
         stage_people(spark, s, *rows)
         said = audiences.run(spark, s)
-        publish.run(spark, s)
+        release(s)
         return said
 
     people = [{"user_id": f"u{n}", "monetary_365d": Decimal(20 * n), "recency_days": 10 * n} for n in range(10)]
@@ -275,6 +287,13 @@ def test_a_preview_of_a_file_that_is_not_in_conf_yet(spark, shop, tmp_path):
         audience_preview.run(spark, first, tmp_path / "none.yaml", True, None)
 
 
+def test_a_predicate_that_fails_on_a_row_is_no_stack_trace(spark, shop, tmp_path):
+    first, *_ = shop
+    path = write(tmp_path, rate={"where": "monetary_365d / recency_days > 3"}) / "rate.yaml"
+    with pytest.raises(DataError, match="DIVIDE_BY_ZERO; write try_divide"):
+        audience_preview.run(spark, first, path, True, None)
+
+
 def test_the_command_line_takes_a_preview():
     given = __main__.parser().parse_args(["audience", "preview", "a.yaml", "--ds", "2017-12-01", "--sample", "0.5"])
     assert (given.verb, str(given.file), given.sample, given.exact) == ("audience", "a.yaml", 0.5, False)
@@ -295,8 +314,6 @@ def test_two_nights_of_audiences(spark, shop):
     assert rows_of(first, tables.AUDIENCE_CHANGES, "user_id") == []
     held = dict(rows_of(first, tables.AUDIENCES, "audience_id, holdout_size"))
     assert 0 < held["big"] < 5
-    (run,) = io.rows(first.warehouse, tables.RUNS, "run_id = 'first'")
-    assert Book.of_text(dict(run["definitions"])["audiences"]) == Book.load()
 
     # Monday: u9 spent less, u8 refuses, u4 comes in by his spending, u3 by the new rule of `big`, u2 is gone.
     monday = Settings(DS + timedelta(days=1), DS + timedelta(days=1), first.warehouse, "shop", "", "second")
@@ -359,3 +376,70 @@ def test_a_global_holdout_is_in_no_treated_arm(spark):
     held = rows.select("user_id", audience_members.held_out("a", 0.0).alias("h")).where("h")
     assert sorted(row["user_id"] for row in held.collect()) == ["u0", "u1", "u2"]
     assert rows.where(audience_members.held_out("a", F.lit(1.0))).count() == 6
+
+
+def test_what_the_model_did_is_told_from_what_users_did(spark, tmp_path, monkeypatch):
+    """Two nights of 130 users. On the second the champion is another: it moves u1 out of segment 1, while u2 leaves by
+    himself, and turns the vectors round.
+    """
+    (tmp_path / "audiences").mkdir()
+    rules = {"first": {"where": "segment_id = 1"}, "early": {"where": "user_id < 'u060'"},
+             "alike": {"lookalike": {"seed": "early", "size": 10}}}  # fmt: skip
+    monkeypatch.setattr(audience_book, "FOLDER", write(tmp_path / "audiences", **rules))
+    users = [f"u{n:03d}" for n in range(130)]
+
+    def night(ds, version, sign, moved):
+        s = Settings(ds, ds, str(tmp_path / "wh"), "shop", "", version)
+        rows = [{"user_id": u, "segment_id": 2 if u in moved else 1, "model_version": version} for u in users]
+        stage_people(spark, s, *rows)
+        moves = [{"user_id": u, "ds": ds, "change": "move", "cause": cause} for u, cause in moved.items()]
+        io.replace_rows(moves, s.warehouse, tables.SEGMENT_CHANGES.staged(), f"ds = '{ds}'")
+        # Of those outside the seed, the lower half is nearer by the one model, the upper half by the other.
+        vectors = [
+            {"user_id": u, "ds": ds, "embedding": [float(n < 60) + sign * (n % 70) / 500, (n * 37 % 13) / 13],
+             "model_version": version} for n, u in enumerate(users)
+        ]  # fmt: skip
+        io.replace_rows(vectors, s.warehouse, tables.USER_EMBEDDINGS, f"ds = '{ds}'")
+        audiences.run(spark, s)
+        release(s)
+        return s
+
+    first = night(DS, "1", 1, {})
+    assert dict(rows_of(first, tables.AUDIENCES, "audience_id, size")) == {"first": 130, "early": 60, "alike": 10}
+    (curve,) = [c for a, c in rows_of(first, tables.AUDIENCES, "audience_id, similarity_curve") if a == "alike"]
+    assert [step["users"] for step in curve] == [1, 2, 5, 10, 20, 40]
+    scores = io.rows(first.warehouse, tables.AUDIENCE_MEMBERS, "audience_id = 'alike'", "similarity")
+    assert all(row["similarity"] is not None for row in scores)
+    second = night(DS + timedelta(days=1), "2", -1, {"u001": "model", "u002": "behaviour"})
+    told = rows_of(second, tables.AUDIENCE_CHANGES, "audience_id, change, cause, user_id")
+    assert [row for row in told if row[0] == "first"] == [
+        ("first", "exit", "behaviour", "u002"), ("first", "exit", "model", "u001"),
+    ]  # fmt: skip
+    of_alike = [row for row in told if row[0] == "alike"]
+    assert len(of_alike) > 4
+    assert {row[2] for row in of_alike} == {"model"}
+    assert not [row for row in told if row[0] == "early"]
+
+
+def test_the_last_night_is_asked_again_with_what_came_late(spark, tmp_path):
+    """Of `late`, purchases of the last night came to be known only since; of `same` too, and they change nothing."""
+    night = DS - timedelta(days=1)
+    s = Settings(DS, DS, str(tmp_path / "wh"), "shop", "", "r")
+    line = {"event_time": at(f"{night} 12:00"), "amount": Decimal("50.00")}
+    bought = [line | {"event_id": f"{user}{n}", "user_id": user}
+              for user, count in (("late", 3), ("same", 1), ("other", 3)) for n in range(count)]  # fmt: skip
+    events = silver(spark, *bought)
+    daily = user_daily.build(events, user_daily.mean_prices(events)).withColumn("run_id", F.lit("r"))
+    io.replace_where(daily, s.warehouse, tables.USER_DAILY, "true")
+    known = dict.fromkeys(tables.SILVER_USERS.column_names) | {"first_seen_ds": DS - timedelta(days=90)}
+    users = ("late", "same", "other")
+    io.replace_rows([known | {"user_id": user} for user in users], s.warehouse, tables.SILVER_USERS, "true")
+    which = book(big={"where": "monetary_365d >= 100"}, active={"where": "lifecycle_stage = 'active'"})
+    last = audiences.LastNight(night, {one: {"evaluated_ds": night} for one in which}, which, "1")
+    before = people(spark, *[{"user_id": user, "ds": night, "monetary_365d": Decimal(0)} for user in users])
+    rows = audience_members.alone(people(spark, *[{"user_id": user} for user in users]))
+    assert audiences.as_of_then(spark, s, rows, last, before) is None
+    restated = {"source": "shop", "source_file": "f", "landed_ds": DS, "ds": night}
+    io.replace_rows([restated | {"user_id": user} for user in ("late", "same")], s.warehouse, tables.RESTATED, "true")
+    found = audiences.as_of_then(spark, s, rows, last, before).collect()
+    assert {row["user_id"]: row["corrected"] for row in found} == {"late": ["active", "big"], "same": ["active"]}
