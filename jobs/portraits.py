@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from pyspark.sql import Column, DataFrame
+from dataclasses import dataclass
+from fractions import Fraction
+
+from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
 from jobs.traits import Trait
@@ -24,38 +27,74 @@ def columns(traits: list[Trait]) -> set[str]:
     return {"department_shares_365d" if trait.key.startswith("dept:") else trait.key for trait in traits}
 
 
-def _moments(traits: list[Trait]) -> list[Column]:
-    # Rounded to micro-units and summed as decimals: the order of a shuffle cannot show in the result.
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """Of a trait in a segment: users who have it, the sum of their values, and of the squares."""
+
+    users: int
+    total: Fraction
+    squares: Fraction
+
+    def __add__(self, other: Moments) -> Moments:
+        return Moments(self.users + other.users, self.total + other.total, self.squares + other.squares)
+
+    @property
+    def mean(self) -> float:
+        return float(self.total / self.users) if self.users else 0.0
+
+    @property
+    def deviation(self) -> float:
+        if not self.users:
+            return 0.0
+        variance = self.squares / self.users - (self.total / self.users) ** 2
+        return float(max(variance, Fraction(0))) ** 0.5
+
+
+def _in_two(value: Column, high: int, unit: int, name: str) -> list[Column]:
+    """The sum of values, exact: of multiples of `high`, and of the rest in 1/unit."""
+    times = F.floor(value / high)
+    rest = F.rint((value - times * high) * unit).cast("bigint")
+    return [F.sum(times).alias(f"{name}_high"), F.sum(rest).alias(f"{name}_rest")]
+
+
+def _summed(row: Row, high: int, unit: int, name: str) -> Fraction:
+    return (row[f"{name}_high"] or 0) * high + Fraction(row[f"{name}_rest"] or 0, unit)
+
+
+PARTS = {"s": (1, 10**6), "q": (2**20, 10**5)}  # high and unit of sums, and of sums of squares
+
+
+def moments(members: DataFrame, traits: list[Trait]) -> dict[int, dict[str, Moments]]:
+    """By segment of `members` (user_features with segment_id), moments by trait.
+
+    Summed as whole numbers in two parts, so that neither the order of a shuffle shows nor a large sum overflows;
+    decimals would do the same at ten times the time.
+    """
     cells = []
     for n, trait in enumerate(traits):
-        value = F.round(value_of(trait), 6).cast("decimal(20,6)")
-        cells += [
-            F.count(value).alias(f"n{n}"),
-            F.sum(value).cast("double").alias(f"s{n}"),
-            F.sum((value * value).cast("decimal(38,6)")).cast("double").alias(f"q{n}"),
-        ]
-    return cells
-
-
-def base_statistics(features: DataFrame, traits: list[Trait]) -> dict[str, tuple[float, float]]:
-    """(mean, standard deviation) of each trait over all users; (0, 0) where nobody has it."""
-    row = features.agg(*_moments(traits)).first()
-    found = {}
-    for n, trait in enumerate(traits):
-        count = row[f"n{n}"]
-        mean = row[f"s{n}"] / count if count else 0.0
-        variance = max(row[f"q{n}"] / count - mean * mean, 0.0) if count else 0.0
-        found[trait.key] = (mean, variance**0.5)
-    return found
-
-
-def group_means(members: DataFrame, traits: list[Trait]) -> dict[int, dict[str, float]]:
-    """Mean of each trait in each segment of `members` (user_features with segment_id)."""
-    rows = members.groupBy("segment_id").agg(*_moments(traits)).collect()
+        value = value_of(trait)
+        cells += [F.count(value).alias(f"n{n}"), *_in_two(value, *PARTS["s"], f"s{n}")]
+        cells += _in_two(value * value, *PARTS["q"], f"q{n}")
+    rows = members.groupBy("segment_id").agg(*cells).collect()
     return {
-        row["segment_id"]: {t.key: row[f"s{n}"] / row[f"n{n}"] if row[f"n{n}"] else 0.0 for n, t in enumerate(traits)}
+        row["segment_id"]: {
+            trait.key: Moments(row[f"n{n}"], *(_summed(row, *PARTS[part], f"{part}{n}") for part in PARTS))
+            for n, trait in enumerate(traits)
+        }
         for row in rows
     }
+
+
+def base_statistics(of_groups: dict[int, dict[str, Moments]], traits: list[Trait]) -> dict[str, tuple[float, float]]:
+    """(mean, standard deviation) of each trait over all users; (0, 0) where nobody has it."""
+    nobody = Moments(0, Fraction(0), Fraction(0))
+    whole = {t.key: sum((of[t.key] for of in of_groups.values()), nobody) for t in traits}
+    return {key: (of.mean, of.deviation) for key, of in whole.items()}
+
+
+def group_means(of_groups: dict[int, dict[str, Moments]]) -> dict[int, dict[str, float]]:
+    """Mean of each trait in each segment."""
+    return {group: {key: one.mean for key, one in of.items()} for group, of in of_groups.items()}
 
 
 def z_scores(means: dict[str, float], base: dict[str, tuple[float, float]]) -> dict[str, float]:

@@ -242,8 +242,8 @@ def run(spark: SparkSession, s: Settings) -> str:
     told = sorted(portraits.columns(known) | {"monetary_28d", "monetary_365d", "tenure_days", "inactive_days"})
     members = features.select("user_id", *told).join(scorer(features, vectors, old), "user_id").persist()
 
-    base = portraits.base_statistics(members, known)
-    groups = portraits.group_means(members, known)
+    of_groups = portraits.moments(members, known)
+    base, groups = portraits.base_statistics(of_groups, known), portraits.group_means(of_groups)
     names = names_of(groups, base, known, last.names)
     named = spark.createDataFrame(
         [(g, *n) for g, n in sorted(names.items())], "segment_id int, segment_name string, segment_name_zh string"

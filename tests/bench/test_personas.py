@@ -10,6 +10,9 @@ import pytest
 
 from bench import hidden
 from bench.hidden import Drift, Truth
+from bench.personas import Course
+from jobs import plan
+from jobs.errors import UsageError
 
 MAY = date(2026, 5, 1)
 
@@ -81,3 +84,13 @@ def test_the_found_among_those_who_drifted_in_time() -> None:
     # Nights 0, 1, 2 against 7, 8, 9 of the two settled users: t is told another on the 8th and the 9th.
     assert found.unsettled == pytest.approx(2 / 6)
     assert len(hidden.drifted(told, truth, among={"a"}).nights) == 1
+
+
+def test_the_nights_end_on_the_last_day_of_drift_and_leave_days_to_learn_from() -> None:
+    made = plan.made(10_000, 150, 200, ds=date(2026, 6, 30))
+    course = Course.of(made, 14)
+    assert len(course.nights) == 15
+    assert (course.nights[-1] - made.first).days == 119  # drifts happen on the days 45 to 119 of 150
+    assert (course.fitted - course.first).days >= 84
+    with pytest.raises(UsageError, match=r"--days of 1\d\d or more for 14 nights, found 100"):
+        Course.of(plan.made(10_000, 100, 200), 14)

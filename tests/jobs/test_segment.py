@@ -217,9 +217,11 @@ def test_reasons_point_the_way_of_the_segment(spark):
         {"user_id": "b", "monetary_90d": Decimal(100), "discount_share_365d": 0.1},
     ).selectExpr("*", "if(user_id = 'a', 1, 2) AS segment_id")
     known = [t for t in KNOWN if t.key in ("monetary_90d", "discount_share_365d")]
-    base = portraits.base_statistics(frame, known)
+    moments = portraits.moments(frame, known)
+    base, groups = portraits.base_statistics(moments, known), portraits.group_means(moments)
     assert base["monetary_90d"] == (500.0, 400.0)
-    groups = portraits.group_means(frame, known)
+    assert base["discount_share_365d"] == (0.3, pytest.approx(0.2, abs=1e-9))
+    assert groups[2] == {"monetary_90d": 100.0, "discount_share_365d": 0.1}
     english, chinese = portraits.reasons(known, base, groups)
     rows = {r["user_id"]: r for r in frame.select("user_id", english.alias("en"), chinese.alias("zh")).collect()}
     assert rows["a"]["en"] == ["share of discounts 50% (all users 30%)", "spend in 90 days 900.00 (all users 500.00)"]
