@@ -13,7 +13,7 @@ from ml.sequences import Sequences
 
 DAY = 86_400
 SLOW = 5
-_ROWS = 256  # products whose neighbours are looked for at a time
+_ROWS = 128  # products whose neighbours are looked for at a time
 
 
 @dataclass(frozen=True)
