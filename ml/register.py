@@ -24,6 +24,7 @@ from ml import lake, segments
 from ml.alignment import procrustes
 from ml.cli import UsageError, entry, parser
 from ml.evaluate import model_folder
+from ml.heads import Heads
 from ml.inputs import Scaler, SegmentConfig, Users, fit_scaler
 from ml.matching import endings
 from ml.package import Encoder
@@ -139,7 +140,8 @@ def write_segments(
     before = view_of(former, mlflow, users, scaler, snapshot)
     model, choices = segments.fit(users, config, scaler, before, Trial.load(snapshot.folder))
     named = segments.identify(model, users, before, highest_id(warehouse), config)
-    batch = segments.rows(model, users, named, config, number, snapshot.ds)
+    heads = Heads.load(model_folder(snapshot))
+    batch = segments.rows(model, users, named, config, number, snapshot.ds, heads and heads.tastes)
     lake.write_partition(SEGMENT_MODELS, warehouse, number, [batch])
     sizes = dict(zip([n.segment_id for n in named], segments.sizes(model, users), strict=True))
     for c in choices:
