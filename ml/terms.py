@@ -32,8 +32,8 @@ def terms(users: Users, names: list[str], values_UJ: np.ndarray, tastes: Taste |
         # Factors are orthonormal directions of the expected departures, in units of the root of the base rate.
         departure = users.expected_UE[:, 2:] @ tastes.factors_CF[largest].T
         columns.append(1 + departure / np.sqrt(tastes.base_C[largest]))
-        found += [Term(f"expected share of {tastes.categories[k]}", f"预计{tastes.categories[k]}占比（平均为1倍）", " x usual", unit_zh=" 倍")
-                  for k in largest]  # fmt: skip
+        labels = [tastes.categories[k] for k in largest]
+        found += [Term(f"expected share of {c}", f"预计{c}占比", " x usual", unit_zh=" 倍于平均") for c in labels]
     return found, np.hstack(columns)
 
 
