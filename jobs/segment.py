@@ -35,6 +35,7 @@ from jobs.tables import (
     Table,
 )
 
+_OF_MODEL = ("rule", "rule_zh", "rule_fidelity", "parents", "status")  # columns that a night takes over
 SUCCESSOR = 0.25  # of an ended segment's users, from which on where they went is a successor
 
 
@@ -206,7 +207,7 @@ def living_rows(
             "spend_28d": row["s28"], "spend_365d": row["s365"],
             "traits": portraits.trait_table(groups[group], base, known), "entered": came, "left": went,
             "successors": [], "journeys": ways.get(group, []), "model_version": model.version,
-        } | {name: rules[group][name] for name in ("rule", "rule_fidelity", "parents", "status")})  # fmt: skip
+        } | {name: rules[group].get(name) for name in _OF_MODEL})  # fmt: skip
     return rows
 
 

@@ -295,6 +295,7 @@ USER_DAILY = Table(
 )  # fmt: skip
 
 NUMERIC_FEATURES: tuple[Column, ...] = tuple(Column(f.name, f.type, f.meaning, f.zh) for f in NUMERIC)
+FEATURE_NAMES = {f.name: (f.en, f.zh, f.unit) for f in NUMERIC}  # English, Chinese, unit
 
 USER_FEATURES = Table(
     "gold", "user_features", "a user as of ds", ("user_id", "ds"),
@@ -397,7 +398,8 @@ SEGMENT_MODELS = Table(
         ("scale", "array<double>", "divided by (block weights are part of it)", "尺度"),
         ("parents", "array<int>", "segments of the version before that most of its users come from", "来源人群"),
         ("status", "string", "kept, born, split or merged, against the version before", "状态"),
-        ("rule", "string", "surrogate rule in plain terms", "规则"),
+        ("rule", "string", "surrogate rule in plain terms", "规则(英)"),
+        ("rule_zh", "string", "the same in Chinese", "规则"),
         ("rule_fidelity", "double", "F1 of the rule against the membership", "规则吻合度"),
         ("fitted_ds", "date", "snapshot that it was fitted on", "拟合日期"),
     ),
@@ -446,7 +448,8 @@ SEGMENTS = Table(
         ("traits", f"array<{_TRAIT}>", "traits by strength; lift = mean in the segment / mean of all users", "特征"),
         ("entered", "bigint", "users who came since the last published night", "进入人数"),
         ("left", "bigint", "users who went since the last published night", "离开人数"),
-        ("rule", "string", "surrogate rule in plain terms", "规则"),
+        ("rule", "string", "surrogate rule in plain terms", "规则(英)"),
+        ("rule_zh", "string", "the same in Chinese", "规则"),
         ("rule_fidelity", "double", "F1 of the rule against the membership, on the snapshot it was fitted on", "规则吻合度"),
         ("parents", "array<int>", "segments of the model version before", "来源人群"),
         ("status", "string", "kept, born, split or merged, against the model version before; died: nobody is in it from "

@@ -25,7 +25,7 @@ from ml.cli import DataError, entry, parser
 from ml.encode import current_champion
 from ml.package import Encoder
 from ml.recommend_config import RecommendConfig
-from ml.recommend_history import Cells, Neighbours, baskets, bought_between, purchase_id
+from ml.recommend_history import Cells, Neighbours, bought_between, purchase_id
 from ml.recommend_pairs import BLOCK_USERS, INPUTS, Pairs, World, pairs
 from ml.recommend_ranking import Ranker, first, ordinal
 from ml.recommend_reasons import POPULAR, reasons
@@ -129,9 +129,10 @@ def world(
     """What does not depend on the user as of ds, from the events of the sample up to then."""
     shelf = Shelf.of(products, sales, ds, config.eligible.sold_within_days, config.half_life_days)
     lengths, purchase = sample.lengths_before(midnight(ds)), purchase_id(encoder.vocabularies)
-    held = baskets(sample, lengths, purchase, len(products))
-    near = Neighbours.of(held, shelf.places(len(products)), len(shelf), config.neighbours, DAMP)
     cells = Cells.of(sample, lengths, midnight(ds), purchase, len(products), config.half_life_days)
+    bought = cells.part(cells.bought_N > 0)
+    held = bought.matrix(np.ones(len(bought.item_N), np.float32), len(products))
+    near = Neighbours.of(held, shelf.places(len(products)), len(shelf), config.neighbours, DAMP)
     return World.of(products, shelf, near, cells, encoder)
 
 

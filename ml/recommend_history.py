@@ -13,7 +13,7 @@ from ml.sequences import Sequences
 
 DAY = 86_400
 SLOW = 5
-_ROWS = 1_024  # products whose neighbours are looked for at a time
+_ROWS = 128  # products whose neighbours are looked for at a time
 
 
 @dataclass(frozen=True)
@@ -118,20 +118,20 @@ class Neighbours:
     near_IE: sparse.csr_array
 
     @classmethod
-    def of(cls, held_RI: sparse.csr_array, places_I: np.ndarray, eligible: int, most: int, damp: float) -> Neighbours:
-        """held_RI: 1 where a basket, or a user, has a product; places_I: see Shelf.places.
+    def of(cls, held_UI: sparse.csr_array, places_I: np.ndarray, eligible: int, most: int, damp: float) -> Neighbours:
+        """held_UI: 1 where a user bought a product; places_I: see Shelf.places.
 
-        Of products i and j: rows with both, less 1 (one row proves nothing), over rows(i) x rows(j)^damp: between
-        P(j | i) and its lift (Deshpande & Karypis 2004, section 4.2). Blocks of rows bound the memory.
+        Of products i and j: users of both, less 1 (one user proves nothing), over users(i) x users(j)^damp: between
+        P(j | i) and its lift (Deshpande & Karypis 2004, section 4.2). Blocks of products bound the memory.
         """
-        count_I = np.maximum(np.asarray(held_RI.sum(axis=0)).ravel(), 1).astype(np.float64)
+        count_I = np.maximum(np.asarray(held_UI.sum(axis=0)).ravel(), 1).astype(np.float64)
         columns = np.flatnonzero(places_I >= 0)
         order = columns[np.argsort(places_I[columns], kind="stable")]
-        theirs_RE, by_product = held_RI[:, order].tocsr(), held_RI.T.tocsr()
+        theirs_UE, by_product = held_UI[:, order].tocsr(), held_UI.T.tocsr()
         parts = []
         for start in range(0, by_product.shape[0], _ROWS):
             stop = min(start + _ROWS, by_product.shape[0])
-            both = (by_product[start:stop] @ theirs_RE).tocoo()
+            both = (by_product[start:stop] @ theirs_UE).tocoo()
             row, column = both.coords
             kept = (both.data > 1) & (order[column] != start + row)
             row, column = row[kept], column[kept]
@@ -144,16 +144,3 @@ class Neighbours:
         near = sparse.vstack(parts, format="csr")
         near.sort_indices()
         return cls(near)
-
-
-def baskets(sequences: Sequences, lengths_U: np.ndarray, purchase: int, products: int) -> sparse.csr_array:
-    """1 where a user's day has a purchase of a product (rows: days with a purchase of each user)."""
-    owner_E = np.repeat(np.arange(len(sequences)), np.diff(sequences.offsets))
-    place_E = np.arange(len(owner_E)) - sequences.offsets[owner_E]
-    kept = (place_E < lengths_U[owner_E]) & (sequences.items >= FIRST) & (sequences.context_EC[:, 0] == purchase)
-    day = np.stack([owner_E[kept], sequences.times[kept] // DAY])
-    _, row = np.unique(day, axis=1, return_inverse=True)
-    code = np.unique(row.astype(np.int64) * products + (sequences.items[kept] - FIRST))
-    rows = int(row.max()) + 1 if len(row) else 0
-    ones = np.ones(len(code), np.float32)
-    return sparse.csr_array((ones, (code // products, code % products)), (rows, products))

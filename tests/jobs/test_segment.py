@@ -104,7 +104,7 @@ def test_a_segment_that_ended_is_recorded_with_what_it_went_into(spark):
     last = segment.LastNight(None, none, none, {}, {1: ("A", "甲"), 3: ("Old", "旧"), 4: ("B", "乙")}, "2", None)
     (row,) = segment.ended_rows(last, MODEL, [segment.Flow(3, 4, "move", 7, 0), segment.Flow(3, 1, "move", 3, 0)])
     assert (row["segment_id"], row["status"], row["successors"], row["size"], row["left"]) == (3, "died", [4, 1], 0, 10)
-    assert row.keys() | {"ds", "run_id", "rule", "rule_fidelity"} == set(SEGMENTS.column_names)
+    assert row.keys() | {"ds", "run_id", "rule", "rule_zh", "rule_fidelity"} == set(SEGMENTS.column_names)
 
 
 def features(spark, *rows):
