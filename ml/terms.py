@@ -30,7 +30,8 @@ def terms(users: Users, names: list[str], values_UJ: np.ndarray, tastes: Taste |
     if users.expected_UE is not None and tastes is not None:
         largest = np.lexsort((tastes.categories, -tastes.base_C))[:CATEGORIES]
         # Factors are orthonormal directions of the expected departures, in units of the root of the base rate.
-        departure = users.expected_UE[:, 2:] @ tastes.factors_CF[largest].T
+        factors_CF = tastes.factors_CF[largest]
+        departure = users.expected_UE[:, 2 : 2 + factors_CF.shape[1]] @ factors_CF.T  # kinds may follow
         columns.append(1 + departure / np.sqrt(tastes.base_C[largest]))
         labels = [tastes.categories[k] for k in largest]
         found += [Term(f"expected share of {c}", f"预计{c}占比", " x usual", unit_zh=" 倍于平均") for c in labels]
