@@ -76,7 +76,8 @@ def reasons(world: World, cells: Cells, pairs: Pairs, rows: np.ndarray) -> Reaso
     titles = world.products.title.take(pa.array(item, mask=item < 0))
     products = len(world.products)
     own = find(user * products + world.shelf.items_E[place], cells.user_N * products + cells.item_N)
-    last, every = np.append(cells.last_N, -1)[own], np.append(cells.between_N, np.nan)[own]
+    regular = np.where(cells.bought_N > 2, cells.between_N, np.nan)  # two purchases are no habit
+    last, every = np.append(cells.last_N, -1)[own], np.append(regular, np.nan)[own]
     return Reasons(kind, item, *texts(kind, titles, bought, last, every))
 
 
