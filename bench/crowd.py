@@ -20,6 +20,7 @@ from deltalake import write_deltalake
 from jobs.tables import (
     NUMERIC_FEATURES,
     PREDICTIONS,
+    RECOMMENDATIONS,
     SEQUENCE_LENGTH,
     SILVER_USERS,
     USER_EMBEDDINGS,
@@ -47,6 +48,7 @@ _PER_EVENT = {
 }  # fmt: skip
 _PER_ORDER = {"purchases": 1.8, "quantity": 2.4, "products": 1.6, "categories": 1.3, "brands": 1.4}
 _ALWAYS = ("morning", "afternoon", "evening", "night", "weekend")  # shares that need no order
+SUGGESTED = 10
 _TYPE_SHARES = {"view": 0.68, "click": 0.04, "search": 0.08, "favourite": 0.05, "cart": 0.08, "uncart": 0.01,
                 "purchase": 0.055, "refund": 0.005}  # fmt: skip
 
@@ -248,6 +250,19 @@ class Chunk:
                    "last_event_ds": pa.array(newest.astype(np.int32)).cast(pa.date32())}  # fmt: skip
         return _batch(USER_SEQUENCES, columns | {k: _lists(v, lengths) for k, v in flat.items()}, self.count)
 
+    def recommendations(self, ds: date, second: bool) -> pa.RecordBatch:
+        """Rows of staged.recommendations: ten a user."""
+        rank = np.tile(np.arange(1, SUGGESTED + 1), self.count)
+        product = (np.repeat(self.kind, SUGGESTED) * 4_001 + rank * (7 + second)) % PRODUCTS
+        rows = self.count * SUGGESTED
+        columns = {
+            "user_id": self.user_ids.take(pa.array(np.repeat(np.arange(self.count), SUGGESTED))),
+            "ds": pa.repeat(pa.scalar(ds), rows), "rank": pa.array(rank.astype(np.int32)),
+            "product_id": _names("S", PRODUCTS).take(pa.array(product)), "score": pa.array(np.round(0.2 / rank, 6)),
+            "reason_kind": pa.repeat("model", rows),
+        }  # fmt: skip
+        return _batch(RECOMMENDATIONS, columns, rows)
+
     def people(self, ds: date) -> pa.RecordBatch:
         """Rows of silver.users."""
         random, nothing = self.random("people"), pa.array([], pa.string())
@@ -295,7 +310,7 @@ def write(warehouse: str, users: int, seed: int, ds: date, say: Callable[[str], 
     nights = ((ds - timedelta(days=1), False), (ds, True))
     for table, make in (
         (USER_FEATURES, Chunk.features), (USER_EMBEDDINGS, Chunk.embeddings), (PREDICTIONS, Chunk.predictions),
-        (USER_SEQUENCES, Chunk.sequences),
+        (RECOMMENDATIONS.staged(), Chunk.recommendations), (USER_SEQUENCES, Chunk.sequences),
     ):  # fmt: skip
         for day, second in nights if table is not USER_SEQUENCES else nights[1:]:
             batches = (make(chunk, day, second) for chunk in chunks(users, seed))

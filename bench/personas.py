@@ -117,9 +117,9 @@ class Shop:
     def night(self, ds: date) -> None:
         """A night's verbs from the features on, published."""
         seconds = self.as_of(ds)
-        for name in ("encode", "predict"):
+        for name in ("encode", "predict", "recommend"):
             seconds += self.ml(name, *self.where, "--ds", str(ds), "--run-id", "bench").seconds
-        seconds += sum(self.jobs(verb, ds) for verb in ("segment", "publish"))
+        seconds += sum(self.jobs(verb, ds) for verb in ("segment", "audiences", "publish"))
         self.say(f"night {ds}: {seconds:.0f} s")
 
 

@@ -1,7 +1,7 @@
 """`python -m bench segment --users 1e6`: what a night costs from the features and vectors on, for so many users.
 
 The night before it is published by the same verbs first, so that names, changes, causes and stages are held against
-something. Not in it: training, features, sequences, encoding, predictions, and users with late records.
+something. Not in it: training, features, sequences, encoding, predictions, suggestions, and users with late records.
 """
 
 from __future__ import annotations
@@ -53,10 +53,10 @@ def night(place: Place, users: int, seed: int, say: Callable[[str], None]) -> tu
     env |= {"MLFLOW_TRACKING_URI": f"sqlite:///{place.folder}/mlflow.db", "MLFLOW_DISABLE_TELEMETRY": "true",
             "GIT_PYTHON_REFRESH": "quiet"}  # fmt: skip
     with spark.standing(env, place.folder) as (server, env, _):
-        for verb in ("segment", "publish"):
+        for verb in ("segment", "audiences", "publish"):
             cost = measure.run(line(place, verb, DS - timedelta(days=1)), env, place.folder, server)
             say(f"{verb} of the night before: {cost.seconds:.0f} s")
-        for verb in ("segment", "check", "publish", "report"):
+        for verb in ("segment", "audiences", "check", "publish", "report"):
             cost = measure.run(line(place, verb, DS), env, place.folder, server)
             done = spark.work(place.folder / "spark", cost.began, cost.ended)
             stages.append(Stage(verb, cost.seconds, cost.cpu_seconds, cost.peak_bytes, done))

@@ -2,15 +2,19 @@
 
 | hop | does | stops the line when |
 |---|---|---|
+| definitions | nothing is written: holds `conf/audiences` | a definition is wrong, or an example comes out otherwise |
 | collect | landed files → `bronze.*`, refused records → `ops.quarantine` | a critical check on bronze fails |
 | clean | `bronze.*` → `silver.*` | a critical check on silver fails |
 | sequences, features | `silver.*` → `gold.user_sequences`, `gold.user_features` | a critical check on gold fails |
 | champion | no model yet: runs **huaxiang_train** and waits for it | training fails |
 | encode | sequences + champion → `gold.user_embeddings` (+ the last night's model) | there is no champion |
 | predict | heads of the champion → `gold.predictions` | a critical check on predictions fails |
+| recommend | champion + what is bought together → `staged.recommendations` | a critical check on them fails |
 | segment | predictions + features → `staged.*` | a critical check on what is staged fails |
+| audiences | staged profiles + `conf/audiences` → `staged.*` | a critical check on what is staged fails |
 | publish, report | `staged.*` → `gold.*`, one row in `ops.runs`; pictures of the night | - |
-| accuracy, value | what was predicted, and what segments say, of the 28 days that are over → `ops.*` | - |
+| accuracy, hits, value | what was predicted, suggested, said by segments of the 28 days now over → `ops.*` | - |
+| lift | what addressing audiences changed in the 28 days that are over → `ops.audience_lift` | - |
 
 A stopped night leaves the published tables as they were. **Trigger** by hand with a date (`ds`), or a range in one
 pass (`since` to `ds`); with an empty form it is yesterday. **Backfill** takes the mornings on which nights would have
@@ -22,9 +26,10 @@ names the reason in its last log line.
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable, Sequence
 
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
-from airflow.sdk import DAG, Param, TaskGroup, TriggerRule
+from airflow.sdk import DAG, BaseOperator, Param, TaskGroup, TriggerRule
 from dags._house import (
     DEFAULTS,
     LANDING,
@@ -43,16 +48,28 @@ from jobs import tables as t
 
 BRONZE = [t.BRONZE_EVENTS, t.BRONZE_USERS, t.BRONZE_PRODUCTS]
 SILVER = [t.SILVER_EVENTS, t.SILVER_USERS, t.SILVER_PRODUCTS, t.SILVER_REFUNDS]
-STAGED = [table.staged() for table in t.PUBLISHED]
+SEGMENTED = [table.staged() for table in t.SEGMENT_TABLES]
+SUGGESTED = [t.RECOMMENDATIONS.staged()]
+ADDRESSED = [table.staged() for table in t.AUDIENCE_TABLES]
+
+
+def checked(name: str, run: Callable[[], BaseOperator], check: Sequence[t.Table]) -> TaskGroup:
+    """A task and the check of what it wrote; only a passed check opens the next hop."""
+    with TaskGroup(name) as group:
+        names = [part for table in check for part in ("--table", table.full_name)]
+        run() >> spark("check", "check", *names, reads=check, writes=[t.QUALITY_RESULTS])
+    return group
 
 
 def hop(verb: str, *arguments: str, reads=(), writes=(), check=()) -> TaskGroup:
-    """A verb and the check of what it wrote; only a passed check opens the next hop."""
-    with TaskGroup(verb) as group:
-        run = spark("run", verb, *arguments, reads=reads, writes=writes)
-        names = [part for table in check for part in ("--table", table.full_name)]
-        run >> spark("check", "check", *names, reads=check, writes=[t.QUALITY_RESULTS])
-    return group
+    """A verb of jobs/ and its check."""
+    return checked(verb, lambda: spark("run", verb, *arguments, reads=reads, writes=writes), check)
+
+
+def model_hop(module: str, reads=(), writes=(), check=()) -> TaskGroup:
+    """A module of ml/ and the check of what it wrote."""
+    line = f"python -m ml.{module} --warehouse '{WAREHOUSE}' --ds {NIGHT} --run-id '{{{{ run_id }}}}'"
+    return checked(module, lambda: command("run", line, reads=reads, writes=writes), check)
 
 
 with DAG(
@@ -78,6 +95,7 @@ with DAG(
         "landing": Param(LANDING, type="string", description="Where the source's files lie: a folder or a URI."),
     },
 ) as nightly:
+    definitions = spark("definitions", "definitions")
     collect = hop(
         "collect", "--landing", "{{ params.landing }}",
         writes=[*BRONZE, t.QUARANTINE, t.LOADS, t.RESTATED, t.LATENESS], check=BRONZE,
@@ -109,22 +127,29 @@ with DAG(
         reads=[t.USER_SEQUENCES, t.RESTATED, t.RUNS], writes=[t.USER_EMBEDDINGS, t.RESCORED_EMBEDDINGS],
         trigger_rule=TriggerRule.NONE_FAILED,
     )  # fmt: skip
-    with TaskGroup("predict") as predict:
-        expect = command(
-            "run",
-            f"python -m ml.predict --warehouse '{WAREHOUSE}' --ds {NIGHT} --run-id '{{{{ run_id }}}}'",
-            reads=[t.USER_EMBEDDINGS, t.RESCORED_EMBEDDINGS, t.USER_FEATURES, t.USER_SEQUENCES],
-            writes=[t.PREDICTIONS, t.RESCORED_EXPECTATIONS],
-        )
-        names = ["--table", t.PREDICTIONS.full_name]
-        expect >> spark("check", "check", *names, reads=[t.PREDICTIONS], writes=[t.QUALITY_RESULTS])
+    predict = model_hop(
+        "predict",
+        reads=[t.USER_EMBEDDINGS, t.RESCORED_EMBEDDINGS, t.USER_FEATURES, t.USER_SEQUENCES],
+        writes=[t.PREDICTIONS, t.RESCORED_EXPECTATIONS], check=[t.PREDICTIONS],
+    )  # fmt: skip
+    recommend = model_hop(
+        "recommend",
+        reads=[t.USER_EMBEDDINGS, t.USER_FEATURES, t.USER_SEQUENCES, t.SILVER_EVENTS, t.SILVER_PRODUCTS,
+               t.SILVER_USERS],
+        writes=SUGGESTED, check=SUGGESTED,
+    )  # fmt: skip
     segment = hop(
         "segment",
         reads=[t.USER_EMBEDDINGS, t.RESCORED_EMBEDDINGS, t.PREDICTIONS, t.RESCORED_EXPECTATIONS, t.USER_FEATURES,
                t.USER_SEQUENCES, t.SEGMENT_MODELS, t.RUNS],
-        writes=STAGED, check=STAGED,
+        writes=SEGMENTED, check=SEGMENTED,
     )  # fmt: skip
-    publish = spark("publish", "publish", reads=STAGED, writes=[*t.PUBLISHED, t.RUNS])
+    audiences = hop(
+        "audiences",
+        reads=[t.USER_PROFILES.staged(), t.SEGMENT_CHANGES.staged(), t.USER_EMBEDDINGS, t.RESTATED, t.RUNS],
+        writes=ADDRESSED, check=ADDRESSED,
+    )  # fmt: skip
+    publish = spark("publish", "publish", reads=[*SEGMENTED, *SUGGESTED, *ADDRESSED], writes=[*t.PUBLISHED, t.RUNS])
     report = command(
         "report",
         "python -m jobs " + shlex.join(verb_line("report")),
@@ -138,13 +163,25 @@ with DAG(
         f"python -m ml.accuracy --warehouse '{WAREHOUSE}' --ds {ago} --run-id '{{{{ run_id }}}}'",
         reads=[t.PREDICTIONS, t.SILVER_EVENTS], writes=[t.PREDICTION_ACCURACY],
     )  # fmt: skip
+    hits = command(
+        "hits",
+        f"python -m ml.recommend_accuracy --warehouse '{WAREHOUSE}' --ds {ago} --run-id '{{{{ run_id }}}}'",
+        reads=[t.RECOMMENDATIONS, t.USER_SEQUENCES, t.SILVER_EVENTS, t.SILVER_PRODUCTS],
+        writes=[t.RECOMMENDATION_ACCURACY],
+    )  # fmt: skip
     value = command(
         "value",
         f"python -m ml.value --where-published --warehouse '{WAREHOUSE}' --ds {ago} --run-id '{{{{ run_id }}}}'",
         reads=[t.USER_SEGMENTS, t.USER_FEATURES, t.SILVER_EVENTS], writes=[t.SEGMENT_VALUE],
     )  # fmt: skip
 
-    collect >> clean >> [sequences, features]
-    sequences >> champion >> encode >> predict >> segment >> publish >> report
-    features >> [train, predict, segment]
-    publish >> [accuracy, value]
+    # The 28 days of the audiences of four weeks ago are over: those held out tell what addressing them changed.
+    lift = spark(
+        "lift", "lift", reads=[t.AUDIENCES, t.AUDIENCE_MEMBERS, t.USER_DAILY], writes=[t.AUDIENCE_LIFT]
+    )  # fmt: skip
+
+    definitions >> collect >> clean >> [sequences, features]
+    sequences >> champion >> encode >> predict >> segment >> audiences >> publish >> report
+    encode >> recommend >> publish
+    features >> [train, predict, segment, recommend]
+    publish >> [accuracy, hits, value, lift]

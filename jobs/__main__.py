@@ -20,17 +20,27 @@ from jobs import plan
 from jobs.errors import EXIT_CRASH, EXIT_DATA, EXIT_DONE, EXIT_USAGE, DataError, UsageError
 from jobs.settings import Settings
 
-# verb: what it does. Each is `run` of the module of its name.
+# verb: what it does. Each is `run` of the module of its name, or of the one named in MODULES.
 SPARK_VERBS = {
     "collect": "landing -> bronze: load, or quarantine with a reason",
     "release": "ops.quarantine -> bronze: refused records that the mapping reads by now",
     "clean": "bronze -> silver: once each, sessions, product facts",
     "features": "silver -> gold.user_daily, gold.user_features",
     "sequences": "silver -> gold.user_sequences",
+    "definitions": "hold conf/audiences: names, predicates, examples; writes nothing",
     "segment": "embeddings + features -> staged segments, profiles, changes",
+    "audiences": "staged profiles + conf/audiences -> staged audiences, members, changes, overlap",
     "publish": "staged -> gold, then one row in ops.runs",
+    "lift": "audiences of 28 days ago: treated against holdout -> ops.audience_lift",
     "check": "hold tables against their suites; exit 3 where a critical expectation fails",
 }
+MODULES = {
+    "check": "checks",
+    "definitions": "audience_predicates",
+    "lift": "audience_lift",
+    "audience": "audience_preview",
+}
+PREVIEW = "what an audience's file would make: size, overlap, who would come and go; writes nothing"
 SIMULATE = "make click-stream data of any size in a landing folder, with the hidden truth beside them"
 PLAIN_VERBS = {
     "report": "pictures and tables of a night, as one HTML page and in MLflow",
@@ -45,6 +55,24 @@ def _day(text: str) -> date:
         raise argparse.ArgumentTypeError(f"expected a day as YYYY-MM-DD, found {text!r}") from None
 
 
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = 0.0
+    if not 0 < share <= 1:
+        raise argparse.ArgumentTypeError(f"expected a share above 0 and at most 1, found {text!r}")
+    return share
+
+
+def _add_night(one: argparse.ArgumentParser) -> None:
+    one.add_argument("--ds", type=_day, required=True, help="the day that is processed")
+    one.add_argument("--since", type=_day, help="first day of a range that is processed in one pass")
+    one.add_argument("--source", default=os.environ.get("HUAXIANG_SOURCE", "complete_journey"))
+    one.add_argument("--landing", default=os.environ.get("HUAXIANG_LANDING", "landing"), help="folder of the logs")
+    one.add_argument("--run-id", default=os.environ.get("HUAXIANG_RUN_ID", "by-hand"))
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line; argparse ends a wrong one with exit 2 and one line."""
     top = argparse.ArgumentParser(prog="python -m jobs", description=__doc__.split("\n")[0])
@@ -57,15 +85,18 @@ def parser() -> argparse.ArgumentParser:
             one.add_argument("query", help="e.g. SELECT segment_name, size FROM gold.segments")
             one.add_argument("--format", choices=("table", "csv", "json"), default="table")
             continue
-        one.add_argument("--ds", type=_day, required=True, help="the day that is processed")
-        one.add_argument("--since", type=_day, help="first day of a range that is processed in one pass")
-        one.add_argument("--source", default=os.environ.get("HUAXIANG_SOURCE", "complete_journey"))
-        one.add_argument("--landing", default=os.environ.get("HUAXIANG_LANDING", "landing"), help="folder of the logs")
-        one.add_argument("--run-id", default=os.environ.get("HUAXIANG_RUN_ID", "by-hand"))
+        _add_night(one)
         if verb == "collect":
             one.add_argument("--again", action="store_true", help="load the files of these days anew, known or not")
         if verb == "check":
             one.add_argument("--table", action="append", required=True, help="layer.table; may be given several times")
+    audience = verbs.add_parser("audience", help=f"preview FILE: {PREVIEW}", description=PREVIEW)
+    preview = audience.add_subparsers(dest="action", required=True).add_parser("preview", description=PREVIEW)
+    preview.add_argument("file", type=Path, help="an audience, in conf/audiences or not yet")
+    preview.add_argument("--warehouse", default=where, help="folder or URI of the tables (default: %(default)s)")
+    preview.add_argument("--exact", action="store_true", help="ask everybody, not a sample")
+    preview.add_argument("--sample", type=_share, help="share of the users to ask, such as 0.1")
+    _add_night(preview)
     plan.add_arguments(verbs.add_parser("simulate", help=SIMULATE, description=SIMULATE))
     return top
 
@@ -103,12 +134,13 @@ def _spark_verb(given: argparse.Namespace) -> str:
         job, name, long_job = (plan.of(given), _absolute(given.landing)), "huaxiang simulate", True
     else:
         settings = _settings(given)
-        job = (settings, given.table) if given.verb == "check" else (settings,)
+        extra = {"check": ("table",), "audience": ("file", "exact", "sample")}.get(given.verb, ())
+        job = (settings, *[getattr(given, name) for name in extra])
         name, long_job = f"huaxiang {given.verb} {settings.days}", settings.since != settings.ds
 
     # Great Expectations takes as long to import as Spark to start, so the one is done while the other is.
     with ThreadPoolExecutor(1) as aside:
-        module = aside.submit(importlib.import_module, f"jobs.{'checks' if given.verb == 'check' else given.verb}")
+        module = aside.submit(importlib.import_module, f"jobs.{MODULES.get(given.verb, given.verb)}")
         spark = session.build(name, long_job=long_job)
         hop = module.result()
     try:
@@ -127,6 +159,8 @@ def main(arguments: list[str] | None = None) -> int:
             print(sql.run(given.query, given.warehouse, given.format))
         elif given.verb in PLAIN_VERBS:
             print(importlib.import_module(f"jobs.{given.verb}").run(_settings(given)))
+        elif given.verb == "audience":
+            print(_spark_verb(given))
         else:
             print(f"{given.verb} {given.ds}: {_spark_verb(given)}")
     except UsageError as error:

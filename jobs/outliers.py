@@ -61,6 +61,10 @@ def bounds(lines: DataFrame, key: str, level: Level, deviations: float) -> DataF
     )
 
 
+def _beside(events: DataFrame, found: DataFrame, key: str) -> DataFrame:
+    return events.join(F.broadcast(found), ["ds", key], "left")
+
+
 def winsorise(events: DataFrame, lines: DataFrame, rules: Outliers) -> DataFrame:
     """`events` with price, quantity and money of purchases and refunds drawn in, and price_raw, quantity_raw,
     amount_raw (null where nothing was changed).
@@ -70,14 +74,13 @@ def winsorise(events: DataFrame, lines: DataFrame, rules: Outliers) -> DataFrame
     0.0025). amount, list_amount and discount change by the same factor as price × quantity, where they followed from
     them; else they stay.
     """
-    group = F.coalesce("category", F.lit(""))
+    group, money = F.coalesce("category", F.lit("")), F.col("event_type").isin("purchase", "refund")
     by_product = bounds(lines, "product_id", rules.product, rules.deviations)
     by_category = bounds(lines.withColumn("group", group), "group", rules.category, rules.deviations)
-    frame = events.join(F.broadcast(by_product), ["ds", "product_id"], "left").withColumnRenamed("bound", "of_product")
-    frame = frame.withColumn("group", group).join(F.broadcast(by_category), ["ds", "group"], "left")
-    frame = frame.withColumn("bound", F.coalesce("of_product", "bound"))
-
-    money = F.col("event_type").isin("purchase", "refund")
+    # Most events are without money: a key of null is not looked up.
+    frame = events.withColumns({"priced": F.when(money, F.col("product_id")), "group": F.when(money, group)})
+    frame = _beside(frame, by_product.withColumnsRenamed({"product_id": "priced", "bound": "of_product"}), "priced")
+    frame = _beside(frame, by_category, "group").withColumn("bound", F.coalesce("of_product", "bound"))
     price, quantity = F.col("price"), F.col("quantity")
     value = price.cast("double") * quantity
     much, little = value > F.col("bound.value_high"), (value > 0) & (value < F.col("bound.value_low"))
@@ -113,5 +116,5 @@ def winsorise(events: DataFrame, lines: DataFrame, rules: Outliers) -> DataFrame
                       "amount": scaled("amount"), "list_amount": scaled("list_amount")})
         .withColumn("discount", F.when(F.col("scale").isNotNull(), F.col("list_amount") - F.col("amount"))
                     .otherwise(F.col("discount")).cast(MONEY))
-        .drop("group", "of_product", "bound", "fair_price", "fair_quantity", "scale")
+        .drop("priced", "group", "of_product", "bound", "fair_price", "fair_quantity", "scale")
     )  # fmt: skip

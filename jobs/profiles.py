@@ -1,4 +1,4 @@
-"""The portrait of a user: lifecycle stage, RFM class, tiers. Lines are drawn in conf/profiles.yaml.
+"""The portrait of a user: lifecycle stage, RFM class, tiers, what is expected of him. Lines: conf/profiles.yaml.
 
 Stage and class have hysteresis: the border to leave one lies behind the border to enter it, so that nobody flaps at a
 border from night to night. The last published night's stage and class are an input: the same night after the same
@@ -17,6 +17,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from jobs import tags
+from jobs.chance import Chance
 from jobs.errors import UsageError
 from jobs.sources import CONF
 
@@ -80,6 +81,13 @@ class PriceTier(_Strict):
     premium_above: float
 
 
+class Holdout(_Strict):
+    """Users whom no campaign addresses; another salt draws others."""
+
+    share: float = Field(0.0, ge=0, le=0.5)
+    salt: str = ""
+
+
 class Lines(_Strict):
     """conf/profiles.yaml."""
 
@@ -88,6 +96,7 @@ class Lines(_Strict):
     rfm: Rfm
     price_tier: PriceTier
     tags: tags.Lines
+    holdout: Holdout = Holdout()
 
 
 def load_lines(path: Path = CONF / "profiles.yaml") -> Lines:
@@ -182,12 +191,32 @@ def active_hours() -> Column:
     return F.coalesce(*[F.when(F.col(f"{part}_share_365d") == most, F.lit(part)) for part in parts])
 
 
+def expectations(predictions: DataFrame) -> DataFrame:
+    """Rows of gold.predictions as a profile shows them; without a churn, without reasons for it."""
+    said = F.col("churn_28d").isNotNull()
+    told = [F.when(said, F.col(f"reasons{end}")).alias(f"prediction_reasons{end}") for end in ("", "_zh")]
+    numbers = ("churn_28d", "purchase_7d", "purchase_28d", "spend_28d", "days_to_next_order", "next_categories")
+    return predictions.select("user_id", *numbers, *told)
+
+
+def held_out(lines: Holdout) -> Column:
+    """Whether a user is in the global holdout: by a hash of his id and the salt, so that it stays as it is."""
+    return Chance(0).happens(lines.share, f"global holdout {lines.salt}", "user_id")
+
+
 def build(
-    features: DataFrame, users: DataFrame, segments: DataFrame, before: DataFrame, lines: Lines, former: Lines | None
+    features: DataFrame,
+    users: DataFrame,
+    segments: DataFrame,
+    predictions: DataFrame,
+    before: DataFrame,
+    lines: Lines,
+    former: Lines | None,
 ) -> DataFrame:
     """One row a user of `features`: rows of gold.user_profiles less the stamps.
 
-    segments: rows of user_segments; before: rows of user_profiles of the last published night; former: its rules.
+    segments: rows of user_segments; predictions: of gold.predictions; before: rows of user_profiles of the last
+    published night; former: its rules.
     """
     facts = ["age_band", "gender", "region", "occupation", "income_band", "marketing_consent", "attributes"]
     old = before.select(
@@ -199,6 +228,7 @@ def build(
             segments.select("user_id", "segment_id", "segment_name", "segment_name_zh", "reasons", "model_version"),
             "user_id",
         )
+        .join(expectations(predictions), "user_id", "left")
         .join(old, "user_id", "left")
     )
     was = F.col("previous_lifecycle_stage")
@@ -206,6 +236,7 @@ def build(
         "lifecycle_stage": lifecycle_stage(lines.lifecycle, was),
         "rfm_class": rfm_class(features, F.col("previous_rfm"), lines.rfm.margin),
         "price_tier": price_tier(lines.price_tier), "active_hours": active_hours(),
+        "global_holdout": held_out(lines.holdout),
     })  # fmt: skip
     frame = frame.withColumn("lifecycle_cause", stage_cause(lines.lifecycle, former and former.lifecycle, was))
     english, chinese = tags.columns(lines.tags)

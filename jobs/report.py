@@ -12,15 +12,24 @@ import numpy as np
 import pandas as pd
 
 from jobs import pages, pictures, sql
-from jobs.errors import DataError
+from jobs.errors import DataError, UsageError
 from jobs.settings import Settings
 
 _MAP_USERS = 5000
 EXPERIMENT = "huaxiang-nightly"
+NEAR_DUPLICATE = 0.8  # Jaccard of two audiences from which on the page names them, as conf/checks does
 
 
 def _ask(s: Settings, query: str) -> pd.DataFrame:
     return sql.connect(s.warehouse, query).sql(query).df()
+
+
+def _ask_where_written(s: Settings, query: str) -> pd.DataFrame:
+    """The answer, or no rows where a table of the query was never written."""
+    try:
+        return _ask(s, query)
+    except UsageError:
+        return pd.DataFrame()
 
 
 def read_night(s: Settings) -> dict[str, pd.DataFrame]:
@@ -43,6 +52,16 @@ def read_night(s: Settings) -> dict[str, pd.DataFrame]:
                                " lifecycle_cause AS cause, count(*) AS users FROM gold.user_profiles"
                                f" WHERE {day} AND lifecycle_cause IS NOT NULL GROUP BY ALL ORDER BY users DESC, 1, 2"),
         "tags": _ask(s, f"SELECT * FROM gold.tags WHERE {day} ORDER BY kind, users DESC, tag"),
+        "audiences": _ask(s, f"SELECT * FROM gold.audiences WHERE {day} ORDER BY size DESC, audience_id"),
+        "overlaps": _ask(s, f"SELECT * FROM gold.audience_overlap WHERE {day} AND jaccard >= {NEAR_DUPLICATE}"
+                            " ORDER BY jaccard DESC, audience_id, other_id"),
+        "offers": _ask_where_written(s, "SELECT r.*, p.title, p.category FROM gold.recommendations r LEFT JOIN"
+                      f" silver.products p USING (product_id) WHERE {day} AND user_id = (SELECT user_id FROM"
+                      f" gold.recommendations WHERE {day} AND score IS NOT NULL ORDER BY md5(user_id) LIMIT 1)"
+                       " ORDER BY rank"),
+        "hits": _ask_where_written(s, "SELECT * FROM ops.recommendation_accuracy WHERE days = 28 AND purchases = 'all'"
+                    f" AND ds = (SELECT max(ds) FROM ops.recommendation_accuracy WHERE ds < DATE '{s.ds}')"
+                     " ORDER BY recall_10 DESC, method"),
         "checks": _ask(s, 'SELECT "table", severity, count(*) AS expectations, count(*) FILTER (success) AS met'
                           f" FROM ops.quality_results WHERE {day} GROUP BY ALL ORDER BY 1, 2"),
         "flags": _ask(s, 'SELECT "table", "column", expectation, severity, threshold, observed FROM ops.quality_results'

@@ -35,6 +35,7 @@ from jobs.tables import (
     Table,
 )
 
+_OF_MODEL = ("rule", "rule_zh", "rule_fidelity", "parents", "status")  # columns that a night takes over
 SUCCESSOR = 0.25  # of an ended segment's users, from which on where they went is a successor
 
 
@@ -54,13 +55,19 @@ def tonights_model(spark: SparkSession, s: Settings) -> tuple[SegmentModel, dict
     return SegmentModel.from_rows(versions[0], rows), {row["segment_id"]: row for row in rows}
 
 
+def predictions(spark: SparkSession, s: Settings, model: SegmentModel) -> DataFrame:
+    """The rows of gold.predictions of ds by the model's version; none where nothing was ever predicted."""
+    rows = io.read_or_empty(spark, s.warehouse, PREDICTIONS)
+    return rows.where(f"ds = DATE'{s.ds}'").where(F.col("model_version") == model.version)
+
+
 def seen_by(spark: SparkSession, s: Settings, model: SegmentModel) -> DataFrame:
     """One row a user of ds: embedding, and what is expected of him where the model's segments ask for it."""
     tonight = f"ds = DATE'{s.ds}'"
     vectors = io.read(spark, s.warehouse, USER_EMBEDDINGS).where(tonight).select("user_id", "embedding")
     if not model.reads_expectations:
         return vectors
-    expected = io.read(spark, s.warehouse, PREDICTIONS).where(tonight).where(F.col("model_version") == model.version)
+    expected = predictions(spark, s, model)
     if expected.where("expected IS NOT NULL").isEmpty():
         raise DataError(
             f"expected gold.predictions of {s.ds} by model version {model.version}, found none; run ml.predict"
@@ -200,7 +207,7 @@ def living_rows(
             "spend_28d": row["s28"], "spend_365d": row["s365"],
             "traits": portraits.trait_table(groups[group], base, known), "entered": came, "left": went,
             "successors": [], "journeys": ways.get(group, []), "model_version": model.version,
-        } | {name: rules[group][name] for name in ("rule", "rule_fidelity", "parents", "status")})  # fmt: skip
+        } | {name: rules[group].get(name) for name in _OF_MODEL})  # fmt: skip
     return rows
 
 
@@ -266,7 +273,8 @@ def run(spark: SparkSession, s: Settings) -> str:
     ended = ended_rows(last, model, found)
     _stage_rows(rows + ended, s, SEGMENTS)
     users = io.read(spark, s.warehouse, SILVER_USERS)
-    people = profiles.build(features, users, here, last.profiles, lines, last.rules).withColumns(stamp)
+    expected = predictions(spark, s, model)
+    people = profiles.build(features, users, here, expected, last.profiles, lines, last.rules).withColumns(stamp)
     _stage(people, s, USER_PROFILES)
     staged = io.read(spark, s.warehouse, USER_PROFILES.staged()).where(tonight)
     _stage_rows(tags.coverage(staged, size, last.tags, sorted(names.values()), lines.tags), s, TAGS)

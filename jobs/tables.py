@@ -71,7 +71,7 @@ class Table:
         return f"{warehouse.rstrip('/')}/{self.layer}/{self.name}"
 
     def staged(self) -> Table:
-        """The same table in the waiting room: written by `segment`, checked, then moved by `publish`."""
+        """The same table in the waiting room: written by `segment` or ml.recommend, checked, moved by `publish`."""
         return replace(self, layer="staged")
 
 
@@ -295,6 +295,7 @@ USER_DAILY = Table(
 )  # fmt: skip
 
 NUMERIC_FEATURES: tuple[Column, ...] = tuple(Column(f.name, f.type, f.meaning, f.zh) for f in NUMERIC)
+FEATURE_NAMES = {f.name: (f.en, f.zh, f.unit) for f in NUMERIC}  # English, Chinese, unit
 
 USER_FEATURES = Table(
     "gold", "user_features", "a user as of ds", ("user_id", "ds"),
@@ -397,7 +398,8 @@ SEGMENT_MODELS = Table(
         ("scale", "array<double>", "divided by (block weights are part of it)", "尺度"),
         ("parents", "array<int>", "segments of the version before that most of its users come from", "来源人群"),
         ("status", "string", "kept, born, split or merged, against the version before", "状态"),
-        ("rule", "string", "surrogate rule in plain terms", "规则"),
+        ("rule", "string", "surrogate rule in plain terms", "规则(英)"),
+        ("rule_zh", "string", "the same in Chinese", "规则"),
         ("rule_fidelity", "double", "F1 of the rule against the membership", "规则吻合度"),
         ("fitted_ds", "date", "snapshot that it was fitted on", "拟合日期"),
     ),
@@ -446,7 +448,8 @@ SEGMENTS = Table(
         ("traits", f"array<{_TRAIT}>", "traits by strength; lift = mean in the segment / mean of all users", "特征"),
         ("entered", "bigint", "users who came since the last published night", "进入人数"),
         ("left", "bigint", "users who went since the last published night", "离开人数"),
-        ("rule", "string", "surrogate rule in plain terms", "规则"),
+        ("rule", "string", "surrogate rule in plain terms", "规则(英)"),
+        ("rule_zh", "string", "the same in Chinese", "规则"),
         ("rule_fidelity", "double", "F1 of the rule against the membership, on the snapshot it was fitted on", "规则吻合度"),
         ("parents", "array<int>", "segments of the model version before", "来源人群"),
         ("status", "string", "kept, born, split or merged, against the model version before; died: nobody is in it from "
@@ -508,9 +511,20 @@ USER_PROFILES = Table(
         ("top_categories", "array<string>", "first five categories by money", "首五类目"),
         ("price_tier", "string", "budget, middle or premium, by price_index_365d", "价格层级"),
         ("active_hours", "string", "morning, afternoon, evening or night, where most events are", "活跃时段"),
+        ("global_holdout", "boolean", "true: addressed by no audience's campaigns, see holdout in conf/profiles.yaml", "全局对照组"),
         ("tags", "array<string>", "statistical, rule and mined tags, see gold.tags, English", "标签(英)"),
         ("tags_zh", "array<string>", "the same in Chinese", "标签"),
         ("reasons", "array<string>", "why the user is in the segment", "理由(英)"),
+        ("churn_28d", "double", "calibrated probability of no purchase in the 28 days after ds; null where the data are too "
+         "thin to say, see refused of gold.predictions", "28天流失概率"),
+        ("purchase_7d", "double", "the same of a purchase in the 7 days after ds", "7天购买概率"),
+        ("purchase_28d", "double", "the same in 28 days", "28天购买概率"),
+        ("spend_28d", "double", "expected money for purchases in the 28 days after ds", "28天预计消费"),
+        ("days_to_next_order", "double", "day by which the user has ordered with probability 1/2; null if beyond 28",
+         "预计下单天数"),
+        ("next_categories", "array<string>", "the five categories most likely bought in the 28 days", "下次购买类目"),
+        ("prediction_reasons", "array<string>", "what moves churn_28d most, strongest first", "预测理由(英)"),
+        ("prediction_reasons_zh", "array<string>", "the same in Chinese", "预测理由"),
         _MODEL,
         _RUN,
     ),
@@ -532,6 +546,133 @@ TAGS = Table(
         _RUN,
     ),
     "Which tags there are, of what kind, and how many users they cover.", "标签覆盖率",
+    partition_by=("ds",), owner="analytics",
+)  # fmt: skip
+
+RECOMMENDATIONS = Table(
+    "gold", "recommendations", "a suggested product of a user as of ds", ("user_id", "ds", "rank"),
+    _columns(
+        ("user_id", "string", "who", "用户"),
+        _DS,
+        ("rank", "int", "place of the suggestion, 1 = first", "名次"),
+        ("product_id", "string", "which product; it can be bought as of ds, see conf/recommendations.yaml", "商品"),
+        ("price", "decimal(18,4)", "usual price of one piece; null where the shop tells no prices", "常用价"),
+        ("last_sold_ds", "date", "last day up to ds on which anybody bought it", "最近售出日"),
+        ("score", "double", "probability that the user buys it in the 28 days after ds (7 where the shop's history is too "
+         "short to learn from 28); null for what is the same for all", "购买概率"),
+        ("reason_kind", "string", "buy again, looked at, bought together, model or popular: what speaks most for it",
+         "理由类别"),
+        ("because_product_id", "string", "the product of the user's history that speaks most for it; null for others",
+         "依据商品"),
+        ("reason", "string", "why, in words", "理由(英)"),
+        ("reason_zh", "string", "the same in Chinese", "理由"),
+        _MODEL,
+        _RUN,
+    ),
+    "What to offer to whom.", "商品推荐",
+    partition_by=("ds",), owner="machine-learning",
+)  # fmt: skip
+
+_CURVE = "array<struct<users:bigint,similarity:double>>"
+
+AUDIENCES = Table(
+    "gold", "audiences", "an audience of conf/audiences as of ds", ("audience_id", "ds"),
+    _columns(
+        ("audience_id", "string", "the audience: the name of its file", "受众编号"),
+        _DS,
+        ("name", "string", "English name", "受众名(英)"),
+        ("name_zh", "string", "Chinese name", "受众名"),
+        ("description", "string", "one sentence, English", "描述(英)"),
+        ("description_zh", "string", "one sentence, Chinese", "描述"),
+        ("audience_owner", "string", "who answers for it", "受众负责人"),
+        ("kind", "string", "where (a rule), union, intersect, except, lookalike", "类型"),
+        ("schedule", "string", "nightly, weekly: DAY or monthly: DAY; on other nights the last membership stands", "更新计划"),
+        ("evaluated_ds", "date", "the night on which its rule was asked last", "评估日期"),
+        ("definition", "string", "the file as JSON, as of ds", "定义"),
+        ("definition_hash", "string", "another where it, or an audience that it needs, means others", "定义摘要"),
+        ("evaluated_hash", "string", "definition_hash of the definition that was asked on evaluated_ds", "评估定义摘要"),
+        ("size", "bigint", "members, the holdout with them", "人数"),
+        ("share", "double", "share of all users", "占比"),
+        ("holdout_size", "bigint", "members who are not to be addressed, so that an effect can be measured", "对照组人数"),
+        ("holdout_share", "double", "share of the members that the hash should hold out, the global holdout with them", "对照组比例"),
+        ("suppressed", "bigint", "users whose rule holds and who are kept out, see gold.audience_suppressed", "抑制人数"),
+        ("entered", "bigint", "users who came since the last published night", "进入人数"),
+        ("left", "bigint", "users who went since the last published night", "离开人数"),
+        ("estimate", "double", "size as told from the night's sample, as a preview tells it; null where the rule was not asked", "估计人数"),
+        ("estimate_low", "double", "lower end of its 95 % interval", "估计下限"),
+        ("estimate_high", "double", "upper end", "估计上限"),
+        ("seed_size", "bigint", "of a lookalike: members of its seed", "种子人数"),
+        ("similarity_curve", _CURVE, "of a lookalike: similarity of the last of the users most alike, for several sizes", "相似度曲线"),
+        ("refused", "string", "why a lookalike was not made anew, and the last membership stands; null otherwise", "拒绝原因"),
+        _RUN,
+    ),
+    "Which audiences there are, by which rule, how large.", "受众",
+    partition_by=("ds",), owner="analytics",
+)  # fmt: skip
+
+AUDIENCE_MEMBERS = Table(
+    "gold", "audience_members", "a user in an audience as of ds", ("audience_id", "ds", "user_id"),
+    _columns(
+        ("audience_id", "string", "the audience", "受众编号"),
+        _DS,
+        ("user_id", "string", "who", "用户"),
+        ("since_ds", "date", "the night on which the user came in and has not left since", "进入日期"),
+        ("holdout", "boolean", "true: not to be addressed, so that the effect on the others can be measured", "对照组"),
+        ("similarity", "double", "of a lookalike made anew on ds: how like the seed, higher is nearer; else null", "相似度"),
+        ("definition_hash", "string", "of the definition that made him a member", "定义摘要"),
+        _MODEL,
+        _RUN,
+    ),
+    "Who is in which audience.", "受众成员",
+    partition_by=("ds",), owner="analytics",
+)  # fmt: skip
+
+AUDIENCE_SUPPRESSED = Table(
+    "gold", "audience_suppressed", "a user whom an audience's rule means and who is kept out, as of ds",
+    ("audience_id", "ds", "user_id"),
+    _columns(
+        ("audience_id", "string", "the audience", "受众编号"),
+        _DS,
+        ("user_id", "string", "who", "用户"),
+        ("reason", "string", "consent, audience ID (he is in that one), or entered before (once_in_days)", "抑制原因"),
+        _RUN,
+    ),
+    "Who is kept out of which audience, and why.", "受众抑制",
+    partition_by=("ds",), owner="analytics",
+)  # fmt: skip
+
+AUDIENCE_CHANGES = Table(
+    "gold", "audience_changes", "a user entering or leaving an audience", ("audience_id", "ds", "user_id"),
+    _columns(
+        ("audience_id", "string", "the audience", "受众编号"),
+        _DS,
+        ("user_id", "string", "who", "用户"),
+        ("previous_ds", "date", "the published night that ds is held against; null on the first", "对比日期"),
+        ("change", "string", "enter or exit", "变化"),
+        ("cause", "string", "behaviour, rule, model, suppression or late data: told by asking again, see docs/audiences.md", "原因"),
+        ("definition_hash", "string", "as in gold.audience_members; null where the audience is no more", "定义摘要"),
+        ("previous_definition_hash", "string", "the same on previous_ds; null where there was none", "前一定义摘要"),
+        _MODEL,
+        _RUN,
+    ),
+    "Who entered and left which audience, and why.", "受众变动",
+    partition_by=("ds",), owner="analytics",
+)  # fmt: skip
+
+AUDIENCE_OVERLAP = Table(
+    "gold", "audience_overlap", "a pair of audiences as of ds", ("audience_id", "other_id", "ds"),
+    _columns(
+        ("audience_id", "string", "the one that comes first by name", "受众编号"),
+        ("other_id", "string", "the other", "另一受众"),
+        _DS,
+        ("size", "bigint", "members of the one", "人数"),
+        ("other_size", "bigint", "members of the other", "另一受众人数"),
+        ("both", "bigint", "users in both", "重叠人数"),
+        ("jaccard", "double", "both / users in either; null where nobody is in either", "Jaccard系数"),
+        ("share_of_smaller", "double", "both / members of the smaller one; null where it has none", "占较小者比例"),
+        _RUN,
+    ),
+    "How much audiences overlap, every pair.", "受众重叠",
     partition_by=("ds",), owner="analytics",
 )  # fmt: skip
 
@@ -674,6 +815,26 @@ PREDICTION_ACCURACY = Table(
     partition_by=("ds",), owner="machine-learning",
 )  # fmt: skip
 
+RECOMMENDATION_ACCURACY = Table(
+    "ops", "recommendation_accuracy", "a way to suggest products, held against what was bought after ds",
+    ("ds", "method", "days", "purchases"),
+    _columns(
+        ("ds", "date", "the day that the suggestions were made as of", "日期"),
+        ("method", "string", "ours, or a simple one: popularity, item kNN, buy again", "推荐方法"),
+        ("days", "int", "days after ds that count", "观察天数"),
+        ("purchases", "string", "all, or new: products that the user had not bought before", "购买范围"),
+        ("users", "bigint", "users with such a purchase, of at most 50,000", "用户数"),
+        ("recall_10", "double", "share of a user's bought products that are among the first ten, mean over users", "召回率"),
+        ("ndcg_10", "double", "the same with earlier places worth more, over the best that ten places allow", "NDCG"),
+        ("hit_rate_10", "double", "share of users with at least one bought product among the ten", "命中率"),
+        ("precision_10", "double", "share of the ten that were bought", "准确率"),
+        ("model_version", "string", "version behind ours; null for simple ones", "模型版本"),
+        _RUN,
+    ),
+    "How good the published suggestions were, beside simple ones.", "推荐准确度",
+    partition_by=("ds",), owner="machine-learning",
+)  # fmt: skip
+
 SEGMENT_VALUE = Table(
     "ops", "segment_value", "an assignment of users to segments, held against the 28 days after ds", ("ds", "assignment"),
     _columns(
@@ -690,6 +851,31 @@ SEGMENT_VALUE = Table(
     ),
     "What segments are worth, beside the usual ones.", "人群价值",
     partition_by=("ds",), owner="machine-learning",
+)  # fmt: skip
+
+AUDIENCE_LIFT = Table(
+    "ops", "audience_lift", "an audience and a measure, treated against holdout in the 28 days after ds",
+    ("ds", "audience_id", "measure"),
+    _columns(
+        ("ds", "date", "the day that the members were members of", "日期"),
+        ("audience_id", "string", "the audience", "受众编号"),
+        ("measure", "string", "purchase_rate (share of users who bought) or spend (money a user)", "指标"),
+        ("treated_users", "bigint", "members who may have been addressed", "实验组人数"),
+        ("holdout_users", "bigint", "members who may not", "对照组人数"),
+        ("treated", "double", "mean of the treated", "实验组均值"),
+        ("holdout", "double", "mean of the holdout", "对照组均值"),
+        ("difference", "double", "treated - holdout", "差值"),
+        ("low", "double", "lower end of its 95 % interval: Newcombe (1998) for rates, Welch (1947) for money; null where "
+         "an arm is too small", "区间下限"),
+        ("high", "double", "upper end", "区间上限"),
+        ("lift", "double", "difference / holdout; null where that is 0", "提升率"),
+        ("expected_holdout", "double", "share of the members that the hash should hold out", "预期对照组占比"),
+        ("ratio_p", "double", "probability of arms so uneven by chance (exact binomial test)", "样本比例P值"),
+        ("ratio_ok", "boolean", "false where ratio_p < 0.001: the arms are not comparable, trust no difference", "样本比例正常"),
+        _RUN,
+    ),
+    "What addressing an audience changed, once the 28 days after ds were over.", "受众提升",
+    partition_by=("ds",), owner="analytics",
 )  # fmt: skip
 
 RUNS = Table(
@@ -715,15 +901,20 @@ RUNS = Table(
     "The manifest: readers resolve a night by its row; a night without one is not published.", "发布清单",
 )  # fmt: skip
 
-# What `segment` stages and `publish` moves, together.
-PUBLISHED = (USER_SEGMENTS, SEGMENTS, SEGMENT_CHANGES, USER_PROFILES, TAGS)
+# What `segment` stages, and what `audiences` does.
+SEGMENT_TABLES = (USER_SEGMENTS, SEGMENTS, SEGMENT_CHANGES, USER_PROFILES, TAGS)
+AUDIENCE_TABLES = (AUDIENCES, AUDIENCE_MEMBERS, AUDIENCE_SUPPRESSED, AUDIENCE_CHANGES, AUDIENCE_OVERLAP)
+
+# What is staged, by them and by `ml.recommend`, and `publish` moves together.
+PUBLISHED = (*SEGMENT_TABLES, RECOMMENDATIONS, *AUDIENCE_TABLES)
 
 ALL = (
     BRONZE_EVENTS, BRONZE_USERS, BRONZE_PRODUCTS,
     SILVER_EVENTS, SILVER_USERS, SILVER_PRODUCTS, SILVER_REFUNDS,
     USER_DAILY, USER_FEATURES, USER_SEQUENCES, USER_EMBEDDINGS, PREDICTIONS, SEGMENT_MODELS,
     *PUBLISHED, RESCORED_EMBEDDINGS, RESCORED_EXPECTATIONS,
-    QUARANTINE, LOADS, RESTATED, LATENESS, MISSING_VALUES, QUALITY_RESULTS, PREDICTION_ACCURACY, SEGMENT_VALUE, RUNS,
+    QUARANTINE, LOADS, RESTATED, LATENESS, MISSING_VALUES, QUALITY_RESULTS, PREDICTION_ACCURACY,
+    RECOMMENDATION_ACCURACY, SEGMENT_VALUE, AUDIENCE_LIFT, RUNS,
 )  # fmt: skip
 
 BY_NAME: dict[str, Table] = {table.full_name: table for table in ALL} | {

@@ -78,10 +78,13 @@ def write_partition(table: Table, warehouse: str, value: str, batches: Iterable[
     """Replaces one partition (the table's only partition column = `value`) by streamed batches, in one commit."""
     (column,) = table.partition_by
     quoted = value.replace("'", "''")
+    # merge: a column that the contract has got since the table was created.
+    merge = {"schema_mode": "merge"} if exists(table, warehouse) else {}
     write_deltalake(
         table.path(warehouse),
         pa.RecordBatchReader.from_batches(arrow_schema(table), batches),
         partition_by=[column],
         mode="overwrite",
         predicate=f"{column} = '{quoted}'",
+        **merge,
     )

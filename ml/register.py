@@ -144,7 +144,8 @@ def write_segments(
     before = view_of(former, mlflow, users, scaler, snapshot)
     model, choices = segments.fit(users, config, scaler, before, Trial.load(snapshot.folder))
     named = segments.identify(model, users, before, highest_id(warehouse), config)
-    batch = segments.rows(model, users, named, config, number, snapshot.ds)
+    heads = Heads.load(model_folder(snapshot))
+    batch = segments.rows(model, users, named, config, number, snapshot.ds, heads and heads.tastes)
     lake.write_partition(SEGMENT_MODELS, warehouse, number, [batch])
     sizes = dict(zip([n.segment_id for n in named], segments.sizes(model, users), strict=True))
     for c in choices:

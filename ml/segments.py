@@ -24,6 +24,8 @@ from ml.matching import Identity, first_identities, identities, nearness
 from ml.measures import folds, value
 from ml.rules import rule
 from ml.sequences import stable_hash
+from ml.taste import Taste
+from ml.terms import terms
 from ml.trial import Trial
 
 STABILITY_USERS = 20_000
@@ -218,23 +220,23 @@ def identify(
 
 def rows(
     model: SegmentModel, users: Users, named: list[Identity], config: SegmentConfig, version: str,
-    fitted_ds: datetime.date,
+    fitted_ds: datetime.date, tastes: Taste | None = None,
 ) -> pa.RecordBatch:  # fmt: skip
-    """One row a segment, exactly gold.segment_models, by segment id."""
+    """One row a segment, exactly gold.segment_models, by segment id. tastes: of the model's heads, for the rules."""
     labels, scaler = model.assign(users), model.scaler
     names = [*config.rule, *(name for name in scaler.inputs if name.startswith(DEPARTMENT))]
     raw = users.raw(names)
     fill = dict(zip(scaler.inputs, scaler.fill, strict=True))
     middle = [fill.get(name, np.nanmedian(np.append(column, 0))) for name, column in zip(names, raw.T, strict=True)]
-    values = np.where(np.isnan(raw), middle, raw)
+    told, values = terms(users, names, np.where(np.isnan(raw), middle, raw), tastes)
     shared = {name: getattr(scaler, name).tolist() for name in ("fill", "log_scaled", "mean", "scale")}
     found = []
     for index, identity in enumerate(named):
-        text, fidelity = rule(values, names, labels == index)
+        said = rule(values, told, labels == index)
         found.append({
             "model_version": version, "segment_id": identity.segment_id, "center": model.centers_KJ[index].tolist(),
             "inputs": scaler.inputs, **shared, "parents": identity.parents, "status": identity.status,
-            "rule": text, "rule_fidelity": fidelity, "fitted_ds": fitted_ds,
+            "rule": said.text, "rule_zh": said.text_zh, "rule_fidelity": said.fidelity, "fitted_ds": fitted_ds,
         })  # fmt: skip
     return pa.RecordBatch.from_pylist(
         sorted(found, key=lambda row: row["segment_id"]), lake.arrow_schema(SEGMENT_MODELS)

@@ -46,6 +46,10 @@ class Sequences:
         """Events of each user earlier than `cutoff` (seconds since 1970); they come first, as times ascend."""
         return _sums(self.times < cutoff, self.offsets)
 
+    def part(self, users: np.ndarray) -> Sequences:
+        """Those of some users, in their order."""
+        return _reordered(self, users)
+
     def run(
         self, users: np.ndarray, starts: np.ndarray, lengths: np.ndarray, placeholder: bool = False
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -47,7 +47,7 @@ def test_every_check_stands_between_its_table_and_the_readers(bag):
     """A table that a check reads is read by no task that may start before the check has passed."""
     nightly = bag.dags["huaxiang_nightly"]
     checks = [task for task in nightly.tasks if task.task_id.endswith(".check")]
-    assert len(checks) == 6
+    assert len(checks) == 8
     for check in checks:
         checked = {asset.name for asset in check.inlets}
         after = check.get_flat_relative_ids(upstream=False)

@@ -21,7 +21,7 @@ import psutil
 import pytest
 from deltalake import DeltaTable
 
-from jobs import clean, collect, features, publish, segment, sequences, tables
+from jobs import audiences, clean, collect, features, publish, segment, sequences, tables
 from jobs.settings import Settings
 from local import demo
 
@@ -141,10 +141,10 @@ def test_the_same_night_again_leaves_the_same_rows(shop, published, spark):
     for hop in (clean, features, sequences):
         hop.run(spark, night)
     place = ["--warehouse", night.warehouse, "--ds", NIGHT, "--run-id", "again"]
-    for hop in ("ml.encode", "ml.predict"):
+    for hop in ("ml.encode", "ml.predict", "ml.recommend"):
         done = shop.python(hop, *place, MLFLOW_TRACKING_URI=f"http://127.0.0.1:{shop.port('mlflow')}")
         assert done.returncode == 0, done.stdout + done.stderr
-    for hop in (segment, publish):
+    for hop in (segment, audiences, publish):
         hop.run(spark, night)
     for table in every:
         pd.testing.assert_frame_equal(shop.read(table), before[table.full_name], check_exact=True, obj=table.full_name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from decimal import Decimal
 
 import pytest
 
@@ -32,7 +33,7 @@ def test_each_hop_has_its_suite():
         "silver.events", "silver.users", "silver.products", "silver.refunds",
         "gold.user_features", "gold.user_sequences", "gold.predictions",
         "staged.user_segments", "staged.segments", "staged.user_profiles",
-        "staged.segment_changes", "staged.tags",
+        "staged.segment_changes", "staged.tags", "staged.recommendations",
     }  # fmt: skip
 
 
@@ -79,3 +80,27 @@ def test_an_empty_day_is_critical(spark, night):
     later = Settings(date(2017, 6, 2), date(2017, 6, 2), night.warehouse, "shop", "", "test")
     with pytest.raises(DataError, match=r"silver\.events expect_table_row_count"):
         checks.run(spark, later, ["silver.events"])
+
+
+def test_suggestions_that_nobody_can_buy_or_that_repeat_themselves_stop_the_line(spark, night):
+    whole = dict.fromkeys(tables.RECOMMENDATIONS.column_names) | {
+        "user_id": "u1", "ds": DAY, "price": Decimal(1), "last_sold_ds": DAY, "score": 0.5, "reason_kind": "popular",
+        "reason": "Popular now", "reason_zh": "近期热销", "model_version": "1", "run_id": "r",
+    }  # fmt: skip
+    good = [whole | {"rank": rank, "product_id": f"p{rank}"} for rank in range(1, 11)]
+    broken = [row | {"user_id": "u2"} for row in good]
+    broken[1] |= {"product_id": "p1"}
+    broken[2] |= {"rank": 11}
+    broken[3] |= {"reason_zh": None}
+    broken[4] |= {"last_sold_ds": None}
+    broken[5] |= {"score": 1.5}
+    suite, docs = checks.load_suite(tables.RECOMMENDATIONS.staged()), checks.pages.local_folder(night.warehouse)
+    found = []
+    for rows in (good, good + broken):
+        frame = spark.createDataFrame(
+            [tuple(row[name] for name in tables.RECOMMENDATIONS.column_names) for row in rows],
+            tables.RECOMMENDATIONS.ddl,
+        )
+        found.append([r.expectation for r in checks.validate(frame, "suggestions", suite, docs) if not r.success])
+    assert found[0] == []
+    assert len(found[1]) == 6, found[1]  # rank 11 is a gap, and one more than u1 has

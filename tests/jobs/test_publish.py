@@ -8,6 +8,7 @@ import pytest
 from rich.cells import cell_len
 
 from jobs import io, publish, sql, tables
+from jobs.audience_book import Book
 from jobs.errors import DataError, UsageError
 from jobs.settings import Settings
 
@@ -48,6 +49,7 @@ def test_a_published_night_has_its_manifest_and_readers_hold_to_it(spark, tmp_pa
     assert {row["run_id"] for row in runs} == {"r1", "r2"}
     assert set(runs[0]["table_versions"]) >= {table.full_name for table in tables.PUBLISHED}
     assert runs[0]["git_sha"]
+    assert Book.of_text(runs[0]["definitions"]["audiences"]) == Book.load()
 
 
 def test_nothing_staged_is_nothing_published(spark, tmp_path):

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import date
 from decimal import Decimal
 
 import numpy as np
 import pytest
 from pyspark.sql import functions as F
 
-from jobs import portraits, profiles, segment, tags, traits
+from jobs import io, portraits, profiles, segment, tags, traits
 from jobs.assign import SegmentModel, nearest, standardised
 from jobs.errors import UsageError
-from jobs.tables import SEGMENTS
+from jobs.tables import SEGMENTS, SILVER_USERS, USER_PROFILES
 
 MODEL = SegmentModel(
     "3", np.array([1, 4], dtype=np.int32), np.array([[0.0, 0.0], [2.0, 0.0]]), ["monetary_90d", "dept:MEAT"],
@@ -103,7 +104,7 @@ def test_a_segment_that_ended_is_recorded_with_what_it_went_into(spark):
     last = segment.LastNight(None, none, none, {}, {1: ("A", "甲"), 3: ("Old", "旧"), 4: ("B", "乙")}, "2", None)
     (row,) = segment.ended_rows(last, MODEL, [segment.Flow(3, 4, "move", 7, 0), segment.Flow(3, 1, "move", 3, 0)])
     assert (row["segment_id"], row["status"], row["successors"], row["size"], row["left"]) == (3, "died", [4, 1], 0, 10)
-    assert row.keys() | {"ds", "run_id", "rule", "rule_fidelity"} == set(SEGMENTS.column_names)
+    assert row.keys() | {"ds", "run_id", "rule", "rule_zh", "rule_fidelity"} == set(SEGMENTS.column_names)
 
 
 def features(spark, *rows):
@@ -225,3 +226,27 @@ def test_reasons_point_the_way_of_the_segment(spark):
     rows = {r["user_id"]: r for r in frame.select("user_id", english.alias("en"), chinese.alias("zh")).collect()}
     assert rows["a"]["en"] == ["share of discounts 50% (all users 30%)", "spend in 90 days 900.00 (all users 500.00)"]
     assert rows["b"]["zh"][1] == "近90天消费 100.00（全体平均 500.00）"
+
+
+def test_a_profile_tells_what_is_expected_and_nothing_where_that_was_refused(spark):
+    """Of three users one is predicted, one refused (reasons are there, but for nothing), one unknown to the heads."""
+    ids = ("predicted", "refused", "unknown")
+    frame = features(spark, *[{"user_id": user, "recency_days": 3} for user in ids])
+    people = spark.createDataFrame([], SILVER_USERS.ddl)
+    placed = frame.select("user_id", F.lit(1).alias("segment_id"), F.lit("A").alias("segment_name"),
+                          F.lit("甲").alias("segment_name_zh"), F.array().cast("array<string>").alias("reasons"),
+                          F.lit("3").alias("model_version"))  # fmt: skip
+    ddl = (
+        "user_id string, churn_28d double, purchase_7d double, purchase_28d double, spend_28d double, "
+        "days_to_next_order double, next_categories array<string>, reasons array<string>, reasons_zh array<string>"
+    )
+    told = [("predicted", 0.2, 0.5, 0.8, 90.0, 6.5, ["MILK"], ["why"], ["因"]),
+            ("refused", None, None, None, None, None, None, ["why"], ["因"])]  # fmt: skip
+    nobody = spark.createDataFrame([], USER_PROFILES.ddl)
+    built = profiles.build(
+        frame, people, placed, spark.createDataFrame(told, ddl), nobody, profiles.load_lines(), None
+    ).withColumns({"ds": F.lit(date(2017, 6, 1)), "run_id": F.lit("r")})
+    rows = {row["user_id"]: row for row in io.conform(built, USER_PROFILES).collect()}
+    assert rows.keys() == set(ids)
+    assert rows["predicted"][-10:-2] == (0.2, 0.5, 0.8, 90.0, 6.5, ["MILK"], ["why"], ["因"])
+    assert rows["refused"][-10:-2] == rows["unknown"][-10:-2] == (None,) * 8

@@ -14,8 +14,10 @@ from ml.alignment import carried, procrustes
 from ml.cli import UsageError
 from ml.inputs import SegmentConfig, Users, fit_scaler
 from ml.matching import endings, first_identities, identities, nearness
-from ml.rules import rule
+from ml.rules import Term, rule
 from ml.snapshot import Snapshot
+from ml.taste import Taste
+from ml.terms import terms
 
 CONF = Path(__file__).resolve().parents[2] / "conf"
 
@@ -90,13 +92,37 @@ def test_the_number_of_segments_stays_unless_another_is_clearly_better() -> None
 def test_the_rule_says_exactly_what_its_fidelity_measures() -> None:
     random = np.random.default_rng(0)
     values = random.uniform(0, 100, (2000, 3))
-    text, fidelity = rule(values, ["money", "age", "noise"], (values[:, 0] > 40.123456) & (values[:, 1] <= 7.5))
-    found = dict(part.split(" ", 1) for part in text.split(" and "))
-    assert found.keys() == {"money", "age"}
-    chosen = (values[:, 0] > float(found["money"].removeprefix("> "))) & (values[:, 1] <= float(found["age"][3:]))
-    member = (values[:, 0] > 40.123456) & (values[:, 1] <= 7.5)
-    assert fidelity == pytest.approx(2 * (chosen & member).sum() / (chosen.sum() + member.sum()))
-    assert fidelity > 0.95
+    values[:, 1] /= 100
+    member = (values[:, 0] > 40.123456) & (values[:, 1] <= 0.35)
+    names = [Term("money", "金额"), Term("share", "占比", " %", 100.0), Term("noise", "噪声")]
+    found = rule(values, names, member)
+    said = dict(part.split(" ", 1) for part in found.text.split(" and "))
+    assert said.keys() == {"money", "share"}
+    money, share = float(said["money"].removeprefix("> ")), float(said["share"].removeprefix("<= ").removesuffix(" %"))
+    chosen = (values[:, 0] > money) & (values[:, 1] <= share / 100)
+    assert found.fidelity == pytest.approx(2 * (chosen & member).sum() / (chosen.sum() + member.sum()))
+    assert found.fidelity > 0.95
+    assert sorted(part.split(" ")[0] for part in found.text_zh.split("，且")) == ["占比", "金额"]
+    nothing = rule(values, names, np.zeros(2000, bool))
+    assert nothing.fidelity == 0
+
+
+def test_rules_speak_of_what_is_expected_in_words(users: Users) -> None:
+    """log(1 + spend), arcsine of the root of the probability of silence, and a factor that is one category's."""
+    count = len(users.user_ids)
+    expected = np.tile([np.log1p(50), np.arcsin(np.sqrt(0.2)), 0.3], (count, 1))
+    tastes = Taste(["MILK", "WINE"], np.array([0.75, 0.25]), 30.0, np.zeros(2), np.eye(2), np.array([[0.0], [1.0]]))
+    told, values = terms(replace(users, expected_UE=expected), ["dept:GROCERY"], np.zeros((count, 1)), tastes)
+    assert [term.name for term in told] == [
+        "share of money in GROCERY", "expected spend in 28 days", "probability of no purchase in 28 days",
+        "expected share of MILK", "expected share of WINE",
+    ]  # fmt: skip
+    assert values[0] == pytest.approx([0, 50, 0.2, 1.0, 1 + 0.3 / 0.5])
+    of_kinds = replace(users, expected_UE=np.hstack([expected, np.tile([0.9, 0.1], (count, 1))]), kinds=2)
+    assert np.array_equal(terms(of_kinds, ["dept:GROCERY"], np.zeros((count, 1)), tastes)[1], values)
+    assert told[2].said(True, 0.2) == (
+        "probability of no purchase in 28 days > 20 %", "28天内不购买的概率 > 20 %",
+    )  # fmt: skip
 
 
 @pytest.fixture
