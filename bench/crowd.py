@@ -259,7 +259,9 @@ class Chunk:
             "user_id": self.user_ids.take(pa.array(np.repeat(np.arange(self.count), SUGGESTED))),
             "ds": pa.repeat(pa.scalar(ds), rows), "rank": pa.array(rank.astype(np.int32)),
             "product_id": _names("S", PRODUCTS).take(pa.array(product)), "score": pa.array(np.round(0.2 / rank, 6)),
-            "reason_kind": pa.repeat("model", rows),
+            "price": decimals(10_000 * (5 + product % 200), 4), "last_sold_ds": pa.repeat(pa.scalar(ds), rows),
+            "reason_kind": pa.repeat("model", rows), "reason": pa.repeat("fits what you did lately", rows),
+            "reason_zh": pa.repeat("符合您近期的行为", rows),
         }  # fmt: skip
         return _batch(RECOMMENDATIONS, columns, rows)
 

@@ -33,6 +33,11 @@ def test_every_table_is_whole(chunk: Chunk) -> None:
         assert batch["user_id"].to_pylist() == chunk.user_ids.to_pylist()
         assert pc.unique(batch["ds"]).to_pylist() == [DS]
         assert make(Chunk(1, 100, 3000), DS, True) == batch
+    suggested = chunk.recommendations(DS, second=True)
+    suggested.validate(full=True)
+    for name in ("price", "last_sold_ds", "reason", "reason_zh"):  # the check of staged.recommendations asks for them
+        assert suggested[name].null_count == 0
+    assert pc.min(suggested["price"]).as_py() > 0
     people = chunk.people(DS)
     people.validate(full=True)
     assert people["user_id"].null_count == people["first_seen_ds"].null_count == 0
