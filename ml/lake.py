@@ -98,4 +98,5 @@ def write_partition(table: Table, warehouse: str, value: str, batches: Iterable[
         partition_by=[column],
         mode="overwrite",
         predicate=f"{column} = '{quoted}'",
+        schema_mode="merge",  # a table of before a column was added
     )
