@@ -1,5 +1,5 @@
-"""`python -m bench build --events 20e6 --days 90`, `night --history 20e6 --new 200e3`, `training`, `personas`,
-`segment --users 1e6`: each prints its tables.
+"""`python -m bench build --events 20e6 --days 90`, `night --history 20e6 --new 200e3`, `training`, `rivals FILE`,
+`personas`, `segment --users 1e6`: each prints its tables.
 """
 
 from __future__ import annotations
@@ -46,6 +46,13 @@ def parser() -> argparse.ArgumentParser:
     training = what.add_parser("training", help="training step and encoding, against the processor's matrix rate")
     training.add_argument("--threads", type=plan.count, default=os.cpu_count(), help="(default: all cores)")
     training.add_argument("--seed", type=int, default=1)
+    rivals = what.add_parser("rivals", help="ours beside rectools and RePlay on a file of ml.benchmark")
+    rivals.add_argument("file", type=Path, help="lines of `user item item ...`, such as Amazon Beauty's")
+    rivals.add_argument("--only", nargs="+", choices=("ours", "rectools", "replay"), default=["rectools", "replay"])
+    rivals.add_argument("--epochs", type=plan.count, default=60, help="of a rival (default: %(default)s)")
+    rivals.add_argument("--share", type=float, default=0.99, help="of a rival's best NDCG@10 (default: %(default)s)")
+    rivals.add_argument("--threads", type=plan.count, default=os.cpu_count(), help="(default: all cores)")
+    rivals.add_argument("--environments", type=Path, default=Path(".tools/rivals"), help="(default: %(default)s)")
     segment = what.add_parser("segment", help="a night from features and vectors to the report, for a crowd of users")
     segment.add_argument("--users", type=plan.count, default=1_000_000, help="(default: %(default)s)")
     personas = what.add_parser("personas", help="segments and vectors against the hidden personas of a made-up shop")
@@ -157,6 +164,24 @@ def training(given: argparse.Namespace) -> None:
     torch.set_num_threads(given.threads)
     out.print(shown.machine())
     out.print(measured.shown([measured.step(given.seed), measured.encoding(given.seed)], given.threads))
+    out.print(measured.softmaxes(given.seed))
+
+
+def race(given: argparse.Namespace) -> None:
+    """Print the table of ours beside the rivals."""
+    from bench.rivals import race as lanes
+
+    if not given.file.is_file():
+        raise UsageError(f"expected a file of lines `user item item ...` at {given.file}, found none")
+    out.print(shown.machine())
+    pythons = {name: lanes.environment(name, given.environments, say) for name in given.only if name != lanes.OURS}
+    found = []
+    with tempfile.TemporaryDirectory(prefix="huaxiang-bench-") as folder:
+        for name, python in {lanes.OURS: Path(sys.executable), **pythons}.items():
+            one = lanes.run(name, python, given.file, given.epochs, given.threads, Path(folder))
+            say(f"{name}: {one.epoch_seconds:.1f} s an epoch, best validation NDCG@10 {one.best:.4f}")
+            found.append(one)
+    out.print(lanes.table(found, given.share, given.threads, given.file))
 
 
 BYTES_A_USER = 12_000  # of disk, for a crowd's tables of two nights, shuffles and what is kept of them
@@ -191,7 +216,8 @@ def personas(given: argparse.Namespace) -> None:
 def main() -> int:
     given = parser().parse_args()
     try:
-        verbs = {"build": build, "night": night, "training": training, "segment": segment, "personas": personas}
+        verbs = {"build": build, "night": night, "training": training, "rivals": race, "segment": segment,
+                 "personas": personas}  # fmt: skip
         verbs[given.what](given)
     except (UsageError, measure.CommandError) as error:
         print(error, file=sys.stderr)

@@ -32,6 +32,7 @@ CONF = Path(__file__).resolve().parents[1] / "conf"
 USERS, ITEMS, STEPS = 20_000, 12_000, 20
 ENCODED, LENGTH = 1_000, 256
 SQUARE = 2_048
+SIZES = (1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 64_000)  # of a catalogue
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def step(seed: int) -> Timing:
     lists = drawn(seed)
     config = fitted_to(load(CONF, "benchmark").with_train(seed=seed), lists)
     catalogue, count = lists.catalogue()
-    data = TrainingData(lists.train_events, lists.sequences(), catalogue, count, lambda model: {})
+    data = TrainingData(lists.train_events, np.arange(USERS), lists.sequences(), catalogue, count, lambda model: {})
     trainer = Trainer(data, config, Ranks(0, 1, torch.device("cpu")), folder=None)
     steps = list(epoch_steps(lists.train_events, catalogue.log_count_I, config, 0))[:STEPS]
     for one in steps[:2]:
@@ -95,7 +96,7 @@ def encoding(seed: int) -> Timing:
     config = config.model_copy(update={"model": config.model.model_copy(update={"max_len": LENGTH})})
     lists = drawn(seed)
     catalogue, count = lists.catalogue()
-    data = TrainingData(lists.train_events, lists.sequences(), catalogue, count, lambda model: {})
+    data = TrainingData(lists.train_events, np.arange(USERS), lists.sequences(), catalogue, count, lambda model: {})
     model = Trainer(data, config, Ranks(0, 1, torch.device("cpu")), folder=None).model
     events = ENCODED * LENGTH
     sequences = Sequences(
@@ -114,6 +115,41 @@ def encoding(seed: int) -> Timing:
     return Timing(
         f"encoding, {LENGTH} events", ENCODED, "users", seconds, flop / 1e9, flop / square_rate(torch.float32)
     )
+
+
+def softmaxes(seed: int) -> Table:
+    """Core-milliseconds of a step of the preset `nightly`, by the softmax over all products and over its negatives.
+
+    Up to the size where both cost the same, the exact one is for nothing: `full_softmax_below` of conf/model.yaml.
+    """
+    table = Table(title="a step of 32 users with 100 events each, the processor's milliseconds")
+    for name in ("products", "full softmax", "2,048 negatives"):
+        table.add_column(name, justify="right")
+    for items in SIZES:
+        full, sampled = (_step_cost(items, below, seed) * 1e3 for below in (items, 0))
+        table.add_row(f"{items:,}", f"{full:,.0f}", f"{sampled:,.0f}")
+    return table
+
+
+def _step_cost(items: int, full_softmax_below: int, seed: int) -> float:
+    """Processor seconds of one step, the least of five."""
+    users, events = 32, 100
+    config = load(CONF, "nightly").with_train(seed=seed, full_softmax_below=full_softmax_below)
+    random = np.random.default_rng(seed)
+    offsets = np.arange(0, users * events + 1, events)
+    bought = np.minimum(random.zipf(1.3, users * events) - 1, items - 1)
+    lists = ItemLists(offsets, bought, np.arange(items).astype(str), np.zeros((items, 0), np.int32))
+    catalogue, count = lists.catalogue()
+    train_events = np.full(users, events)
+    data = TrainingData(train_events, np.arange(users), lists.sequences(), catalogue, count, lambda model: {})
+    trainer = Trainer(data, config, Ranks(0, 1, torch.device("cpu")), folder=None)
+    (one,) = list(epoch_steps(train_events, catalogue.log_count_I, config, 0))[:1]
+    costs = []
+    for _ in range(6):
+        begun = time.process_time()
+        trainer.step(one, 0)
+        costs.append(time.process_time() - begun)
+    return min(costs[1:])
 
 
 def shown(timings: list[Timing], threads: int) -> Table:

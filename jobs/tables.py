@@ -336,6 +336,7 @@ USER_EMBEDDINGS = Table(
         ("user_id", "string", "who", "用户"),
         _DS,
         ("embedding", "array<float>", "state of the Transformer at the end of the sequence", "向量"),
+        ("input_hash", "bigint", "hash of all that the model read of the user", "输入指纹"),
         _MODEL,
         _RUN,
     ),

@@ -10,6 +10,7 @@ import numpy as np
 from ml.catalogue import FIRST
 from ml.config import Config, TrainConfig
 
+UNEVEN = 1.1  # events of the rank with most to their mean, up to which ranks hold whole row groups
 GROUP = 8  # neighbours by length that stay together, so that ranks get equal shares; even a step of 32 mixes four
 
 
@@ -27,10 +28,34 @@ class Step:
     negatives: np.ndarray | None
     correction: np.ndarray | None
 
-    def of_rank(self, rank: int, world: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """The rank's users, as places in its own share (every world-th user), with starts and lengths; may be empty."""
-        mine = self.users % world == rank
-        return self.users[mine] // world, self.starts[mine], self.lengths[mine]
+    def of_rank(self, place_U: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """A rank's users, as places in its own share (see `places`), with starts and lengths; may be empty."""
+        place = place_U[self.users]
+        mine = place >= 0
+        return place[mine], self.starts[mine], self.lengths[mine]
+
+
+def owners(part_U: np.ndarray, train_events: np.ndarray, world: int) -> np.ndarray:
+    """Rank (U) that holds each user.
+
+    part_U: row group of gold.user_sequences that a user lies in. Whole row groups go to ranks, the largest first and
+    each to the rank with the fewest events so far, so that a rank reads its own alone. Where they cannot be dealt out
+    evenly (few of them), every world-th user in the order of users, and each rank reads all row groups.
+    """
+    events_G = np.bincount(part_U, weights=train_events)
+    rank_G, load = np.zeros(len(events_G), np.int64), np.zeros(world)
+    for part in np.argsort(-events_G, kind="stable"):
+        rank_G[part] = np.argmin(load)
+        load[rank_G[part]] += events_G[part]
+    if len(part_U) and load.max() <= UNEVEN * load.mean():
+        return rank_G[part_U]
+    return np.arange(len(part_U)) % world
+
+
+def places(owner_U: np.ndarray, rank: int) -> np.ndarray:
+    """Place (U) of each user in the rank's share, which keeps the order of the users; -1 for another rank's."""
+    mine = owner_U == rank
+    return np.where(mine, np.cumsum(mine) - 1, -1)
 
 
 def step_count(train_events: np.ndarray, config: Config) -> int:
@@ -47,9 +72,9 @@ def epoch_steps(train_events: np.ndarray, log_count_I: np.ndarray, config: Confi
     """Steps of one epoch, in an order drawn from (seed, epoch).
 
     train_events: events of each user in the training part, longest first. log_count_I: of the catalogue's rows.
-    A step is a draw of groups of neighbours in that order, so that it mixes all lengths and each rank (which owns every
-    world-th user) has an equal share of its users and events. Each epoch moves the borders of the groups and reads
-    another window of a user whose history is longer than the model's input.
+    A step is a draw of groups of neighbours in that order, so that it mixes all lengths and each rank has about an
+    equal share of its users and events (where it holds every world-th user, a really equal one). Each epoch moves the
+    borders of the groups and reads another window of a user whose history is longer than the model's input.
     """
     train, random = config.train, np.random.default_rng([config.train.seed, epoch])
     lengths = train_events[train_events > 0].astype(np.int64)

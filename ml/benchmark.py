@@ -110,16 +110,24 @@ def fitted_to(config: Config, lists: ItemLists) -> Config:
     return config.with_train(epochs=epochs, validate_every=every)
 
 
-def train(lists: ItemLists, config: Config, say: Callable[[str], None]) -> tuple[BehaviourModel, int]:
-    """The model as it validated best, and the epochs until then."""
+def train(
+    lists: ItemLists,
+    config: Config,
+    say: Callable[[str], None],
+    watch: Callable[[dict[str, float], int], None] = lambda row, epoch: None,
+) -> tuple[BehaviourModel, int]:
+    """The model as it validated best, and the epochs until then. watch: told each validated epoch's row and number."""
     catalogue, count = lists.catalogue()
     users = _sample(lists.judged, config.train.validation_users)
 
     def validate(model: BehaviourModel) -> dict[str, float]:
+        begun = time.perf_counter()
         found = metrics(ranks(lists, ModelScorer.of(model, lists), VALIDATION, users))
-        return {"val_hr_10": found["hr@10"], "val_ndcg_10": found["ndcg@10"]}
+        seconds = time.perf_counter() - begun
+        return {"val_hr_10": found["hr@10"], "val_ndcg_10": found["ndcg@10"], "validation_seconds": seconds}
 
-    data = TrainingData(lists.train_events, lists.sequences(), catalogue, count, validate)
+    everybody = np.arange(len(lists.train_events))
+    data = TrainingData(lists.train_events, everybody, lists.sequences(), catalogue, count, validate)
     trainer = Trainer(data, config, Ranks(0, 1, torch.device("cpu")), folder=None)
     with torch.no_grad():
         start_ID = torch.from_numpy(START_NORM * cooccurrence.factors(lists, config.model.d_model))
@@ -131,6 +139,7 @@ def train(lists: ItemLists, config: Config, say: Callable[[str], None]) -> tuple
         if "val_ndcg_10" not in row:
             return
         waited += 1
+        watch(row, len(trainer.history))
         if row["val_ndcg_10"] > best:
             best, at, waited = row["val_ndcg_10"], len(trainer.history), 0
             kept = copy.deepcopy(trainer.model.state_dict())

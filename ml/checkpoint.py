@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import torch
@@ -29,7 +30,10 @@ def save(
         "history": history,
         "config": config.model_dump(),
     }
-    torch.save(said, part)
+    with part.open("wb") as file:
+        torch.save(said, file)
+        file.flush()
+        os.fsync(file.fileno())
     part.replace(path)
 
 

@@ -77,6 +77,28 @@ def table(means: dict[str, dict[str, float]]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def picture(scores: dict[str, Scores], title: str):
+    """Left: mean ndcg@10 with its 95% interval. Right: share of users whose next product is among the first k."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, (bars, curve) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
+    names = list(scores)
+    means = [found.ndcg.mean() for found in scores.values()]
+    errors = [1.96 * found.ndcg.std() / np.sqrt(len(found.ndcg)) for found in scores.values()]
+    bars.bar(names, means, yerr=errors, capsize=4, color=[f"C{k}" for k in range(len(names))])
+    bars.set(title="ndcg@10", ylabel="mean over users, 95% interval")
+    firsts = np.unique(np.geomspace(1, max(2, max(found.rank.max() for found in scores.values())), 60).astype(int))
+    for name, found in scores.items():
+        curve.plot(firsts, [(found.rank <= k).mean() for k in firsts], label=name)
+    curve.set(title="next product among the first k", xlabel="k", ylabel="share of users", xscale="log", ylim=(0, 1))
+    curve.legend()
+    figure.suptitle(title)
+    return figure
+
+
 def main(argv: list[str] | None = None) -> None:
     snapshot = Snapshot.open(parser(__doc__, "snapshot").parse_args(argv).snapshot)
     started = time.perf_counter()
@@ -87,7 +109,10 @@ def main(argv: list[str] | None = None) -> None:
     (snapshot.folder / "evaluation.md").write_text(table(means), encoding="utf-8")
     run = Run.of(snapshot)
     run.metrics({f"test.{name}.{key}": value for name, row in means.items() for key, value in row.items()})
-    run.artifacts(snapshot.folder / "evaluation.md", "evaluation")
+    figure = picture(scores, f"held-out week to {snapshot.ds}, {users:,} users")
+    figure.savefig(snapshot.folder / "evaluation.png", dpi=110)
+    for name in ("evaluation.md", "evaluation.png"):
+        run.artifacts(snapshot.folder / name, "evaluation")
     print(f"{users:,} users, first product of the 7 days to {snapshot.ds}, all products ranked, history not masked")
     print(table(means) + f"{time.perf_counter() - started:.1f} s")
 

@@ -1,33 +1,35 @@
 """May the trained snapshot replace the champion? python -m ml.gate --snapshot DIR
 
-Both score the same held-out week. The challenger passes where there is no champion, or where the 95% interval of the
-mean difference in ndcg@10 (paired bootstrap over users) does not lie below zero: it is not worse by more than noise.
-Leaves DIR/gate.json and tags of the run. Exit 0 whichever way it decides.
+Both score the same held-out week; and the probes of ml/probes.py by their vectors of 28 days before the snapshot's
+day, where gold.user_sequences has it. The challenger passes where there is no champion; or where it is better by more
+than noise: the 95% interval of the mean difference in ndcg@10 of the week (paired bootstrap over users) lies above
+zero, and that of no probe below it. Else the champion stays. Leaves DIR/gate.json and tags of the run, among them the
+reason in words. Exit 0 whichever way it decides.
 """
 
 from __future__ import annotations
 
+import datetime
 import tempfile
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+from threadpoolctl import threadpool_limits
 
+from jobs.tables import SILVER_EVENTS, USER_SEQUENCES
+from ml import lake, outcomes, probes
 from ml.cli import entry, parser
 from ml.evaluate import held_out, model_folder
+from ml.measures import bootstrap, folds
+from ml.outcomes import HORIZON
 from ml.package import Encoder
 from ml.ranking import model_scorer, score
+from ml.sequences import SEQUENCE_COLUMNS, pack, stable_hash
 from ml.snapshot import Snapshot, write_json
 from ml.tracking import Run, champion, client, download
 
-RESAMPLES, LEVEL = 2_000, 0.95
-
-
-def bootstrap(difference_U: np.ndarray, seed: int) -> tuple[float, float]:
-    """Percentile interval of the mean (Efron & Tibshirani 1993, chapter 13); users drawn with replacement."""
-    random = np.random.default_rng(seed)
-    means = [difference_U[random.integers(0, len(difference_U), len(difference_U))].mean() for _ in range(RESAMPLES)]
-    low, high = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(low), float(high)
+PROBED = 20_000  # users, by a hash of the id
 
 
 def ndcg_by_user(folder: Path, snapshot: Snapshot) -> dict[str, float]:
@@ -38,16 +40,60 @@ def ndcg_by_user(folder: Path, snapshot: Snapshot) -> dict[str, float]:
     return dict(zip(users, score(task, model_scorer(encoder, task), encoder.catalogue).ndcg, strict=True))
 
 
-def decide(challenger: dict[str, float], current: dict[str, float], seed: int) -> dict[str, object]:
-    """The decision and its evidence."""
+def probe_day(snapshot: Snapshot) -> datetime.date:
+    """The newest day whose 28 days after are over at the snapshot."""
+    return snapshot.ds - datetime.timedelta(days=HORIZON)
+
+
+def vectors_of(folder: Path, snapshot: Snapshot) -> tuple[pa.Array, np.ndarray] | None:
+    """Users of the day of the probes, by id, and their vectors by the model in `folder`; None where there are none."""
+    encoder = Encoder.load(folder, snapshot.products())
+    opened = lake.open_table(USER_SEQUENCES, snapshot.warehouse, snapshot.versions[USER_SEQUENCES.full_name])
+    batches = lake.read_batches(opened, SEQUENCE_COLUMNS, probe_day(snapshot))
+    sequences = pack(batches, encoder.catalogue, encoder.vocabularies)
+    kept = np.argsort(stable_hash(sequences.user_ids), kind="stable")[:PROBED]
+    if not len(kept):
+        return None
+    sequences = sequences.part(kept[np.argsort(sequences.user_ids.take(pa.array(kept)).to_numpy(zero_copy_only=False))])
+    return sequences.user_ids, probes.block(probes.readings(encoder, sequences)[1])
+
+
+def probe(challenger: Path, current: Path, snapshot: Snapshot) -> tuple[list[dict], str]:
+    """A dict a probe: metric of both, the difference and its interval; and, where there is none, why."""
+    day = probe_day(snapshot)
+    if not lake.exists(SILVER_EVENTS, snapshot.warehouse) or (ours := vectors_of(challenger, snapshot)) is None:
+        return [], f"no probes: gold.user_sequences or silver.events have nothing as of {day}"
+    user_ids, vectors_UD = ours
+    asked = probes.of_future(outcomes.read(snapshot.warehouse, day, user_ids, loaded_until=snapshot.ds))
+    if not asked:
+        return [], f"no probes: {len(user_ids):,} users as of {day} are too few, or all of them did the same"
+    theirs_UD, fold_U, found = vectors_of(current, snapshot)[1], folds(user_ids), []
+    with threadpool_limits(1):
+        for one in asked:
+            now, before = (one.measure(one.out_of_fold([values], fold_U)) for values in (vectors_UD, theirs_UD))
+            gain = probes.difference(now, before, len(one.y), snapshot.config.train.seed)
+            found.append({"probe": one.name, "metric": now(np.arange(len(one.y))), **gain})
+    return found, ""
+
+
+def decide(
+    challenger: dict[str, float], current: dict[str, float], seed: int, probed: list[dict], why_not: str = ""
+) -> dict[str, object]:
+    """The decision and its evidence. why_not: there are no probes."""
     difference = np.array([challenger[user] - current[user] for user in sorted(challenger.keys() & current.keys())])
-    low, high = bootstrap(difference, seed)
+    low, high = bootstrap(lambda drawn: difference[drawn].mean(), len(difference), seed)
     interval = f"ndcg@10 {difference.mean():+.4f} against the champion, 95% interval {low:+.4f} .. {high:+.4f}"
-    promote = high >= 0
-    verdict = "not worse by more than noise" if promote else "worse by more than noise"
+    worse = [one["probe"] for one in probed if one["high"] < 0]
+    promote = low > 0 and not worse
+    verdict = "better by more than noise" if low > 0 else "not better by more than noise"
+    said = [f"{one['probe']} {one['gain']:+.4f} ({one['low']:+.4f} .. {one['high']:+.4f})" for one in probed]
+    probes_said = f"probes: {', '.join(said)}" if probed else why_not
+    if worse:
+        probes_said += f"; worse by more than noise: {', '.join(worse)}"
     return {
         "promote": promote,
-        "reason": f"{interval}, {len(difference):,} users: {verdict}",
+        "reason": f"{interval}, {len(difference):,} users: {verdict}; {probes_said}",
+        "probes": probed,
         "ndcg_10": float(np.mean(list(challenger.values()))),
         "champion_ndcg_10": float(np.mean(list(current.values()))),
         "interval": [low, high],
@@ -67,8 +113,9 @@ def main(argv: list[str] | None = None) -> None:
         with tempfile.TemporaryDirectory() as scratch:
             folder = download(mlflow, current.run_id, Path(scratch))
             theirs = ndcg_by_user(folder, snapshot)
+            probed, why_not = probe(model_folder(snapshot), folder, snapshot)
         ours = ndcg_by_user(model_folder(snapshot), snapshot)
-        decision = decide(ours, theirs, snapshot.config.train.seed) | {"champion": current.version}
+        decision = decide(ours, theirs, snapshot.config.train.seed, probed, why_not) | {"champion": current.version}
     write_json(snapshot.folder / "gate.json", decision)
     run.tags({"gate.promote": str(decision["promote"]).lower(), "gate.reason": str(decision["reason"])})
     print(f"{'promote' if decision['promote'] else 'keep the champion'}: {decision['reason']}")

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import TableNotFoundError
+from pyarrow.dataset import ParquetFileFragment
 
 from jobs.tables import Table
 from ml.cli import UsageError
@@ -67,6 +68,19 @@ def read_batches(opened: DeltaTable, columns: list[str], ds: datetime.date | Non
         columns=columns, filter=where, batch_size=BATCH_ROWS, batch_readahead=2, fragment_readahead=1
     )
     return scanner.to_batches()
+
+
+def row_groups(opened: DeltaTable, ds: datetime.date) -> list[ParquetFileFragment]:
+    """The row groups of one partition, by path of the file, then place in it: each can be read without the others."""
+    files = sorted(
+        opened.to_pyarrow_dataset().get_fragments(pc.field("ds") == pa.scalar(ds)), key=lambda file: file.path
+    )
+    return [group for file in files for group in file.split_by_row_group()]
+
+
+def read_row_group(group: ParquetFileFragment, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    """Batches of at most BATCH_ROWS rows of a row group."""
+    return group.scanner(columns=columns, batch_size=BATCH_ROWS, batch_readahead=2).to_batches()
 
 
 def read(opened: DeltaTable, columns: list[str], ds: datetime.date | None = None) -> pa.Table:

@@ -32,8 +32,10 @@ class Layout:
     back_P: Tensor
 
     @classmethod
-    def of(cls, lengths_B: np.ndarray, device: torch.device | str = "cpu") -> Layout:
-        """lengths_B: tokens of each sequence, at least one."""
+    def of(cls, lengths_B: np.ndarray, device: torch.device | str = "cpu", steady: bool = False) -> Layout:
+        """lengths_B: tokens of each sequence, at least one. steady: a bucket's width follows from the length alone, not
+        from the sequences that share it, so that the bits of a state do not depend on its neighbours; more padding.
+        """
         ends_B = np.cumsum(lengths_B)
         starts_B, tokens = ends_B - lengths_B, int(ends_B[-1]) if len(ends_B) else 0
         places_P = np.arange(tokens) - np.repeat(starts_B, lengths_B)
@@ -41,8 +43,9 @@ class Layout:
         sorted_B, buckets, back_P = lengths_B[order_B], [], np.empty(tokens, np.int64)
         low = base = 0
         while low < len(order_B):
-            high = int(np.searchsorted(sorted_B, max(sorted_B[low] + 1, int(sorted_B[low] * _GROWTH)), side="right"))
-            rows, longest = order_B[low:high], sorted_B[high - 1]
+            widest = _width(int(sorted_B[low])) if steady else _wider(int(sorted_B[low]))
+            high = int(np.searchsorted(sorted_B, widest, side="right"))
+            rows, longest = order_B[low:high], widest if steady else sorted_B[high - 1]
             step_T = np.arange(longest)
             real_bT = step_T < lengths_B[rows][:, None]
             places_bT = np.where(real_bT, starts_B[rows][:, None] + step_T, tokens)
@@ -51,3 +54,15 @@ class Layout:
             base, low = base + places_bT.size, high
         put = torch.from_numpy
         return cls(put(places_P).to(device), put(ends_B - 1).to(device), buckets, put(back_P).to(device))
+
+
+def _wider(width: int) -> int:
+    return max(width + 1, int(width * _GROWTH))
+
+
+def _width(length: int) -> int:
+    """The smallest of 1, 2, 3, 4, .. (each _GROWTH times the one before) that holds a sequence."""
+    width = 1
+    while width < length:
+        width = _wider(width)
+    return width

@@ -6,6 +6,7 @@ last fifth, five times. Legend: U users, K segments, C categories.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +20,17 @@ from ml.sequences import stable_hash
 FOLDS = 5
 CATEGORIES = 200  # the largest ones
 PSEUDO_LINES = (100, 300, 1000, 3000, 10_000)
+
+
+RESAMPLES, LEVEL = 2_000, 0.95
+
+
+def bootstrap(measure: Callable[[np.ndarray], float], users: int, seed: int) -> tuple[float, float]:
+    """Percentile interval of a measure of rows (Efron & Tibshirani 1993, chapter 13); users drawn with replacement."""
+    random = np.random.default_rng(seed)
+    found = [measure(random.integers(0, users, users)) for _ in range(RESAMPLES)]
+    low, high = np.nanquantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+    return float(low), float(high)
 
 
 @dataclass(frozen=True)

@@ -52,8 +52,8 @@ class Block(nn.Module):
     def _mix(self, qkv_PE: Tensor, layout: Layout, turns: Tensor) -> Tensor:
         """Attention inside each sequence, a bucket at a time; one more row serves the padding."""
         P, D, mixed = len(qkv_PE), qkv_PE.shape[1] // 3, []
-        pairs = torch.view_as_complex(qkv_PE[:, : 2 * D].reshape(P, 2, self.heads, -1, 2))
-        turned_PE = torch.view_as_real(pairs * turns).reshape(P, 2 * D)
+        pairs = torch.view_as_complex(qkv_PE[:, : 2 * D].reshape(P, 2, self.heads, -1, 2).float())
+        turned_PE = torch.view_as_real(pairs * turns).reshape(P, 2 * D).to(qkv_PE.dtype)
         padded = F.pad(torch.cat([turned_PE, qkv_PE[:, 2 * D :]], dim=1), (0, 0, 0, 1))
         for places_bT in layout.buckets:
             b, T = places_bT.shape

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,8 @@ import torch.distributed as dist
 from torch import nn
 
 from ml.cli import UsageError
+
+MEET, WAIT = datetime.timedelta(seconds=60), datetime.timedelta(minutes=30)
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,10 @@ def joined(wanted: str) -> Iterator[Ranks]:
     if "WORLD_SIZE" not in os.environ:
         yield Ranks(0, 1, device)
         return
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    # Ranks that are started again now and then fail to meet, and would wait for half an hour: rather fail, so that
+    # torchrun starts them once more. In a training they may wait longer: the first one validates, saves and logs.
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=MEET)
+    dist.set_timeout(WAIT)
     try:
         yield Ranks(dist.get_rank(), dist.get_world_size(), device)
         dist.barrier()  # only after success: a rank that failed must not wait for the others

@@ -47,8 +47,27 @@ class Sequences:
         return _sums(self.times < cutoff, self.offsets)
 
     def part(self, users: np.ndarray) -> Sequences:
-        """Those of some users, in their order."""
-        return _reordered(self, users)
+        """Those of the users (indices), in their order."""
+        lengths = np.diff(self.offsets)[users]
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        event = np.arange(offsets[-1]) + np.repeat(self.offsets[users] - offsets[:-1], lengths)
+        user_ids = self.user_ids.take(pa.array(users))
+        return Sequences(user_ids, offsets, self.times[event], self.items[event], self.context_EC[event])
+
+    def fingerprints(self, item_I: np.ndarray, max_len: int) -> np.ndarray:
+        """int64 (U): equal where the newest max_len events are equal in product, context and order. item_I: uint64, a
+        hash of each row of the catalogue.
+        """
+        event_E = item_I[self.items]
+        for column in self.context_EC.T:
+            event_E = mixed(event_E + column.astype(np.uint64))
+        lengths = np.diff(self.offsets)
+        place_E = np.repeat(self.offsets[1:], lengths) - np.arange(len(self.items))  # from the newest one, 1
+        event_E = mixed(event_E + mixed(place_E.astype(np.uint64)))
+        sums = np.concatenate(
+            [np.zeros(1, np.uint64), np.cumsum(np.where(place_E <= max_len, event_E, 0), dtype=np.uint64)]
+        )
+        return (sums[self.offsets[1:]] - sums[self.offsets[:-1]]).view(np.int64)
 
     def run(
         self, users: np.ndarray, starts: np.ndarray, lengths: np.ndarray, placeholder: bool = False
@@ -83,6 +102,14 @@ class Sequences:
         return self.run(users, lengths - kept, kept, placeholder=True)
 
 
+def mixed(values: np.ndarray) -> np.ndarray:
+    """uint64 well mixed (Steele, Lea and Flood 2014, the finalizer of SplitMix64)."""
+    values = values + np.uint64(0x9E3779B97F4A7C15)
+    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return values ^ (values >> np.uint64(31))
+
+
 def pack(
     batches: Iterable[pa.RecordBatch],
     catalogue: Catalogue,
@@ -105,7 +132,7 @@ def pack(
         offsets,
         *(np.concatenate([getattr(p, name) for p in parts]) for name in ("times", "items", "context_EC")),
     )
-    return joined if keep is None else _reordered(joined, find(keep, user_ids))
+    return joined if keep is None else joined.of(find(keep, user_ids))
 
 
 def _empty_events() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -136,14 +163,6 @@ def _pack_batch(batch: pa.RecordBatch, catalogue: Catalogue, vocabularies: Vocab
         base += size
     context = np.stack(columns, axis=1).astype(np.uint8)
     return Sequences(batch["user_id"], offsets, times, catalogue.rows(batch["product_ids"].flatten()), context)
-
-
-def _reordered(sequences: Sequences, order: np.ndarray) -> Sequences:
-    length = np.diff(sequences.offsets)[order]
-    offsets = np.concatenate([[0], np.cumsum(length)])
-    event = np.arange(offsets[-1]) + np.repeat(sequences.offsets[order] - offsets[:-1], length)
-    user_ids = sequences.user_ids.take(pa.array(order))
-    return Sequences(user_ids, offsets, sequences.times[event], sequences.items[event], sequences.context_EC[event])
 
 
 def _sums(flags: np.ndarray, offsets: np.ndarray) -> np.ndarray:

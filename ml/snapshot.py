@@ -64,7 +64,9 @@ class Snapshot:
         return load_catalogue(self.folder / "catalogue.parquet")
 
     def users(self) -> pa.Table:
-        """user_id, train_events: longest training part first, then by a stable hash; ranks take every W-th user."""
+        """user_id, train_events, part (row group of gold.user_sequences): longest training part first, then by a stable
+        hash.
+        """
         return pq.read_table(self.folder / "users.parquet")
 
     def products(self) -> pa.Table:
@@ -74,13 +76,25 @@ class Snapshot:
         return lake.read(self._open(USER_FEATURES), USER_FEATURES.column_names, self.ds)
 
     def sequences(
-        self, catalogue: goods.Catalogue, vocabularies: goods.Vocabularies, keep: pa.Array | None = None
+        self,
+        catalogue: goods.Catalogue,
+        vocabularies: goods.Vocabularies,
+        keep: pa.Array | None = None,
+        parts: np.ndarray | None = None,
     ) -> Sequences:
-        """Packed sequences of the users in `keep`, in its order (None: of all, in the order of the files)."""
-        return pack(self._sequence_batches(), catalogue, vocabularies, keep)
+        """Packed sequences of the users in `keep`, in its order (None: of all, in the order of the files).
 
-    def _sequence_batches(self) -> Iterator[pa.RecordBatch]:
-        return lake.read_batches(self._open(USER_SEQUENCES), SEQUENCE_COLUMNS, self.ds)
+        parts: the row groups to read (None: all of them).
+        """
+        batches = (batch for _, batch in self._sequence_batches(parts))
+        return pack(batches, catalogue, vocabularies, keep)
+
+    def _sequence_batches(self, parts: np.ndarray | None = None) -> Iterator[tuple[int, pa.RecordBatch]]:
+        """(row group, batch) of gold.user_sequences at ds."""
+        groups = lake.row_groups(self._open(USER_SEQUENCES), self.ds)
+        for part in range(len(groups)) if parts is None else parts:
+            for batch in lake.read_row_group(groups[part], SEQUENCE_COLUMNS):
+                yield int(part), batch
 
     def _open(self, table: lake.Table) -> lake.DeltaTable:
         return lake.open_table(table, self.warehouse, self.versions[table.full_name])
@@ -122,11 +136,13 @@ def load_catalogue(path: Path) -> goods.Catalogue:
     )
 
 
-def _count(batches: Iterator[pa.RecordBatch], cutoff: int) -> tuple[dict[str, int], dict[str, int], pa.Table]:
-    """Events before the cutoff by product and by type, and (user_id, train_events) of every user."""
+def _count(
+    batches: Iterator[tuple[int, pa.RecordBatch]], cutoff: int
+) -> tuple[dict[str, int], dict[str, int], pa.Table]:
+    """Events before the cutoff by product and by type, and (user_id, train_events, part) of every user."""
     totals: dict[str, list[pa.Table]] = {"product_ids": [], "event_types": []}
     users = []
-    for batch in batches:
+    for part, batch in batches:
         before = pc.less(batch["event_times"].flatten(), cutoff)
         for name, parts in totals.items():
             counted = pc.value_counts(batch[name].flatten().filter(before))
@@ -134,11 +150,12 @@ def _count(batches: Iterator[pa.RecordBatch], cutoff: int) -> tuple[dict[str, in
         ends = np.cumsum(batch["event_times"].value_lengths().to_numpy(zero_copy_only=False))
         passed = np.concatenate([[0], np.cumsum(before.to_numpy(zero_copy_only=False))])
         starts = np.concatenate([[0], ends[:-1]])
-        users.append(
-            pa.table({"user_id": batch["user_id"], "train_events": (passed[ends] - passed[starts]).astype(np.int32)})
-        )
+        events = (passed[ends] - passed[starts]).astype(np.int32)
+        columns = {"user_id": batch["user_id"], "train_events": events, "part": np.full(len(events), part, np.int32)}
+        users.append(pa.table(columns))
     if not users:
-        return {}, {}, pa.table({"user_id": pa.array([], pa.string()), "train_events": pa.array([], pa.int32())})
+        types = {"user_id": pa.string(), "train_events": pa.int32(), "part": pa.int32()}
+        return {}, {}, pa.schema(types).empty_table()
     summed = []
     for parts in totals.values():
         table = pa.concat_tables(parts).group_by("name").aggregate([("count", "sum")])

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 NAME = "huaxiang-behaviour"  # of the experiment and of the registered model
 NIGHTLY = "huaxiang-nightly"  # the experiment of the nights, see jobs/report.py
 CHAMPION = "champion"
+WATCH_SECONDS = 2
 
 
 def client() -> MlflowClient:
@@ -105,6 +108,25 @@ class Run:
     def tags(self, values: Mapping[str, str]) -> None:
         for key, value in values.items():
             self.mlflow.set_tag(self.run_id, key, value)
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Processor, memory, disk, network (GPUs too with nvidia-ml-py) every WATCH_SECONDS, as metrics system/.."""
+        from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
+
+        logging.getLogger("mlflow.system_metrics").setLevel(logging.WARNING)
+        monitor = SystemMetricsMonitor(
+            self.run_id,
+            sampling_interval=WATCH_SECONDS,
+            samples_before_logging=1,
+            resume_logging=True,
+            tracking_uri=os.environ["MLFLOW_TRACKING_URI"],
+        )
+        monitor.start()
+        try:
+            yield
+        finally:
+            monitor.finish()
 
     def artifacts(self, path: Path, under: str | None = None) -> None:
         send = self.mlflow.log_artifacts if path.is_dir() else self.mlflow.log_artifact

@@ -1,9 +1,11 @@
 """Trains the behaviour Transformer on a snapshot, by one process or by several:
 
 python -m ml.train --snapshot DIR
-torchrun --standalone --nproc-per-node 2 -m ml.train --snapshot DIR [--epochs N] [--seed S] [--device auto|cpu|cuda]
+torchrun --standalone --nproc-per-node 2 --max-restarts 3 -m ml.train --snapshot DIR [--epochs N] [--seed S]
+torchrun --nnodes 2 --nproc-per-node 8 --rdzv-backend c10d --rdzv-endpoint HOST:PORT --rdzv-id ID -m ml.train ...
 
-Leaves DIR/checkpoints/last.pt after each epoch (a broken training goes on from there), DIR/model/ and an MLflow run.
+Leaves DIR/checkpoints/last.pt after each epoch, DIR/model/ and an MLflow run. A training that broke goes on from its
+last checkpoint: started again by hand, or by torchrun (--max-restarts) where a rank died. Several nodes share DIR.
 The number of ranks does not change what is learned: steps are composed globally, see ml/batches.py.
 """
 
@@ -13,16 +15,17 @@ import math
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import torch
 from torch.optim.lr_scheduler import LambdaLR
 
-from ml import checkpoint, package
-from ml.batches import Step, epoch_steps, step_count
+from ml import checkpoint, package, serving
+from ml.batches import Step, epoch_steps, owners, places, step_count
 from ml.catalogue import Catalogue, feature_count
 from ml.cli import DataError, entry, parser
 from ml.config import Config
@@ -38,14 +41,29 @@ CLIP = 1.0
 
 
 @dataclass(frozen=True)
+class Speed:
+    """How steps are computed; neither is on unless asked for. Both are for GPUs: see docs/benchmark.md for the CPU.
+
+    bf16: matmuls of the blocks in bfloat16; weights, norms and losses stay float32. compiler: a backend of
+    torch.compile for the blocks, all but their attention; None: not compiled.
+    """
+
+    bf16: bool = False
+    compiler: str | None = None
+
+
+@dataclass(frozen=True)
 class TrainingData:
     """What one rank learns from.
 
-    train_events: of all users, longest first. sequences: of the rank's own, every world-th of them. validate: metrics
-    of a model; every rank calls it equally often.
+    train_events: of all users (U), longest first. place_U: see ml.batches.places. sequences: of the rank's own users,
+    18 bytes an event and an id a user: a rank's memory is its share of that, the columns of U (about 30 bytes a user),
+    one batch of Arrow (about 100 MB), the catalogue and three times the weights. validate: metrics of a model; every
+    rank calls it equally often.
     """
 
     train_events: np.ndarray
+    place_U: np.ndarray
     sequences: Sequences
     catalogue: Catalogue
     feature_count: int
@@ -53,11 +71,14 @@ class TrainingData:
 
     @classmethod
     def of(cls, snapshot: Snapshot, config: Config, ranks: Ranks) -> TrainingData:
-        """The rank's share of a snapshot; validates on its held-out week."""
+        """The rank's share of a snapshot, read from the row groups that hold it; validates on its held-out week."""
         vocabularies, catalogue = snapshot.vocabularies(), snapshot.catalogue()
         users = snapshot.users()
-        mine = users["user_id"].combine_chunks()[ranks.rank :: ranks.world]
-        sequences = snapshot.sequences(catalogue, vocabularies, keep=mine)
+        events_U, part_U = users["train_events"].to_numpy(), users["part"].to_numpy()
+        place_U = places(owners(part_U, events_U, ranks.world), ranks.rank)
+        mine = np.flatnonzero(place_U >= 0)
+        keep = users["user_id"].combine_chunks().take(pa.array(mine))
+        sequences = snapshot.sequences(catalogue, vocabularies, keep, np.unique(part_U[mine]))
         task = _validation_task(sequences, catalogue, snapshot.cutoff, -(-config.train.validation_users // ranks.world))
 
         def validate(model: BehaviourModel) -> dict[str, float]:
@@ -69,7 +90,7 @@ class TrainingData:
             return {"val_hr_10": hits / users, "val_ndcg_10": ndcg / users} if users else {}
 
         count = feature_count(vocabularies, config.model)
-        return cls(users["train_events"].to_numpy(), sequences, catalogue, count, validate)
+        return cls(events_U, place_U, sequences, catalogue, count, validate)
 
 
 def _validation_task(sequences: Sequences, catalogue: Catalogue, cutoff: int, wanted: int) -> Task:
@@ -85,10 +106,17 @@ class Trainer:
     folder: where checkpoints go; None: none are written.
     """
 
-    def __init__(self, data: TrainingData, config: Config, ranks: Ranks, folder: Path | None) -> None:
-        self.data, self.config, self.ranks, self.folder = data, config, ranks, folder
+    def __init__(
+        self, data: TrainingData, config: Config, ranks: Ranks, folder: Path | None, speed: Speed = Speed()
+    ) -> None:
+        self.data, self.config, self.ranks, self.folder, self.speed = data, config, ranks, folder, speed
         torch.manual_seed(config.train.seed)
         self.model = BehaviourModel(config.model, data.feature_count).to(ranks.device)
+        if speed.compiler:
+            for block in self.model.blocks:
+                # Its buckets differ in number and size from step to step.
+                block._mix = torch.compiler.disable(block._mix)
+                block.compile(backend=speed.compiler, dynamic=True)
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(),
             lr=config.train.learning_rate,
@@ -107,9 +135,9 @@ class Trainer:
         self.loss = ranks.share(NextItemLoss(self.model, features, log_count))
 
     @classmethod
-    def of(cls, snapshot: Snapshot, config: Config, ranks: Ranks) -> Trainer:
+    def of(cls, snapshot: Snapshot, config: Config, ranks: Ranks, speed: Speed = Speed()) -> Trainer:
         """A training on a snapshot, which goes on from the last checkpoint in its folder."""
-        return cls(TrainingData.of(snapshot, config, ranks), config, ranks, snapshot.folder)
+        return cls(TrainingData.of(snapshot, config, ranks), config, ranks, snapshot.folder, speed)
 
     def _rate(self, step: int) -> float:
         """Linear warm-up, then a cosine down to a twentieth."""
@@ -148,7 +176,7 @@ class Trainer:
 
     def step(self, step: Step, epoch: int) -> tuple[float, float]:
         """Summed loss of this rank and the number of targets of all ranks. A rank without users joins with padding."""
-        users, starts, lengths = step.of_rank(self.ranks.rank, self.ranks.world)
+        users, starts, lengths = step.of_rank(self.data.place_U)
         idle = not len(users)
         if idle:
             users, starts, lengths = (np.zeros(1, np.int64) for _ in range(3))
@@ -158,7 +186,8 @@ class Trainer:
             torch.from_numpy(array).to(self.ranks.device) for array in (items_P, context_PC, *negatives)
         )
         (targets,) = self.ranks.sum(int(is_target(items_P).sum()))
-        loss = self.loss(items_P, context_PC, Layout.of(places_B, self.ranks.device), *negatives)
+        with torch.autocast(self.ranks.device.type, torch.bfloat16, enabled=self.speed.bf16):
+            loss = self.loss(items_P, context_PC, Layout.of(places_B, self.ranks.device), *negatives)
         # DDP averages over ranks; a rank counts by its number of targets.
         (loss * (self.ranks.world / max(targets, 1))).backward()
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), CLIP)
@@ -193,15 +222,16 @@ def _line(epoch: int, row: dict[str, float]) -> str:
     return said + (", validation " + ", ".join(validation) if validation else "")
 
 
-def train(snapshot: Snapshot, config: Config, ranks: Ranks) -> Trainer:
+def train(snapshot: Snapshot, config: Config, ranks: Ranks, speed: Speed) -> Trainer:
     """Trains to the end, or on from the last checkpoint, and leaves DIR/model and the MLflow run."""
-    trainer = Trainer.of(snapshot, config, ranks)
+    trainer = Trainer.of(snapshot, config, ranks, speed)
     run = None
     if ranks.first:
         from ml.tracking import Run
 
         run = Run.start(snapshot)
-        run.parameters(config.flat() | {"ranks": str(ranks.world), "device": ranks.device.type})
+        how = {"ranks": ranks.world, "device": ranks.device.type, "bf16": speed.bf16, "compiler": speed.compiler}
+        run.parameters(config.flat() | {key: str(value) for key, value in how.items()})
         count = sum(weight.numel() for weight in trainer.model.parameters())
         data = trainer.data
         print(f"{len(data.train_events):,} users, {len(data.catalogue.product_ids):,} products, {count:,} weights, "
@@ -212,11 +242,14 @@ def train(snapshot: Snapshot, config: Config, ranks: Ranks) -> Trainer:
         print(_line(epoch, row), flush=True)
         run.metrics(row, step=epoch)
 
+    left = trainer.total_steps - sum(int(row["steps"]) for row in trainer.history)
     try:
-        with _progress(trainer.total_steps - sum(int(row["steps"]) for row in trainer.history), ranks.first) as advance:
+        with run.watched() if run else nullcontext(), _progress(left, ranks.first) as advance:
             trainer.fit(config.train.epochs, report, advance)
         if run:
-            run.artifacts(package.save(trainer.model, snapshot), "model")
+            folder = package.save(trainer.model, snapshot)
+            serving.describe(folder, config.model.d_model)
+            run.artifacts(folder, "model")
             run.end("FINISHED")
     except BaseException:
         if run:
@@ -230,10 +263,13 @@ def main(argv: list[str] | None = None) -> None:
     args.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
     args.add_argument("--epochs", type=int, help="default: the snapshot's")
     args.add_argument("--seed", type=int, help="default: the snapshot's")
+    args.add_argument("--bf16", action="store_true", help="matmuls of the blocks in bfloat16 (for GPUs)")
+    args.add_argument("--compile", action="store_true", help="the blocks through torch.compile (for GPUs)")
     said = args.parse_args(argv)
     snapshot = Snapshot.open(said.snapshot)
+    speed = Speed(said.bf16, "inductor" if said.compile else None)
     with joined(said.device) as ranks:
-        train(snapshot, snapshot.config.with_train(epochs=said.epochs, seed=said.seed), ranks)
+        train(snapshot, snapshot.config.with_train(epochs=said.epochs, seed=said.seed), ranks, speed)
 
 
 if __name__ == "__main__":

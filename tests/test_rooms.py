@@ -30,6 +30,10 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
          "tenacity"},
         {"local", "jobs.tables", "jobs.options"},
     ),
+    "bench/rivals": (  # programs of environments of their own, but for ours.py and race.py
+        {"lightning", "numpy", "pandas", "pyarrow", "pytorch_lightning", "rectools", "replay", "rich", "torch"},
+        {"bench", "ml"},
+    ),
     "bench": (
         {"deltalake", "duckdb", "numpy", "psutil", "pyarrow", "rich", "sklearn", "threadpoolctl", "torch"},
         {"bench", "jobs.plan", "jobs.errors", "jobs.tables", "local", "ml"},

@@ -92,12 +92,18 @@ def test_from_snapshot_to_vectors(
     assert {"emb:0", "dept:GROCERY", "recency_days"} <= set(segments[0]["inputs"])
 
     written = []
-    for run_id in ("r1", "r2"):
-        encode.main(["--warehouse", warehouse, "--ds", str(DS), "--run-id", run_id])
+    for run_id, words, how in (
+        ("r1", [], "61 encoded, 0 as before"),
+        ("r2", [], "0 encoded, 61 as before"),
+        ("r3", ["--all"], "61 encoded, 0 as before"),
+    ):
+        encode.main(["--warehouse", warehouse, "--ds", str(DS), "--run-id", run_id, *words])
+        assert how in capsys.readouterr().out
         table = rows_of(USER_EMBEDDINGS, warehouse)
         assert set(table["run_id"].to_pylist()) == {run_id}
         written.append(table.drop_columns(["run_id"]))
     assert written[0].equals(written[1])
+    assert written[0].equals(written[2])
     assert written[0]["user_id"].to_pylist() == [f"u{user:03d}" for user in range(USERS)]
     assert set(written[0]["model_version"].to_pylist()) == {"1"}
 
@@ -108,7 +114,8 @@ def test_from_snapshot_to_vectors(
     cycle(warehouse, tmp_path / "second", seed=8, conf=few)
     decision = json.loads((tmp_path / "second" / "gate.json").read_text(encoding="utf-8"))
     assert decision["champion"] is not None
-    assert decision["interval"][0] <= decision["interval"][1]
+    assert decision["promote"] == (decision["interval"][0] > 0)
+    assert "no probes: " in decision["reason"]
     second = [row for row in rows_of(SEGMENT_MODELS, warehouse).to_pylist() if row["model_version"] == "2"]
     known = {row["segment_id"] for row in segments}
     assert {row["segment_id"] for row in second if row["status"] == "kept"} <= known
@@ -149,7 +156,16 @@ def test_a_model_that_moves_too_many_is_not_promoted_and_says_so(
     place = ["--warehouse", warehouse, "--snapshot", str(tmp_path / "third"), "--conf", str(conf)]
     register.main([*place, "--accept-moves"])
     assert "is the champion now" in capsys.readouterr().out
-    assert tracking_champion() != before
+    after = tracking_champion()
+    assert after != before
+
+    assert champion.main(["--rollback"]) == 0
+    assert f"version {before} is the champion again, instead of {after}" in capsys.readouterr().out
+    assert tracking_champion() == before
+    with pytest.raises(cli.UsageError, match="expected version 99"):
+        champion.main(["--rollback", "99"])
+    champion.main(["--rollback", after])
+    assert tracking_champion() == after
 
 
 def tracking_champion() -> str:

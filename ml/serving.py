@@ -1,0 +1,51 @@
+"""The model as MLflow serves it: rows of gold.user_sequences in, vectors out.
+
+`mlflow.pyfunc.load_model("models:/huaxiang-behaviour@champion").predict(frame)`, and `mlflow models serve`. The nights
+do not go this way (ml/encode.py streams Arrow batches). Products are those of the training's day.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from jobs.tables import USER_SEQUENCES
+from ml.lake import arrow_schema
+from ml.package import Encoder
+from ml.sequences import SEQUENCE_COLUMNS, pack
+
+
+class Served:
+    def __init__(self, encoder: Encoder) -> None:
+        self.encoder = encoder
+
+    def predict(self, frame: pd.DataFrame, params: dict | None = None) -> np.ndarray:
+        """float32 (rows, D), in the order of the rows; columns as gold.user_sequences has them."""
+        table = arrow_schema(USER_SEQUENCES)
+        schema = pa.schema([table.field(name) for name in SEQUENCE_COLUMNS])
+        batches = pa.Table.from_pandas(frame[SEQUENCE_COLUMNS], schema=schema, preserve_index=False).to_batches()
+        return self.encoder.states(pack(batches, self.encoder.catalogue, self.encoder.vocabularies))
+
+
+def _load_pyfunc(path: str) -> Served:
+    """What mlflow.pyfunc calls with the folder of the model."""
+    return Served(Encoder.packaged(Path(path)))
+
+
+def describe(folder: Path, width: int) -> None:
+    """Writes DIR/MLmodel: what loads the model, and its signature. width: of a vector."""
+    import mlflow.pyfunc
+    from mlflow.models import Model, ModelSignature
+    from mlflow.types import ColSpec, DataType, Schema, TensorSpec
+    from mlflow.types.schema import Array
+
+    lists = {"event_times": DataType.long, "event_types": DataType.string, "product_ids": DataType.string,
+             "price_buckets": DataType.integer}  # fmt: skip
+    read = [ColSpec(DataType.string, "user_id"), *(ColSpec(Array(kind), name) for name, kind in lists.items())]
+    vectors = TensorSpec(np.dtype(np.float32), (-1, width))
+    model = Model(signature=ModelSignature(inputs=Schema(read), outputs=Schema([vectors])))
+    mlflow.pyfunc.add_to_model(model, loader_module=__name__)
+    model.save(str(folder / "MLmodel"))
