@@ -98,7 +98,7 @@ def vectors(
         states = np.empty((len(sequences), encoder.model.config.d_model), np.float32)
         if len(new) < len(sequences):
             states[place >= 0] = known.embedding_UD[place[place >= 0]]
-        states[new] = np.round(encoder.states(sequences.of(new)), DECIMALS) + np.float32(0)  # no -0.0
+        states[new] = np.round(encoder.states(sequences.part(new)), DECIMALS) + np.float32(0)  # no -0.0
         count(len(sequences), len(new))
         users, width = states.shape
         offsets = pa.array(np.arange(0, users * width + 1, width, dtype=np.int32))
