@@ -132,7 +132,7 @@ def pack(
         offsets,
         *(np.concatenate([getattr(p, name) for p in parts]) for name in ("times", "items", "context_EC")),
     )
-    return joined if keep is None else joined.of(find(keep, user_ids))
+    return joined if keep is None else joined.part(find(keep, user_ids))
 
 
 def _empty_events() -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -48,7 +48,7 @@ def test_a_users_bits_do_not_depend_on_who_else_is_encoded(encoder: Encoder) -> 
     parts = [np.array([user]) for user in range(0, 200, 7)]
     parts += [np.random.default_rng(seed).permutation(200)[: 3 + 11 * seed] for seed in range(8)]
     for users in parts:
-        assert (encoder.states(everybody.of(users)) == whole[users]).all(), users
+        assert (encoder.states(everybody.part(users)) == whole[users]).all(), users
 
 
 def test_a_fingerprint_knows_all_that_the_model_reads_and_nothing_else(encoder: Encoder) -> None:
