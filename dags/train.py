@@ -3,12 +3,13 @@
 Weekly, by hand, and by **huaxiang_nightly** when there is no champion yet.
 
 `past` makes the features and sequences as of 4, 8 and 12 weeks before `ds` where they are missing; `snapshot` freezes
-those as of `ds`; `train` runs two torchrun processes on it; `evaluate` scores the candidate and the champion on the
-same held-out events; `learn` fits the heads of the predictions; `gate` lets only a candidate through that is not worse
-(exit 3 otherwise: the champion stays); `register` gives it a version, fits the segment centres and moves the alias
-`champion`, unless more of the users than `max_moved` of conf/segments.yaml would change their segment by the model
-alone. The figures are in its log and in MLflow; *accept moves* lets such a model through, as after a change of the
-blocks.
+those as of `ds`; `train` runs two torchrun processes on it, started again from the last checkpoint where one dies;
+`evaluate` scores the candidate and the champion on the same held-out events; `learn` fits the heads of the predictions;
+`gate` says whether the candidate is better by more than noise, and worse on no probe; `register` gives one that is a
+version, fits the segment centres and moves the alias `champion`, unless more of the users than `max_moved` of
+conf/segments.yaml would change their segment by the model alone. Else the champion stays. Figures and reason
+are in the log and in MLflow (`gate.reason`); *accept moves* lets a model that moves many users through, as after a change
+of the blocks. `python -m ml.champion --rollback` brings the one before back.
 An empty form means the day before the run and the preset's number of epochs.
 """
 
@@ -62,7 +63,7 @@ with DAG(
         ),
         command(
             "train",
-            f"torchrun --standalone --nproc-per-node 2 -m ml.train {SNAPSHOT}"
+            f"torchrun --standalone --nproc-per-node 2 --max-restarts 3 -m ml.train {SNAPSHOT}"
             "{{ ' --epochs ' ~ params.epochs if params.epochs else '' }}",
         ),
         command("evaluate", f"python -m ml.evaluate {SNAPSHOT}"),

@@ -53,6 +53,16 @@ def _device(wanted: str) -> torch.device:
     return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
 
 
+def _of_this_start(store: dist.Store) -> dist.Store:
+    """The store without what earlier starts left there. On one node torchrun keeps its store over restarts, in which
+    ranks may find the addresses of the dead. Several nodes count their restarts apart: there torchrun has to make a new
+    store, which TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 in its environment asks for.
+    """
+    if os.environ.get("GROUP_WORLD_SIZE") != "1":
+        return store
+    return dist.PrefixStore(f"start {os.environ.get('TORCHELASTIC_RESTART_COUNT', '0')}", store)
+
+
 @contextmanager
 def joined(wanted: str) -> Iterator[Ranks]:
     """Joins the process group where torchrun started one, and always leaves it."""
@@ -63,9 +73,11 @@ def joined(wanted: str) -> Iterator[Ranks]:
     if "WORLD_SIZE" not in os.environ:
         yield Ranks(0, 1, device)
         return
-    # Ranks that are started again now and then fail to meet, and would wait for half an hour: rather fail, so that
-    # torchrun starts them once more. In a training they may wait longer: the first one validates, saves and logs.
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=MEET)
+    # Ranks meet quickly or fail, so that torchrun starts them once more; in a training they may wait longer: the first
+    # one validates, saves and logs.
+    store, rank, world = next(dist.rendezvous("env://", timeout=MEET))
+    backend = "nccl" if device.type == "cuda" else "gloo"
+    dist.init_process_group(backend, store=_of_this_start(store), rank=rank, world_size=world, timeout=MEET)
     dist.set_timeout(WAIT)
     try:
         yield Ranks(dist.get_rank(), dist.get_world_size(), device)

@@ -2,7 +2,8 @@
 
 python -m ml.train --snapshot DIR
 torchrun --standalone --nproc-per-node 2 --max-restarts 3 -m ml.train --snapshot DIR [--epochs N] [--seed S]
-torchrun --nnodes 2 --nproc-per-node 8 --rdzv-backend c10d --rdzv-endpoint HOST:PORT --rdzv-id ID -m ml.train ...
+TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 torchrun --nnodes 2 --nproc-per-node 8 --max-restarts 3 --rdzv-backend c10d \\
+    --rdzv-endpoint HOST:PORT --rdzv-id ID -m ml.train --snapshot DIR
 
 Leaves DIR/checkpoints/last.pt after each epoch, DIR/model/ and an MLflow run. A training that broke goes on from its
 last checkpoint: started again by hand, or by torchrun (--max-restarts) where a rank died. Several nodes share DIR.
