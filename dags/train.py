@@ -8,8 +8,8 @@ those as of `ds`; `train` runs two torchrun processes on it, started again from 
 `gate` says whether the candidate is better by more than noise, and worse on no probe; `register` gives one that is a
 version, fits the segment centres and moves the alias `champion`, unless more of the users than `max_moved` of
 conf/segments.yaml would change their segment by the model alone. Else the champion stays. Figures and reason
-are in the log and in MLflow (`gate.reason`); *accept moves* lets a model that moves many users through, as after a change
-of the blocks. `python -m ml.champion --rollback` brings the one before back.
+are in the log and in MLflow (`gate.reason`); *accept moves* lets a model that moves many users through, as after a
+change of the blocks. `python -m ml.champion --rollback` brings the one before back.
 An empty form means the day before the run and the preset's number of epochs.
 """
 
