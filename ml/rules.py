@@ -26,10 +26,16 @@ class Term:
     scale: float = 1.0
     unit_zh: str = ""  # where it is another
 
-    def said(self, above: bool, threshold: float) -> tuple[str, str]:
-        number = _shown(threshold * self.scale)
-        sign = ">" if above else "<="
-        return f"{self.name} {sign} {number}{self.unit}", f"{self.name_zh} {sign} {number}{self.unit_zh or self.unit}"
+    def said(self, low: float | None, high: float | None) -> tuple[str, str]:
+        """In English and Chinese: above `low`, and at most `high`, where they are given."""
+        parts = []
+        for name, unit in ((self.name, self.unit), (self.name_zh, self.unit_zh or self.unit)):
+            least, most = (None if end is None else f"{_shown(end * self.scale)}{unit}" for end in (low, high))
+            if least and most:
+                parts.append(f"{least} < {name} <= {most}")
+            else:
+                parts.append(f"{name} > {least}" if least else f"{name} <= {most}")
+        return parts[0], parts[1]
 
     def rounded(self, threshold: float) -> float:
         """The threshold as it is printed."""
@@ -82,7 +88,7 @@ def rule(values_UJ: np.ndarray, terms: list[Term], member_U: np.ndarray) -> Rule
     inside = np.ones(len(member_U), bool)
     for cut in chosen:
         inside &= _holds(values_UJ, *cut)
-    said = [terms[term].said(above, threshold) for term, above, threshold in chosen]
+    said = _in_words(chosen, terms)
     english, chinese = (" and ".join(part) for part in zip(*said, strict=True)) if said else ("any user", "任何用户")
     return Rule(english, chinese.replace(" and ", "，且"), _f1(inside, member_U))
 
@@ -95,6 +101,14 @@ def _cuts(values_UJ: np.ndarray, terms: list[Term]) -> list[tuple[int, bool, flo
         places = sorted({terms[term].rounded(value) for value in at})
         found += [(term, above, place) for place in places for above in (False, True)]
     return found
+
+
+def _in_words(chosen: list[tuple[int, bool, float]], terms: list[Term]) -> list[tuple[str, str]]:
+    """One text a term: two cuts of the same one are a range."""
+    ends: dict[int, dict[bool, float]] = {}
+    for term, above, threshold in chosen:
+        ends.setdefault(term, {})[above] = threshold
+    return [terms[term].said(sides.get(True), sides.get(False)) for term, sides in ends.items()]
 
 
 def _holds(values_UJ: np.ndarray, term: int, above: bool, threshold: float) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -103,6 +104,10 @@ def test_the_rule_says_exactly_what_its_fidelity_measures() -> None:
     assert found.fidelity == pytest.approx(2 * (chosen & member).sum() / (chosen.sum() + member.sum()))
     assert found.fidelity > 0.95
     assert sorted(part.split(" ")[0] for part in found.text_zh.split("，且")) == ["占比", "金额"]
+    between = rule(values, names, (values[:, 0] > 20) & (values[:, 0] <= 60))
+    low, high = map(float, re.fullmatch(r"([\d.]+) < money <= ([\d.]+)", between.text).groups())
+    assert (low, high) == (pytest.approx(20, abs=3), pytest.approx(60, abs=3))
+    assert between.text_zh == f"{between.text.replace('money', '金额')}"
     nothing = rule(values, names, np.zeros(2000, bool))
     assert nothing.fidelity == 0
 
@@ -120,7 +125,7 @@ def test_rules_speak_of_what_is_expected_in_words(users: Users) -> None:
     assert values[0] == pytest.approx([0, 50, 0.2, 1.0, 1 + 0.3 / 0.5])
     of_kinds = replace(users, expected_UE=np.hstack([expected, np.tile([0.9, 0.1], (count, 1))]), kinds=2)
     assert np.array_equal(terms(of_kinds, ["dept:GROCERY"], np.zeros((count, 1)), tastes)[1], values)
-    assert told[2].said(True, 0.2) == (
+    assert told[2].said(0.2, None) == (
         "probability of no purchase in 28 days > 20 %", "28天内不购买的概率 > 20 %",
     )  # fmt: skip
 
