@@ -44,9 +44,8 @@ def test_a_small_table_that_is_overwritten_grows_too(spark, tmp_path):
 
 
 def test_a_partitioned_table_stays_so(spark, tmp_path):
-    rows = [(f"u{k}", DAY, [0.5], "1", "run") for k in range(3)]
-    frame = spark.createDataFrame(rows, "user_id string, ds date, embedding array<float>, model_version string, "
-                                  "run_id string")  # fmt: skip
+    rows = [(f"u{k}", DAY, [0.5], 7, "1", "run") for k in range(3)]
+    frame = spark.createDataFrame(rows, USER_EMBEDDINGS.ddl)
     for _ in range(2):
         io.replace_where(frame, str(tmp_path), USER_EMBEDDINGS, f"ds = DATE'{DAY}'")
     assert io.DeltaTable(USER_EMBEDDINGS.path(str(tmp_path))).metadata().partition_columns == ["ds"]
