@@ -32,8 +32,7 @@ def test_each_hop_has_its_suite():
         "bronze.events", "bronze.users", "bronze.products",
         "silver.events", "silver.users", "silver.products", "silver.refunds",
         "gold.user_features", "gold.user_sequences", "gold.predictions",
-        "staged.user_segments", "staged.segments", "staged.user_profiles",
-        "staged.segment_changes", "staged.tags", "staged.recommendations",
+        *(table.staged().full_name for table in tables.PUBLISHED),
     }  # fmt: skip
 
 
