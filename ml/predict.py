@@ -32,6 +32,7 @@ from jobs.tables import (
 from ml import lake, taste
 from ml.cli import DataError, UsageError, entry, parser
 from ml.heads import DAYS, EVENTS, TOP, Expectations, Heads, Known
+from ml.sequences import midnight
 from ml.snapshot import Snapshot
 from ml.tracking import NAME, champion, client, download
 
@@ -94,9 +95,8 @@ def events_of(
     )
     if heads.kinds is None:
         return history, None
-    end = datetime.datetime.combine(ds, datetime.time(), datetime.UTC) + datetime.timedelta(days=1)
     batches = lake.read_batches(sequences, ["user_id", "categories", "event_times"], ds)
-    return history, heads.kinds.filtered(batches, user_ids, int(end.timestamp()))
+    return history, heads.kinds.filtered(batches, user_ids, midnight(ds))
 
 
 def expected_of(heads: Heads, snapshot: Snapshot, sequence_ids: pa.Array, states_UD: np.ndarray) -> np.ndarray:

@@ -30,17 +30,12 @@ from ml.recommend_pairs import BLOCK_USERS, INPUTS, Pairs, World, pairs
 from ml.recommend_ranking import Ranker, first, ordinal
 from ml.recommend_reasons import POPULAR, reasons
 from ml.recommend_shelf import Products, Sales, Shelf
-from ml.sequences import SEQUENCE_COLUMNS, Sequences, pack, stable_hash
+from ml.sequences import SEQUENCE_COLUMNS, Sequences, midnight, pack, stable_hash
 from ml.tracking import NAME, client
 from ml.vectors import chunks, load
 
 WINDOWS = (28, 7)  # days that the ranking is learned from: the first that enough was bought in
 DAMP = 0.4  # of the popularity of what is bought together
-
-
-def midnight(ds: datetime.date) -> int:
-    """The end of ds, in seconds since 1970 (UTC)."""
-    return int(datetime.datetime.combine(ds + datetime.timedelta(days=1), datetime.time(), datetime.UTC).timestamp())
 
 
 @dataclass(frozen=True)

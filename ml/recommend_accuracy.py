@@ -26,11 +26,11 @@ from ml.cli import DataError, entry, parser
 from ml.encode import current_champion
 from ml.outcomes import HORIZON
 from ml.package import Encoder
-from ml.recommend import Recommender, blocks, midnight, read_sample, shop, world
+from ml.recommend import Recommender, blocks, read_sample, shop, world
 from ml.recommend_config import RecommendConfig
 from ml.recommend_history import Cells, purchase_id
 from ml.recommend_pairs import World, together
-from ml.sequences import Sequences
+from ml.sequences import Sequences, midnight
 from ml.tracking import NIGHTLY, client
 from ml.vectors import load
 

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from jobs.tables import RESCORED_EMBEDDINGS, RESTATED, RUNS
 from ml import lake
 from ml.package import Encoder
-from ml.sequences import SEQUENCE_COLUMNS
+from ml.sequences import SEQUENCE_COLUMNS, midnight
 from ml.tracking import NAME
 from ml.vectors import chunks, load, vectors
 
@@ -35,10 +35,9 @@ def known_by(chunk: pa.Table, as_of: datetime.date) -> pa.Table:
     A user whose stored sequence is full and who did more since than the model's window leaves free is seen without his
     oldest events.
     """
-    cutoff = datetime.datetime.combine(as_of + datetime.timedelta(days=1), datetime.time(), datetime.UTC).timestamp()
     chunk = chunk.combine_chunks()
     times = chunk["event_times"].combine_chunks()
-    early = pc.less(times.flatten(), int(cutoff))
+    early = pc.less(times.flatten(), midnight(as_of))
     owner = np.repeat(np.arange(len(times)), times.value_lengths().fill_null(0).to_numpy(zero_copy_only=False))
     kept = np.bincount(owner[early.to_numpy(zero_copy_only=False)], minlength=len(times))
     offsets = pa.array(np.concatenate([[0], np.cumsum(kept)]), pa.int32())

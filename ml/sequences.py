@@ -5,6 +5,7 @@ Legend: E events, U users, B users of a batch, P places of their events, C conte
 
 from __future__ import annotations
 
+import datetime
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,6 +22,11 @@ VISIT_ENDS = 2  # the event is, or is not, the last of a visit
 VISIT_SECONDS = 1800
 CONTEXT = 6
 CONTEXT_SIZE = 1 + TYPES + PRICE_BUCKETS + GAPS + HOURS + WEEKDAYS + VISIT_ENDS  # ids of all together; 0 = padding
+
+
+def midnight(ds: datetime.date) -> int:
+    """The end of ds, in seconds since 1970 (UTC)."""
+    return int(datetime.datetime.combine(ds + datetime.timedelta(days=1), datetime.time(), datetime.UTC).timestamp())
 
 
 @dataclass(frozen=True)
