@@ -38,7 +38,8 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(prog="python -m bench", description="How fast our verbs are, beside DuckDB.")
     what = top.add_subparsers(dest="what", required=True)
     build = what.add_parser("build", help="raw files to user_features and user_sequences, beside one DuckDB script")
-    build.add_argument("--events", type=plan.count, default=20_000_000, help="(default: %(default)s)")
+    build.add_argument("--events", type=plan.count, nargs="+", default=[20_000_000], help="one or several sizes")
+    build.add_argument("--alone", action="store_true", help="without the DuckDB script, whose memory large logs exceed")
     build.add_argument("--days", type=plan.count, default=90)
     night = what.add_parser("night", help="one night of new events on a history, against the full build")
     night.add_argument("--history", type=plan.count, nargs="+", default=[20_000_000, 40_000_000], help="one or several")
@@ -121,16 +122,22 @@ def make(where: Place, made: Plan) -> int:
 
 
 def build(given: argparse.Namespace) -> None:
-    """Print the table of the full build."""
-    made = plan.made(given.events, given.days, given.users, seed=given.seed)
+    """Print the table of the full build for each size, and how the time grows from the first size to the others."""
     out.print(shown.machine())
-    with place(given, made.events) as where:
-        rows, range_ = make(where, made), (made.first, made.ds)
-        theirs = builds.duckdb_stages(where, *range_, given.repeat, say)
-        for how in _ways(given):
-            ours = builds.full(where, *range_, given.repeat, how == "standing", say)
-            title = f"{rows:,} records of {made.days} days, median of {given.repeat}; {HOW[how]}"
-            out.print(shown.build(title, ours, theirs, rows))
+    seconds: dict[str, list[tuple[int, float]]] = {how: [] for how in _ways(given)}
+    for events in given.events:
+        made = plan.made(events, given.days, given.users, seed=given.seed)
+        with place(given, made.events) as where:
+            rows, range_ = make(where, made), (made.first, made.ds)
+            theirs = [] if given.alone else builds.duckdb_stages(where, *range_, given.repeat, say)
+            for how, found in seconds.items():
+                ours = builds.full(where, *range_, given.repeat, how == "standing", say)
+                title = f"{rows:,} records of {made.days} days, median of {given.repeat}; {HOW[how]}"
+                out.print(shown.build(title, ours, theirs, rows))
+                found.append((rows, sum(stage.seconds for stage in ours)))
+    for how, (first, *others) in seconds.items():
+        for other in others:
+            out.print(shown.growth(first, other, HOW[how]))
 
 
 def night(given: argparse.Namespace) -> None:

@@ -41,8 +41,17 @@ def size(count: float) -> str:
     return f"{count:.1f} TB"
 
 
+def growth(first: tuple[int, float], other: tuple[int, float], how: str) -> str:
+    """One line: how many times as long a record of the other build took. `first`, `other`: records, seconds."""
+    (rows, seconds), (more_rows, more_seconds) = first, other
+    times = (more_seconds / more_rows) / (seconds / rows)
+    return f"{more_rows:,} records took {times:.2f} times as long, each, as {rows:,} did; {how}"
+
+
 def build(title: str, ours: list[Stage], theirs: list[Stage], rows: int) -> Table:
-    """A row a stage: our verbs, the DuckDB script, and how many times longer ours took."""
+    """A row a stage: our verbs, the DuckDB script (`theirs`, empty where it was left out), and how many times longer
+    ours took.
+    """
     table = Table(title=title, title_justify="left", title_style="bold")
     table.add_column("stage")
     heads = [
@@ -63,14 +72,15 @@ def build(title: str, ours: list[Stage], theirs: list[Stage], rows: int) -> Tabl
     beside = {stage.name: stage.seconds for stage in theirs}
     for stage in ours:
         table.add_row(stage.name, *_cells(stage, rows), *_beside(stage.seconds, beside.get(stage.name), rows))
-    whole = theirs[-1]
+    whole = theirs[-1] if theirs else None
     seconds = sum(stage.seconds for stage in ours)
     memory = max(stage.peak_bytes or 0 for stage in ours)
     cpu = sum(stage.cpu_seconds or 0 for stage in ours)
     table.add_section()
     table.add_row("all", f"{seconds:.1f}", f"{rows / seconds:,.0f}", f"{cpu:.0f}", "", "", "", "", size(memory),
-                  *_beside(seconds, whole.seconds, rows))  # fmt: skip
-    table.caption = f"DuckDB in all: CPU {whole.cpu_seconds:.0f} s, peak memory {size(whole.peak_bytes or 0)}"
+                  *_beside(seconds, whole.seconds if whole else None, rows))  # fmt: skip
+    if whole:
+        table.caption = f"DuckDB in all: CPU {whole.cpu_seconds:.0f} s, peak memory {size(whole.peak_bytes or 0)}"
     return table
 
 

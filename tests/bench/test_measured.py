@@ -111,6 +111,17 @@ def test_the_table_puts_a_ratio_beside_each_stage():
     assert [part.strip() for part in whole.split("│")[1:-1]][-3:] == ["8.0", "125,000", "5.0"]
 
 
+def test_a_table_without_the_script_has_no_ratio():
+    whole = next(
+        line for line in text(shown.build("t", [Stage("collect", 8.0)], [], 1_000_000)).splitlines() if " all " in line
+    )
+    assert [part.strip() for part in whole.split("│")[1:-1]][-3:] == ["", "", ""]
+
+
+def test_growth_is_the_time_of_a_record():
+    assert "200 records took 1.50 times as long, each, as 100 did" in shown.growth((100, 10.0), (200, 30.0), "cold")
+
+
 def test_a_night_is_a_share_of_the_build():
     shares = text(shown.night("t", dict.fromkeys(builds.STAGES, 100.0), dict.fromkeys(builds.STAGES, 4.0)))
     assert shares.count("4.0%") == len(builds.STAGES) + 1
