@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+import torch
 import yaml
 from conftest import ROOT, USERS, feature_row, product_rows, sequence_row
 from deltalake import DeltaTable, write_deltalake
@@ -25,7 +26,7 @@ from jobs.tables import (
     USER_SEGMENTS,
     USER_SEQUENCES,
 )
-from ml import accuracy, encode, evaluate, gate, learn, past, predict, register, snapshot, train, value
+from ml import accuracy, encode, evaluate, gate, learn, past, predict, register, snapshot, tracking, train, value
 from ml.cli import UsageError
 from ml.heads import Heads, PredictionConfig
 from ml.lake import arrow_schema, write_partition
@@ -148,6 +149,32 @@ def test_from_the_past_to_segments_that_prove_their_worth(
     assert table["ours"]["segments"] == len(set(place))
     assert table["ours"]["model_version"] == "1"
     assert {"RFM k-means 12", "taste k-means 25", "LDA topics k-means 12", "grid value 5 x taste 5"} <= set(table)
+
+    # A challenger that ranks the week better, they say, but whose vectors know nothing of users: the probes stop it.
+    blank = tmp_path / "blank"
+    trained(shop, blank)
+    weights = torch.load(blank / "model" / "weights.pt", weights_only=True)
+    torch.save({name: torch.zeros_like(tensor) for name, tensor in weights.items()}, blank / "model" / "weights.pt")
+    week = {f"u{user:03d}": 0.5 + user / 1000 for user in range(USERS)}
+
+    def better(of: Path, _: snapshot.Snapshot) -> dict[str, float]:
+        return {user: ndcg + 0.1 * (of == blank / "model") for user, ndcg in week.items()}
+
+    monkeypatch.setattr(gate, "ndcg_by_user", better)
+    gate.main(["--snapshot", str(blank)])
+    decision = json.loads((blank / "gate.json").read_text(encoding="utf-8"))
+    assert decision["interval"][0] > 0
+    assert {one["probe"] for one in decision["probes"]} == {"churn", "spend", "category"}
+    category = next(one for one in decision["probes"] if one["probe"] == "category")
+    assert category["high"] < 0
+    assert not decision["promote"]
+    run = tracking.Run.of(snapshot.Snapshot.open(blank))
+    tags = tracking.client().get_run(run.run_id).data.tags
+    assert tags["gate.promote"] == "false"
+    assert "worse by more than noise" in tags["gate.reason"]
+    assert "category" in tags["gate.reason"].rsplit(":", 1)[1]
+    register.main(["--warehouse", shop, "--snapshot", str(blank), "--conf", str(conf)])
+    assert str(tracking.champion(tracking.client()).version) == "1"
 
 
 def test_without_a_past_nothing_is_predicted_and_segments_fall_back(
