@@ -7,9 +7,10 @@ those as of `ds`; `train` runs two torchrun processes on it, started again from 
 `evaluate` scores the candidate and the champion on the same held-out events; `learn` fits the heads of the predictions;
 `gate` says whether the candidate is better by more than noise, and worse on no probe; `register` gives one that is a
 version, fits the segment centres and moves the alias `champion`, unless more of the users than `max_moved` of
-conf/segments.yaml would change their segment by the model alone. Else the champion stays. Figures and reason
-are in the log and in MLflow (`gate.reason`); *accept moves* lets a model that moves many users through, as after a
-change of the blocks. `python -m ml.champion --rollback` brings the one before back.
+conf/segments.yaml would change their segment by the model alone. Else the champion stays, and `renew` learns its heads
+anew on the newest days, as a version of its own. Figures and reason are in the log and in MLflow (`gate.reason`);
+*accept moves* lets a model that moves many users through, as after a change of the blocks.
+`python -m ml.champion --rollback` brings the one before back.
 An empty form means the day before the run and the preset's number of epochs.
 """
 
@@ -20,6 +21,7 @@ from dags._house import DEFAULTS, HOME, MACROS, NIGHT, SPARK_POOL, WAREHOUSE, co
 from jobs import tables as t
 
 SNAPSHOT = f"--snapshot '{HOME}/snapshots/{NIGHT}'"
+ACCEPT_MOVES = "{{ ' --accept-moves' if params.accept_moves else '' }}"
 
 with DAG(
     "huaxiang_train",
@@ -71,8 +73,13 @@ with DAG(
         command("gate", f"python -m ml.gate {SNAPSHOT}"),
         command(
             "register",
-            f"python -m ml.register --warehouse '{WAREHOUSE}' {SNAPSHOT}"
-            "{{ ' --accept-moves' if params.accept_moves else '' }}",
+            f"python -m ml.register --warehouse '{WAREHOUSE}' {SNAPSHOT}{ACCEPT_MOVES}",
+            writes=[t.SEGMENT_MODELS],
+        ),
+        command(
+            "renew",
+            f"python -m ml.renew --warehouse '{WAREHOUSE}' {SNAPSHOT}{ACCEPT_MOVES}",
+            reads=[t.USER_FEATURES, t.USER_SEQUENCES, t.SILVER_EVENTS],
             writes=[t.SEGMENT_MODELS],
         ),
     )

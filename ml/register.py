@@ -158,23 +158,19 @@ def write_segments(
     return Continuity.of(replace(model, ids=np.array([n.segment_id for n in named])), users, before)
 
 
-def main(argv: list[str] | None = None) -> None:
-    args = parser(__doc__, "warehouse", "snapshot", "conf")
-    args.add_argument("--accept-moves", action="store_true", help="promote though more than max_moved would move")
-    said = args.parse_args(argv)
-    snapshot, config = Snapshot.open(said.snapshot), SegmentConfig.load(said.conf)
+def promote(snapshot: Snapshot, warehouse: str, config: SegmentConfig, *, accept_moves: bool) -> str:
+    """Registers, fits segments and moves the alias where it may be moved; says what was decided."""
     gate, mlflow = gate_of(snapshot), client()
     run = Run.of(snapshot, mlflow)
     version = version_of(mlflow, run, snapshot)
     if "promoted" in version.tags:
-        print(f"{NAME} version {version.version} was promoted before; the alias stays where it is")
-        return
-    found = write_segments(mlflow, version, said.warehouse, snapshot, config)
+        return f"{NAME} version {version.version} was promoted before; the alias stays where it is"
+    found = write_segments(mlflow, version, warehouse, snapshot, config)
     print(*found.lines(), sep="\n")
     moved, most = found.moved or 0.0, config.max_moved
-    steady = moved <= most or said.accept_moves
+    steady = moved <= most or accept_moves
     limit = f"{moved:.1%} of the users would move, {'at most' if moved <= most else 'more than'} max_moved {most:.0%}"
-    accepted = " (accepted by hand)" if moved > most and said.accept_moves else ""
+    accepted = " (accepted by hand)" if moved > most and accept_moves else ""
     run.tags({"gate.moved": f"{moved:.4f}", "gate.steady": str(steady).lower(), "gate.moved_reason": limit + accepted})
     run.tags({"gate.ended": json.dumps(found.ended)})
     if not gate["promote"]:
@@ -185,7 +181,15 @@ def main(argv: list[str] | None = None) -> None:
         mlflow.set_registered_model_alias(NAME, CHAMPION, version.version)
         mlflow.set_model_version_tag(NAME, version.version, "promoted", "true")
         decision = f"is the champion now: {gate['reason']}; {limit}{accepted}"
-    print(f"{NAME} version {version.version} {decision}")
+    return f"{NAME} version {version.version} {decision}"
+
+
+def main(argv: list[str] | None = None) -> None:
+    args = parser(__doc__, "warehouse", "snapshot", "conf")
+    args.add_argument("--accept-moves", action="store_true", help="promote though more than max_moved would move")
+    said = args.parse_args(argv)
+    snapshot, config = Snapshot.open(said.snapshot), SegmentConfig.load(said.conf)
+    print(promote(snapshot, said.warehouse, config, accept_moves=said.accept_moves))
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from jobs.tables import (
     USER_SEGMENTS,
     USER_SEQUENCES,
 )
-from ml import accuracy, encode, evaluate, gate, learn, past, predict, register, snapshot, tracking, train, value
+from ml import accuracy, encode, evaluate, gate, learn, past, predict, register, renew, snapshot, tracking, train, value
 from ml.cli import UsageError
 from ml.heads import Heads, PredictionConfig
 from ml.lake import arrow_schema, write_partition
@@ -175,6 +175,20 @@ def test_from_the_past_to_segments_that_prove_their_worth(
     assert "category" in tags["gate.reason"].rsplit(":", 1)[1]
     register.main(["--warehouse", shop, "--snapshot", str(blank), "--conf", str(conf)])
     assert str(tracking.champion(tracking.client()).version) == "1"
+
+    # The champion stays, and learns what it expects of users anew.
+    write = ["--warehouse", shop, "--snapshot", str(blank), "--conf", str(conf)]
+    assert renew.main(write) == 0
+    assert "is the champion now: heads of 2017-12-01 on the encoder of version 1" in capsys.readouterr().out
+    new = tracking.champion(tracking.client())
+    assert [str(new.version), new.tags["previous"]] == ["3", "1"]
+    of = tracking.download(tracking.client(), new.run_id, tmp_path / "third")
+    assert (of / "weights.pt").read_bytes() == (folder / "model" / "weights.pt").read_bytes()
+    assert Heads.load(of) is not None
+    again = SegmentModel.read(shop, "3")
+    assert set(again.ids) == set(model.ids)  # same encoder, same users, same labels: the same segments
+    assert renew.main(write) == 99
+    assert "its heads are new" in capsys.readouterr().out
 
 
 def test_without_a_past_nothing_is_predicted_and_segments_fall_back(
