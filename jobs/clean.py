@@ -75,6 +75,20 @@ def refused_rows(refused: DataFrame) -> DataFrame:
     )  # fmt: skip
 
 
+def near(bronze: DataFrame, what: Touched) -> DataFrame:
+    """The rows that `with_context` chooses from: of the whole days and the days before them all, of others those of
+    users who are touched at all.
+    """
+    eves = [day - days.ONE for day in what.days]
+    rows = bronze.where(io.ds_list(sorted({*what.days, *eves})))
+    if what.users is None:
+        return rows
+    users = what.users.select("user_id").distinct().withColumn("near", F.lit(True))
+    whole = F.expr(io.ds_list(sorted({*what.whole, *(day - days.ONE for day in what.whole)})))
+    wanted = F.col("near") | whole | F.expr(what.rows or "false")
+    return rows.join(F.broadcast(users), "user_id", "left").where(wanted).drop("near")
+
+
 def with_context(bronze: DataFrame, what: Touched) -> DataFrame:
     """The rows of `bronze` (with session_day and reaches_on) that are touched, `target`, and those of the day before
     whose session day reaches into a touched one: without them a session that runs past midnight would be cut.
@@ -92,7 +106,7 @@ def with_context(bronze: DataFrame, what: Touched) -> DataFrame:
         .agg(F.max("mark").alias("mark"))
     )
     rows = rows.join(F.broadcast(marks), ["user_id", "ds"], "left")
-    target = whole | F.coalesce("mark", F.lit(False))
+    target = F.expr(what.rows) if what.rows else whole | F.coalesce("mark", F.lit(False))
     wanted = target | context | (F.col("reaches_on") & F.col("mark").isNotNull())
     return rows.withColumn("target", target).where(wanted).drop("mark")
 
@@ -122,7 +136,7 @@ def build(
     `sessions.spread`.
     """
     mapped = {name for shop in shops for name in shop.events.fields}
-    clocked = sessions.with_clock(bronze, {shop.name: shop.shop_zone for shop in shops})
+    clocked = sessions.with_clock(near(bronze, what), {shop.name: shop.shop_zone for shop in shops})
     good = correct(with_context(clocked, what)).where("reason IS NULL")
     acts = bots.acts(good).persist()  # asked for the agents, then for the bots
     known = text.devices(acts)
@@ -150,16 +164,18 @@ def _put_refunds(spark: SparkSession, s: Settings, what: Touched, rules: Rules) 
     reach = timedelta(days=rules.refunds.days)
     first, last = min(what.days), max(what.days) + reach
     silver = io.read(spark, s.warehouse, SILVER_EVENTS).where(io.ds_range(first - reach, last))
-    given = silver.where("event_type = 'refund'").where(io.ds_range(first, last))
-    bought = silver.where("event_type = 'purchase'")
-    # The stack of a product needs the refunds before the days that are written as well.
-    every = silver.where("event_type = 'refund'")
+    # The stack of a product needs the refunds before the days that are written as well. Few rows, each asked for often.
+    every = silver.where("event_type = 'refund'").select(*refunds.READS).persist()
+    bought = silver.where("event_type = 'purchase'").select(*refunds.READS)
+    bought = refunds.returned(bought, every).persist()
     matched = refunds.match(every, bought, rules.refunds.days).where(io.ds_range(first, last))
     # A shop without refunds has the table too, and pays no match for it.
-    found = matched.where("false") if given.isEmpty() else matched
+    found = matched.where("false") if every.where(io.ds_range(first, last)).isEmpty() else matched
     io.replace_where(
         found.withColumn("run_id", F.lit(s.run_id)).coalesce(1), s.warehouse, SILVER_REFUNDS, io.ds_range(first, last)
     )
+    every.unpersist()
+    bought.unpersist()
 
 
 def run(spark: SparkSession, s: Settings) -> str:
@@ -178,10 +194,11 @@ def run(spark: SparkSession, s: Settings) -> str:
     io.replace_where(refused, s.warehouse, QUARANTINE, f"kind = 'events' AND stage = 'clean' AND {what.where}")
 
     clean = io.read(spark, s.warehouse, SILVER_EVENTS).where(what.where)
-    io.overwrite(dimensions.current_products(facts, products, clean), s.warehouse, SILVER_PRODUCTS)
+    written = clean.where(F.col("run_id") == s.run_id)  # its files are found by their statistics
+    io.overwrite(dimensions.current_products(facts, products, written), s.warehouse, SILVER_PRODUCTS)
     facts.unpersist()
     io.overwrite(
-        dimensions.current_users(*_facts(spark, s, BRONZE_USERS, SILVER_USERS), clean), s.warehouse, SILVER_USERS
+        dimensions.current_users(*_facts(spark, s, BRONZE_USERS, SILVER_USERS), written), s.warehouse, SILVER_USERS
     )
     _put_refunds(spark, s, what, rules)
     gaps = missing.measure(clean, SILVER_EVENTS, rules.missing[SILVER_EVENTS.full_name]).withColumns(stamp)

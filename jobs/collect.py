@@ -97,13 +97,17 @@ def _load_kind(spark: SparkSession, s: Settings, source: Source, kind: str, feed
     # Text is dear to parse, columns are cheap to read again: only the first is kept over the passes, and small nights.
     kept = parse(records.with_key(raw, feed, kind)) if feed.format == "jsonl" or s.since == s.ds else None
     all_ = records.with_key(raw, feed, kind) if kept is None else kept.persist(StorageLevel.MEMORY_AND_DISK)
-    repeated, few = records.repeated_keys(all_).persist(), None
+    repeated, few, marked = records.repeated_keys(all_).persist(), None, None
     try:
         plain, few = (part if kept is not None else parse(part) for part in records.apart(all_, repeated))
         few = records.first_of_each(few, KEYS[kind]).persist(StorageLevel.MEMORY_AND_DISK)
         frame = plain.withColumn("duplicate", F.lit(False)).unionByName(few)
         if kind == "events" and (loaded := already_loaded(spark, s, frame, slice_)) is not None:
+            if kept is not None:  # the records are few, and what they are held against is much
+                loaded = loaded.join(F.broadcast(frame.select(*KEYS[kind])), KEYS[kind], "left_semi")
             frame = records.mark_loaded(frame, KEYS[kind], loaded)
+            if kept is not None:
+                frame = marked = frame.persist(StorageLevel.MEMORY_AND_DISK)
         named = records.beside(feed, Layout.of(raw))
         counts = [row.asDict() for row in records.count_by_file(frame, s.since, s.ds, named is not None).collect()]
         if named is not None:
@@ -125,7 +129,7 @@ def _load_kind(spark: SparkSession, s: Settings, source: Source, kind: str, feed
             late.note_lateness(spark, s)
         _enter(s, kind, feed, due, counts)
     finally:
-        for cached in (repeated, few, kept):
+        for cached in (repeated, few, kept, marked):
             if cached is not None:
                 cached.unpersist()
     sums = {name: sum(row[name] for row in counts) for name in _COUNTS}

@@ -1,4 +1,8 @@
-"""What a run makes anew: its own days whole, and the days of those users whom late or corrected records touch."""
+"""What a run makes anew: its own days whole, and the days of those users whom late or corrected records touch.
+
+Users' days are named by a hash in the predicate of a write, so that Delta finds and replaces their rows alone, and the
+table's log does not tell who came late. Whose hash is the same as a touched one's is made anew as well.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +17,7 @@ from jobs.settings import Settings
 from jobs.tables import RESTATED, SILVER_EVENTS, Table
 
 ONE = timedelta(days=1)
+MOST_NAMED = 50_000  # users' days in one predicate, a megabyte of text; where there are more, their days are rewritten
 
 
 def between(since: date, ds: date) -> list[date]:
@@ -23,12 +28,14 @@ def between(since: date, ds: date) -> list[date]:
 @dataclass(frozen=True, slots=True)
 class Touched:
     """`whole`: days that are made anew for everybody. `users`: one row a (user_id, ds) that is made anew beside them,
-    on the days `others`; None where there is none.
+    on the days `others`; None where there is none. `named`: xxhash64(user_id, ds) of each; None where they are too
+    many.
     """
 
     whole: list[date]
     others: list[date]
     users: DataFrame | None
+    named: list[int] | None = None
 
     @property
     def days(self) -> list[date]:
@@ -39,19 +46,28 @@ class Touched:
         """The days of `days`, as a predicate."""
         return io.ds_list(self.days)
 
+    @property
+    def rows(self) -> str | None:
+        """The touched users' days, as a predicate; None where they are too many to be named."""
+        if self.users is None:
+            return self.where
+        if self.named is None:
+            return None
+        named = ", ".join(map(str, self.named))
+        return f"{io.ds_list(self.whole)} OR ({io.ds_list(self.others)} AND xxhash64(user_id, ds) IN ({named}))"
+
     def of(self, frame: DataFrame) -> DataFrame:
         """The rows of the touched users' days."""
+        if self.rows is not None:
+            return frame.where(self.rows)
         rows = frame.where(self.where)
-        if self.users is None:
-            return rows
         mark = F.broadcast(self.users.withColumn("touched", F.lit(True)))
         rows = rows.join(mark, ["user_id", "ds"], "left")
         return rows.where(F.col("touched") | F.expr(io.ds_list(self.whole))).drop("touched")
 
     def untouched(self, frame: DataFrame) -> DataFrame:
         """The rows of other users on the days `others`: they stay as they are."""
-        rows = frame.where(io.ds_list(self.others))
-        return rows if self.users is None else rows.join(F.broadcast(self.users), ["user_id", "ds"], "left_anti")
+        return frame.where(io.ds_list(self.others)).join(F.broadcast(self.users), ["user_id", "ds"], "left_anti")
 
 
 def touched(spark: SparkSession, s: Settings) -> Touched:
@@ -70,11 +86,16 @@ def touched(spark: SparkSession, s: Settings) -> Touched:
         return Touched(whole, [], None)
     pairs = io.read(spark, s.warehouse, RESTATED).where(io.ds_range(s.since, s.ds, "landed_ds")).select("user_id", "ds")
     both = pairs.unionByName(pairs.withColumn("ds", F.date_add("ds", 1)))
-    return Touched(whole, others, both.where(io.ds_list(others)).distinct())
+    users = both.where(io.ds_list(others)).distinct()
+    named = users.select("user_id", "ds", F.xxhash64("user_id", "ds").alias("name")).take(MOST_NAMED + 1)
+    if len(named) > MOST_NAMED:
+        return Touched(whole, others, users)
+    known = spark.createDataFrame([(row["user_id"], row["ds"]) for row in named], "user_id string, ds date")
+    return Touched(whole, others, known, sorted({row["name"] for row in named}))
 
 
 def put(frame: DataFrame, spark: SparkSession, s: Settings, table: Table, what: Touched) -> None:
     """Write the rows of the touched users' days, `frame`, into `table`; all others stay as they are, in one commit."""
-    if what.users is not None and io.exists(s.warehouse, table):
+    if what.rows is None and io.exists(s.warehouse, table):
         frame = io.conform(frame, table).unionByName(what.untouched(io.read(spark, s.warehouse, table)))
-    io.replace_where(frame, s.warehouse, table, what.where)
+    io.replace_where(frame, s.warehouse, table, what.rows or what.where)

@@ -51,6 +51,8 @@ def _section(table: tables.Table) -> str:
     if table.partition_by:
         facts.insert(1, f"partitions 分区: {', '.join(f'`{name}`' for name in table.partition_by)}")
     own = {f.name for f in FEATURES} if table is tables.USER_FEATURES else set()
+    if table.deletion_vectors:
+        facts.append("deletion vectors 删除向量: read by Spark, `python -m jobs sql` and deltalake's QueryBuilder")
     rows = [(f"`{c.name}`", f"`{c.type}`", c.meaning, c.zh) for c in table.columns if c.name not in own]
     grid = _grid(("column 列", "type 类型", "meaning 含义", "中文"), rows)
     tail = _features() if own else ""

@@ -75,6 +75,8 @@ def _created(writer: DataFrameWriter, table: Table) -> DataFrameWriter:
     """`writer` for the first write of a table, which settles how its files are laid out and described."""
     if table.skipped_by:
         writer = writer.option("delta.dataSkippingStatsColumns", ",".join(table.skipped_by))
+    if table.deletion_vectors:
+        writer = writer.option("delta.enableDeletionVectors", "true")
     return writer.partitionBy(*table.partition_by)
 
 

@@ -5,6 +5,14 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+# Of silver.events, what a match reads.
+READS = ("event_id", "ds", "user_id", "product_id", "event_time", "quantity", "quantity_raw", "amount", "amount_raw")
+
+
+def returned(purchases: DataFrame, refunds: DataFrame) -> DataFrame:
+    """The purchases of who gave back that product, ever."""
+    return purchases.join(refunds.select("user_id", "product_id").distinct(), ["user_id", "product_id"], "left_semi")
+
 
 def match(refunds: DataFrame, purchases: DataFrame, days: int) -> DataFrame:
     """One row a refund: the columns of silver.refunds less run_id.
@@ -21,8 +29,7 @@ def match(refunds: DataFrame, purchases: DataFrame, days: int) -> DataFrame:
     top; `height` is the stack's before the event. The top piece at a refund lies on the newest purchase whose pieces
     begin below that height. So heights are running sums, and no loop is needed.
     """
-    wanted = refunds.select("user_id", "product_id").distinct()
-    moves = _moves(purchases.join(wanted, ["user_id", "product_id"], "left_semi"), 1).unionByName(_moves(refunds, -1))
+    moves = _moves(returned(purchases, refunds), 1).unionByName(_moves(refunds, -1))
     order = Window.partitionBy("user_id", "product_id").orderBy("event_time", F.desc("sign"), "event_id", "ds")
     so_far = order.rowsBetween(Window.unboundedPreceding, Window.currentRow)
     moves = moves.withColumn("total", F.sum(F.col("sign") * F.col("pieces")).over(so_far))

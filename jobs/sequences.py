@@ -64,13 +64,15 @@ def merge(
     """
     touched = fresh.select("user_id").distinct()
     touched = touched if restated is None else touched.unionByName(restated.select("user_id")).distinct()
+    touched = F.broadcast(touched)  # the stored sequences are not shuffled: most of them stay as they are
     columns = ["user_id", "length", "last_event_ds", *_ARRAYS]
     same = stored.join(touched, "user_id", "left_anti").select(*columns)
     old = unpack(stored.join(touched, "user_id", "left_semi"))
     kept = old.join(fresh.select("event_id"), F.col("step.event_id") == F.col("event_id"), "left_anti")
     if restated is not None:
         day = F.to_date(F.timestamp_seconds("step.time"))
-        kept = kept.withColumn("ds", day).join(restated, ["user_id", "ds"], "left_anti").select("user_id", "step")
+        known = F.broadcast(restated)
+        kept = kept.withColumn("ds", day).join(known, ["user_id", "ds"], "left_anti").select("user_id", "step")
     return same.unionByName(build(kept.unionByName(as_steps(fresh)), length).select(*columns))
 
 
@@ -97,8 +99,12 @@ def _by_merge(spark: SparkSession, s: Settings, events: DataFrame, base: date) -
     if not days:
         return merge(stored, fresh)
     again = events.where(io.ds_list(days)).join(F.broadcast(restated), ["user_id", "ds"], "left_semi")
-    merged = merge(stored, fresh.unionByName(again), restated)
-    short = [row["user_id"] for row in shortened(stored, merged).collect()]
+    news = fresh.unionByName(again)
+    merged = merge(stored, news, restated)
+    # Only who has a restated day can have lost events.
+    asked = F.broadcast(restated.select("user_id").distinct())
+    before, of_asked = (frame.join(asked, "user_id", "left_semi") for frame in (stored, news))
+    short = [row["user_id"] for row in shortened(before, merge(before, of_asked, restated)).collect()]
     if not short:
         return merged
     whole = build(as_steps(events.where(F.col("user_id").isin(short))))

@@ -6,9 +6,10 @@ What was published is read at the versions that the newest row of ops.runs names
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 import duckdb
-from deltalake import DeltaTable
+from deltalake import DeltaTable, QueryBuilder
 from deltalake.exceptions import TableNotFoundError
 
 from jobs import tables
@@ -23,6 +24,26 @@ def _open(warehouse: str, table: tables.Table, version: int | None = None) -> De
         return DeltaTable(table.path(warehouse), version=version)
     except TableNotFoundError:
         raise UsageError(f"no table {table.full_name} in {warehouse}; has a night run yet?") from None
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A table with deletion vectors, which an Arrow dataset of it would not know of: read anew by each scan."""
+
+    opened: DeltaTable
+    columns: list[str]
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        found = QueryBuilder().register("t", self.opened)
+        return found.execute(f"SELECT {', '.join(self.columns)} FROM t").__arrow_c_stream__(requested_schema)
+
+
+def _named(query: str, columns: list[str]) -> list[str]:
+    """The columns that the query may read: DuckDB does not tell a stream which ones it wants."""
+    if "*" in re.sub(r"count\s*\(\s*\*\s*\)", "", query, flags=re.IGNORECASE):
+        return columns
+    words = {word.lower() for word in re.findall(r"\w+", query)}
+    return [name for name in columns if name.lower() in words] or columns[:1]
 
 
 def manifest(warehouse: str) -> dict[str, int]:
@@ -48,7 +69,12 @@ def connect(warehouse: str, query: str) -> duckdb.DuckDBPyConnection:
         if versions is None and table.full_name in _PUBLISHED:
             versions = manifest(warehouse)
         version = (versions or {}).get(table.full_name) if table.full_name in _PUBLISHED else None
-        connection.register(f"{layer}__{name}", _open(warehouse, table, version).to_pyarrow_dataset())
+        opened = _open(warehouse, table, version)
+        if table.deletion_vectors:
+            rows = Rows(opened, _named(query, [field.name for field in opened.schema().fields]))
+        else:
+            rows = opened.to_pyarrow_dataset()
+        connection.register(f"{layer}__{name}", rows)
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {layer}")
         connection.execute(f"CREATE VIEW {layer}.{name} AS SELECT * FROM {layer}__{name}")
     return connection

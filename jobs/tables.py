@@ -14,7 +14,7 @@ __all__ = ["MONEY", "WINDOWS"]  # those of jobs/feature_list.py that readers of 
 
 
 # What slices of tables are named by.
-_SLICES = ("source", "kind", "stage", "source_file", "landed_ds", "ds")
+_SLICES = ("source", "kind", "stage", "source_file", "landed_ds", "ds", "run_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,8 @@ class Table:
 
     `partition_by` is for tables that a night writes as one file: its slice is a folder. Tables into which a history of
     days is loaded in one pass have none: a file for each of its days would cost more than all else, and a night's own
-    file is found by its statistics as well.
+    file is found by its statistics as well. `deletion_vectors`: rows that are replaced are marked beside their file
+    (Delta's deletion vectors), which stays as it is. Late records touch a few rows of nearly every file of six weeks.
     """
 
     layer: str
@@ -45,6 +46,7 @@ class Table:
     zh: str
     partition_by: tuple[str, ...] = ()
     owner: str = "data-engineering"
+    deletion_vectors: bool = False
 
     @property
     def full_name(self) -> str:
@@ -194,6 +196,7 @@ SILVER_EVENTS = Table(
         ("run_id", "string", "the run that cleaned it", "运行编号"),
     ),
     "Events, typed, once each, sessionised, with product facts joined.", "清洗后的行为事件",
+    deletion_vectors=True,
 )  # fmt: skip
 
 SILVER_USERS = Table(
@@ -292,6 +295,7 @@ USER_DAILY = Table(
         _RUN,
     ),
     "The only thing that feature windows read.", "用户日聚合",
+    deletion_vectors=True,
 )  # fmt: skip
 
 NUMERIC_FEATURES: tuple[Column, ...] = tuple(Column(f.name, f.type, f.meaning, f.zh) for f in NUMERIC)

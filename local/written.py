@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from deltalake import DeltaTable
+import pyarrow as pa
+from deltalake import DeltaTable, QueryBuilder
 from deltalake.exceptions import TableNotFoundError
 from rich.console import Console
 from rich.table import Table
@@ -11,11 +12,14 @@ from jobs import tables
 
 
 def rows_of(path: str, ds: str) -> tuple[int, int | None] | None:
-    """(rows, rows of the night or None where the table is not cut by day), from the Delta log alone."""
+    """(rows, rows of the night or None where the table is not cut by day), from the Delta log where it knows them."""
     try:
         table = DeltaTable(path)
     except TableNotFoundError:
         return None
+    if "deletionVectors" in (table.protocol().reader_features or []):
+        counted = QueryBuilder().register("t", table).execute("SELECT count(*) AS rows FROM t")
+        return pa.table(counted.read_all())["rows"][0].as_py(), None
     files = table.get_add_actions(flatten=True)
     rows = [count or 0 for count in files["num_records"].to_pylist()]
     if "ds" not in table.metadata().partition_columns:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from deltalake import DeltaTable, write_deltalake
+from deltalake import DeltaTable, QueryBuilder, write_deltalake
 from deltalake.exceptions import TableNotFoundError
 from pyarrow.dataset import ParquetFileFragment
 
@@ -86,6 +86,15 @@ def read_row_group(group: ParquetFileFragment, columns: list[str]) -> Iterator[p
 def read(opened: DeltaTable, columns: list[str], ds: datetime.date | None = None) -> pa.Table:
     where = None if ds is None else pc.field("ds") == pa.scalar(ds)
     return opened.to_pyarrow_dataset().to_table(columns=columns, filter=where)
+
+
+def select(table: Table, warehouse: str, columns: list[str], where: str) -> Iterator[pa.RecordBatch]:
+    """Batches of the newest version, in no order; `where` is SQL. For tables with deletion vectors too."""
+    found = QueryBuilder().register("t", open_table(table, warehouse))
+    rows = found.execute(f"SELECT {', '.join(columns)} FROM t WHERE {where}")
+    types = arrow_schema(table)  # the query's texts are views
+    schema = pa.schema([types.field(name) for name in columns])
+    return (batch.cast(schema) for batch in pa.RecordBatchReader.from_stream(rows))
 
 
 def write_partition(table: Table, warehouse: str, value: str, batches: Iterable[pa.RecordBatch]) -> None:

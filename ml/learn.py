@@ -21,8 +21,8 @@ import pyarrow.compute as pc
 from scipy.sparse import vstack
 from threadpoolctl import threadpool_limits
 
-from jobs.tables import SILVER_EVENTS, USER_FEATURES, USER_SEQUENCES
-from ml import accuracy, heads, kinds, lake, outcomes, predict, taste
+from jobs.tables import USER_FEATURES, USER_SEQUENCES
+from ml import accuracy, events, heads, kinds, lake, outcomes, predict, taste
 from ml.cli import entry, parser
 from ml.evaluate import model_folder
 from ml.heads import Heads, Known, PredictionConfig
@@ -90,11 +90,9 @@ def usable_days(snapshot: Snapshot, config: PredictionConfig) -> tuple[list[date
 
 def largest_categories(snapshot: Snapshot, days: list[datetime.date], most: int) -> list[str]:
     """The categories of most purchase lines in the 28 days after any of the days, by name."""
-    events = lake.open_table(SILVER_EVENTS, snapshot.warehouse).to_pyarrow_dataset()
-    until = max(days) + datetime.timedelta(days=HORIZON)
-    inside = (pc.field("ds") > min(days)) & (pc.field("ds") <= until) & (pc.field("event_type") == "purchase")
+    first, until = min(days) + datetime.timedelta(days=1), max(days) + datetime.timedelta(days=HORIZON)
     counted: dict[str, int] = {}
-    for batch in events.scanner(columns=["category"], filter=inside & ~pc.field("is_bot")).to_batches():
+    for batch in events.purchases(snapshot.warehouse, first, until, ["category"]):
         for pair in pc.value_counts(batch["category"].drop_null()).to_pylist():
             counted[pair["values"]] = counted.get(pair["values"], 0) + pair["counts"]
     return sorted(sorted(counted, key=lambda name: (-counted[name], name))[:most])

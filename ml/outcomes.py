@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from scipy.sparse import csr_matrix, vstack
 
 from jobs.tables import SILVER_EVENTS
-from ml import lake
+from ml import events
 from ml.cli import DataError
 
 HORIZON = 28  # days
@@ -71,17 +71,14 @@ def read(warehouse: str, ds: datetime.date, user_ids: pa.Array, loaded_until: da
     loaded_until: the caller knows that all days up to it are there, even where nobody did anything on the last ones.
     """
     end = ds + datetime.timedelta(days=HORIZON)
-    events = lake.open_table(SILVER_EVENTS, warehouse).to_pyarrow_dataset()
     known = loaded_until is not None and loaded_until >= end
-    if not known and not events.head(1, columns=["ds"], filter=pc.field("ds") >= end).num_rows:
+    if not known and not events.any_from(warehouse, end):
         raise DataError(
             f"expected events up to {end} in {SILVER_EVENTS.full_name}, as the {HORIZON} days after {ds} are scored, "
             "found none of that day or later; they are not over yet: ask for an earlier day, or load the days"
         )
-    inside = (pc.field("ds") > ds) & (pc.field("ds") <= end) & (pc.field("event_type") == "purchase")
-    columns = ["user_id", "ds", "category", "amount"]
-    scanner = events.scanner(columns=columns, filter=inside & ~pc.field("is_bot"), batch_size=262_144)
-    return _counted(scanner.to_batches(), ds, user_ids)
+    lines = events.purchases(warehouse, ds + datetime.timedelta(days=1), end, ["user_id", "ds", "category", "amount"])
+    return _counted(lines, ds, user_ids)
 
 
 def _counted(batches, ds: datetime.date, user_ids: pa.Array) -> Outcomes:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pyarrow.compute as pc
 
-from jobs.tables import SILVER_EVENTS, USER_FEATURES, USER_SEQUENCES
-from ml import lake
+from jobs.tables import USER_FEATURES, USER_SEQUENCES
+from ml import events, lake
 from ml.cli import entry, parser
 from ml.heads import PredictionConfig
 from ml.outcomes import HORIZON
@@ -22,14 +22,12 @@ from ml.outcomes import HORIZON
 
 def missing(warehouse: str, ds: datetime.date, config: PredictionConfig) -> list[datetime.date]:
     """The days, oldest first; those with less than HORIZON days of events before them are left out."""
-    events = lake.open_table(SILVER_EVENTS, warehouse).to_pyarrow_dataset()
     tables = [lake.open_table(table, warehouse).to_pyarrow_dataset() for table in (USER_FEATURES, USER_SEQUENCES)]
     found = []
     for number in range(config.cuts, 0, -1):
         day = ds - datetime.timedelta(days=number * HORIZON)
-        first = pc.field("ds") <= day - datetime.timedelta(days=HORIZON)
         there = all(table.head(1, columns=["ds"], filter=pc.field("ds") == day).num_rows for table in tables)
-        if not there and events.head(1, columns=["ds"], filter=first).num_rows:
+        if not there and events.any_until(warehouse, day - datetime.timedelta(days=HORIZON)):
             found.append(day)
     return found
 

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from scipy import sparse
 
 from jobs.tables import RECOMMENDATION_ACCURACY, RECOMMENDATIONS, SILVER_EVENTS, SILVER_PRODUCTS
-from ml import lake
+from ml import events, lake
 from ml.catalogue import PRODUCT_COLUMNS, find
 from ml.cli import DataError, entry, parser
 from ml.encode import current_champion
@@ -56,14 +56,12 @@ def read_truth(
 ) -> dict[int, sparse.csr_array]:
     """1 where a user bought a product in the first 7, 28 days after ds. DataError where they are not over."""
     end = ds + datetime.timedelta(days=HORIZON)
-    events = lake.open_table(SILVER_EVENTS, warehouse).to_pyarrow_dataset()
-    if not events.head(1, columns=["ds"], filter=pc.field("ds") >= end).num_rows:
+    if not events.any_from(warehouse, end):
         raise DataError(f"expected events up to {end} in {SILVER_EVENTS.full_name}, found none of that day or later; "
                         "the days are not over yet: ask for an earlier day, or load them")  # fmt: skip
-    inside = (pc.field("ds") > ds) & (pc.field("ds") <= end) & (pc.field("event_type") == "purchase")
-    scanner = events.scanner(columns=["user_id", "product_id", "ds"], filter=inside & ~pc.field("is_bot"))
+    lines = events.purchases(warehouse, ds + datetime.timedelta(days=1), end, ["user_id", "product_id", "ds"])
     parts: dict[int, list[np.ndarray]] = {days: [np.zeros(0, np.int64)] for days in WINDOWS}
-    for batch in scanner.to_batches():
+    for batch in lines:
         user, item = find(batch["user_id"], user_ids), find(batch["product_id"], product_ids)
         day = pc.cast(batch["ds"], pa.int32()).to_numpy() - (ds - datetime.date(1970, 1, 1)).days
         for days, codes in parts.items():

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy import sparse
 
-from jobs.tables import SILVER_EVENTS, SILVER_PRODUCTS
-from ml import lake
+from jobs.tables import SILVER_PRODUCTS
+from ml import events, lake
 from ml.catalogue import PRODUCT_COLUMNS, find
 from ml.recommend_config import Eligible
 
@@ -81,12 +81,9 @@ class Sales:
 
     @classmethod
     def read(cls, warehouse: str, first: datetime.date, last: datetime.date, product_ids: pa.Array) -> Sales:
-        inside = (pc.field("ds") >= first) & (pc.field("ds") <= last) & (pc.field("event_type") == "purchase")
-        events = lake.open_table(SILVER_EVENTS, warehouse).to_pyarrow_dataset()
         shape = ((last - first).days + 1, len(product_ids))
         total = sparse.csr_array(shape, dtype=np.int64)
-        scanner = events.scanner(columns=["product_id", "ds"], filter=inside & ~pc.field("is_bot"), batch_size=1 << 20)
-        for batch in scanner.to_batches():
+        for batch in events.purchases(warehouse, first, last, ["product_id", "ds"]):
             item = find(batch["product_id"], product_ids)
             day = pc.cast(batch["ds"], pa.int32()).to_numpy() - _number(first)
             known = item >= 0

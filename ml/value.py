@@ -19,8 +19,8 @@ import pyarrow.parquet as pq
 from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
-from jobs.tables import SEGMENT_VALUE, SILVER_EVENTS, USER_FEATURES, USER_SEGMENTS
-from ml import lake, outcomes, usual
+from jobs.tables import SEGMENT_VALUE, USER_FEATURES, USER_SEGMENTS
+from ml import events, lake, outcomes, usual
 from ml.cli import DataError, UsageError, entry, parser
 from ml.measures import Value, folds, value
 from ml.sequences import stable_hash
@@ -33,12 +33,10 @@ YEAR = 365
 
 def history(warehouse: str, ds: datetime.date, user_ids: pa.Array) -> csr_matrix:
     """Purchase lines (U, C) of the year up to ds by category."""
-    since = ds - datetime.timedelta(days=YEAR)
-    inside = (pc.field("ds") > since) & (pc.field("ds") <= ds) & (pc.field("event_type") == "purchase")
-    events = lake.open_table(SILVER_EVENTS, warehouse).to_pyarrow_dataset()
+    first = ds - datetime.timedelta(days=YEAR - 1)
     found = pa.schema([("user_id", pa.string()), ("category", pa.string()), ("count_all", pa.int64())]).empty_table()
-    keep = inside & ~pc.field("is_bot") & pc.field("category").is_valid()
-    for batch in events.scanner(columns=["user_id", "category"], filter=keep, batch_size=1_048_576).to_batches():
+    for batch in events.purchases(warehouse, first, ds, ["user_id", "category"]):
+        batch = batch.filter(batch["category"].is_valid())
         counted = pa.table(batch).group_by(["user_id", "category"]).aggregate([([], "count_all")])
         found = pa.concat_tables([found, counted.select(found.column_names)])
     found = found.group_by(["user_id", "category"]).aggregate([("count_all", "sum")])

@@ -8,8 +8,10 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
+from deltalake import DeltaTable
+from pyspark.sql import functions as F
 
-from jobs import clean, collect, days, features, io, ledger, release, sequences
+from jobs import clean, collect, days, features, io, ledger, release, sequences, sql
 from jobs.settings import Settings
 from jobs.sources import load as read_source
 from jobs.tables import (
@@ -21,7 +23,10 @@ from jobs.tables import (
     SILVER_EVENTS,
     USER_DAILY,
     USER_SEQUENCES,
+    Column,
+    Table,
 )
+from ml.events import purchases
 
 SOURCE = """
 name: shop
@@ -75,6 +80,14 @@ class Shop:
         first = day(n if since is None else since)
         return Settings(day(n), first, str(self.home / "wh"), "shop", str(self.home / "landing"), run)
 
+    @property
+    def warehouse(self) -> str:
+        return str(self.home / "wh")
+
+    def files(self, table) -> set[str]:
+        """The files of the table's newest version."""
+        return set(DeltaTable(table.path(self.warehouse)).file_uris())
+
     def night(self, n: int, since: int | None = None, hops=(collect, clean), run: str = "r") -> list[str]:
         return [hop.run(self.spark, self.settings(n, since, run)) for hop in hops]
 
@@ -106,6 +119,7 @@ def test_late_records_go_to_their_day_and_only_their_users_days_are_made_anew(sp
         shop.put(f"{day(n)}/log.csv", *base[n])
         shop.night(n, hops=(collect, clean, features), run=f"night {n}")
     shop.put(f"{day(40)}/log.csv", *base[40], *late, early)
+    stood = {table: shop.files(table) for table in (SILVER_EVENTS, USER_DAILY)}
     said = shop.night(40, hops=(collect, clean, features), run="night 40")
     assert "loaded 6, duplicates 0, quarantined 0, outside 0, late 3" in said[0]
     assert set(shop.rows(RESTATED, "user_id", "ds")) == {
@@ -118,6 +132,16 @@ def test_late_records_go_to_their_day_and_only_their_users_days_are_made_anew(sp
         for n in (0, 37, 39):
             assert stamps["a", day(n)] == "night 40", (table.full_name, n)
             assert stamps["b", day(n)] == f"night {n}", (table.full_name, n)
+        # No file of theirs is written again: rows are taken out beside it. What reads without Spark knows of that.
+        assert stood[table] < shop.files(table), table.full_name
+        counted = sql.run(f"SELECT count(*) AS n FROM {table.full_name}", shop.warehouse, "csv")
+        assert counted == f"n\n{len(shop.rows(table, *table.keys))}"
+    bought = [
+        row for batch in purchases(shop.warehouse, day(0), day(40), ["user_id", "ds"]) for row in batch.to_pylist()
+    ]
+    assert sorted((row["user_id"], row["ds"]) for row in bought) == [
+        row for row in shop.rows(SILVER_EVENTS, "user_id", "ds") if row[1] <= day(40)
+    ]
 
     lateness = {row[0]: row[1:] for row in shop.rows(LATENESS, "ds", "days_late", "events", "users", "least_hours")}
     assert lateness == {
@@ -258,6 +282,26 @@ def test_days_that_are_touched(shop):
     what = days.touched(shop.spark, shop.settings(2))
     assert (what.whole, what.others) == ([day(2)], [day(0), day(1)])
     assert sorted(map(tuple, what.users.collect())) == [("a", day(0)), ("a", day(1))]
+
+
+def test_users_days_too_many_to_be_named_are_replaced_all_the_same(spark, tmp_path):
+    """By their days as a whole: the rows of others on them are written again as they are."""
+    columns = tuple(Column(name, kind, "") for name, kind in (("user_id", "string"), ("ds", "date"), ("n", "int")))
+    table = Table("gold", "t", "a row", ("user_id", "ds"), columns, "", "", deletion_vectors=True)
+    old = spark.createDataFrame([(user, day(n), 0) for user in "abc" for n in range(4)], table.ddl)
+    new = spark.createDataFrame([("a", day(1), 1), ("a", day(1), 2), ("d", day(3), 3)], table.ddl)
+    pairs = spark.createDataFrame([("a", day(1)), ("b", day(1)), ("c", day(2))], "user_id string, ds date")
+    names = [row[0] for row in pairs.select(F.xxhash64("user_id", "ds")).collect()]
+    kept = [(user, day(n), 0) for user, n in [*itertools.product("abc", [0]), ("c", 1), ("a", 2), ("b", 2)]]
+    for named in (names, None):
+        s = Settings(day(3), day(3), str(tmp_path / str(named is None)), "shop", "", "r")
+        io.replace_where(old, s.warehouse, table, "true")
+        what = days.Touched([day(3)], [day(1), day(2)], pairs, named)
+        days.put(new, spark, s, table, what)
+        found = sorted(map(tuple, io.read(spark, s.warehouse, table).collect()))
+        assert found == sorted([*kept, *map(tuple, new.collect())])
+        again = what.of(io.read(spark, s.warehouse, table))
+        assert sorted(map(tuple, again.collect())) == sorted(map(tuple, new.collect()))
 
 
 def test_a_file_is_known_by_its_bytes_and_its_mapping(shop):
