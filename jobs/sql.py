@@ -46,6 +46,14 @@ def _named(query: str, columns: list[str]) -> list[str]:
     return [name for name in columns if name.lower() in words] or columns[:1]
 
 
+def scannable(warehouse: str, table: tables.Table, version: int | None = None, query: str = "*") -> object:
+    """The table as DuckDB scans it, with the columns at least that `query` names."""
+    opened = _open(warehouse, table, version)
+    if not table.deletion_vectors:
+        return opened.to_pyarrow_dataset()
+    return Rows(opened, _named(query, [field.name for field in opened.schema().fields]))
+
+
 def manifest(warehouse: str) -> dict[str, int]:
     """Table versions of the newest published night; nothing where none is."""
     try:
@@ -69,12 +77,7 @@ def connect(warehouse: str, query: str) -> duckdb.DuckDBPyConnection:
         if versions is None and table.full_name in _PUBLISHED:
             versions = manifest(warehouse)
         version = (versions or {}).get(table.full_name) if table.full_name in _PUBLISHED else None
-        opened = _open(warehouse, table, version)
-        if table.deletion_vectors:
-            rows = Rows(opened, _named(query, [field.name for field in opened.schema().fields]))
-        else:
-            rows = opened.to_pyarrow_dataset()
-        connection.register(f"{layer}__{name}", rows)
+        connection.register(f"{layer}__{name}", scannable(warehouse, table, version, query))
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {layer}")
         connection.execute(f"CREATE VIEW {layer}.{name} AS SELECT * FROM {layer}__{name}")
     return connection

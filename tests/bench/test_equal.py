@@ -7,10 +7,9 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from deltalake import DeltaTable
 
 from bench import duck
-from jobs import clean, collect, features, sequences, tables
+from jobs import clean, collect, features, sequences, sql, tables
 from jobs.settings import Settings
 
 # What a run stamps on a row, and what a source says besides (a map, which DuckDB's script leaves in columns).
@@ -109,7 +108,7 @@ def both(spark, made_up_shop, tmp_path_factory):
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
     for table, name in [*SAME, (tables.QUARANTINE, "quarantine")]:
-        connection.register(f"ours_{name}", DeltaTable(table.path(str(warehouse))).to_pyarrow_dataset())
+        connection.register(f"ours_{name}", sql.scannable(str(warehouse), table))
         connection.execute(f"CREATE VIEW theirs_{name} AS FROM read_parquet('{out}/{name}.parquet')")
     return connection
 
