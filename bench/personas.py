@@ -28,10 +28,11 @@ from bench.hidden import NIGHTS, Truth
 from jobs.errors import UsageError
 from jobs.plan import Plan
 from jobs.tables import NUMERIC_FEATURES, PREDICTIONS, USER_EMBEDDINGS, USER_FEATURES, USER_SEGMENTS, USER_SEQUENCES
-from ml import lake, measures, predict, segments, taste
+from ml import kinds, lake, measures, predict, segments, taste
 from ml.cli import CONF
 from ml.heads import PredictionConfig
 from ml.inputs import EXPECTATIONS, SegmentConfig, Users, fit_scaler
+from ml.sequences import midnight
 
 LAST_DRIFT = 0.8  # of the days of a simulation: after them nobody becomes another persona (jobs/behaviour.py)
 BEFORE = 84  # days of history that a training wants: two days to learn from, 28 and 56 before it, and 28 before them
@@ -149,13 +150,14 @@ def run(place: Place, course: Course, say: Callable[[str], None]) -> None:
 @dataclass(frozen=True)
 class Night:
     """What the tables say as of a night of the users whose persona is known: rows of gold.user_features by user, their
-    segments, vectors, expectations, events by category of their sequences, and personas.
+    segments, vectors, expectations, events by category of their sequences, these sequences, and personas.
     """
 
     ds: date
     users: Users
     segment_U: np.ndarray
     history_UC: np.ndarray
+    sequences: pa.Table
     persona_U: np.ndarray
 
     @classmethod
@@ -176,12 +178,12 @@ class Night:
         states, expectations = (predict.aligned(*row, ids) for row in rows)
         placed = table(USER_SEGMENTS, ["user_id", "segment_id"])
         segment = placed["segment_id"].take(pc.index_in(ids, value_set=placed["user_id"].combine_chunks()))
-        sequences = table(USER_SEQUENCES, ["user_id", "categories"])
+        sequences = table(USER_SEQUENCES, kinds.COLUMNS)
         names = sorted(set(pc.unique(pc.list_flatten(sequences["categories"])).to_pylist()) - {""})
         history = taste.history(sequences.to_batches(), ids, names).toarray()
-        kinds = expectations.shape[1] - len(EXPECTATIONS) + 1 - PredictionConfig.load(CONF).factors
-        users = Users(ids.to_pylist(), features, states, expectations, kinds)
-        return cls(ds, users, segment.to_numpy(), history, persona)
+        number = expectations.shape[1] - len(EXPECTATIONS) + 1 - PredictionConfig.load(CONF).factors
+        users = Users(ids.to_pylist(), features, states, expectations, number)
+        return cls(ds, users, segment.to_numpy(), history, sequences, persona)
 
     def counts(self) -> np.ndarray:
         """The feature table as numbers (U, J): numeric features (logarithms of what is not a share, the mean where
@@ -195,7 +197,7 @@ class Night:
     def vectors(self) -> np.ndarray:
         return np.nan_to_num(self.users.embedding_UD)
 
-    def categories(self) -> np.ndarray:
+    def by_category(self) -> np.ndarray:
         """Log of the events by category (U, C)."""
         return np.log1p(self.history_UC)
 
@@ -207,7 +209,7 @@ def _matrix(column: pa.ChunkedArray) -> np.ndarray:
 
 INFORMATION = {
     "counts (the feature table)": Night.counts,
-    "events by category of the sequence": Night.categories,
+    "events by category of the sequence": Night.by_category,
     "vectors": Night.vectors,
     "vectors and counts": lambda night: np.column_stack([night.vectors(), night.counts()]),
 }
@@ -275,6 +277,24 @@ def probes(night: Night) -> Table:
     return table
 
 
+def informed(nights: list[Night], settled_U: np.ndarray) -> dict[date, dict[str, str]]:
+    """By night, the persona that each user is told to be by the filter of ml/kinds.py, had it been shown the personas
+    of settled users on the first night: nobody who follows users by what they look at and at what prices knows more.
+    """
+    first, names = nights[0], np.unique(nights[0].persona_U)
+    categories = sorted(set(pc.unique(pc.list_flatten(first.sequences["categories"])).to_pylist()) - {""})
+    events = kinds.together(kinds.read(first.sequences.to_batches(), pa.array(first.users.user_ids), categories))
+    reading = kinds.Reading.of(events, categories)
+    chance_UK = (first.persona_U[:, None] == names) * settled_U[:, None].astype(float)
+    parts = kinds.rates(reading.sums(events, len(settled_U)), chance_UK, reading)
+    shown, told = kinds.Kinds(reading, *parts, PredictionConfig.load(CONF).kinds.change), {}
+    for night in nights:
+        users = night.users.user_ids
+        found_UK = shown.filtered(night.sequences.to_batches(), pa.array(users), midnight(night.ds))
+        told[night.ds] = dict(zip(users, names[found_UK.argmax(axis=1)].tolist(), strict=True))
+    return told
+
+
 def drifts(nights: list[Night], truth: Truth) -> Table:
     """A row a way to tell the persona: how soon it follows users who became another."""
     first = nights[0]
@@ -289,6 +309,7 @@ def drifts(nights: list[Night], truth: Truth) -> Table:
             told[f"probe of {name}"] = {
                 night.ds: dict(zip(night.users.user_ids, model.predict(read(night)), strict=True)) for night in nights
             }
+    told["the filter of kinds, shown who is which persona"] = informed(nights, settled)
     title = f"Users who become another persona from {nights[1].ds} to {nights[-NIGHTS].ds}, and when it is told"
     table = Table(title=title, title_justify="left", title_style="bold")
     for head in ("by", "drifted", "within 7", "median nights", "settled users told another 7 nights later"):

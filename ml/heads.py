@@ -22,7 +22,7 @@ from sklearn.linear_model import LogisticRegression
 from ml import additive, inputs, taste
 from ml.additive import Additive, Knots, sigmoid
 from ml.config import read_settings
-from ml.kinds import KindConfig, Kinds
+from ml.kinds import KindConfig, Kinds, Reading
 from ml.measures import folds
 from ml.outcomes import HORIZON, Outcomes
 
@@ -204,8 +204,9 @@ class Heads:
                        f"{name}.intercept": np.array(model.intercept)}  # fmt: skip
         arrays |= {f"taste.{f.name}": getattr(self.tastes, f.name) for f in fields(taste.Taste) if "_" in f.name}
         if self.kinds is not None:
-            arrays |= {"kinds.share": self.kinds.share_K, "kinds.log_rates": self.kinds.log_rates_KC,
-                       "kinds.change": np.array(self.kinds.change)}  # fmt: skip
+            arrays |= {"kinds.share": self.kinds.share_K, "kinds.log_rates": self.kinds.log_rates_KJ,
+                       "kinds.change": np.array(self.kinds.change), "kinds.edges": self.kinds.reading.edges_CE,
+                       "kinds.alike": np.array(self.kinds.reading.alike)}  # fmt: skip
         np.savez(folder / "heads.npz", allow_pickle=False, **arrays)
         said = {"config": self.config.model_dump(), "vector": self.vector, "refused": self.refused,
                 "categories": self.tastes.categories, "pseudo": self.tastes.pseudo}  # fmt: skip
@@ -228,8 +229,10 @@ class Heads:
         tastes = taste.Taste(categories=said["categories"], pseudo=said["pseudo"], **named)
         config, kinds = PredictionConfig.model_validate(said["config"]), None
         if "kinds.share" in arrays:
+            alike = tuple(float(one) for one in arrays["kinds.alike"])
+            reading = Reading(said["categories"], arrays["kinds.edges"], alike)
             parts = (arrays[f"kinds.{part}"] for part in ("share", "log_rates"))
-            kinds = Kinds(said["categories"], *parts, float(arrays["kinds.change"]))
+            kinds = Kinds(reading, *parts, float(arrays["kinds.change"]))
         return cls(config, said["vector"], tuple(model(name) for name in EVENTS), arrays["platt"], model("log_spend"),
                    arrays["money"], tastes, model("pair", "pair_knots"), said["refused"], kinds)  # fmt: skip
 

@@ -144,8 +144,9 @@ def kinds_of(
     sequences = _open(snapshot, USER_SEQUENCES)
     user_ids = lake.read(sequences, ["user_id"], snapshot.ds)["user_id"].combine_chunks()
     user_ids = user_ids.take(pa.array(np.argsort(stable_hash(user_ids), kind="stable")[: config.max_users]))
-    batches = lake.read_batches(sequences, ["user_id", "categories", "event_times"], snapshot.ds)
-    found, said = kinds.fit(kinds.visits(batches, user_ids, categories), categories, config.kinds, config.seed)
+    batches = lake.read_batches(sequences, kinds.COLUMNS, snapshot.ds)
+    done = kinds.together(kinds.read(batches, user_ids, categories))
+    found, said = kinds.fit(done, categories, config.kinds, config.seed)
     return (kinds.in_order_of(found, like) if found and like else found), said
 
 

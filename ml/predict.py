@@ -29,7 +29,7 @@ from jobs.tables import (
     USER_FEATURES,
     USER_SEQUENCES,
 )
-from ml import lake, taste
+from ml import kinds, lake, taste
 from ml.cli import DataError, UsageError, entry, parser
 from ml.heads import DAYS, EVENTS, TOP, Expectations, Heads, Known
 from ml.sequences import midnight
@@ -95,7 +95,7 @@ def events_of(
     )
     if heads.kinds is None:
         return history, None
-    batches = lake.read_batches(sequences, ["user_id", "categories", "event_times"], ds)
+    batches = lake.read_batches(sequences, kinds.COLUMNS, ds)
     return history, heads.kinds.filtered(batches, user_ids, midnight(ds))
 
 

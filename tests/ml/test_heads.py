@@ -15,7 +15,7 @@ from jobs.tables import PREDICTIONS
 from ml import accuracy, heads, lake, predict, taste
 from ml.cli import UsageError
 from ml.heads import Heads, Known, PredictionConfig
-from ml.kinds import Kinds
+from ml.kinds import Kinds, Reading
 from ml.outcomes import Outcomes
 
 USERS, CATEGORIES = 1500, 8
@@ -114,13 +114,15 @@ def test_saved_heads_say_the_same_and_hold_no_pickle(fitted: Heads, tmp_path: Pa
 
 
 def test_saved_heads_know_their_kinds(fitted: Heads, tmp_path: Path) -> None:
-    rates = np.log(np.array([[0.2] * 4 + [0.05] * 4, [0.05] * 4 + [0.2] * 4]))
-    kinds = Kinds(fitted.tastes.categories, np.array([0.6, 0.4]), rates, 0.01)
+    rates = np.log(np.array([[0.2] * 4 + [0.05] * 4 + [0.25] * 4, [0.05] * 4 + [0.2] * 4 + [0.25] * 4]))
+    reading = Reading(fitted.tastes.categories, np.arange(27.0).reshape(9, 3), (0.75, 0.5))
+    kinds = Kinds(reading, np.array([0.6, 0.4]), rates, 0.01)
     replace(fitted, kinds=kinds).save(tmp_path)
     read = Heads.load(tmp_path).kinds
-    assert (read.categories, read.change) == (kinds.categories, 0.01)
+    assert (read.reading.categories, read.reading.alike, read.change) == (reading.categories, reading.alike, 0.01)
+    assert np.array_equal(read.reading.edges_CE, reading.edges_CE)
     assert np.array_equal(read.share_K, kinds.share_K)
-    assert np.array_equal(read.log_rates_KC, rates)
+    assert np.array_equal(read.log_rates_KJ, rates)
     known, _ = world(3)
     of_kinds = replace(known, kind_UK=np.tile([0.25, 0.75], (USERS, 1)))
     plain, more = fitted.expect(known).expected_UE, fitted.expect(of_kinds.part(slice(5, 9))).expected_UE
