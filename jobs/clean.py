@@ -76,17 +76,18 @@ def refused_rows(refused: DataFrame) -> DataFrame:
 
 
 def near(bronze: DataFrame, what: Touched) -> DataFrame:
-    """The rows that `with_context` chooses from: of the whole days and the days before them all, of others those of
-    users who are touched at all.
+    """The rows that `with_context` chooses from: whole days and the days before them, and of other days those of the
+    touched users and of the day before. By one look-up of a number a row, before anything is asked of it.
     """
     eves = [day - days.ONE for day in what.days]
     rows = bronze.where(io.ds_list(sorted({*what.days, *eves})))
     if what.users is None:
         return rows
-    users = what.users.select("user_id").distinct().withColumn("near", F.lit(True))
+    both = what.users.unionByName(what.users.withColumn("ds", F.date_sub("ds", 1)))
+    names = both.select(F.xxhash64("user_id", "ds").alias("name"), F.lit(True).alias("near")).distinct()
     whole = F.expr(io.ds_list(sorted({*what.whole, *(day - days.ONE for day in what.whole)})))
-    wanted = F.col("near") | whole | F.expr(what.rows or "false")
-    return rows.join(F.broadcast(users), "user_id", "left").where(wanted).drop("near")
+    named = rows.withColumn("name", F.xxhash64("user_id", "ds")).join(F.broadcast(names), "name", "left")
+    return named.where(whole | F.col("near")).drop("name", "near")
 
 
 def with_context(bronze: DataFrame, what: Touched) -> DataFrame:
@@ -189,12 +190,13 @@ def run(spark: SparkSession, s: Settings) -> str:
     lines = purchase_lines(bronze, small, what).persist()
     events = build(bronze, small, lines, what, rules, shops, _pieces(spark, s, what))
     days.put(events.withColumns(stamp), spark, s, SILVER_EVENTS, what)
+    lines.unpersist()
     # Of the whole days: a refused record of one user is not told apart in the quarantine.
     refused = refused_rows(correct(bronze.where(what.where)).where("reason IS NOT NULL")).withColumns(stamp)
     io.replace_where(refused, s.warehouse, QUARANTINE, f"kind = 'events' AND stage = 'clean' AND {what.where}")
 
     clean = io.read(spark, s.warehouse, SILVER_EVENTS).where(what.where)
-    written = clean.where(F.col("run_id") == s.run_id)  # its files are found by their statistics
+    written = what.of(clean).where(F.col("run_id") == s.run_id)  # whose files are found by their statistics
     io.overwrite(dimensions.current_products(facts, products, written), s.warehouse, SILVER_PRODUCTS)
     facts.unpersist()
     io.overwrite(

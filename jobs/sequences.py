@@ -21,6 +21,10 @@ _ARRAYS = {
 }  # fmt: skip
 
 
+# Of silver.events, what a sequence is made of.
+READS = ("user_id", "event_time", "event_id", "event_type", "product_id", "category", "price")
+
+
 def as_steps(events: DataFrame) -> DataFrame:
     """One row an event of silver.events: user_id and `step`, what the sequence keeps of it."""
     bucket = F.least(F.lit(31), 1 + F.floor(2 * F.log2(1 + F.col("price").cast("double")))).cast("int")
@@ -90,34 +94,38 @@ def base_day(spark: SparkSession, s: Settings) -> date | None:
     return stored.agg(F.max("ds")).first()[0]
 
 
-def _by_merge(spark: SparkSession, s: Settings, events: DataFrame, base: date) -> DataFrame:
+def _by_merge(spark: SparkSession, s: Settings, events: DataFrame, base: date) -> tuple[DataFrame, DataFrame]:
+    """The sequences as of ds, and the events since `base` that they are made of, kept until those are written."""
     stored = io.read(spark, s.warehouse, USER_SEQUENCES).where(f"ds = DATE'{base}'")
     since_then = f"landed_ds > DATE'{base}' AND landed_ds <= DATE'{s.ds}' AND ds <= DATE'{base}'"
     restated = io.read_or_empty(spark, s.warehouse, RESTATED).where(since_then).select("user_id", "ds").distinct()
     days = [row["ds"] for row in restated.select("ds").distinct().collect()]
     fresh = events.where(f"ds > DATE'{base}'")
     if not days:
-        return merge(stored, fresh)
+        return merge(stored, news := fresh.select(*READS).persist()), news
     again = events.where(io.ds_list(days)).join(F.broadcast(restated), ["user_id", "ds"], "left_semi")
-    news = fresh.unionByName(again)
+    # Few rows, found among six weeks of them, and asked for often.
+    news = fresh.unionByName(again).select(*READS).persist()
     merged = merge(stored, news, restated)
     # Only who has a restated day can have lost events.
     asked = F.broadcast(restated.select("user_id").distinct())
     before, of_asked = (frame.join(asked, "user_id", "left_semi") for frame in (stored, news))
     short = [row["user_id"] for row in shortened(before, merge(before, of_asked, restated)).collect()]
     if not short:
-        return merged
+        return merged, news
     whole = build(as_steps(events.where(F.col("user_id").isin(short))))
-    return merged.where(~F.col("user_id").isin(short)).unionByName(whole.select(*merged.columns))
+    return merged.where(~F.col("user_id").isin(short)).unionByName(whole.select(*merged.columns)), news
 
 
 def run(spark: SparkSession, s: Settings) -> str:
     """Write the sequences as of ds."""
     events = io.read(spark, s.warehouse, SILVER_EVENTS).where(f"ds <= DATE'{s.ds}'")
     base = base_day(spark, s)
-    frame = build(as_steps(events)) if base is None else _by_merge(spark, s, events, base)
+    frame, kept = (build(as_steps(events)), None) if base is None else _by_merge(spark, s, events, base)
     frame = frame.withColumns({"ds": F.lit(s.ds), "run_id": F.lit(s.run_id)})
     # A file of many users in a few row groups: each training rank reads its own.
     io.replace_where(frame.repartitionByRange(1, "user_id"), s.warehouse, USER_SEQUENCES, f"ds = DATE'{s.ds}'")
+    if kept is not None:
+        kept.unpersist()
     count = io.read(spark, s.warehouse, USER_SEQUENCES).where(f"ds = DATE'{s.ds}'").count()
     return f"{count:,} users, " + (f"from those of {base} and newer events" if base else "from the whole history")
