@@ -54,11 +54,9 @@ def _spellings(one: str) -> set[str]:
 
 
 def _ends(one: str) -> str:
-    """A regular expression of an id up to the end of its word; of a long one, its beginning."""
-    long = len(one) > _TRUNCATED
-    return "|".join(
-        re.escape(text[:_TRUNCATED]) if long else re.escape(text) + _AFTER for text in sorted(_spellings(one))
-    )
+    """A regular expression of an id up to the end of its word, also as statistics cut it."""
+    texts = _spellings(one) | ({one[:_TRUNCATED]} if len(one) > _TRUNCATED else set())
+    return "|".join(re.escape(text) + _AFTER for text in sorted(texts))
 
 
 def is_plain(one: str) -> bool:

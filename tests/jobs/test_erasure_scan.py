@@ -70,6 +70,8 @@ def test_an_id_is_a_word_of_its_own(tmp_path):
     parquet(tmp_path / "b.parquet", user_id=["u-47110", "U-4711"], query=["is u-47112 here?", None])
     put(tmp_path / "c.json", json.dumps({"user_id": "1234", "household": 121}))
     assert places(tmp_path, TELLING, PLAIN) == set()
+    put(tmp_path / "d.json", json.dumps({"user_id": LONG + "0", "min": LONG[:40]}))
+    assert places(tmp_path, LONG) == set()
     parquet(tmp_path / "b.parquet", user_id=["x"], query=["is u-4711 here?"])
     assert places(tmp_path, TELLING, PLAIN) == {("b.parquet", "column query")}
 
