@@ -79,7 +79,7 @@ def test_the_cause_of_a_change(told, user, change, cause):
 
 def test_who_stays_is_no_change(told):
     assert "stays" not in told
-    assert len(told) == 13
+    assert len(told) == 14
 
 
 def profiles(spark, *rows):
