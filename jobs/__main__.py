@@ -40,6 +40,7 @@ MODULES = {
     "lift": "audience_lift",
     "audience": "audience_preview",
 }
+ERASE = "erase users for good: suppress, delete, prove; they are never loaded again"
 PREVIEW = "what an audience's file would make: size, overlap, who would come and go; writes nothing"
 SIMULATE = "make click-stream data of any size in a landing folder, with the hidden truth beside them"
 PLAIN_VERBS = {
@@ -90,6 +91,14 @@ def parser() -> argparse.ArgumentParser:
             one.add_argument("--again", action="store_true", help="load the files of these days anew, known or not")
         if verb == "check":
             one.add_argument("--table", action="append", required=True, help="layer.table; may be given several times")
+    erase = verbs.add_parser("erase", help=ERASE, description=ERASE)
+    erase.add_argument("--warehouse", default=where, help="folder or URI of the tables (default: %(default)s)")
+    erase.add_argument("--ds", type=_day, required=True, help="the day on which it was asked for")
+    who = erase.add_mutually_exclusive_group(required=True)
+    who.add_argument("--user", action="append", metavar="ID", help="as in silver.users; may be given several times")
+    who.add_argument("--users", type=Path, metavar="FILE", help="one id a line: ids in a command are logged elsewhere")
+    erase.add_argument("--verify", action="store_true", help="delete nothing, only look for the ids again")
+    erase.add_argument("--run-id", default=os.environ.get("HUAXIANG_RUN_ID", "by-hand"))
     audience = verbs.add_parser("audience", help=f"preview FILE: {PREVIEW}", description=PREVIEW)
     preview = audience.add_subparsers(dest="action", required=True).add_parser("preview", description=PREVIEW)
     preview.add_argument("file", type=Path, help="an audience, in conf/audiences or not yet")
@@ -113,6 +122,19 @@ def _settings(given: argparse.Namespace) -> Settings:
     return Settings(given.ds, since, *places, given.run_id, getattr(given, "again", False))
 
 
+def _ids(given: argparse.Namespace) -> list[str]:
+    """The users to erase, each once; UsageError where the file has none."""
+    if given.user:
+        return sorted(set(given.user))
+    try:
+        lines = given.users.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"expected a file of ids, one a line, at {given.users}, found: {error}") from None
+    if not (found := sorted({line.strip() for line in lines} - {""})):
+        raise UsageError(f"expected ids in {given.users}, one a line, found none")
+    return found
+
+
 def _end_when_killed() -> None:
     """End with spark-submit, whose death leaves us behind; SIGTERM unwinds, so that a query elsewhere is ended too."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
@@ -132,6 +154,9 @@ def _spark_verb(given: argparse.Namespace) -> str:
     _end_when_killed()
     if given.verb == "simulate":
         job, name, long_job = (plan.of(given), _absolute(given.landing)), "huaxiang simulate", True
+    elif given.verb == "erase":
+        settings = Settings(given.ds, given.ds, _absolute(given.warehouse), "", "", given.run_id)
+        job, name, long_job = (settings, _ids(given), given.verify), "huaxiang erase", True
     else:
         settings = _settings(given)
         extra = {"check": ("table",), "audience": ("file", "exact", "sample")}.get(given.verb, ())
@@ -159,7 +184,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(sql.run(given.query, given.warehouse, given.format))
         elif given.verb in PLAIN_VERBS:
             print(importlib.import_module(f"jobs.{given.verb}").run(_settings(given)))
-        elif given.verb == "audience":
+        elif given.verb in ("audience", "erase"):
             print(_spark_verb(given))
         else:
             print(f"{given.verb} {given.ds}: {_spark_verb(given)}")

@@ -1,24 +1,26 @@
 """Who entered and left which audience between two published nights, and why: told by asking again, not guessed.
 
 A change is put down to the first of these that explains it:
-1. late data: he has no record left, or the last night's rules, asked again about that night with the records that came
+1. erasure: he was erased (told by the subject of ops.erasures).
+2. late data: he has no record left, or the last night's rules, asked again about that night with the records that came
    late since, already give the other answer.
-2. suppression: the rule meant him on both nights; what kept him out is new, or gone.
-3. behaviour: the last night's rules would change it too, for him as he is tonight, but in the segment, the lifecycle
+3. suppression: the rule meant him on both nights; what kept him out is new, or gone.
+4. behaviour: the last night's rules would change it too, for him as he is tonight, but in the segment, the lifecycle
    stage and with the predictions that he would have, had neither the model nor the rules of profiles changed.
-4. model, rule or late data: they would change it only by that segment, stage or prediction; the cause is theirs.
-5. rule: the last night's rules would leave him where he was.
+5. model, rule or late data: they would change it only by that segment, stage or prediction; the cause is theirs.
+6. rule: the last night's rules would leave him where he was.
 Of a lookalike, all changes on the night of another definition are rule, and of another model version model.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from jobs import changes, io, profiles
+from jobs import changes, erasures, io, profiles
 from jobs.audience_members import has
 from jobs.settings import Settings
 from jobs.tables import (
@@ -87,13 +89,13 @@ def corrected(late: DataFrame, before: DataFrame, lines: profiles.Lines) -> Data
     return frame.withColumns({"lifecycle_stage": stage, "price_tier": tier, "active_hours": hours})
 
 
-def changed(nights: DataFrame) -> DataFrame:
+def changed(nights: DataFrame, gone: Sequence[dict] = ()) -> DataFrame:
     """One row a change: user_id, audience_id, change (enter, exit) and cause.
 
     nights: one row a user of either night. here: he is there tonight; now, now_out: see `audience_members.evaluate`;
     _since, _held: see `audience_members.BESIDE`; corrected: audiences of the last night as it is known tonight, null
     where nothing came late; same_rules: by the last night's rules; same_model: by them, put back; moved_by: see
-    `put_back`.
+    `put_back`. gone: see `erasures.leavers`, in `nights` as their subjects.
     """
     nobody = F.array().cast("array<string>")
     now, was = F.coalesce("now", nobody), F.coalesce(F.map_keys("_since"), nobody)
@@ -106,7 +108,7 @@ def changed(nights: DataFrame) -> DataFrame:
     enters = within("now")
     suppressed = F.when(enters, within("_held")).otherwise(within("now_out.audience_id"))
     cause = (
-        F.when(~F.col("here"), "late data")
+        F.when(~F.col("here"), erasures.cause_of_exit(gone))
         .when(F.col("corrected").isNotNull() & (within("corrected") == enters), "late data")
         .when(suppressed, "suppression")
         .when(within("same_model") == enters, "behaviour")
@@ -138,4 +140,5 @@ def tonight(spark: SparkSession, s: Settings) -> DataFrame:
     night, day = changes.last_published(s), f"ds = DATE'{s.ds}'"
     now = io.read(spark, s.warehouse, AUDIENCE_MEMBERS.staged()).where(day)
     before = io.read_or_empty(spark, s.warehouse, AUDIENCE_MEMBERS).where(f"ds = DATE'{night}'") if night else now
+    before = erasures.with_audiences(before, erasures.leavers(s, night))
     return balance(before, io.read(spark, s.warehouse, AUDIENCE_CHANGES.staged()).where(day), now)

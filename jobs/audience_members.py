@@ -9,7 +9,7 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from jobs import io
+from jobs import erasures, io
 from jobs.audience_book import Book, Definition
 from jobs.chance import Chance
 from jobs.settings import Settings
@@ -31,9 +31,12 @@ def alone(people: DataFrame) -> DataFrame:
 
 
 def last_members(spark: SparkSession, s: Settings, night: date | None) -> DataFrame:
-    """One row a user who was in an audience on the last published night, or kept out of one: user_id, _since, _held."""
+    """One row a user who was in an audience on the last published night, or kept out of one: user_id, _since, _held.
+    Who was erased since is in it by his subject.
+    """
     where = f"ds = DATE'{night}'" if night else "false"
     inside = io.read_or_empty(spark, s.warehouse, AUDIENCE_MEMBERS).where(where)
+    inside = erasures.with_audiences(inside, erasures.leavers(s, night))
     outside = io.read_or_empty(spark, s.warehouse, AUDIENCE_SUPPRESSED).where(where)
     pair = F.struct("audience_id", "since_ds")
     since = inside.groupBy("user_id").agg(F.map_from_entries(F.array_sort(F.collect_list(pair))).alias("_since"))

@@ -21,6 +21,7 @@ from jobs import (
     audience_overlap,
     audience_predicates,
     changes,
+    erasures,
     io,
     profiles,
 )
@@ -215,7 +216,7 @@ def _run(spark: SparkSession, s: Settings, book: Book, people: DataFrame, last: 
     )  # fmt: skip
     stamp = {"ds": F.lit(s.ds), "run_id": F.lit(s.run_id), "model_version": F.lit(version)}
     members = memberships(told, known, s.ds)
-    moved = audience_changes.changed(told).join(F.broadcast(known), "audience_id")
+    moved = audience_changes.changed(told, erasures.leavers(s, last.day)).join(F.broadcast(known), "audience_id")
     moved = moved.withColumn("previous_ds", F.lit(last.day).cast("date")).where(F.lit(last.day is not None))
     held = told.select("user_id", F.inline("now_out"))
 

@@ -7,19 +7,20 @@ A move is put down to the first of these that explains it:
    pass without an event are behaviour as well.
 3. rule: it would leave him, and so would tonight's model under the last night's rules (conf/profiles.yaml).
 4. model: it would leave him, and tonight's does not; or that model is gone and cannot be asked.
-Who enters was first seen since the last night (behaviour), or before it (late data). Who leaves has no record left: a
-delivery took them back (late data).
+Who enters was first seen since the last night (behaviour), or before it (late data). Who leaves has no record left: he
+was erased (erasure; told by the subject of ops.erasures), or a delivery took them back (late data).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from functools import reduce
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from jobs import features, io
+from jobs import erasures, features, io
 from jobs.assign import Scorer
 from jobs.settings import Settings
 from jobs.tables import (
@@ -110,12 +111,14 @@ def change(old: Column, new: Column) -> Column:
     return F.when(old.isNull(), "enter").when(new.isNull(), "exit").when(old == new, "stay").otherwise("move")
 
 
-def with_changes(members: DataFrame, before: DataFrame, again: DataFrame, *, unchanged: bool, since: int) -> DataFrame:
+def with_changes(
+    members: DataFrame, before: DataFrame, again: DataFrame, *, unchanged: bool, since: int, gone: Sequence[dict] = ()
+) -> DataFrame:
     """One row a user of either night: `members` with previous_segment_id, change (enter, stay, move, exit) and cause.
 
     members: tonight's user_id, segment_id, model_version, tenure_days and more; before: the last night's user_id,
     segment_id, model_version; again: see `scored_again`; unchanged: model and rules are the last night's, which need
-    not be asked, then; since: days since the last night.
+    not be asked, then; since: days since the last night; gone: see `erasures.leavers`, in `before` as their subjects.
     """
     old = before.select(
         "user_id", F.col("segment_id").alias("previous_segment_id"), F.col("model_version").alias("before_version")
@@ -132,7 +135,8 @@ def with_changes(members: DataFrame, before: DataFrame, again: DataFrame, *, unc
     )
     enter = F.when(F.col("tenure_days") >= since, "late data").otherwise("behaviour")
     kind = F.col("change")
-    cause = F.when(kind == "move", move).when(kind == "enter", enter).when(kind == "exit", "late data")
+    cause = F.when(kind == "move", move).when(kind == "enter", enter)
+    cause = cause.when(kind == "exit", erasures.cause_of_exit(gone))
     return joined.withColumns({"cause": cause, "former_segment_id": former})
 
 
@@ -161,4 +165,5 @@ def tonight(spark: SparkSession, s: Settings) -> DataFrame:
     night, day = last_published(s), f"ds = DATE'{s.ds}'"
     now = io.read(spark, s.warehouse, USER_SEGMENTS.staged()).where(day)
     before = io.read(spark, s.warehouse, USER_SEGMENTS).where(f"ds = DATE'{night}'") if night else now
+    before = erasures.with_segments(before, erasures.leavers(s, night))
     return balance(before, io.read(spark, s.warehouse, SEGMENT_CHANGES.staged()).where(day), now)

@@ -1,11 +1,14 @@
 """collect: landing -> bronze. A record is loaded, already there, or quarantined with a reason; each is counted.
 
+Records of users who were erased (ops.erasures) are left out before anything is written, and counted too.
+
 A file is loaded once (jobs/ledger.py). One that came after its night, or was corrected, is loaded by the next night.
 """
 
 from __future__ import annotations
 
 import re
+from datetime import date
 from urllib.parse import unquote
 
 from py4j.protocol import Py4JJavaError
@@ -14,7 +17,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.storagelevel import StorageLevel
 
-from jobs import databases, delivery, io, late, ledger, records, streams
+from jobs import databases, delivery, erasures, io, late, ledger, records, streams
+from jobs.erasures import Suppressed
 from jobs.errors import DataError
 from jobs.landing import list_files
 from jobs.layout import Layout
@@ -26,7 +30,7 @@ from jobs.tables import BRONZE_EVENTS, BRONZE_PRODUCTS, BRONZE_USERS, LOADS, QUA
 
 TARGETS = {"events": BRONZE_EVENTS, "users": BRONZE_USERS, "products": BRONZE_PRODUCTS}
 KEYS = {"events": ["event_id", "ds"], "users": ["id", "landed_ds"], "products": ["id", "landed_ds"]}
-_COUNTS = ("rows_in", "loaded", "duplicates", "quarantined", "outside", "late")
+_COUNTS = ("rows_in", "loaded", "duplicates", "quarantined", "outside", "late", "suppressed")
 
 
 def _unreadable(error: Exception) -> DataError | None:
@@ -73,9 +77,38 @@ def _due(s: Settings, kind: str, feed: Feed, book: Ledger) -> list[Due] | None:
     return due or None
 
 
-def _load_kind(spark: SparkSession, s: Settings, source: Source, kind: str, feed: Feed) -> str:
+def left_out(
+    raw: DataFrame, source: Source, kind: str, suppressed: Suppressed | None
+) -> tuple[DataFrame, dict[tuple[str, date | None], int]]:
+    """The records of users who were not erased, and how many of the others each file (by day of delivery) has."""
+    if suppressed is None:
+        return raw, {}
+    known = suppressed.holds(F.col("user"))
+    if kind == "events" and source.events.kafka:
+        known |= F.coalesce(F.map_contains_key("record", streams.BLANK), F.lit(False))
+    unknown = F.col("record").isNull() & suppressed.named_in(F.col("raw"))
+    marked = records.with_user(raw, source, kind).withColumn("suppressed", known | unknown)
+    found = marked.where("suppressed").groupBy("source_file", "landed_ds").count().collect()
+    kept = marked.where("NOT suppressed").drop("user", "suppressed")
+    return kept, {(row["source_file"], row["landed_ds"]): row["count"] for row in found}
+
+
+def _with_left_out(counts: list[dict], out: dict[tuple[str, date | None], int], s: Settings) -> list[dict]:
+    """`counts` with the suppressed records, which are among rows_in; those of a file of any days count on ds."""
+    rows = {(row["source_file"], row["landed_ds"]): row | {"suppressed": 0} for row in counts}
+    for (name, landed), number in out.items():
+        at = (name, landed or s.ds)
+        none = dict.fromkeys(_COUNTS, 0) | {"source_file": name, "landed_ds": at[1], "columns": []}
+        row = rows.setdefault(at, none)
+        rows[at] = row | {"suppressed": row["suppressed"] + number, "rows_in": row["rows_in"] + number}
+    return list(rows.values())
+
+
+def _load_kind(
+    spark: SparkSession, s: Settings, source: Source, kind: str, feed: Feed, suppressed: Suppressed | None
+) -> str:
     if feed.kafka:
-        streams.drain(spark, feed.kafka, s.landing, s.ds)
+        streams.drain(spark, feed.kafka, s.landing, s.ds, source, suppressed)
     book = ledger.open_ledger(s, kind)
     due = [] if feed.jdbc else _due(s, kind, feed, book)
     if not due and not feed.jdbc:
@@ -86,6 +119,7 @@ def _load_kind(spark: SparkSession, s: Settings, source: Source, kind: str, feed
         raw, slice_ = databases.read_records(spark, feed, s.ds), f"{slice_} AND landed_ds = DATE'{s.ds}'"
     else:
         raw = read_records(spark, [d.file for d in due], feed)
+    raw, out = left_out(raw, source, kind, suppressed)
     before = _stored(spark, s, due) if kind == "events" else None
 
     def parse(keyed: DataFrame) -> DataFrame:
@@ -112,7 +146,7 @@ def _load_kind(spark: SparkSession, s: Settings, source: Source, kind: str, feed
         counts = [row.asDict() for row in records.count_by_file(frame, s.since, s.ds, named is not None).collect()]
         if named is not None:
             counts = [c | {"columns": [n for k, n in enumerate(named) if c["beside"] >> k & 1]} for c in counts]
-        if feed.jdbc and not counts and not feed.optional:
+        if feed.jdbc and not counts and not out and not feed.optional:
             raise DataError(f"{kind}: expected rows in {feed.jdbc.name} at {feed.jdbc.address}, found none")
         delivery.check_columns(feed, kind, counts, raw)
         delivery.check_types(kind, counts, frame)
@@ -127,12 +161,13 @@ def _load_kind(spark: SparkSession, s: Settings, source: Source, kind: str, feed
         io.replace_where(good.withColumns(stamp), s.warehouse, TARGETS[kind], slice_)
         if kind == "events" and any(row["late"] for row in counts):
             late.note_lateness(spark, s)
+        counts = _with_left_out(counts, out, s)
         _enter(s, kind, feed, due, counts)
     finally:
         for cached in (repeated, few, kept, marked):
             if cached is not None:
                 cached.unpersist()
-    sums = {name: sum(row[name] for row in counts) for name in _COUNTS}
+    sums = {name: sum(row[name] for row in counts) for name in _COUNTS if name != "suppressed" or out}
     return f"{kind}: " + ", ".join(f"{name} {count:,}" for name, count in sums.items())
 
 
@@ -169,10 +204,10 @@ def _enter(s: Settings, kind: str, feed: Feed, due: list[Due], counts: list[dict
 
 def run(spark: SparkSession, s: Settings) -> str:
     """Load what is due of every feed of the source by ds; returns one line a person can read."""
-    source, lines = load(s.source), []
+    source, suppressed, lines = load(s.source), erasures.suppressed(s), []
     for kind, feed in source.feeds().items():
         try:
-            lines.append(_load_kind(spark, s, source, kind, feed))
+            lines.append(_load_kind(spark, s, source, kind, feed, suppressed))
         except (PySparkException, Py4JJavaError) as error:
             if feed.jdbc and (reason := databases.explain(error, feed.jdbc)):
                 raise reason from None  # the database's own words may name the user

@@ -12,6 +12,7 @@ from datetime import date
 
 import pyarrow as pa
 from deltalake import DeltaTable, QueryBuilder, write_deltalake
+from pyarrow import fs
 from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
@@ -19,7 +20,10 @@ from pyspark.sql.types import _parse_datatype_string
 from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from jobs.errors import DataError
+from jobs.landing import open_folder
 from jobs.tables import Table
+
+UNKNOWN_HOURS = 24  # longer than a task may run (dags/_house.py)
 
 
 def exists(warehouse: str, table: Table) -> bool:
@@ -50,6 +54,18 @@ def rows(warehouse: str, table: Table, predicate: str, what: str = "*") -> list[
         return []
     found = QueryBuilder().register("t", DeltaTable(table.path(warehouse)))
     return pa.table(found.execute(f"SELECT {what} FROM t WHERE {predicate}").read_all()).to_pylist()
+
+
+def chosen(warehouse: str, table: Table, column: str, values: Iterable[str], what: list[str]) -> pa.Table:
+    """The columns `what` of the rows whose `column` is one of `values`, read without Spark; none where the table was
+    never written.
+    """
+    if not exists(warehouse, table):
+        return pa.table({name: [] for name in what})
+    found = QueryBuilder().register("t", DeltaTable(table.path(warehouse)))
+    listed = ", ".join("'" + value.replace("'", "''") + "'" for value in values)
+    rows = found.execute(f"SELECT {', '.join(what)} FROM t WHERE {column} IN ({listed})")
+    return pa.table(rows.read_all())
 
 
 def quoted(values: Iterable[str]) -> str:
@@ -143,6 +159,67 @@ def overwrite(frame: DataFrame, warehouse: str, table: Table) -> None:
         raise ValueError(f"{table.full_name} is partitioned: use replace_where")
     writer = conform(frame, table).write.format("delta").mode("overwrite").option("mergeSchema", "true")
     writer.save(table.path(warehouse))
+
+
+@retry(
+    retry=retry_if_exception(_lost_the_race),
+    stop=stop_after_attempt(8),
+    wait=wait_random_exponential(max=10),
+    reraise=True,
+)
+def remove(warehouse: str, table: Table, chosen: DataFrame, on: str, instead: str = "") -> None:
+    """Delete the rows of `table` (t) that a row of `chosen` (s) meets by the condition `on`, in one commit; with
+    `instead`, assignments, they are changed.
+
+    By MERGE: the log tells the condition, as it would of DELETE, but not the values that are chosen.
+    """
+    spark, view = chosen.sparkSession, f"chosen_of_{table.layer}_{table.name}"
+    # A shuffle by partition would mix the rows of a file, whose order readers profit from.
+    spark.conf.set("spark.databricks.delta.merge.repartitionBeforeWrite.enabled", "false")
+    chosen.createOrReplaceTempView(view)
+    then = f"UPDATE SET {instead}" if instead else "DELETE"
+    spark.sql(f"MERGE INTO delta.`{table.path(warehouse)}` t USING {view} s ON {on} WHEN MATCHED THEN {then}").collect()
+    spark.catalog.dropTempView(view)
+
+
+def purge(spark: SparkSession, warehouse: str, table: Table) -> None:
+    """Write the files anew that hold rows which are marked as deleted."""
+    spark.sql(f"REORG TABLE delta.`{table.path(warehouse)}` APPLY (PURGE)").collect()
+
+
+def restore(warehouse: str, table: Table, version: int) -> None:
+    """Make the table what it was in an earlier version, by a new one."""
+    DeltaTable(table.path(warehouse)).restore(version)
+
+
+def sweep(warehouse: str, table: Table) -> None:
+    """Delete the files that are in no newest version any more: those that the log took out at once, and those that it
+    never knew (of killed writes) after UNKNOWN_HOURS, for a write that is going on has such.
+    """
+    for hours, whole in ((0, False), (UNKNOWN_HOURS, True)):
+        opened = DeltaTable(table.path(warehouse))
+        opened.vacuum(hours, dry_run=False, enforce_retention_duration=False, full=whole)
+
+
+def checkpoint(warehouse: str, table: Table) -> int:
+    """Write down the newest version whole; returns its number."""
+    opened = DeltaTable(table.path(warehouse))
+    opened.create_checkpoint()
+    return opened.version()
+
+
+def forget_before(warehouse: str, table: Table, version: int) -> None:
+    """Delete the log of earlier versions (Delta's protocol: metadata cleanup); `version` has a checkpoint. Statistics
+    of files that are gone stand there, and what former commits said.
+
+    Hadoop's checksums of the log (.NAME.crc) go with it: Spark would hold files against them that others wrote anew.
+    """
+    system, root = open_folder(f"{table.path(warehouse)}/_delta_log", "table's", "--warehouse")
+    for info in system.get_file_info(fs.FileSelector(root)):
+        number = re.match(r"\d{20}(?=\.)", info.base_name)
+        old = number is not None and int(number.group()) < version
+        if info.type == fs.FileType.File and (old or info.base_name.startswith(".")):
+            system.delete_file(info.path)
 
 
 def write_raw(frame: DataFrame, folder: str, *, add: bool = False, by: tuple[str, ...] = ()) -> None:

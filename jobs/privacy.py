@@ -16,9 +16,9 @@ from jobs.sources import Feed
 _BLOCK = 64  # bytes of a SHA-256 block
 
 
-def key() -> bytes:
+def key(why: str = "the source declares pii columns to hash") -> bytes:
     """The shop's secret key: HUAXIANG_PII_KEY, or the content of the file HUAXIANG_PII_KEY_FILE. UsageError where
-    there is none, or one that can be guessed.
+    there is none, or one that can be guessed; `why` it is asked for.
     """
     file = os.environ.get("HUAXIANG_PII_KEY_FILE")
     try:
@@ -27,8 +27,8 @@ def key() -> bytes:
         raise UsageError(f"expected the key of personal data in {file}, found: {error.strerror}") from None
     if len(found) < 16:
         raise UsageError(
-            "the source declares pii columns to hash: expected a key of 16 characters or more in HUAXIANG_PII_KEY, "
-            f"or in the file HUAXIANG_PII_KEY_FILE; found {len(found)} characters"
+            f"{why}: expected a key of 16 characters or more in HUAXIANG_PII_KEY, or in the file "
+            f"HUAXIANG_PII_KEY_FILE; found {len(found)} characters"
         )
     return found
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from jobs import io, profiles
+from jobs import erasures, io, profiles
 from jobs.audience_book import Book
 from jobs.errors import DataError
 from jobs.settings import Settings
@@ -33,7 +33,7 @@ def _counts(spark: SparkSession, s: Settings) -> dict[str, int]:
     """What the run's days brought and what became of it."""
     range_ = f"source = '{s.source}' AND kind = 'events' AND {io.ds_range(s.since, s.ds, 'landed_ds')}"
     loads = io.read_or_empty(spark, s.warehouse, LOADS).where(range_)
-    names = ("rows_in", "loaded", "duplicates")
+    names = ("rows_in", "loaded", "duplicates", "suppressed")
     row = loads.agg(*[F.coalesce(F.sum(name), F.lit(0)).alias(name) for name in names]).first()
     refused = io.read_or_empty(spark, s.warehouse, QUARANTINE).where(
         f"source = '{s.source}' AND {io.ds_range(s.since, s.ds)}"
@@ -42,7 +42,8 @@ def _counts(spark: SparkSession, s: Settings) -> dict[str, int]:
     tally = checks.agg(F.count_if("success").alias("passed"), F.count_if(~F.col("success")).alias("warned")).first()
     return {
         "rows_in": row["rows_in"], "rows_loaded": row["loaded"], "rows_duplicate": row["duplicates"],
-        "rows_quarantined": refused.count(), "checks_passed": tally["passed"], "checks_warned": tally["warned"],
+        "rows_suppressed": row["suppressed"], "rows_quarantined": refused.count(),
+        "checks_passed": tally["passed"], "checks_warned": tally["warned"],
     }  # fmt: skip
 
 
@@ -53,6 +54,13 @@ def run(spark: SparkSession, s: Settings) -> str:
     people = staged[USER_SEGMENTS].agg(F.count("*").alias("users"), F.max("model_version").alias("version")).first()
     if not people["users"]:
         raise DataError(f"expected staged segments of {s.ds}, found none; run segment and its check first")
+    if suppressed := erasures.suppressed(s):
+        back = staged[USER_SEGMENTS].where(suppressed.holds(F.col("user_id"))).count()
+        if back:
+            raise DataError(
+                f"expected no erased user in the night {s.ds}, found {back} staged: it ran while they were erased; run "
+                "`python -m jobs erase` for them again, then this night from collect on"
+            )
     for table, frame in staged.items():
         io.replace_where(frame.coalesce(1), s.warehouse, table, tonight)
     versions = {table.full_name: io.version(s.warehouse, table) for table in ALL if table is not RUNS}

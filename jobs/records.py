@@ -218,6 +218,21 @@ def parse_dimension(records: DataFrame, feed: Feed, ds: date) -> DataFrame:
     )
 
 
+def with_user(records: DataFrame, source: Source, kind: str) -> DataFrame:
+    """`records` with `user`, the id that the user of a record has in our tables; null where it is of none, or does not
+    say. A product's record is of the user in whose event it stands, where the products are read from the events.
+    """
+    layout = Layout.of(records)
+    if kind == "users":
+        return _with_texts(records, source.users, layout).select(
+            *records.columns, _identity(source.users).alias("user")
+        )
+    if kind == "products" and not source.products_are_in_events:
+        return records.withColumn("user", F.lit(None).cast("string"))
+    frame = _with_texts(records, source.events, layout).withColumns(_typed(source.events))
+    return frame.select(*records.columns, _field("user_id", source.events).alias("user"))
+
+
 def _usable() -> Column:
     return F.col("reason").isNull() & ~F.col("outside")
 

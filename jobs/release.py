@@ -1,7 +1,8 @@
 """release: ops.quarantine -> bronze. Refused records that the mapping reads by now are loaded, each once.
 
 They count as delivered in the night ds, so that `clean` of ds puts them into their own days; the rest stay in
-quarantine, with the reason of today. Nothing is read from the landing folder: the files may be gone.
+quarantine, with the reason of today, but for those of users who were erased, which go. Nothing is read from the landing
+folder: the files may be gone.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.storagelevel import StorageLevel
 
-from jobs import collect, io, late, records
+from jobs import collect, erasures, io, late, records
+from jobs.erasures import Suppressed
 from jobs.settings import Settings
 from jobs.sources import Feed, Source, load
 from jobs.tables import LOADS, QUARANTINE
@@ -31,12 +33,15 @@ def as_records(refused: DataFrame) -> DataFrame:
     )
 
 
-def _release_kind(spark: SparkSession, s: Settings, source: Source, kind: str, feed: Feed) -> str:
+def _release_kind(
+    spark: SparkSession, s: Settings, source: Source, kind: str, feed: Feed, suppressed: Suppressed | None
+) -> str:
     slice_ = f"source = '{source.name}' AND kind = '{kind}' AND stage = 'collect' AND ds <= DATE'{s.ds}'"
     if s.since != s.ds:
         slice_ += f" AND ds >= DATE'{s.since}'"
     refused = io.read_or_empty(spark, s.warehouse, QUARANTINE).where(slice_)
-    keyed = records.with_key(as_records(refused), feed, kind)
+    whole, out = collect.left_out(as_records(refused), source, kind, suppressed)
+    keyed = records.with_key(whole, feed, kind)
     if kind == "events":
         parsed = records.parse_events(keyed, source, s.since, s.since, s.ds)
     else:
@@ -54,8 +59,12 @@ def _release_kind(spark: SparkSession, s: Settings, source: Source, kind: str, f
             F.count_if(good & F.col("duplicate")).alias("duplicates"),
             F.count_if(~good).alias("refused"),
         )
-        counts = [row.asDict() for row in counts.collect()]
-        if any(row["released"] or row["duplicates"] for row in counts):
+        counts = [row.asDict() | {"suppressed": 0} for row in counts.collect()]
+        counts += [
+            {"source_file": name, "refused_ds": day, "released": 0, "duplicates": 0, "refused": 0, "suppressed": number}
+            for (name, day), number in out.items()
+        ]
+        if any(row["released"] or row["duplicates"] or row["suppressed"] for row in counts):
             _write(s, kind, frame, slice_)
             _enter(s, kind, counts)
             if kind == "events":
@@ -64,7 +73,8 @@ def _release_kind(spark: SparkSession, s: Settings, source: Source, kind: str, f
         frame.unpersist()
         parsed.unpersist()
     sums = {name: sum(row[name] for row in counts) for name in ("released", "duplicates", "refused")}
-    return f"{kind}: {sums['released']:,} released, {sums['duplicates']:,} were there already, {sums['refused']:,} stay"
+    said = f"{kind}: {sums['released']:,} released, {sums['duplicates']:,} were there already, {sums['refused']:,} stay"
+    return said + (f", {sum(out.values()):,} of erased users dropped" if out else "")
 
 
 def _write(s: Settings, kind: str, frame: DataFrame, slice_: str) -> None:
@@ -90,12 +100,14 @@ def _enter(s: Settings, kind: str, counts: list[dict]) -> None:
             entry["released"] = (entry.get("released") or 0) + row["released"]
             entry["loaded"] += row["released"]
             entry["duplicates"] += row["duplicates"]
-            entry["quarantined"] -= row["released"] + row["duplicates"]
+            entry["suppressed"] = (entry.get("suppressed") or 0) + row["suppressed"]
+            entry["quarantined"] -= row["released"] + row["duplicates"] + row["suppressed"]
         if entries:
             io.replace_rows(entries, s.warehouse, LOADS, same)
 
 
 def run(spark: SparkSession, s: Settings) -> str:
     """Release what can be read of all that was refused by ds (with --since: from that day on)."""
-    source = load(s.source)
-    return "; ".join(_release_kind(spark, s, source, kind, feed) for kind, feed in source.feeds().items())
+    source, suppressed = load(s.source), erasures.suppressed(s)
+    feeds = source.feeds().items()
+    return "; ".join(_release_kind(spark, s, source, kind, feed, suppressed) for kind, feed in feeds)

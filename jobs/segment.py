@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
-from jobs import changes, io, journeys, portraits, profiles, tags, traits
+from jobs import changes, erasures, io, journeys, portraits, profiles, tags, traits
 from jobs.assign import Scorer, SegmentModel
 from jobs.errors import DataError
 from jobs.settings import Settings
@@ -78,7 +78,8 @@ def seen_by(spark: SparkSession, s: Settings, model: SegmentModel) -> DataFrame:
 @dataclass(frozen=True, slots=True)
 class LastNight:
     """The last night published before ds: its rows of user_segments and user_profiles, the coverage of its tags, the
-    names of its living segments and the rules that made its profiles. Without one: no day, no rows.
+    names of its living segments, the rules that made its profiles, and who was erased since (`gone`; in `members` by
+    their subjects). Without one: no day, no rows.
     """
 
     day: date | None
@@ -88,6 +89,7 @@ class LastNight:
     names: dict[int, tuple[str, str]]
     version: str | None
     rules: profiles.Lines | None
+    gone: tuple[dict, ...] = ()
 
     @classmethod
     def before(cls, spark: SparkSession, s: Settings) -> LastNight:
@@ -101,7 +103,9 @@ class LastNight:
         names = {row["segment_id"]: (row["segment_name"], row["segment_name_zh"]) for row in living}
         coverage = {row["tag"]: row["coverage"] for row in tagged}
         newest = max(runs, key=lambda run: run["published_at"])
-        return cls(day, members, people, coverage, names, newest["model_version"], _rules(newest))
+        gone = tuple(erasures.leavers(s, day))
+        members = erasures.with_segments(members, gone)
+        return cls(day, members, people, coverage, names, newest["model_version"], _rules(newest), gone)
 
     def scorer(self, s: Settings, now: Scorer) -> Scorer | None:
         """By what the night scored, `now` itself where that is the same; None without a night, or where it is gone."""
@@ -255,7 +259,9 @@ def run(spark: SparkSession, s: Settings) -> str:
     explained = explained.drop(*(set(told) - {"tenure_days", "inactive_days"}))
     since, former = (s.ds - last.day).days if last.day else 0, last.scorer(s, scorer)
     again = changes.scored_again(spark, s, last.day, last.members, former, scorer, features, vectors)
-    changed = changes.with_changes(explained, last.members, again, unchanged=former is scorer, since=since)
+    changed = changes.with_changes(
+        explained, last.members, again, unchanged=former is scorer, since=since, gone=last.gone
+    )
     changed = changed.withColumn("model_version", F.lit(model.version)).persist()
 
     here = changed.where("segment_id IS NOT NULL").withColumns(stamp)

@@ -261,6 +261,18 @@ class Source(_Strict):
                 raise ValueError(f"event type {code!r} is none of {', '.join(EVENT_TYPES)}")
         return self
 
+    @property
+    def products_are_in_events(self) -> bool:
+        """Whether what is known of a product stands in the records of events, which are some user's."""
+        return (
+            self.products is not None and self.products.files is not None and self.products.files == self.events.files
+        )
+
+    @property
+    def user_columns(self) -> set[str]:
+        """The source's own columns that hold a user's id."""
+        return {*self.events.fields["user_id"].columns, *(self.users.id if self.users else ())}
+
     def feeds(self) -> dict[str, Feed]:
         """The feeds that the source has, by kind."""
         kinds = {"events": self.events, "users": self.users, "products": self.products}

@@ -6,6 +6,7 @@ What was published is read at the versions that the newest row of ops.runs names
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import duckdb
@@ -90,7 +91,7 @@ def run(query: str, warehouse: str, form: str) -> str:
         if answer is None:
             return ""
         if form == "table":
-            return _as_table(answer)
+            return as_table(answer.columns, answer.limit(1000).fetchall())
         frame = answer.df()
     except duckdb.Error as error:
         raise UsageError(f"the query failed: {error}") from None
@@ -99,13 +100,14 @@ def run(query: str, warehouse: str, form: str) -> str:
     return frame.to_json(orient="records", lines=True, force_ascii=False, date_format="iso").rstrip("\n")
 
 
-def _as_table(answer: duckdb.DuckDBPyRelation) -> str:
+def as_table(columns: Iterable[str], rows: Iterable[tuple]) -> str:
+    """Rows as a text table."""
     # rich knows that a Chinese character is two columns wide; DuckDB's own table does not.
     from rich.console import Console
     from rich.table import Table as Grid
 
-    grid = Grid(*[str(column) for column in answer.columns])
-    for row in answer.limit(1000).fetchall():
+    grid = Grid(*map(str, columns))
+    for row in rows:
         grid.add_row(*["" if value is None else str(value) for value in row])
     console = Console(width=None)
     with console.capture() as captured:

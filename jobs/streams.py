@@ -7,20 +7,41 @@ import re
 from datetime import date
 
 from pyarrow import fs
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from jobs import io
+from jobs import io, privacy, records
+from jobs.erasures import Suppressed
 from jobs.errors import DataError, UsageError
 from jobs.landing import open_folder
-from jobs.sources import Kafka
+from jobs.sources import Kafka, Source
 
 # Until the brokers count as away; Spark's own three attempts of a minute are the scheduler's to make.
 _PATIENCE = {"kafka.default.api.timeout.ms": "30000", "fetchOffset.numRetries": "1"}
 
+# What is landed in place of a record of a user who was erased: the record still counts, and says nothing.
+BLANK = "huaxiang_erased"
 
-def drain(spark: SparkSession, kafka: Kafka, landing: str, ds: date) -> None:
+
+def blanked(lines: DataFrame, source: Source, suppressed: Suppressed) -> DataFrame:
+    """`lines` (value: a record each) with {BLANK: true} in place of those of users who were erased."""
+    parsed = lines.select(
+        "value", F.col("value").alias("raw"), F.from_json("value", "map<string,string>").alias("record")
+    )
+    marked = records.with_user(privacy.protect(parsed, source.events), source, "events")
+    unknown = F.col("record").isNull() & suppressed.named_in(F.col("value"))
+    blank = F.to_json(F.struct(F.lit(True).alias(BLANK)))
+    return marked.select(
+        F.when(suppressed.holds(F.col("user")) | unknown, blank).otherwise(F.col("value")).alias("value")
+    )
+
+
+def drain(
+    spark: SparkSession, kafka: Kafka, landing: str, ds: date, source: Source | None = None,
+    suppressed: Suppressed | None = None,
+) -> None:  # fmt: skip
     """Land what the topic holds beyond the last drain, as delivered on `ds`; the ordinary feed of files reads it there.
+    Records of users who were erased are landed blank.
 
     Each batch is a folder that Spark's checkpoint numbers, and a killed batch done again replaces its folder: a record
     is landed once. A night that has its records, or after which a later one was drained, is replayed from its files, so
@@ -35,9 +56,11 @@ def drain(spark: SparkSession, kafka: Kafka, landing: str, ds: date) -> None:
         "kafka.bootstrap.servers": _servers(kafka), "subscribe": kafka.topic, "startingOffsets": "earliest",
         "failOnDataLoss": str(not kafka.may_lose).lower(),
     }  # fmt: skip
-    records = spark.readStream.format("kafka").options(**options).load()
+    stream = spark.readStream.format("kafka").options(**options).load()
     # Between the tokens of JSON a line break means nothing, and within a text it is written \n.
-    lines = records.select(F.translate(F.col("value").cast("string"), "\r\n", "  ").alias("value")).where("value <> ''")
+    lines = stream.select(F.translate(F.col("value").cast("string"), "\r\n", "  ").alias("value")).where("value <> ''")
+    if source and suppressed:
+        lines = blanked(lines, source, suppressed)
     writer = lines.writeStream.foreachBatch(io.batch_lander(folder, ds)).trigger(availableNow=True)
     query = writer.option("checkpointLocation", f"{folder}/_checkpoint").start()
     try:

@@ -90,6 +90,7 @@ _ZH = {
     "record_landed_ds": "档案到达日期",
     "record_file": "档案文件",
     "released": "放行行数",
+    "suppressed": "抑制行数",
     "digest": "文件摘要",
     "size": "字节数",
     "modified_us": "修改时间",
@@ -472,13 +473,13 @@ SEGMENTS = Table(
 SEGMENT_CHANGES = Table(
     "gold", "segment_changes", "a user entering, leaving or moving", ("user_id", "ds"),
     _columns(
-        ("user_id", "string", "who", "用户"),
+        ("user_id", "string", "who; of an erased user the subject of ops.erasures", "用户"),
         _DS,
         ("previous_ds", "date", "the published night that ds is held against", "对比日期"),
         ("from_segment_id", "int", "null for a new user", "原人群"),
         ("to_segment_id", "int", "null for a user who left", "新人群"),
         ("change", "string", "enter, move or exit", "变化"),
-        ("cause", "string", "behaviour, model, rule or late data: told by scoring again, see docs/segments.md", "原因"),
+        ("cause", "string", "behaviour, model, rule, late data or erasure: told by scoring again, see docs/segments.md", "原因"),
         ("corrected_segment_id", "int", "by the last night's model as of that night, late records in; null: none came",
          "订正后人群"),
         ("former_segment_id", "int", "by the last night's model and rules as of ds", "原模型人群"),
@@ -651,10 +652,10 @@ AUDIENCE_CHANGES = Table(
     _columns(
         ("audience_id", "string", "the audience", "受众编号"),
         _DS,
-        ("user_id", "string", "who", "用户"),
+        ("user_id", "string", "who; of an erased user the subject of ops.erasures", "用户"),
         ("previous_ds", "date", "the published night that ds is held against; null on the first", "对比日期"),
         ("change", "string", "enter or exit", "变化"),
-        ("cause", "string", "behaviour, rule, model, suppression or late data: told by asking again, see docs/audiences.md", "原因"),
+        ("cause", "string", "behaviour, rule, model, suppression, late data or erasure: told by asking again, see docs/audiences.md", "原因"),
         ("definition_hash", "string", "as in gold.audience_members; null where the audience is no more", "定义摘要"),
         ("previous_definition_hash", "string", "the same on previous_ds; null where there was none", "前一定义摘要"),
         _MODEL,
@@ -703,10 +704,11 @@ LOADS = Table(
         ("kind", "string", "events, users or products"),
         ("landed_ds", "date", "day on which it was delivered"),
         ("source_file", "string", "file under the landing folder"),
-        ("rows_in", "bigint", "records of it = loaded + duplicates + quarantined + outside"),
+        ("rows_in", "bigint", "records of it = loaded + duplicates + quarantined + suppressed + outside"),
         ("loaded", "bigint", "records in bronze"),
         ("duplicates", "bigint", "records already there"),
         ("quarantined", "bigint", "records in ops.quarantine"),
+        ("suppressed", "bigint", "records of users in ops.erasures: left out, or erased since; null is 0"),
         ("outside", "bigint", "records older than the history that was asked for, in a file of any days"),
         ("late", "bigint", "loaded records of an earlier day than they were delivered on"),
         ("released", "bigint", "of the loaded ones: once quarantined, released since"),
@@ -718,6 +720,26 @@ LOADS = Table(
         ("run_id", "string", "the run that loaded it"),
     ),
     "What each file brought: nothing is lost, and no file is loaded twice.", "文件装载台账",
+)  # fmt: skip
+
+ERASURES = Table(
+    "ops", "erasures", "a user who was erased", ("subject",),
+    _columns(
+        ("subject", "string", "keyed hash of the user's id (HMAC-SHA256): no id is kept", "用户摘要"),
+        ("key_check", "string", "tells whether a key is the one that made subject", "密钥校验"),
+        ("ds", "date", "day on which the erasure was asked for", "申请日期"),
+        ("night", "date", "the last night published before it: the next one tells the exit; null: none was", "末次发布夜"),
+        ("segment_id", "int", "his segment on that night; null where he had none", "原人群"),
+        ("audiences", "array<string>", "his audiences on that night", "原受众"),
+        ("deleted", "map<string,bigint>", "rows that were deleted, by table", "删除行数"),
+        ("table_versions", "map<string,bigint>", "Delta version of each table afterwards", "删除后表版本"),
+        ("files", "bigint", "files that the scan read", "扫描文件数"),
+        ("bytes", "bigint", "their bytes", "扫描字节数"),
+        ("finds", "bigint", "places where the scan still found the id; 0 is the proof", "残留处数"),
+        ("done_at", "timestamp", "wall clock of the scan without a find; null: not done, run erase again", "完成时间"),
+        ("run_id", "string", "the run that erased him", "运行编号"),
+    ),
+    "Erasures and their proof; who stands here is never loaded again.", "删除凭证",
 )  # fmt: skip
 
 RESTATED = Table(
@@ -897,6 +919,7 @@ RUNS = Table(
         ("rows_in", "bigint", "records delivered", "输入行数"),
         ("rows_loaded", "bigint", "records loaded", "装载行数"),
         ("rows_duplicate", "bigint", "records already there", "重复行数"),
+        ("rows_suppressed", "bigint", "records of users who were erased, left out", "抑制行数"),
         ("rows_quarantined", "bigint", "records refused, at collect and at clean", "隔离行数"),
         ("users", "bigint", "users with a segment", "用户数"),
         ("checks_passed", "bigint", "expectations met", "通过检查"),
@@ -918,12 +941,17 @@ ALL = (
     SILVER_EVENTS, SILVER_USERS, SILVER_PRODUCTS, SILVER_REFUNDS,
     USER_DAILY, USER_FEATURES, USER_SEQUENCES, USER_EMBEDDINGS, PREDICTIONS, SEGMENT_MODELS,
     *PUBLISHED, RESCORED_EMBEDDINGS, RESCORED_EXPECTATIONS,
-    QUARANTINE, LOADS, RESTATED, LATENESS, MISSING_VALUES, QUALITY_RESULTS, PREDICTION_ACCURACY,
+    QUARANTINE, LOADS, ERASURES, RESTATED, LATENESS, MISSING_VALUES, QUALITY_RESULTS, PREDICTION_ACCURACY,
     RECOMMENDATION_ACCURACY, SEGMENT_VALUE, AUDIENCE_LIFT, RUNS,
 )  # fmt: skip
 
 BY_NAME: dict[str, Table] = {table.full_name: table for table in ALL} | {
     table.staged().full_name: table.staged() for table in PUBLISHED
+}
+
+# Where a user's id stands, by table: what an erasure deletes from, the waiting room too. (Quarantined texts beside.)
+USER_COLUMN: dict[str, str] = {name: "user_id" for name, one in BY_NAME.items() if "user_id" in one.column_names} | {
+    BRONZE_USERS.full_name: "id"
 }
 
 

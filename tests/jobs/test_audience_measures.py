@@ -37,6 +37,7 @@ def told(spark):
         "enters": (True, IN, [], None, None, None, IN, IN, None),
         "leaves": (True, OUT, [], WAS, None, None, OUT, OUT, None),
         "gone": (False, OUT, [], WAS, None, None, None, None, None),
+        "erased": (False, OUT, [], WAS, None, None, None, None, None),
         "came late": (True, IN, [], None, None, IN, IN, IN, None),
         "late, but no reason": (True, IN, [], None, None, OUT, IN, IN, None),
         "kept out": (True, OUT, HELD, WAS, None, None, OUT, OUT, None),
@@ -49,7 +50,8 @@ def told(spark):
         "of a new audience": (True, IN, [], None, None, None, None, None, None),
     }
     frame = spark.createDataFrame([(user, *row) for user, row in rows.items()], NIGHTS)
-    return {row["user_id"]: (row["change"], row["cause"]) for row in audience_changes.changed(frame).collect()}
+    rows = audience_changes.changed(frame, [{"subject": "erased"}]).collect()
+    return {row["user_id"]: (row["change"], row["cause"]) for row in rows}
 
 
 @pytest.mark.parametrize(
@@ -58,6 +60,7 @@ def told(spark):
         ("enters", "enter", "behaviour"),
         ("leaves", "exit", "behaviour"),
         ("gone", "exit", "late data"),
+        ("erased", "exit", "erasure"),
         ("came late", "enter", "late data"),
         ("late, but no reason", "enter", "behaviour"),
         ("kept out", "exit", "suppression"),
@@ -76,7 +79,7 @@ def test_the_cause_of_a_change(told, user, change, cause):
 
 def test_who_stays_is_no_change(told):
     assert "stays" not in told
-    assert len(told) == 13
+    assert len(told) == 14
 
 
 def profiles(spark, *rows):
@@ -137,6 +140,25 @@ def test_changes_and_both_nights_reconcile(spark, moves, wrong):
     rows = audience_changes.balance(before, spark.createDataFrame(moves, f"{key}, change string"), now).collect()
     assert {row["user_id"] for row in rows if not row["balanced"]} == wrong
     assert len(rows) >= len(moves)
+
+
+def test_an_erased_member_leaves_by_his_subject(spark, tmp_path):
+    """`b` was in the audience on the last published night and erased after it."""
+    s, night = Settings(DS, DS, str(tmp_path / "wh"), "shop", "", "test"), DS - timedelta(days=1)
+    member = {"audience_id": "a", "ds": night, "user_id": "u1", "since_ds": night}
+    io.replace_rows([member], s.warehouse, tables.AUDIENCE_MEMBERS, "true")
+    io.replace_rows([member | {"ds": DS}], s.warehouse, tables.AUDIENCE_MEMBERS.staged(), "true")
+    run = {"run_id": "y", "ds": night, "table_versions": [], "definitions": []}
+    io.replace_rows([run], s.warehouse, tables.RUNS, "true")
+    erased = {"subject": "f" * 64, "night": night, "audiences": ["a"], "deleted": [], "table_versions": []}
+    io.replace_rows([erased], s.warehouse, tables.ERASURES, "true")
+    found = {row["user_id"]: row["_since"] for row in audience_members.last_members(spark, s, night).collect()}
+    assert found == {"u1": {"a": night}, "f" * 64: {"a": None}}
+    change = {"audience_id": "a", "ds": DS, "user_id": "f" * 64, "change": "exit", "cause": "erasure"}
+    for told, balanced in (([change], True), ([], False)):
+        io.replace_rows(told, s.warehouse, tables.AUDIENCE_CHANGES.staged(), "true")
+        rows = audience_changes.tonight(spark, s).collect()
+        assert [(row["user_id"], row["balanced"]) for row in rows] == [("f" * 64, balanced)]
 
 
 # Estimates.

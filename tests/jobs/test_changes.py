@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pyspark.sql import functions as F
 
-from jobs import changes, checks, features, io, tables, user_daily
+from jobs import changes, checks, features, io, segment, tables, user_daily
 from jobs.assign import Scorer, SegmentModel
 from jobs.errors import DataError
 from jobs.settings import Settings
@@ -166,5 +166,39 @@ def test_the_nightly_check_stops_a_night_whose_changes_leave_one_out(spark, tmp_
     stage(tables.SEGMENT_CHANGES, *told)
     assert "4 of 4" in checks.run(spark, s, ["staged.segment_changes"])
     stage(tables.SEGMENT_CHANGES, told[0])
+    with pytest.raises(DataError, match=r"segment_changes\.balanced"):
+        checks.run(spark, s, ["staged.segment_changes"])
+
+
+def test_an_erased_user_leaves_by_his_subject(spark, tmp_path):
+    """`a` stays; `b`, of segment 3, was erased: the last night has him no more, and its size still counts him."""
+    s, yesterday = Settings(DAY, DAY, str(tmp_path / "wh"), "shop", "", "test"), DAY - timedelta(days=1)
+    member = {"ds": yesterday, "user_id": "a", "segment_id": 2, "model_version": "1"}
+    io.replace_rows([member], s.warehouse, tables.USER_SEGMENTS, "true")
+    run = {"run_id": "y", "ds": yesterday, "table_versions": [], "definitions": [], "model_version": "1"}
+    io.replace_rows([run], s.warehouse, tables.RUNS, "true")
+    erased = {"subject": "f" * 64, "night": yesterday, "segment_id": 3, "audiences": [], "deleted": []}
+    earlier = erased | {"subject": "e" * 64, "night": yesterday - timedelta(days=1)}
+    nobody = erased | {"subject": "d" * 64, "segment_id": None}
+    rows = [row | {"table_versions": []} for row in (erased, earlier, nobody)]
+    io.replace_rows(rows, s.warehouse, tables.ERASURES, "true")
+
+    last = segment.LastNight.before(spark, s)
+    now = spark.createDataFrame(
+        [("a", 2, 90, "1")], "user_id string, segment_id int, tenure_days int, model_version string"
+    )
+    nothing = spark.createDataFrame([], changes.NOT_ASKED)
+    told = changes.with_changes(now, last.members, nothing, unchanged=True, since=1, gone=last.gone)
+    rows = {row["user_id"]: row for row in told.collect()}
+    assert {user: (row["change"], row["cause"]) for user, row in rows.items()} == {
+        "a": ("stay", None), "f" * 64: ("exit", "erasure"),
+    }  # fmt: skip
+    assert rows["f" * 64]["previous_segment_id"] == 3
+
+    io.replace_rows([member | {"ds": DAY}], s.warehouse, tables.USER_SEGMENTS.staged(), "true")
+    change = {"ds": DAY, "user_id": "f" * 64, "from_segment_id": 3, "change": "exit", "cause": "erasure"}
+    io.replace_rows([change], s.warehouse, tables.SEGMENT_CHANGES.staged(), "true")
+    assert "4 of 4" in checks.run(spark, s, ["staged.segment_changes"])
+    io.replace_rows([], s.warehouse, tables.SEGMENT_CHANGES.staged(), "true")
     with pytest.raises(DataError, match=r"segment_changes\.balanced"):
         checks.run(spark, s, ["staged.segment_changes"])

@@ -11,11 +11,12 @@ import pytest
 from deltalake import DeltaTable
 from pyspark.sql import functions as F
 
-from jobs import clean, collect, days, features, io, ledger, release, sequences, sql
+from jobs import clean, collect, days, erasures, features, io, ledger, release, sequences, sql
 from jobs.settings import Settings
 from jobs.sources import load as read_source
 from jobs.tables import (
     BRONZE_EVENTS,
+    ERASURES,
     LATENESS,
     LOADS,
     QUARANTINE,
@@ -257,6 +258,23 @@ def test_refused_records_are_released_once_after_the_mapping_is_mended(shop):
     )
     assert shop.night(1, hops=(release,)) == ["events: 0 released, 0 were there already, 1 stay"]
     assert len(shop.rows(BRONZE_EVENTS, "event_id")) == 3
+
+
+def test_a_refused_record_of_an_erased_user_is_dropped_and_counted(shop, monkeypatch):
+    """His erasure was begun and killed: the quarantine still holds him when the mapping is mended."""
+    monkeypatch.setenv("HUAXIANG_PII_KEY", "a key of more than 16 characters")
+    at = f"{day(0)}T10:00:00Z"
+    shop.put(f"{day(0)}/log.csv", buy("1", "a", at), f"2,b,{at},buy,p1,1,5.00", f"3,c,{at},steal,p1,1,5.00")
+    shop.night(0, hops=(collect,))
+    key = os.environ["HUAXIANG_PII_KEY"].encode()
+    erased = {"subject": erasures.subject("b", key), "key_check": erasures.key_check(key)}
+    io.replace_rows([erased | {"deleted": [], "table_versions": []}], str(shop.home / "wh"), ERASURES, "true")
+    shop.declare(SOURCE.replace("event_type: kind", "event_type: {column: kind, map: {buy: purchase}}"))
+    said = shop.night(1, hops=(release,))
+    assert said == ["events: 0 released, 0 were there already, 1 stay, 1 of erased users dropped"]
+    assert [row[0] for row in shop.rows(BRONZE_EVENTS, "event_id")] == ["1"]
+    assert shop.rows(QUARANTINE, "reason") == [("unknown_event_type: steal",)]
+    assert shop.rows(LOADS, "rows_in", "loaded", "quarantined", "suppressed") == [(3, 1, 1, 1)]
 
 
 def test_sequences_take_late_and_corrected_events_in(shop):
