@@ -20,11 +20,12 @@ import pandas as pd
 import psutil
 import pyarrow as pa
 import pytest
-from deltalake import DeltaTable, QueryBuilder
+from deltalake import DeltaTable
 
 from jobs import audiences, clean, collect, features, publish, segment, sequences, tables
 from jobs.settings import Settings
 from local import demo
+from ml import lake
 
 ROOT = Path(__file__).resolve().parents[2]
 FIRST, NIGHT, NEXT = "2017-02-12", "2017-03-04", "2017-03-05"
@@ -54,11 +55,11 @@ class Shop:
 
     def read(self, table: tables.Table) -> pd.DataFrame:
         """The table as a reader sees it, without the columns that name the run."""
-        opened = DeltaTable(table.path(str(self.warehouse)))
         if table.deletion_vectors:
-            frame = pa.table(QueryBuilder().register("t", opened).execute("SELECT * FROM t").read_all()).to_pandas()
+            rows = lake.select(table, str(self.warehouse), table.column_names, "true")
+            frame = pa.Table.from_batches(rows, lake.arrow_schema(table)).to_pandas()
         else:
-            frame = opened.to_pandas()
+            frame = DeltaTable(table.path(str(self.warehouse))).to_pandas()
         keys = list(table.keys)
         return frame.sort_values(keys, ignore_index=True).drop(columns=["run_id", "ingested_at"], errors="ignore")
 
