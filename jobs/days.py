@@ -17,7 +17,7 @@ from jobs.settings import Settings
 from jobs.tables import RESTATED, SILVER_EVENTS, Table
 
 ONE = timedelta(days=1)
-MOST_NAMED = 50_000  # users' days in one predicate, a megabyte of text; where there are more, their days are rewritten
+MOST_NAMED = 20_000  # users' days in one predicate: the text is parsed several times; of more, whole days are written
 
 
 def between(since: date, ds: date) -> list[date]:
