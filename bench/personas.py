@@ -179,7 +179,7 @@ class Night:
         placed = table(USER_SEGMENTS, ["user_id", "segment_id"])
         segment = placed["segment_id"].take(pc.index_in(ids, value_set=placed["user_id"].combine_chunks()))
         sequences = table(USER_SEQUENCES, kinds.COLUMNS)
-        names = sorted(set(pc.unique(pc.list_flatten(sequences["categories"])).to_pylist()) - {""})
+        names = _categories(sequences)
         history = taste.history(sequences.to_batches(), ids, names).toarray()
         number = expectations.shape[1] - len(EXPECTATIONS) + 1 - PredictionConfig.load(CONF).factors
         users = Users(ids.to_pylist(), features, states, expectations, number)
@@ -200,6 +200,11 @@ class Night:
     def by_category(self) -> np.ndarray:
         """Log of the events by category (U, C)."""
         return np.log1p(self.history_UC)
+
+
+def _categories(sequences: pa.Table) -> list[str]:
+    """Those that stand in the sequences, by name."""
+    return sorted(set(pc.unique(pc.list_flatten(sequences["categories"])).to_pylist()) - {""})
 
 
 def _matrix(column: pa.ChunkedArray) -> np.ndarray:
@@ -282,7 +287,7 @@ def informed(nights: list[Night], settled_U: np.ndarray) -> dict[date, dict[str,
     of settled users on the first night: nobody who follows users by what they look at and at what prices knows more.
     """
     first, names = nights[0], np.unique(nights[0].persona_U)
-    categories = sorted(set(pc.unique(pc.list_flatten(first.sequences["categories"])).to_pylist()) - {""})
+    categories = _categories(first.sequences)
     events = kinds.together(kinds.read(first.sequences.to_batches(), pa.array(first.users.user_ids), categories))
     reading = kinds.Reading.of(events, categories)
     chance_UK = (first.persona_U[:, None] == names) * settled_U[:, None].astype(float)

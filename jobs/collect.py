@@ -137,11 +137,12 @@ def _load_kind(
         few = records.first_of_each(few, KEYS[kind]).persist(StorageLevel.MEMORY_AND_DISK)
         frame = plain.withColumn("duplicate", F.lit(False)).unionByName(few)
         if kind == "events" and (loaded := already_loaded(spark, s, frame, slice_)) is not None:
-            if kept is not None:  # the records are few, and what they are held against is much
+            if kept is None:
+                frame = records.mark_loaded(frame, KEYS[kind], loaded)
+            else:  # the records are few, and what they are held against is much
                 loaded = loaded.join(F.broadcast(frame.select(*KEYS[kind])), KEYS[kind], "left_semi")
-            frame = records.mark_loaded(frame, KEYS[kind], loaded)
-            if kept is not None:
-                frame = marked = frame.persist(StorageLevel.MEMORY_AND_DISK)
+                marked = records.mark_loaded(frame, KEYS[kind], loaded).persist(StorageLevel.MEMORY_AND_DISK)
+                frame = marked
         named = records.beside(feed, Layout.of(raw))
         counts = [row.asDict() for row in records.count_by_file(frame, s.since, s.ds, named is not None).collect()]
         if named is not None:
@@ -196,7 +197,7 @@ def _enter(s: Settings, kind: str, feed: Feed, due: list[Due], counts: list[dict
     ]
     stamp = {"source": s.source, "kind": kind, "run_id": s.run_id, "released": 0}
     rows = [row | stamp | looks.get(row["source_file"], {}) for row in [*counts, *empty]]
-    names = ", ".join("'" + name.replace("'", "''") + "'" for name in ([feed.jdbc.name] if feed.jdbc else looks))
+    names = io.listed([feed.jdbc.name] if feed.jdbc else looks)
     same = f"source = '{s.source}' AND kind = '{kind}' AND source_file IN ({names})"
     same += f" AND landed_ds = '{s.ds}'" if feed.jdbc else ""
     io.replace_rows(rows, s.warehouse, LOADS, same)

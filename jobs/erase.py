@@ -83,17 +83,18 @@ def _present(s: Settings, ids: list[str]) -> dict[str, Counter]:
     """How many rows each of the users has, by table, where anybody of them has any."""
     found = {}
     for name, column in USER_COLUMN.items():
-        rows = io.chosen(s.warehouse, BY_NAME[name], column, ids, [column])
-        if rows.num_rows:
-            found[name] = Counter(rows[column].to_pylist())
+        rows = io.rows(s.warehouse, BY_NAME[name], f"{column} IN ({io.listed(ids)})", column)
+        if rows:
+            found[name] = Counter(row[column] for row in rows)
     return found
 
 
 def _last_seen(s: Settings, ids: list[str]) -> dict[str, dict]:
     """Where the users were on the last published night: night, segment_id, audiences; nothing of who was not in it."""
     night = max((row["ds"] for row in io.rows(s.warehouse, RUNS, "true", "DISTINCT ds")), default=None)
-    members = io.chosen(s.warehouse, USER_SEGMENTS, "user_id", ids, ["user_id", "ds", "segment_id"]).to_pylist()
-    inside = io.chosen(s.warehouse, AUDIENCE_MEMBERS, "user_id", ids, ["user_id", "ds", "audience_id"]).to_pylist()
+    theirs = f"user_id IN ({io.listed(ids)})"
+    members = io.rows(s.warehouse, USER_SEGMENTS, theirs, "user_id, ds, segment_id")
+    inside = io.rows(s.warehouse, AUDIENCE_MEMBERS, theirs, "user_id, ds, audience_id")
     found: dict[str, dict] = {}
     for row in (*members, *inside):
         if row["ds"] == night:
@@ -126,7 +127,7 @@ def begin(s: Settings, ids: list[str], present: dict[str, Counter], secret: byte
 
 
 def _store(s: Settings, rows: list[dict]) -> None:
-    subjects = ", ".join(f"'{row['subject']}'" for row in rows)
+    subjects = io.listed(row["subject"] for row in rows)
     io.replace_rows(rows, s.warehouse, ERASURES, f"subject IN ({subjects})")
 
 

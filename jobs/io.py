@@ -56,16 +56,9 @@ def rows(warehouse: str, table: Table, predicate: str, what: str = "*") -> list[
     return pa.table(found.execute(f"SELECT {what} FROM t WHERE {predicate}").read_all()).to_pylist()
 
 
-def chosen(warehouse: str, table: Table, column: str, values: Iterable[str], what: list[str]) -> pa.Table:
-    """The columns `what` of the rows whose `column` is one of `values`, read without Spark; none where the table was
-    never written.
-    """
-    if not exists(warehouse, table):
-        return pa.table({name: [] for name in what})
-    found = QueryBuilder().register("t", DeltaTable(table.path(warehouse)))
-    listed = ", ".join("'" + value.replace("'", "''") + "'" for value in values)
-    rows = found.execute(f"SELECT {', '.join(what)} FROM t WHERE {column} IN ({listed})")
-    return pa.table(rows.read_all())
+def listed(values: Iterable[str]) -> str:
+    """Texts as a list of SQL literals, for what reads and writes without Spark (a quote is doubled)."""
+    return ", ".join("'" + value.replace("'", "''") + "'" for value in values)
 
 
 def quoted(values: Iterable[str]) -> str:

@@ -92,8 +92,7 @@ def _write(s: Settings, kind: str, frame: DataFrame, slice_: str) -> None:
 def _enter(s: Settings, kind: str, counts: list[dict]) -> None:
     """Move the counts of the released records in ops.loads: rows in stay the sum of the others."""
     for row in counts:
-        file = row["source_file"].replace("'", "''")
-        same = f"source = '{s.source}' AND kind = '{kind}' AND source_file = '{file}'"
+        same = f"source = '{s.source}' AND kind = '{kind}' AND source_file IN ({io.listed([row['source_file']])})"
         same += f" AND landed_ds = '{row['refused_ds']}'"
         entries = io.rows(s.warehouse, LOADS, same)
         for entry in entries:

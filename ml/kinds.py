@@ -125,7 +125,8 @@ class Reading:
 
     def weights(self, events: Events) -> list[np.ndarray]:
         """What a category, a price level counts for (E): as much as 1 / (1 + (n - 1) alike) of one on a visit alone."""
-        return [1 / (1 + (events.sizes_of_visits - 1) * alike) for alike in self.alike]
+        others = events.sizes_of_visits - 1
+        return [1 / (1 + others * alike) for alike in self.alike]
 
     def sums(self, events: Events, users: int) -> csr_matrix:
         """Weights of the events by user, category and price level (U, J)."""
