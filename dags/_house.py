@@ -105,15 +105,16 @@ def verb_line(verb: str, *arguments: str) -> list[str]:
     return [verb, *night_and_place, *arguments, "--run-id", "{{ run_id }}"]
 
 
-def spark(task_id: str, verb: str, *arguments: str, reads=(), writes=(), **kwargs) -> SparkVerb:
-    """A task that runs a verb of jobs/ by spark-submit."""
+def spark(task_id: str, verb: str, *arguments: str, nightly=True, reads=(), writes=(), **kwargs) -> SparkVerb:
+    """A task that runs a verb of jobs/ by spark-submit; one that is not `nightly` is told of no night and no source."""
+    line = verb_line(verb, *arguments) if nightly else [verb, "--warehouse", WAREHOUSE, *arguments]
     folder = Path(os.environ.get("HUAXIANG_JARS", ROOT / ".tools" / "jars"))
     jars = [str(jar) for jar in sorted(folder.glob("*.jar"))]
     return SparkVerb(
         task_id=task_id,
         name=verb,
         application=str(ROOT / "jobs" / "__main__.py"),
-        application_args=verb_line(verb, *arguments),
+        application_args=line,
         conn_id="spark_huaxiang",
         jars=",".join(jars) or None,
         driver_memory=os.environ.get("HUAXIANG_DRIVER_MEMORY", "3g"),

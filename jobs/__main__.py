@@ -41,6 +41,7 @@ MODULES = {
     "audience": "audience_preview",
 }
 ERASE = "erase users for good: suppress, delete, prove; they are never loaded again"
+MAINTAIN = "put small files together and delete what no version of the last days needs; run it between nights"
 PREVIEW = "what an audience's file would make: size, overlap, who would come and go; writes nothing"
 SIMULATE = "make click-stream data of any size in a landing folder, with the hidden truth beside them"
 PLAIN_VERBS = {
@@ -99,6 +100,10 @@ def parser() -> argparse.ArgumentParser:
     who.add_argument("--users", type=Path, metavar="FILE", help="one id a line: ids in a command are logged elsewhere")
     erase.add_argument("--verify", action="store_true", help="delete nothing, only look for the ids again")
     erase.add_argument("--run-id", default=os.environ.get("HUAXIANG_RUN_ID", "by-hand"))
+    maintain = verbs.add_parser("maintain", help=MAINTAIN, description=MAINTAIN)
+    maintain.add_argument("--warehouse", default=where, help="folder or URI of the tables (default: %(default)s)")
+    maintain.add_argument("--keep-days", type=plan.count, default=30, help="of versions (default: %(default)s)")
+    maintain.add_argument("--ds", type=_day, help="taken as by every verb; what goes is told by the files' own age")
     audience = verbs.add_parser("audience", help=f"preview FILE: {PREVIEW}", description=PREVIEW)
     preview = audience.add_subparsers(dest="action", required=True).add_parser("preview", description=PREVIEW)
     preview.add_argument("file", type=Path, help="an audience, in conf/audiences or not yet")
@@ -154,6 +159,8 @@ def _spark_verb(given: argparse.Namespace) -> str:
     _end_when_killed()
     if given.verb == "simulate":
         job, name, long_job = (plan.of(given), _absolute(given.landing)), "huaxiang simulate", True
+    elif given.verb == "maintain":
+        job, name, long_job = (_absolute(given.warehouse), given.keep_days), "huaxiang maintain", True
     elif given.verb == "erase":
         settings = Settings(given.ds, given.ds, _absolute(given.warehouse), "", "", given.run_id)
         job, name, long_job = (settings, _ids(given), given.verify), "huaxiang erase", True
@@ -184,7 +191,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(sql.run(given.query, given.warehouse, given.format))
         elif given.verb in PLAIN_VERBS:
             print(importlib.import_module(f"jobs.{given.verb}").run(_settings(given)))
-        elif given.verb in ("audience", "erase"):
+        elif given.verb in ("audience", "erase", "maintain"):
             print(_spark_verb(given))
         else:
             print(f"{given.verb} {given.ds}: {_spark_verb(given)}")

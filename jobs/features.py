@@ -30,6 +30,7 @@ _AMOUNTS = ("amount", "list_amount", "discount", "refund_amount", "expected_amou
 _HOURS = {"morning": range(5, 12), "afternoon": range(12, 18), "evening": range(18, 23), "night": (23, *range(5))}
 _TASTES = ("department", "category", "brand")
 SPREAD = 10_000
+USERS_A_FILE = 100_000
 
 
 def _age(ds: date) -> Column:
@@ -297,7 +298,9 @@ def run(spark: SparkSession, s: Settings) -> str:
     days.put(daily.withColumns(stamp), spark, s, USER_DAILY, what)
     users = io.read(spark, s.warehouse, SILVER_USERS)
     frame = build(io.read(spark, s.warehouse, USER_DAILY), users, s.ds).withColumns(stamp | {"ds": F.lit(s.ds)})
-    io.replace_where(frame.repartition(1), s.warehouse, USER_FEATURES, f"ds = DATE'{s.ds}'")
+    known = io.rows(s.warehouse, SILVER_USERS, "true", "count(*) AS n")[0]["n"]
+    frame = io.in_files(frame, known, USERS_A_FILE)
+    io.replace_where(frame, s.warehouse, USER_FEATURES, f"ds = DATE'{s.ds}'")
     count = io.read(spark, s.warehouse, USER_FEATURES).where(f"ds = DATE'{s.ds}'").count()
     if not count:
         raise DataError(f"expected users first seen by {s.ds}, found none; was a day before {s.ds} ever loaded?")

@@ -24,6 +24,7 @@ from jobs.landing import open_folder
 from jobs.tables import Table
 
 UNKNOWN_HOURS = 24  # longer than a task may run (dags/_house.py)
+SMALL_FILE, LARGE_FILE = 32 << 20, 256 << 20  # bytes: files below the one are put together to files of the other
 
 
 def exists(warehouse: str, table: Table) -> bool:
@@ -73,6 +74,11 @@ def conform(frame: DataFrame, table: Table) -> DataFrame:
     if missing:
         raise DataError(f"{table.full_name} needs {sorted(missing)}; the frame has {sorted(frame.columns)}")
     return frame.select(*(F.col(f"`{c.name}`").cast(c.type).alias(c.name) for c in table.columns))
+
+
+def in_files(frame: DataFrame, rows: int, a_file: int) -> DataFrame:
+    """`frame` in as few partitions, and so files, as so many rows make; without a shuffle, so never in more."""
+    return frame.coalesce(max(1, -(-rows // a_file)))
 
 
 def _lost_the_race(error: BaseException) -> bool:
@@ -178,6 +184,46 @@ def remove(warehouse: str, table: Table, chosen: DataFrame, on: str, instead: st
 def purge(spark: SparkSession, warehouse: str, table: Table) -> None:
     """Write the files anew that hold rows which are marked as deleted."""
     spark.sql(f"REORG TABLE delta.`{table.path(warehouse)}` APPLY (PURGE)").collect()
+
+
+@retry(
+    retry=retry_if_exception(_lost_the_race),
+    stop=stop_after_attempt(8),
+    wait=wait_random_exponential(max=10),
+    reraise=True,
+)
+def compact(spark: SparkSession, warehouse: str, table: Table) -> None:
+    """Put small files together, and write those anew of whose rows more than a twentieth are marked as deleted.
+
+    The rows of a file stay in their order. Nothing is committed where there is nothing to do.
+    """
+    spark.conf.set("spark.databricks.delta.optimize.minFileSize", str(SMALL_FILE))
+    spark.conf.set("spark.databricks.delta.optimize.maxFileSize", str(LARGE_FILE))
+    spark.sql(f"OPTIMIZE delta.`{table.path(warehouse)}`").collect()
+
+
+def vacuum(spark: SparkSession, warehouse: str, table: Table, hours: int) -> None:
+    """Delete the files that no version of the last `hours` needs, and write the newest version down whole.
+
+    By Spark: delta-rs does not know which files of marks (deletion vectors) are in use.
+    """
+    spark.conf.set("spark.databricks.delta.retentionDurationCheck.enabled", "false")
+    # A folder is listed by 10,000 tasks by default: minutes on two cores.
+    tasks = spark.conf.get("spark.sql.shuffle.partitions")
+    spark.conf.set("spark.sql.sources.parallelPartitionDiscovery.parallelism", tasks)
+    spark.sql(f"VACUUM delta.`{table.path(warehouse)}` RETAIN {hours} HOURS").collect()
+    checkpoint(warehouse, table)
+
+
+def file_count(warehouse: str, table: Table) -> int:
+    """How many files of rows a reader of the newest version opens."""
+    return len(DeltaTable(table.path(warehouse)).file_uris())
+
+
+def bytes_on_disk(warehouse: str, table: Table) -> int:
+    """Of all that lies in the table's folder, older versions and the log with it."""
+    system, root = open_folder(table.path(warehouse), "table's", "--warehouse")
+    return sum(info.size or 0 for info in system.get_file_info(fs.FileSelector(root, recursive=True)))
 
 
 def restore(warehouse: str, table: Table, version: int) -> None:

@@ -12,7 +12,10 @@ from pyspark.sql import functions as F
 
 from jobs import io
 from jobs.settings import Settings
-from jobs.tables import RESTATED, SEQUENCE_LENGTH, SILVER_EVENTS, USER_SEQUENCES
+from jobs.tables import RESTATED, SEQUENCE_LENGTH, SILVER_EVENTS, SILVER_USERS, USER_SEQUENCES
+
+# At most 256 events each; files of many users in a few row groups, of which each training rank reads its own.
+USERS_A_FILE = 50_000
 
 # Sorted in this order: time first, then the id as a tie-break that no run can change.
 _ARRAYS = {
@@ -123,8 +126,9 @@ def run(spark: SparkSession, s: Settings) -> str:
     base = base_day(spark, s)
     frame, kept = (build(as_steps(events)), None) if base is None else _by_merge(spark, s, events, base)
     frame = frame.withColumns({"ds": F.lit(s.ds), "run_id": F.lit(s.run_id)})
-    # A file of many users in a few row groups: each training rank reads its own.
-    io.replace_where(frame.repartitionByRange(1, "user_id"), s.warehouse, USER_SEQUENCES, f"ds = DATE'{s.ds}'")
+    users = io.rows(s.warehouse, SILVER_USERS, "true", "count(*) AS n")[0]["n"]
+    frame = io.in_files(frame, users, USERS_A_FILE)
+    io.replace_where(frame, s.warehouse, USER_SEQUENCES, f"ds = DATE'{s.ds}'")
     if kept is not None:
         kept.unpersist()
     count = io.read(spark, s.warehouse, USER_SEQUENCES).where(f"ds = DATE'{s.ds}'").count()

@@ -296,7 +296,6 @@ USER_DAILY = Table(
         _RUN,
     ),
     "The only thing that feature windows read.", "用户日聚合",
-    deletion_vectors=True,
 )  # fmt: skip
 
 NUMERIC_FEATURES: tuple[Column, ...] = tuple(Column(f.name, f.type, f.meaning, f.zh) for f in NUMERIC)

@@ -18,7 +18,7 @@ TAGS = {"huaxiang", "nightly", "model", "maintenance"}
 
 def test_every_dag_parses(bag):
     assert not bag.import_errors
-    assert {"huaxiang_nightly", "huaxiang_train"} <= set(bag.dags)
+    assert {"huaxiang_nightly", "huaxiang_train", "huaxiang_maintain"} <= set(bag.dags)
 
 
 def test_every_dag_says_what_it_is(bag):
@@ -71,9 +71,8 @@ def test_reading_the_dags_imports_nothing_heavy(imported, module):
 @pytest.fixture(scope="module")
 def imported(tmp_path_factory) -> set[str]:
     """What a fresh interpreter has imported once the DAG files are."""
-    script = (
-        "import sys, dags.nightly, dags.train\nprint('MODULES', *{name.split('.')[0] for name in set(sys.modules)})"
-    )
+    script = "import sys, dags.nightly, dags.train, dags.maintain\n"
+    script += "print('MODULES', *{name.split('.')[0] for name in set(sys.modules)})"
     env = os.environ | {"PYTHONPATH": str(ROOT), "AIRFLOW_HOME": str(tmp_path_factory.mktemp("home"))}
     done = subprocess.run([sys.executable, "-c", script], env=env, cwd=ROOT, capture_output=True, text=True, check=True)
     return set(done.stdout.split("MODULES", 1)[1].split())
