@@ -24,6 +24,9 @@ QUERIES = {
     "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
     "spark.databricks.delta.schema.autoMerge.enabled": "false",
     "spark.sql.parquet.compression.codec": "zstd",
+    # Else every word of an expression notes the line of Python that it stands on, for messages that we never show: more
+    # time than all else that a small night does.
+    "spark.python.sql.dataFrameDebugging.enabled": "false",
     # Not Parquet's old 96 bits, Spark's default: a tenth less of a log's bytes and of the time to write them.
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     # Steps of a transform become one projection, in which what they share is computed once: else every step copies
