@@ -130,8 +130,9 @@ def purchase_lines(bronze: DataFrame, facts: DataFrame, what: Touched) -> DataFr
 def build(
     bronze: DataFrame, facts: DataFrame, lines: DataFrame, what: Touched, rules: Rules, shops: list[Source],
     pieces: tuple[int, int],
-) -> DataFrame:  # fmt: skip
-    """The rows of silver.events that are touched, less the run's stamp. One shuffle by user and day, one sort.
+) -> tuple[DataFrame, DataFrame]:  # fmt: skip
+    """The rows of silver.events that are touched, less the stamp, by one shuffle by user and day and one sort; and
+    the `bots.acts` that they are made of, kept until those are written.
 
     `bronze` are rows of bronze.events, `facts` of `dimensions.described`, `lines` of `purchase_lines`; `pieces` see
     `sessions.spread`.
@@ -145,7 +146,7 @@ def build(
     good = outliers.winsorise(with_product_facts(good, facts), lines, rules.outliers)
     events = sessions.sessionise(sessions.spread(good, *pieces), "session_id" in mapped).where("target")
     names = {"event_id": F.concat_ws(":", "source", "event_id"), "query": text.normalised_query(F.col("query"))}
-    return events.withColumns(names)
+    return events.withColumns(names), acts
 
 
 def _facts(spark: SparkSession, s: Settings, bronze: Table, silver: Table) -> tuple[DataFrame, DataFrame]:
@@ -188,9 +189,10 @@ def run(spark: SparkSession, s: Settings) -> str:
     facts = dimensions.described(facts, products, rules.titles).persist()  # read twice, and a title is read in Python
     small = F.broadcast(facts) if facts.count() < MOST_TO_BROADCAST else facts
     lines = purchase_lines(bronze, small, what).persist()
-    events = build(bronze, small, lines, what, rules, shops, _pieces(spark, s, what))
+    events, acts = build(bronze, small, lines, what, rules, shops, _pieces(spark, s, what))
     days.put(events.withColumns(stamp), spark, s, SILVER_EVENTS, what)
-    lines.unpersist()
+    for kept in (acts, lines):
+        kept.unpersist()
     # Of the whole days: a refused record of one user is not told apart in the quarantine.
     refused = refused_rows(correct(bronze.where(what.where)).where("reason IS NOT NULL")).withColumns(stamp)
     io.replace_where(refused, s.warehouse, QUARANTINE, f"kind = 'events' AND stage = 'clean' AND {what.where}")

@@ -86,6 +86,14 @@ def _lost_the_race(error: BaseException) -> bool:
     return bool(re.search("DELTA_(CONCURRENT|METADATA_CHANGED|PROTOCOL_CHANGED)", str(error)))
 
 
+_until_it_wins = retry(
+    retry=retry_if_exception(_lost_the_race),
+    stop=stop_after_attempt(8),
+    wait=wait_random_exponential(max=10),
+    reraise=True,
+)
+
+
 def _created(writer: DataFrameWriter, table: Table) -> DataFrameWriter:
     """`writer` for the first write of a table, which settles how its files are laid out and described."""
     if table.skipped_by:
@@ -95,12 +103,7 @@ def _created(writer: DataFrameWriter, table: Table) -> DataFrameWriter:
     return writer.partitionBy(*table.partition_by)
 
 
-@retry(
-    retry=retry_if_exception(_lost_the_race),
-    stop=stop_after_attempt(8),
-    wait=wait_random_exponential(max=10),
-    reraise=True,
-)
+@_until_it_wins
 def replace_where(frame: DataFrame, warehouse: str, table: Table, predicate: str) -> None:
     """Replace the slice that `predicate` describes by `frame`, in one commit; create the table on first use.
 
@@ -160,12 +163,7 @@ def overwrite(frame: DataFrame, warehouse: str, table: Table) -> None:
     writer.save(table.path(warehouse))
 
 
-@retry(
-    retry=retry_if_exception(_lost_the_race),
-    stop=stop_after_attempt(8),
-    wait=wait_random_exponential(max=10),
-    reraise=True,
-)
+@_until_it_wins
 def remove(warehouse: str, table: Table, chosen: DataFrame, on: str, instead: str = "") -> None:
     """Delete the rows of `table` (t) that a row of `chosen` (s) meets by the condition `on`, in one commit; with
     `instead`, assignments, they are changed.
@@ -186,12 +184,7 @@ def purge(spark: SparkSession, warehouse: str, table: Table) -> None:
     spark.sql(f"REORG TABLE delta.`{table.path(warehouse)}` APPLY (PURGE)").collect()
 
 
-@retry(
-    retry=retry_if_exception(_lost_the_race),
-    stop=stop_after_attempt(8),
-    wait=wait_random_exponential(max=10),
-    reraise=True,
-)
+@_until_it_wins
 def compact(spark: SparkSession, warehouse: str, table: Table) -> None:
     """Put small files together, and write those anew of whose rows more than a twentieth are marked as deleted.
 

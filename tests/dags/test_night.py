@@ -64,7 +64,7 @@ def test_nothing_runs_at_once_when_a_fresh_machine_unpauses(bag):
     from airflow.serialization.serialized_objects import DagSerialization
     from airflow.timetables.base import TimeRestriction
 
-    for dag_id in ("huaxiang_nightly", "huaxiang_train"):
+    for dag_id in ("huaxiang_nightly", "huaxiang_train", "huaxiang_maintain"):
         timetable = DagSerialization.from_dict(DagSerialization.to_dict(bag.dags[dag_id])).timetable
         info = timetable.next_dagrun_info(
             last_automated_data_interval=None, restriction=TimeRestriction(None, None, catchup=False)
@@ -77,6 +77,12 @@ def test_the_line_that_a_task_runs(bag):
     line = rendered(collect, run(MORNING), landing="/logs")
     assert line[:5] == ["collect", "--ds", "2026-01-07", "--since", "2026-01-07"]
     assert line[-4:] == ["--landing", "/logs", "--run-id", "r1"]
+
+
+def test_the_line_of_what_is_of_no_night(bag):
+    line = rendered(bag.dags["huaxiang_maintain"].get_task("maintain"), run(MORNING), keep_days=14)
+    assert line[:2] == ["maintain", "--warehouse"]
+    assert line[3:] == ["--keep-days", "14"]
 
 
 def test_a_range_in_one_pass(bag):
