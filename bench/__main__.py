@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import shutil
 import statistics
@@ -51,6 +52,7 @@ def parser() -> argparse.ArgumentParser:
     rivals.add_argument("file", type=Path, help="lines of `user item item ...`, such as Amazon Beauty's")
     rivals.add_argument("--only", nargs="+", choices=("ours", "rectools", "replay"), default=["rectools", "replay"])
     rivals.add_argument("--epochs", type=plan.count, default=60, help="of a rival (default: %(default)s)")
+    rivals.add_argument("--minutes", type=float, default=math.inf, help="of training, of a rival (default: no end)")
     rivals.add_argument("--share", type=float, default=0.99, help="of a rival's best NDCG@10 (default: %(default)s)")
     rivals.add_argument("--threads", type=plan.count, default=os.cpu_count(), help="(default: all cores)")
     rivals.add_argument("--environments", type=Path, default=Path(".tools/rivals"), help="(default: %(default)s)")
@@ -185,7 +187,8 @@ def race(given: argparse.Namespace) -> None:
     found = []
     with tempfile.TemporaryDirectory(prefix="huaxiang-bench-") as folder:
         for name, python in {lanes.OURS: Path(sys.executable), **pythons}.items():
-            one = lanes.run(name, python, given.file, given.epochs, given.threads, Path(folder))
+            most = (given.epochs, given.minutes)
+            one = lanes.run(name, python, given.file, *most, given.threads, Path(folder), say)
             say(f"{name}: {one.epoch_seconds:.1f} s an epoch, best validation NDCG@10 {one.best:.4f}")
             found.append(one)
     out.print(lanes.table(found, given.share, given.threads, given.file))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Thread
@@ -66,21 +67,37 @@ class _Tree:
         return sum(self.seen.values()) - sum(self.first.values())
 
 
-def run(command: list[str], env: dict[str, str], folder: Path, beside: psutil.Process | None = None) -> Cost:
-    """Run a command to its end. `beside` is a process that works for it (a standing Spark): its tree counts too.
+def run(
+    command: list[str],
+    env: dict[str, str],
+    folder: Path,
+    beside: psutil.Process | None = None,
+    hear: Callable[[str], None] = lambda line: None,
+) -> Cost:
+    """Run a command to its end. `beside` is a process that works for it (a standing Spark): its tree counts too; `hear`
+    is told each line that it prints, while it runs.
 
     Raises CommandError where the command fails.
     """
     tree, over = _Tree([beside] if beside else []), Event()
     tree.look(starting=True)
     cost = Cost(began=time.time())
-    with (folder / "measured.log").open("w+b") as log:
+    path, rest = folder / "measured.log", b""
+    with path.open("w+b") as log, path.open("rb") as heard:
         child = subprocess.Popen(command, env=env, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
         tree.roots.append(psutil.Process(child.pid))
+
+        def tell() -> None:
+            nonlocal rest
+            *lines, rest = (rest + heard.read()).split(b"\n")
+            for line in lines:
+                hear(line.decode(errors="replace"))
 
         def watch() -> None:
             while not over.wait(SAMPLE_SECONDS):
                 tree.look()
+                tell()
+            tell()
 
         watcher = Thread(target=watch, daemon=True)
         watcher.start()

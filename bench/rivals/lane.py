@@ -1,14 +1,16 @@
 """What the programs of all contestants share: the lists, the padded batches to judge by, and lines of JSON to speak in.
 
-A program is run as `python -m bench.rivals.NAME FILE --epochs N --threads T` in its own environment. It trains on the
-training part of ml/leave_one_out.py and says after each epoch what it took (`seconds`: of training alone) and how it
-validates, by the same code for all: all items ranked, the history masked.
+A program is run as `python -m bench.rivals.NAME FILE --epochs N --seconds S --threads T` in its own environment. It
+trains on the training part of ml/leave_one_out.py and says after each epoch what it took (`seconds`: of training alone)
+and how it validates, by the same code for all: all items ranked, the history masked. A rival ends after the epoch in
+which it has trained for S seconds.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -30,6 +32,7 @@ def asked() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("file", type=Path)
     parser.add_argument("--epochs", type=int, required=True)
+    parser.add_argument("--seconds", type=float, default=math.inf)
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--seed", type=int, default=1)
     said = parser.parse_args()
@@ -58,8 +61,13 @@ def padded(lists: ItemLists, users: np.ndarray, ends: np.ndarray) -> Tensor:
 class Clock:
     """Counts the seconds of training and says each epoch; `scores` are asked between epochs, off the clock."""
 
-    def __init__(self, lists: ItemLists) -> None:
-        self.lists, self.begun, self.seconds, self.epochs = lists, time.perf_counter(), 0.0, 0
+    def __init__(self, lists: ItemLists, most: float) -> None:
+        self.lists, self.most, self.begun, self.seconds, self.epochs = lists, most, time.perf_counter(), 0.0, 0
+
+    @property
+    def over(self) -> bool:
+        """Whether it has trained for as many seconds as it may."""
+        return self.seconds >= self.most
 
     def epoch(self, scores: Scores) -> None:
         self.seconds += time.perf_counter() - self.begun

@@ -2,7 +2,8 @@
 
 Each contestant is a program of its own (bench/rivals/lane.py), one after the other on the same threads. A rival's
 environment is made by venv and pip from its pinned file, once. Quality: the best NDCG@10 that a rival reached in its
-epochs; its time is that of the first epoch with at least `share` of it, ours that of our first with at least as much.
+epochs, or in the minutes that it was given; its time is that of the first epoch with at least `share` of it, ours that
+of our first with at least as much.
 """
 
 from __future__ import annotations
@@ -68,13 +69,26 @@ def environment(name: str, where: Path, say: Callable[[str], None]) -> Path:
     return python
 
 
-def run(name: str, python: Path, file: Path, epochs: int, threads: int, folder: Path) -> Race:
+def run(
+    name: str, python: Path, file: Path, epochs: int, minutes: float, threads: int, folder: Path,
+    say: Callable[[str], None],
+) -> Race:  # fmt: skip
+    """A contestant to its end; each epoch is told. Ours has no more epochs than its preset."""
     module = "bench.rivals.ours" if name == OURS else f"bench.rivals.{name}_sasrec"
-    line = [str(python), "-m", module, str(file.resolve()), "--epochs", str(epochs), "--threads", str(threads)]
+    line = [str(python), "-m", module, str(file.resolve()), "--threads", str(threads)]
+    line += ["--epochs", str(epochs), "--seconds", str(60 * minutes)]
     env = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
-    cost = measure.run(line, env, folder)
-    said = [json.loads(text) for text in cost.output.splitlines() if text.startswith('{"epoch"')]
-    return Race(name, said, cost.peak_bytes)
+
+    def hear(text: str) -> None:
+        for epoch in _epochs(text):
+            say(f"{name}: epoch {epoch['epoch']}, {epoch['seconds']:.0f} s, validation NDCG@10 {epoch['ndcg@10']:.4f}")
+
+    cost = measure.run(line, env, folder, hear=hear)
+    return Race(name, _epochs(cost.output), cost.peak_bytes)
+
+
+def _epochs(said: str) -> list[dict]:
+    return [json.loads(text) for text in said.splitlines() if text.startswith('{"epoch"')]
 
 
 def table(races: list[Race], share: float, threads: int, file: Path) -> Table:

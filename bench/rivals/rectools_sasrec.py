@@ -33,6 +33,7 @@ class Judge(Callback):
             return found
 
         self.clock.epoch(scores)
+        trainer.should_stop = self.clock.over
         model.train()
 
 
@@ -44,7 +45,7 @@ def main() -> None:
     frame = pd.DataFrame({Columns.User: user, Columns.Item: item, Columns.Weight: 1.0})
     # Its order is by time; the lists have none but their own.
     frame[Columns.Datetime] = pd.Timestamp("2000-01-01") + pd.to_timedelta(range(len(frame)), unit="s")
-    clock = lane.Clock(lists)
+    clock = lane.Clock(lists, said.seconds)
     judge = Judge(clock)
 
     def trainer() -> Trainer:

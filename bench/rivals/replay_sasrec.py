@@ -34,6 +34,7 @@ class Judge(lightning.Callback):
             return model(feature_tensors={"item_id": ids}, padding_mask=known)["logits"][:, : self.items]
 
         self.clock.epoch(scores)
+        trainer.should_stop = self.clock.over
         model.train()
 
 
@@ -71,7 +72,7 @@ def main() -> None:
         trainer = lightning.Trainer(
             max_epochs=said.epochs,
             accelerator="cpu",
-            callbacks=[Judge(lane.Clock(lists), items)],
+            callbacks=[Judge(lane.Clock(lists, said.seconds), items)],
             limit_val_batches=0,
             num_sanity_val_steps=0,
             logger=False,

@@ -37,6 +37,21 @@ def test_a_failed_command_says_its_last_words(tmp_path):
         measure.run([sys.executable, "-c", "print('no such day'); exit(3)"], dict(os.environ), tmp_path)
 
 
+def test_lines_are_heard_while_a_command_runs(tmp_path):
+    told = tmp_path / "told"
+    waits = "import pathlib, sys, time\nprint('one')\nwhile not pathlib.Path(sys.argv[1]).exists():\n"
+    waits += "    time.sleep(0.05)"
+    ends = waits + "\nprint('two\\nthree')"
+    heard = []
+
+    def hear(text: str) -> None:
+        heard.append(text)
+        told.touch()  # without the first line the command would never end
+
+    measure.run([sys.executable, "-uc", ends, str(told)], dict(os.environ), tmp_path, hear=hear)
+    assert heard == ["one", "two", "three"]
+
+
 def line(event: dict) -> str:
     return json.dumps(event, separators=(",", ":"))
 
