@@ -290,14 +290,19 @@ def build(daily: DataFrame, users: DataFrame, ds: date) -> DataFrame:
     return frame.select("user_id", *[found[f.name].cast(f.type).alias(f.name) for f in FEATURES])
 
 
+def put_daily(spark: SparkSession, s: Settings) -> days.Touched:
+    """Make the touched days of user_daily anew; which they are."""
+    what, events = days.touched(spark, s), io.read(spark, s.warehouse, SILVER_EVENTS)
+    daily = user_daily.build(what.of(events), user_daily.mean_prices(events.where(what.where)))
+    days.put(daily.withColumn("run_id", F.lit(s.run_id)), spark, s, USER_DAILY, what)
+    return what
+
+
 def run(spark: SparkSession, s: Settings) -> str:
     """Make the touched days of user_daily anew, then the features as of ds."""
-    what, stamp = days.touched(spark, s), {"run_id": F.lit(s.run_id)}
-    events = io.read(spark, s.warehouse, SILVER_EVENTS)
-    daily = user_daily.build(what.of(events), user_daily.mean_prices(events.where(what.where)))
-    days.put(daily.withColumns(stamp), spark, s, USER_DAILY, what)
-    users = io.read(spark, s.warehouse, SILVER_USERS)
-    frame = build(io.read(spark, s.warehouse, USER_DAILY), users, s.ds).withColumns(stamp | {"ds": F.lit(s.ds)})
+    what, users = put_daily(spark, s), io.read(spark, s.warehouse, SILVER_USERS)
+    stamp = {"run_id": F.lit(s.run_id), "ds": F.lit(s.ds)}
+    frame = build(io.read(spark, s.warehouse, USER_DAILY), users, s.ds).withColumns(stamp)
     known = io.rows(s.warehouse, SILVER_USERS, "true", "count(*) AS n")[0]["n"]
     frame = io.in_files(frame, known, USERS_A_FILE)
     io.replace_where(frame, s.warehouse, USER_FEATURES, f"ds = DATE'{s.ds}'")

@@ -6,6 +6,7 @@ import itertools
 import os
 from dataclasses import replace
 from datetime import date, timedelta
+from types import SimpleNamespace
 
 import pytest
 from deltalake import DeltaTable
@@ -49,6 +50,7 @@ events:
 """
 HEAD = "id,user,time,kind,item,pieces,paid"
 FIRST = date(2024, 3, 1)
+DAILY = SimpleNamespace(run=features.put_daily)  # the half of `features` that late records are told by
 clock = itertools.count(1_710_000_000)  # of the files: later than all that stands in them
 
 
@@ -118,10 +120,10 @@ def test_late_records_go_to_their_day_and_only_their_users_days_are_made_anew(sp
     early = buy("e", "b", f"{day(41)}T00:10:00Z")
     for n in (0, 37, 39):
         shop.put(f"{day(n)}/log.csv", *base[n])
-        shop.night(n, hops=(collect, clean, features), run=f"night {n}")
+        shop.night(n, hops=(collect, clean, DAILY), run=f"night {n}")
     shop.put(f"{day(40)}/log.csv", *base[40], *late, early)
     stood = shop.files(SILVER_EVENTS)
-    said = shop.night(40, hops=(collect, clean, features), run="night 40")
+    said = shop.night(40, hops=(collect, clean, DAILY), run="night 40")
     assert "loaded 6, duplicates 0, quarantined 0, outside 0, late 3" in said[0]
     assert set(shop.rows(RESTATED, "user_id", "ds")) == {
         ("a", day(0)), ("a", day(37)), ("a", day(39)), ("b", day(41))
@@ -155,7 +157,7 @@ def test_late_records_go_to_their_day_and_only_their_users_days_are_made_anew(sp
     whole = [row for n in base for row in base[n]] + late + [early]
     for n in range(42):
         in_time.put(f"{day(n)}/log.csv", *[row for row in whole if f",{day(n)}T" in row])
-    in_time.night(41, since=0, hops=(collect, clean, features))
+    in_time.night(41, since=0, hops=(collect, clean, DAILY))
     assert shop.rows(SILVER_EVENTS, *CONTENT) == in_time.rows(SILVER_EVENTS, *CONTENT)
     daily = [c for c in USER_DAILY.column_names if c != "run_id"]
     assert shop.rows(USER_DAILY, *daily) == in_time.rows(USER_DAILY, *daily)
@@ -175,9 +177,9 @@ def test_nights_in_any_order_end_in_the_same_tables(spark, tmp_path, monkeypatch
         for n, rows in files.items():
             shop.put(f"{day(n)}/log.csv", *rows)
         for n in order or ():
-            shop.night(n, hops=(collect, clean, features))
+            shop.night(n, hops=(collect, clean, DAILY))
         if order is None:
-            shop.night(2, since=0, hops=(collect, clean, features))
+            shop.night(2, since=0, hops=(collect, clean, DAILY))
         daily = [c for c in USER_DAILY.column_names if c != "run_id"]
         ends.append((shop.rows(SILVER_EVENTS, *CONTENT), shop.rows(USER_DAILY, *daily)))
     assert ends[0] == ends[1]
