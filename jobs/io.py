@@ -196,7 +196,7 @@ def compact(spark: SparkSession, warehouse: str, table: Table) -> None:
 
 
 def vacuum(spark: SparkSession, warehouse: str, table: Table, hours: int) -> None:
-    """Delete the files that no version of the last `hours` needs, and write the newest version down whole.
+    """Delete the files that no version of the last `hours` needs.
 
     By Spark: delta-rs does not know which files of marks (deletion vectors) are in use.
     """
@@ -205,7 +205,6 @@ def vacuum(spark: SparkSession, warehouse: str, table: Table, hours: int) -> Non
     tasks = spark.conf.get("spark.sql.shuffle.partitions")
     spark.conf.set("spark.sql.sources.parallelPartitionDiscovery.parallelism", tasks)
     spark.sql(f"VACUUM delta.`{table.path(warehouse)}` RETAIN {hours} HOURS").collect()
-    checkpoint(warehouse, table)
 
 
 def file_count(warehouse: str, table: Table) -> int:
