@@ -24,8 +24,8 @@ QUERIES = {
     "spark.sql.sources.partitionColumnTypeInference.enabled": "false",
     "spark.databricks.delta.schema.autoMerge.enabled": "false",
     "spark.sql.parquet.compression.codec": "zstd",
-    # Else every word of an expression notes the line of Python that it stands on, for messages that we never show: more
-    # time than all else that a small night does.
+    # Else every word of an expression notes the line of Python that it stands on, for messages that we never show: two
+    # thirds of the time that Python takes to write a plan down.
     "spark.python.sql.dataFrameDebugging.enabled": "false",
     # Not Parquet's old 96 bits, Spark's default: a tenth less of a log's bytes and of the time to write them.
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",

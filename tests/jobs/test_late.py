@@ -211,12 +211,13 @@ def test_a_file_is_loaded_once_and_a_changed_one_is_noticed(shop):
 
 def test_a_file_that_came_after_its_night_is_loaded_by_the_next_one(shop):
     shop.put(f"{day(0)}/log.csv", buy("1", "a", f"{day(0)}T10:00:00Z"))
-    shop.night(0, hops=(collect,))
+    shop.night(0)
     shop.put(f"{day(-1)}/older.csv", buy("0", "a", f"{day(-1)}T10:00:00Z"))  # before the history that was asked for
     shop.put(f"{day(0)}/late.csv", buy("2", "b", f"{day(0)}T10:00:00Z"))
     shop.put(f"{day(1)}/log.csv", buy("3", "a", f"{day(1)}T10:00:00Z"))
-    shop.night(1, hops=(collect,))
+    shop.night(1)
     assert shop.rows(BRONZE_EVENTS, "event_id", "landed_ds") == [("1", day(0)), ("2", day(1)), ("3", day(1))]
+    assert [row[0] for row in shop.rows(SILVER_EVENTS, "event_id")] == ["shop:1", "shop:2", "shop:3"]
 
 
 def test_a_log_of_any_days_that_grows_delivers_only_what_is_new(spark, tmp_path, monkeypatch):
