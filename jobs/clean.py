@@ -168,14 +168,16 @@ def _put_refunds(spark: SparkSession, s: Settings, what: Touched, rules: Rules) 
     silver = io.read(spark, s.warehouse, SILVER_EVENTS).where(io.ds_range(first - reach, last))
     # The stack of a product needs the refunds before the days that are written as well. Few rows, each asked for often.
     every = silver.where("event_type = 'refund'").select(*refunds.READS).persist()
+    if every.where(io.ds_range(first, last)).isEmpty():
+        # A shop without refunds has the table too, and pays no match for it.
+        io.replace_rows([], s.warehouse, SILVER_REFUNDS, io.ds_range(first, last))
+        every.unpersist()
+        return
     bought = silver.where("event_type = 'purchase'").select(*refunds.READS)
     bought = refunds.returned(bought, every).persist()
     matched = refunds.match(every, bought, rules.refunds.days).where(io.ds_range(first, last))
-    # A shop without refunds has the table too, and pays no match for it.
-    found = matched.where("false") if every.where(io.ds_range(first, last)).isEmpty() else matched
-    io.replace_where(
-        found.withColumn("run_id", F.lit(s.run_id)).coalesce(1), s.warehouse, SILVER_REFUNDS, io.ds_range(first, last)
-    )
+    matched = matched.withColumn("run_id", F.lit(s.run_id)).coalesce(1)
+    io.replace_where(matched, s.warehouse, SILVER_REFUNDS, io.ds_range(first, last))
     every.unpersist()
     bought.unpersist()
 
@@ -189,13 +191,14 @@ def run(spark: SparkSession, s: Settings) -> str:
     facts = dimensions.described(facts, products, rules.titles).persist()  # read twice, and a title is read in Python
     small = F.broadcast(facts) if facts.count() < MOST_TO_BROADCAST else facts
     lines = purchase_lines(bronze, small, what).persist()
-    events, acts = build(bronze, small, lines, what, rules, shops, _pieces(spark, s, what))
-    days.put(events.withColumns(stamp), spark, s, SILVER_EVENTS, what)
+    cleaned, acts = build(bronze, small, lines, what, rules, shops, _pieces(spark, s, what))
+    days.put(cleaned.withColumns(stamp), spark, s, SILVER_EVENTS, what)
     for kept in (acts, lines):
         kept.unpersist()
     # Of the whole days: a refused record of one user is not told apart in the quarantine.
     refused = refused_rows(correct(bronze.where(what.where)).where("reason IS NOT NULL")).withColumns(stamp)
-    io.replace_where(refused, s.warehouse, QUARANTINE, f"kind = 'events' AND stage = 'clean' AND {what.where}")
+    refusals = f"kind = 'events' AND stage = 'clean' AND {what.where}"
+    io.replace_where(refused, s.warehouse, QUARANTINE, refusals)
 
     clean = io.read(spark, s.warehouse, SILVER_EVENTS).where(what.where)
     written = what.of(clean).where(F.col("run_id") == s.run_id)  # whose files are found by their statistics
@@ -205,9 +208,11 @@ def run(spark: SparkSession, s: Settings) -> str:
         dimensions.current_users(*_facts(spark, s, BRONZE_USERS, SILVER_USERS), written), s.warehouse, SILVER_USERS
     )
     _put_refunds(spark, s, what, rules)
-    gaps = missing.measure(clean, SILVER_EVENTS, rules.missing[SILVER_EVENTS.full_name]).withColumns(stamp)
-    io.replace_where(gaps.coalesce(1), s.warehouse, MISSING_VALUES, what.where)
+    of_columns = rules.missing[SILVER_EVENTS.full_name]
+    counted = missing.counts(clean, SILVER_EVENTS, of_columns).collect()
+    gaps = [row | {"run_id": s.run_id} for row in missing.shares(counted, SILVER_EVENTS, of_columns)]
+    io.replace_rows(gaps, s.warehouse, MISSING_VALUES, what.where)
 
-    quarantine = io.read(spark, s.warehouse, QUARANTINE).where(f"kind = 'events' AND stage = 'clean' AND {what.where}")
     late = f"; single users on {len(what.others)} more days" if what.others else ""
-    return f"{len(what.whole)} days: {clean.count():,} events, {quarantine.count():,} refused{late}"
+    events = sum(row["all"] for row in counted)
+    return f"{len(what.whole)} days: {events:,} events, {io.count(s.warehouse, QUARANTINE, refusals):,} refused{late}"

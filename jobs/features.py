@@ -303,10 +303,9 @@ def run(spark: SparkSession, s: Settings) -> str:
     what, users = put_daily(spark, s), io.read(spark, s.warehouse, SILVER_USERS)
     stamp = {"run_id": F.lit(s.run_id), "ds": F.lit(s.ds)}
     frame = build(io.read(spark, s.warehouse, USER_DAILY), users, s.ds).withColumns(stamp)
-    known = io.rows(s.warehouse, SILVER_USERS, "true", "count(*) AS n")[0]["n"]
-    frame = io.in_files(frame, known, USERS_A_FILE)
+    frame = io.in_files(frame, io.count(s.warehouse, SILVER_USERS), USERS_A_FILE)
     io.replace_where(frame, s.warehouse, USER_FEATURES, f"ds = DATE'{s.ds}'")
-    count = io.read(spark, s.warehouse, USER_FEATURES).where(f"ds = DATE'{s.ds}'").count()
+    count = io.count(s.warehouse, USER_FEATURES, f"ds = DATE'{s.ds}'")
     if not count:
         raise DataError(f"expected users first seen by {s.ds}, found none; was a day before {s.ds} ever loaded?")
     return f"{len(what.days)} days of user_daily, {count:,} users"

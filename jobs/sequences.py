@@ -126,10 +126,9 @@ def run(spark: SparkSession, s: Settings) -> str:
     base = base_day(spark, s)
     frame, kept = (build(as_steps(events)), None) if base is None else _by_merge(spark, s, events, base)
     frame = frame.withColumns({"ds": F.lit(s.ds), "run_id": F.lit(s.run_id)})
-    users = io.rows(s.warehouse, SILVER_USERS, "true", "count(*) AS n")[0]["n"]
-    frame = io.in_files(frame, users, USERS_A_FILE)
+    frame = io.in_files(frame, io.count(s.warehouse, SILVER_USERS), USERS_A_FILE)
     io.replace_where(frame, s.warehouse, USER_SEQUENCES, f"ds = DATE'{s.ds}'")
     if kept is not None:
         kept.unpersist()
-    count = io.read(spark, s.warehouse, USER_SEQUENCES).where(f"ds = DATE'{s.ds}'").count()
+    count = io.count(s.warehouse, USER_SEQUENCES, f"ds = DATE'{s.ds}'")
     return f"{count:,} users, " + (f"from those of {base} and newer events" if base else "from the whole history")

@@ -53,9 +53,9 @@ def test_missing_values_are_counted_among_the_events_that_should_have_one(spark)
         {"event_id": "e", "event_time": at("2017-06-02 10:00")},
     )
     rules = cleaning.load_rules().missing[SILVER_EVENTS.full_name]
-    found = missing.measure(frame, SILVER_EVENTS, rules).collect()
+    found = missing.shares(missing.counts(frame, SILVER_EVENTS, rules).collect(), SILVER_EVENTS, rules)
     assert len(found) == 2 * len(SILVER_EVENTS.columns)
-    assert set(found[0].asDict()) == set(MISSING_VALUES.column_names) - {"run_id"}
+    assert set(found[0]) == set(MISSING_VALUES.column_names) - {"run_id"}
     day = {row["column"]: (row["rule"], row["rows"], row["missing"], row["share"]) for row in found if row["ds"] == DAY}
     assert day["brand"] == ("kept", 2, 1, 0.5)
     assert day["device"] == ("unknown", 4, 3, 0.75)
