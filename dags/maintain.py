@@ -21,7 +21,12 @@ with DAG(
     tags=["huaxiang", "maintenance"],
     params={
         "keep_days": Param(
-            30, type="integer", minimum=1, title="Keep days 保留天数", description="Of versions that can be read again."
+            30,
+            type="integer",
+            minimum=1,
+            maximum=30,
+            title="Keep days 保留天数",
+            description="Of versions that can be read again.",
         ),
     },
 ) as maintain:

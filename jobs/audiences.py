@@ -24,6 +24,7 @@ from jobs import (
     erasures,
     io,
     profiles,
+    staging,
 )
 from jobs.audience_book import Book
 from jobs.settings import Settings
@@ -37,7 +38,6 @@ from jobs.tables import (
     SEGMENT_CHANGES,
     USER_EMBEDDINGS,
     USER_PROFILES,
-    Table,
 )
 
 
@@ -179,15 +179,6 @@ def memberships(told: DataFrame, known: DataFrame, ds: date) -> DataFrame:
     )  # fmt: skip
 
 
-def _stage(frame: DataFrame, s: Settings, table: Table) -> None:
-    io.replace_where(frame.coalesce(1), s.warehouse, table.staged(), f"ds = DATE'{s.ds}'")
-
-
-def _stage_rows(rows: list[dict], s: Settings, table: Table) -> None:
-    stamped = [row | {"ds": s.ds, "run_id": s.run_id} for row in rows]
-    io.replace_rows(stamped, s.warehouse, table.staged(), f"ds = '{s.ds}'")
-
-
 def run(spark: SparkSession, s: Settings) -> str:
     """Stage the audiences of the night; UsageError where a definition is wrong."""
     book = Book.load()
@@ -221,12 +212,12 @@ def _run(spark: SparkSession, s: Settings, book: Book, people: DataFrame, last: 
     held = told.select("user_id", F.inline("now_out"))
 
     tally = tallied(told, members, moved, held, s.ds)
-    _stage(members.withColumns(stamp), s, AUDIENCE_MEMBERS)
-    _stage(moved.withColumns(stamp), s, AUDIENCE_CHANGES)
-    _stage(held.withColumns(stamp), s, AUDIENCE_SUPPRESSED)
+    staging.put(members.withColumns(stamp), s, AUDIENCE_MEMBERS)
+    staging.put(moved.withColumns(stamp), s, AUDIENCE_CHANGES)
+    staging.put(held.withColumns(stamp), s, AUDIENCE_SUPPRESSED)
     sizes = {one: tally.sizes.get(one, 0) for one in book}
     overlaps = audience_overlap.rows(sizes, audience_overlap.pairs(told, "now"))
-    _stage_rows(overlaps, s, AUDIENCE_OVERLAP)
+    staging.put_rows(overlaps, s, AUDIENCE_OVERLAP)
     everyone = profiles.load_lines().holdout.share
     rows_of = [
         audience_row(one, book, tally, everyone) | {
@@ -235,7 +226,7 @@ def _run(spark: SparkSession, s: Settings, book: Book, people: DataFrame, last: 
         } | estimated(tally, one, evaluated[one] and one not in alike) | lookalike_facts(found.get(one))
         for one in book
     ]  # fmt: skip
-    _stage_rows(rows_of, s, AUDIENCES)
+    staging.put_rows(rows_of, s, AUDIENCES)
     told.unpersist()
     against = f"held against {last.day}: +{sum(tally.entered.values())} -{sum(tally.left.values())}" if last.day else ""
     refused = "; ".join(f"{one}: {f.refused}" for one, f in found.items() if f.refused)

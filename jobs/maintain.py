@@ -1,7 +1,7 @@
 """maintain: small files of many nights become few large ones, and what no reader asks for any more is deleted.
 
 No row changes. Every written table is swept; what `publish` moves is not compacted, because readers hold the manifest's
-versions of it, and a night writes it as one file. The newest `keep_days` days of versions can still be read, so nights
+versions of it, and a night writes it in few files. The newest `keep_days` days of versions can still be read, so nights
 that are younger can be replayed from the versions that their manifest names. Age is told by the clock: it is the
 files' age, not a night's.
 """
@@ -13,9 +13,11 @@ from collections.abc import Iterator
 from pyspark.sql import SparkSession
 
 from jobs import io, sql
+from jobs.errors import UsageError
 from jobs.tables import BY_NAME, PUBLISHED, Table
 
 HOURS_A_DAY = 24
+LOG_DAYS = 30  # Delta's log names no version that is older (delta.logRetentionDuration)
 _SETTLED = (*PUBLISHED, *(table.staged() for table in PUBLISHED))
 
 
@@ -41,7 +43,14 @@ def _work(spark: SparkSession, warehouse: str, keep_days: int) -> Iterator[tuple
 
 
 def run(spark: SparkSession, warehouse: str, keep_days: int) -> str:
-    """Compact and sweep every table; a table of what became of each. Run again, it finds nothing to do."""
+    """Compact and sweep every table; a table of what became of each. Run again, it finds nothing to do.
+
+    UsageError for more days than the log tells of.
+    """
+    if keep_days > LOG_DAYS:
+        raise UsageError(
+            f"expected at most {LOG_DAYS} days to keep, as the tables' logs tell of no more; found {keep_days}"
+        )
     rows = list(_work(spark, warehouse, keep_days))
     total = ("all 全部", *(sum(row[k] for row in rows) for k in range(1, 5)))
     head = ("table 表", "files 文件数", "then 之后", "MB on disk 磁盘", "then 之后")

@@ -13,7 +13,7 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from jobs import erasures, io, profiles
+from jobs import erasures, io, profiles, staging
 from jobs.audience_book import Book
 from jobs.errors import DataError
 from jobs.settings import Settings
@@ -62,7 +62,7 @@ def run(spark: SparkSession, s: Settings) -> str:
                 "`python -m jobs erase` for them again, then this night from collect on"
             )
     for table, frame in staged.items():
-        io.replace_where(frame.coalesce(1), s.warehouse, table, tonight)
+        io.replace_where(io.in_files(frame, people["users"], staging.USERS_A_FILE), s.warehouse, table, tonight)
     versions = {table.full_name: io.version(s.warehouse, table) for table in ALL if table is not RUNS}
     versions = {name: version for name, version in versions.items() if version is not None}
     counts = _counts(spark, s)

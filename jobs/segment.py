@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
-from jobs import changes, erasures, io, journeys, portraits, profiles, tags, traits
+from jobs import changes, erasures, io, journeys, portraits, profiles, staging, tags, traits
 from jobs.assign import Scorer, SegmentModel
 from jobs.errors import DataError
 from jobs.settings import Settings
@@ -32,7 +32,6 @@ from jobs.tables import (
     USER_PROFILES,
     USER_SEGMENTS,
     USER_SEQUENCES,
-    Table,
 )
 
 _OF_MODEL = ("rule", "rule_zh", "rule_fidelity", "parents", "status")  # columns that a night takes over
@@ -265,36 +264,27 @@ def run(spark: SparkSession, s: Settings) -> str:
     changed = changed.withColumn("model_version", F.lit(model.version)).persist()
 
     here = changed.where("segment_id IS NOT NULL").withColumns(stamp)
-    _stage(here, s, USER_SEGMENTS)
+    staging.put(here, s, USER_SEGMENTS)
     moved = changed.where("change != 'stay'").withColumns(
         stamp | {"previous_ds": F.lit(last.day).cast("date"), "from_segment_id": F.col("previous_segment_id"),
                  "to_segment_id": F.col("segment_id")}
     )  # fmt: skip
-    _stage(moved if last.day else moved.where("false"), s, SEGMENT_CHANGES)
+    staging.put(moved if last.day else moved.where("false"), s, SEGMENT_CHANGES)
     found, of_group = flows(changed, since) if last.day else [], sums(members)
     size = sum(row["size"] for row in of_group.values())
     sequences = io.read(spark, s.warehouse, USER_SEQUENCES).where(tonight)
     ways = journeys.typical(sequences, members, s.ds, size)
     rows = living_rows(of_group, model, rules, known, base, groups, names, found, ways)
     ended = ended_rows(last, model, found)
-    _stage_rows(rows + ended, s, SEGMENTS)
+    staging.put_rows(rows + ended, s, SEGMENTS)
     users = io.read(spark, s.warehouse, SILVER_USERS)
     expected = predictions(spark, s, model)
     people = profiles.build(features, users, here, expected, last.profiles, lines, last.rules).withColumns(stamp)
-    _stage(people, s, USER_PROFILES)
+    staging.put(people, s, USER_PROFILES)
     staged = io.read(spark, s.warehouse, USER_PROFILES.staged()).where(tonight)
-    _stage_rows(tags.coverage(staged, size, last.tags, sorted(names.values()), lines.tags), s, TAGS)
+    staging.put_rows(tags.coverage(staged, size, last.tags, sorted(names.values()), lines.tags), s, TAGS)
     for frame in (members, changed):  # a standing Spark would keep them
         frame.unpersist()
     against = f"{last.day}: {steadiness(found)}" if last.day else "no night before"
     died = f"; ended: {[row['segment_id'] for row in ended]}" if ended else ""
     return f"{size:,} users in {len(rows)} segments by model version {model.version}, held against {against}{died}"
-
-
-def _stage(frame: DataFrame, s: Settings, table: Table) -> None:
-    io.replace_where(frame.coalesce(1), s.warehouse, table.staged(), f"ds = DATE'{s.ds}'")
-
-
-def _stage_rows(rows: list[dict], s: Settings, table: Table) -> None:
-    stamped = [row | {"ds": s.ds, "run_id": s.run_id} for row in rows]
-    io.replace_rows(stamped, s.warehouse, table.staged(), f"ds = '{s.ds}'")

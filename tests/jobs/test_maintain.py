@@ -10,6 +10,7 @@ from deltalake import DeltaTable
 from pyspark.sql import functions as F
 
 from jobs import io, maintain, sql
+from jobs.errors import UsageError
 from jobs.tables import RUNS, SILVER_EVENTS, USER_SEGMENTS
 
 FIRST = date(2024, 3, 1)
@@ -96,3 +97,8 @@ def test_a_second_time_there_is_nothing_to_do(spark, kept):
     with_vacuum = [entry["operation"] for entry in DeltaTable(SILVER_EVENTS.path(home)).history(3)]
     assert "OPTIMIZE" not in with_vacuum[: io.version(home, SILVER_EVENTS) - version]
     assert _rows(spark, home) == before
+
+
+def test_more_days_than_the_log_tells_of_are_refused(spark, kept):
+    with pytest.raises(UsageError, match="at most 30 days"):
+        maintain.run(spark, kept[0], 31)
