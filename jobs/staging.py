@@ -13,7 +13,7 @@ USERS_A_FILE = 250_000
 
 
 def put(frame: DataFrame, s: Settings, table: Table) -> None:
-    """Stage the night's rows of a table, in as many files as the night has users."""
+    """Stage the night's rows of a table, a file for each USERS_A_FILE of its users at most."""
     users = io.count(s.warehouse, USER_FEATURES, f"ds = DATE'{s.ds}'")
     frame = io.in_files(frame, users, USERS_A_FILE)
     io.replace_where(frame, s.warehouse, table.staged(), f"ds = DATE'{s.ds}'")
