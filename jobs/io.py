@@ -88,8 +88,10 @@ def in_files(frame: DataFrame, rows: int, a_file: int) -> DataFrame:
 
 
 def _lost_the_race(error: BaseException) -> bool:
-    """Delta refused a commit because another came first. Ours is of other rows, so doing it again helps."""
-    return bool(re.search("DELTA_(CONCURRENT|METADATA_CHANGED|PROTOCOL_CHANGED)", str(error)))
+    """A commit was refused because another came first. Ours is of other rows, so doing it again helps."""
+    by_spark = "DELTA_(CONCURRENT|METADATA_CHANGED|PROTOCOL_CHANGED)"
+    by_delta_rs = "a concurrent transaction|(Metadata|Protocol) changed|table already exists"
+    return bool(re.search(f"{by_spark}|{by_delta_rs}", str(error)))
 
 
 _until_it_wins = retry(
@@ -132,6 +134,7 @@ def append(frame: DataFrame, warehouse: str, table: Table) -> None:
     writer.save(table.path(warehouse))
 
 
+@_until_it_wins
 def replace_rows(rows: list[dict], warehouse: str, table: Table, predicate: str) -> None:
     """Replace the slice that `predicate` describes by a few rows of the driver, in one commit.
 
@@ -143,7 +146,8 @@ def replace_rows(rows: list[dict], warehouse: str, table: Table, predicate: str)
     if exists(warehouse, table):
         write_deltalake(path, data, mode="overwrite", predicate=predicate, schema_mode="merge")
     else:
-        write_deltalake(path, data, mode="overwrite", partition_by=list(table.partition_by))
+        # Never over a table that another made in between: this one is then written as a slice.
+        write_deltalake(path, data, mode="error", partition_by=list(table.partition_by))
 
 
 def batch_lander(folder: str, ds: date) -> Callable[[DataFrame, int], None]:

@@ -6,6 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date, timedelta
 
+import pytest
+
 from jobs import io
 from jobs.tables import LOADS, SILVER_PRODUCTS, USER_EMBEDDINGS
 
@@ -52,14 +54,18 @@ def test_a_partitioned_table_stays_so(spark, tmp_path):
     assert io.read(spark, str(tmp_path), USER_EMBEDDINGS).count() == 3
 
 
-def test_nights_that_write_at_the_same_time_all_stand(spark, tmp_path):
+@pytest.mark.parametrize("by_spark", [True, False])
+def test_nights_that_write_at_the_same_time_all_stand(spark, tmp_path, by_spark):
     """Also the first writes, which create the table: Delta refuses the slower commit, and it is done again."""
     table = replace(LOADS, columns=LOADS.columns[:4])
 
     def night(k: int) -> None:
         day = DAY + timedelta(days=k)
-        frame = spark.createDataFrame([("shop", "events", day, f"f{k}")], table.ddl)
-        io.replace_where(frame, str(tmp_path), table, f"landed_ds = DATE'{day}'")
+        row, mine = ("shop", "events", day, f"f{k}"), f"landed_ds = DATE'{day}'"
+        if by_spark:
+            io.replace_where(spark.createDataFrame([row], table.ddl), str(tmp_path), table, mine)
+        else:
+            io.replace_rows([dict(zip(table.column_names, row, strict=True))], str(tmp_path), table, mine)
 
     for _ in range(2):  # the second time each replaces its own row
         with ThreadPoolExecutor(4) as nights:
