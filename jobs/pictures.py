@@ -1,6 +1,11 @@
-"""The night's pictures, drawn by matplotlib: each function takes a frame and returns a figure."""
+"""The night's pictures, drawn by matplotlib: each function takes a frame and returns a figure.
+
+`label` of a segment begins with its id and two spaces, and may have several lines (`label`).
+"""
 
 from __future__ import annotations
+
+import textwrap
 
 import matplotlib
 
@@ -35,26 +40,37 @@ def chinese_font() -> bool:
     return bool(found)
 
 
+def label(segment_id: int, english: str, chinese: str = "") -> str:
+    """A segment's id and names, in lines that leave the picture room."""
+    return f"{segment_id}  " + "\n".join([*textwrap.wrap(english, 36), *textwrap.wrap(chinese, 20)])
+
+
 def colours(segment_ids: list[int]) -> dict[int, str]:
     """A colour for each segment; an id keeps its colour from night to night."""
     return {segment: _COLOURS[(segment - 1) % len(_COLOURS)] for segment in segment_ids}
 
 
+def _tall(labels: pd.Series, least: float) -> float:
+    """Inches of so many rows, in each of which the tallest of the labels has room."""
+    return len(labels) * max(least, 0.08 + 0.16 * (1 + labels.str.count("\n").max()))
+
+
 def _bare(axes, english: str, chinese: str) -> None:
-    """The title, in Chinese too where a font of the machine has it, and no box."""
+    """The title, in Chinese too where a font of the machine has it, over the labels as well; and no box."""
     title = f"{english}  {chinese}" if chinese_font() else english
-    axes.set_title(title, loc="left", fontsize=12, fontweight="bold")
+    axes.figure.suptitle(title, x=0.01, ha="left", fontsize=12, fontweight="bold")
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
 
 
 def _bars(segments: pd.DataFrame, value: str, text: str, *title: str) -> Figure:
     frame = segments.sort_values(value)
-    figure, axes = plt.subplots(figsize=(9, 0.45 * len(frame) + 1.2), layout="constrained")
+    figure, axes = plt.subplots(figsize=(9, _tall(frame["label"], 0.4) + 0.6), layout="constrained")
     shade = colours(sorted(segments["segment_id"]))
     bars = axes.barh(frame["label"], frame[value].astype(float), color=[shade[i] for i in frame["segment_id"]])
     axes.bar_label(bars, labels=[text.format(**row) for row in frame.to_dict("records")], padding=4, fontsize=9)
-    axes.margins(x=0.18)
+    axes.margins(x=0.4, y=0.01)  # room for the figures at the bars
+    axes.tick_params(axis="y", labelsize=9)
     axes.xaxis.set_visible(False)
     axes.spines["bottom"].set_visible(False)
     _bare(axes, *title)
@@ -81,7 +97,7 @@ def trait_heat_map(segments: pd.DataFrame, most: int = 16) -> Figure:
     }  # fmt: skip
     z = pd.DataFrame(rows).T
     z = z[z.abs().max().sort_values(ascending=False).index[:most]]
-    figure, axes = plt.subplots(figsize=(11, 0.5 * len(z) + 2.6), layout="constrained")
+    figure, axes = plt.subplots(figsize=(11, max(5.0, _tall(segments["label"], 0.45) + 2.6)), layout="constrained")
     image = axes.imshow(z.to_numpy(), cmap="RdBu_r", vmin=-2, vmax=2, aspect="auto")
     axes.set_xticks(range(z.shape[1]), z.columns, rotation=40, ha="right", fontsize=9)
     axes.set_yticks(range(len(z)), z.index, fontsize=9)
@@ -96,7 +112,8 @@ def trait_heat_map(segments: pd.DataFrame, most: int = 16) -> Figure:
 
 def user_map(points: pd.DataFrame, segments: pd.DataFrame) -> Figure:
     """Users in the plane, each segment's id in its middle. `points`: x, y, segment_id; near users behave alike."""
-    figure, axes = plt.subplots(figsize=(9.5, 6.5), layout="constrained")
+    lines = len(segments) + segments["label"].str.count("\n").sum()
+    figure, axes = plt.subplots(figsize=(11, max(6.5, 0.16 * lines + 0.5)), layout="constrained")
     shade = colours(sorted(segments["segment_id"]))
     for row in segments.sort_values("size", ascending=False).to_dict("records"):
         of = points[points["segment_id"] == row["segment_id"]]
@@ -115,12 +132,19 @@ def user_map(points: pd.DataFrame, segments: pd.DataFrame) -> Figure:
 
 
 def moves(changes: pd.DataFrame, segments: pd.DataFrame) -> Figure:
-    """Who moved from where (rows) to where (columns) since the night before. `changes`: from_label, to_label, users."""
+    """Who moved from where (rows) to where (columns, by id) since the night before, in the order of `segments`.
+
+    changes: from_label, to_label, users. A label that no segment of tonight has comes last.
+    """
     table = changes.pivot_table(index="from_label", columns="to_label", values="users", aggfunc="sum", fill_value=0)
-    figure, axes = plt.subplots(figsize=(9, 0.5 * len(table) + 2.8), layout="constrained")
+    seen = {*table.index, *table.columns}
+    known = [one for one in segments.sort_values("segment_id")["label"] if one in seen]
+    both = [*known, *sorted(seen.difference(known))]
+    table = table.reindex(index=both, columns=both, fill_value=0)
+    figure, axes = plt.subplots(figsize=(9, _tall(pd.Series(both), 0.35) + 0.9), layout="constrained")
     axes.imshow(table.to_numpy(), cmap="Blues", aspect="auto")
-    axes.set_xticks(range(table.shape[1]), table.columns, rotation=40, ha="right", fontsize=9)
-    axes.set_yticks(range(len(table)), table.index, fontsize=9)
+    axes.set_xticks(range(len(both)), [one.split("  ")[0] for one in both], fontsize=9)
+    axes.set_yticks(range(len(both)), both, fontsize=9)
     highest = table.to_numpy().max()
     for (i, j), value in np.ndenumerate(table.to_numpy()):
         if value:

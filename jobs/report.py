@@ -130,15 +130,11 @@ def project(s: Settings, most: int = _MAP_USERS) -> pd.DataFrame:
     return pd.DataFrame({"x": flat[:, 0], "y": flat[:, 1], "segment_id": rows["segment_id"]})
 
 
-def _label(segments: pd.DataFrame, chinese: bool) -> pd.Series:
-    name = segments["segment_name"] if not chinese else segments["segment_name"] + "  " + segments["segment_name_zh"]
-    return segments["segment_id"].astype(str) + "  " + name
-
-
 def draw(night: dict[str, pd.DataFrame], points: pd.DataFrame) -> dict[str, bytes]:
     """PNG by name."""
-    chinese = pictures.chinese_font()
-    segments = night["segments"].assign(label=_label(night["segments"], chinese))
+    names = ["segment_id", "segment_name", *(["segment_name_zh"] if pictures.chinese_font() else [])]
+    labels = [pictures.label(*row) for row in night["segments"][names].itertuples(index=False)]
+    segments = night["segments"].assign(label=labels)
     figures = {
         "segment_sizes": pictures.segment_sizes(segments),
         "segment_spend": pictures.segment_spend(segments),
