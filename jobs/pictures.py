@@ -113,7 +113,7 @@ def trait_heat_map(segments: pd.DataFrame, most: int = 16) -> Figure:
 def user_map(points: pd.DataFrame, segments: pd.DataFrame) -> Figure:
     """Users in the plane, each segment's id in its middle. `points`: x, y, segment_id; near users behave alike."""
     lines = len(segments) + segments["label"].str.count("\n").sum()
-    figure, axes = plt.subplots(figsize=(11, max(6.5, 0.16 * lines + 0.5)), layout="constrained")
+    figure, axes = plt.subplots(figsize=(11, max(6.5, 0.19 * lines + 0.5)), layout="constrained")
     shade = colours(sorted(segments["segment_id"]))
     for row in segments.sort_values("size", ascending=False).to_dict("records"):
         of = points[points["segment_id"] == row["segment_id"]]
