@@ -1,6 +1,6 @@
 """The night's pictures, drawn by matplotlib: each function takes a frame and returns a figure.
 
-`label` of a segment begins with its id and two spaces, and may have several lines (`label`).
+A segment's `label` is that of the function of this name: its id, two spaces, and names in one or several lines.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ def chinese_font() -> bool:
 
 def label(segment_id: int, english: str, chinese: str = "") -> str:
     """A segment's id and names, in lines that leave the picture room."""
-    return f"{segment_id}  " + "\n".join([*textwrap.wrap(english, 36), *textwrap.wrap(chinese, 20)])
+    lines = [*textwrap.wrap(english, 36, break_on_hyphens=False), *textwrap.wrap(chinese, 20)]
+    return f"{segment_id}  " + "\n".join(lines)
 
 
 def colours(segment_ids: list[int]) -> dict[int, str]:
