@@ -133,7 +133,7 @@ def user_map(points: pd.DataFrame, segments: pd.DataFrame) -> Figure:
 
 
 def moves(changes: pd.DataFrame, segments: pd.DataFrame) -> Figure:
-    """Who moved from where (rows) to where (columns, by id) since the night before, in the order of `segments`.
+    """Who moved from where (rows) to where (columns, ids alone) since the night before, both ordered by id.
 
     changes: from_label, to_label, users. A label that no segment of tonight has comes last.
     """
