@@ -330,7 +330,8 @@ days AS (
     FROM seen GROUP BY ALL)
 SELECT days.*, coalesce(viewed_ids, []) AS viewed_ids, coalesce(carted_ids, []) AS carted_ids,
        coalesce(product_ids, []) AS product_ids, coalesce(department_amount, MAP {}) AS department_amount,
-       coalesce(category_amount, MAP {}) AS category_amount, coalesce(brand_amount, MAP {}) AS brand_amount
+       coalesce(category_amount, MAP {}) AS category_amount, coalesce(brand_amount, MAP {}) AS brand_amount,
+       date_trunc('week', ds)::DATE AS week
 FROM days LEFT JOIN product_lists USING (user_id, ds) LEFT JOIN money_maps USING (user_id, ds);
 
 COPY user_daily TO (getvariable('out') || '/user_daily.parquet') (FORMAT parquet, COMPRESSION zstd);

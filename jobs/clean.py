@@ -46,14 +46,16 @@ def correct(events: DataFrame) -> DataFrame:
     )  # fmt: skip
     kind = F.when(money & negative, "refund").otherwise(F.col("event_type"))
     quantity = F.abs(F.when(money & (F.coalesce("quantity", F.lit(0)) == 0), F.lit(1)).otherwise(F.col("quantity")))
-    amount = F.abs(F.coalesce(F.col("amount"), F.col("price") * F.col("pieces") - discount)).cast("decimal(18,2)")
+    # What is computed gets its type before it stands beside what is known: the wider type of both is dear.
+    computed = (F.col("price") * F.col("pieces") - discount).cast("decimal(18,2)")
+    amount = F.abs(F.coalesce(F.col("amount"), computed)).cast("decimal(18,2)")
     list_amount = (F.col("received") + discount).cast("decimal(18,2)")
-    price = F.coalesce(F.col("price"), F.when(F.col("pieces") > 0, F.col("list_amount") / F.col("pieces")))
+    a_piece = F.when(F.col("pieces") > 0, (F.col("list_amount") / F.col("pieces")).cast("decimal(18,4)"))
     return (
         events.withColumns({"pieces": quantity, "event_type": kind})
         .withColumn("received", F.when(money, F.coalesce(amount, F.lit(0).cast("decimal(18,2)"))))
         .withColumn("list_amount", F.when(money, list_amount))
-        .withColumn("price", price.cast("decimal(18,4)"))
+        .withColumn("price", F.coalesce(F.col("price"), a_piece).cast("decimal(18,4)"))
         .withColumn("reason", F.when(nothing, F.lit("nothing_bought: a purchase of 0 pieces for no money"))
                     .when(F.col("price") < 0, F.lit("negative_price")))
         .withColumns({"quantity": F.col("pieces"), "amount": F.col("received"), "discount": F.when(money, discount)})
@@ -130,23 +132,26 @@ def purchase_lines(bronze: DataFrame, facts: DataFrame, what: Touched) -> DataFr
 def build(
     bronze: DataFrame, facts: DataFrame, lines: DataFrame, what: Touched, rules: Rules, shops: list[Source],
     pieces: tuple[int, int],
-) -> tuple[DataFrame, DataFrame]:  # fmt: skip
+) -> tuple[DataFrame, list[DataFrame]]:  # fmt: skip
     """The rows of silver.events that are touched, less the stamp, by one shuffle by user and day and one sort; and
-    the `bots.acts` that they are made of, kept until those are written.
+    the frames that they are made of and that are kept until those are written.
 
     `bronze` are rows of bronze.events, `facts` of `dimensions.described`, `lines` of `purchase_lines`; `pieces` see
     `sessions.spread`.
     """
     mapped = {name for shop in shops for name in shop.events.fields}
     clocked = sessions.with_clock(near(bronze, what), {shop.name: shop.shop_zone for shop in shops})
-    good = correct(with_context(clocked, what)).where("reason IS NULL")
+    rows = with_context(clocked, what)
+    # Single users' rows are few, found among six weeks of them, and asked for often; a history is cheap to read again.
+    found = [rows.persist()] if len(what.others) > len(what.whole) else []
+    good = correct(rows).where("reason IS NULL")
     acts = bots.acts(good).persist()  # asked for the agents, then for the bots
     known = text.devices(acts)
     good = bots.mark(text.with_device(good, known), bots.bot_days(good, text.with_device(acts, known), rules.bots))
     good = outliers.winsorise(with_product_facts(good, facts), lines, rules.outliers)
     events = sessions.sessionise(sessions.spread(good, *pieces), "session_id" in mapped).where("target")
     names = {"event_id": F.concat_ws(":", "source", "event_id"), "query": text.normalised_query(F.col("query"))}
-    return events.withColumns(names), acts
+    return events.withColumns(names), [acts, *found]
 
 
 def _facts(spark: SparkSession, s: Settings, bronze: Table, silver: Table) -> tuple[DataFrame, DataFrame]:
@@ -191,10 +196,10 @@ def run(spark: SparkSession, s: Settings) -> str:
     facts = dimensions.described(facts, products, rules.titles).persist()  # read twice, and a title is read in Python
     small = F.broadcast(facts) if facts.count() < MOST_TO_BROADCAST else facts
     lines = purchase_lines(bronze, small, what).persist()
-    cleaned, acts = build(bronze, small, lines, what, rules, shops, _pieces(spark, s, what))
+    cleaned, kept = build(bronze, small, lines, what, rules, shops, _pieces(spark, s, what))
     days.put(cleaned.withColumns(stamp), spark, s, SILVER_EVENTS, what)
-    for kept in (acts, lines):
-        kept.unpersist()
+    for frame in (*kept, lines):
+        frame.unpersist()
     # Of the whole days: a refused record of one user is not told apart in the quarantine.
     refused = refused_rows(correct(bronze.where(what.where)).where("reason IS NOT NULL")).withColumns(stamp)
     refusals = f"kind = 'events' AND stage = 'clean' AND {what.where}"

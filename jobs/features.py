@@ -294,7 +294,8 @@ def put_daily(spark: SparkSession, s: Settings) -> days.Touched:
     """Make the touched days of user_daily anew; which they are."""
     what, events = days.touched(spark, s), io.read(spark, s.warehouse, SILVER_EVENTS)
     daily = user_daily.build(what.of(events), user_daily.mean_prices(events.where(what.where)))
-    days.put(daily.withColumn("run_id", F.lit(s.run_id)), spark, s, USER_DAILY, what)
+    daily = daily.repartition("week").withColumn("run_id", F.lit(s.run_id))  # else each task writes a file a week
+    days.put(daily, spark, s, USER_DAILY, what)
     return what
 
 

@@ -13,6 +13,7 @@ from datetime import date
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from jobs import clock
 from jobs.layout import Layout
 from jobs.sources import EVENT_FIELDS, Feed, FieldSpec, Source
 from jobs.tables import BRONZE_EVENTS, EVENT_TYPES
@@ -179,7 +180,7 @@ def parse_events(records: DataFrame, source: Source, start: date, since: date, d
     frame = frame.withColumns({name: _field(name, feed) for name in EVENT_FIELDS} | {"event_id": _identity(feed)})
     broken = F.when(F.col("record").isNull(), F.lit(f"not_a_record: expected {feed.format}"))
     rules = F.nullif(F.concat_ws("; ", *_reasons(source, ds)), F.lit(""))
-    frame = frame.withColumns({"reason": F.coalesce(broken, rules), "ds": F.to_date("event_time")})
+    frame = frame.withColumns({"reason": F.coalesce(broken, rules), "ds": clock.day(F.col("event_time"))})
     attributes = layout.attributes(feed.mapped_columns).alias("attributes")
     frame = frame.select(*EVENT_FIELDS, "event_id", attributes, "reason", "ds", *_carried(feed, layout))
     any_days, old = F.col("landed_ds").isNull(), F.col("ds") < F.lit(start)
@@ -244,13 +245,15 @@ def with_key(records: DataFrame, feed: Feed, kind: str) -> DataFrame:
     frame = _with_texts(records, feed, Layout.of(records))
     if kind == "events":
         frame = frame.withColumns(_typed(feed)).withColumn("event_time", _field("event_time", feed))
-    day = F.to_date("event_time") if kind == "events" else F.col("landed_ds")
+    day = clock.day(F.col("event_time")) if kind == "events" else F.col("landed_ds")
     return frame.select(*records.columns, F.xxhash64(_identity(feed), day).alias("key_hash"))
 
 
 def repeated_keys(keyed: DataFrame) -> DataFrame:
     """`key_hash` of the keys that several records of this load share: one row each. Nothing else is shuffled."""
-    return keyed.groupBy("key_hash").count().where("count > 1").select("key_hash")
+    # Shuffled first: nearly every key is new, and to count them before is to keep them all in a table for nothing.
+    keys = keyed.select("key_hash").repartition("key_hash")
+    return keys.groupBy("key_hash").count().where("count > 1").select("key_hash")
 
 
 def apart(keyed: DataFrame, repeated: DataFrame) -> tuple[DataFrame, DataFrame]:

@@ -2,25 +2,13 @@
 
 from __future__ import annotations
 
-from functools import reduce
-
-from pyspark.sql import Column, DataFrame, Window, WindowSpec
+from pyspark.sql import DataFrame, Window, WindowSpec
 from pyspark.sql import functions as F
+
+from jobs import clock
 
 GAP_SECONDS = 30 * 60
 DAY_BREAKS_AT = 4  # o'clock at the shop: the hour in which least is going on, and no session goes on past it
-
-
-def local_time(zones: dict[str, str], time: Column) -> Column:
-    """A UTC time at the shop of the event's source."""
-
-    def at(so_far: Column, entry: tuple[str, str]) -> Column:
-        source, zone = entry
-        return F.when(F.col("source") == source, F.from_utc_timestamp(time, zone)).otherwise(so_far)
-
-    if len(set(zones.values())) == 1:
-        return F.from_utc_timestamp(time, next(iter(zones.values())))
-    return reduce(at, sorted(zones.items()), time)
 
 
 def with_clock(events: DataFrame, zones: dict[str, str]) -> DataFrame:
@@ -29,14 +17,14 @@ def with_clock(events: DataFrame, zones: dict[str, str]) -> DataFrame:
 
     A session may cross midnight, but lies within one session day; so a day can be made anew from it and the one before.
     """
-    frame = events.withColumn("local", local_time(zones, F.col("event_time")))
-    shift = F.make_dt_interval(hours=F.lit(DAY_BREAKS_AT))
-    next_day = local_time(zones, F.date_add("ds", 1).cast("timestamp")) - shift
+    frame = events.withColumn("local", clock.local(zones, F.col("event_time")))
+    next_day = clock.local(zones, clock.midnight(F.date_add("ds", 1)))
+    session_day = clock.day(F.col("local"), DAY_BREAKS_AT)
     return frame.withColumns({
-        "local_hour": F.hour("local"),
-        "local_weekday": F.weekday("local") + 1,
-        "session_day": F.to_date(F.col("local") - shift),
-        "reaches_on": F.to_date(F.col("local") - shift) == F.to_date(next_day),
+        "local_hour": clock.hour(F.col("local")),
+        "local_weekday": F.weekday(clock.day(F.col("local"))) + 1,
+        "session_day": session_day,
+        "reaches_on": session_day == clock.day(next_day, DAY_BREAKS_AT),
     }).drop("local")  # fmt: skip
 
 

@@ -32,9 +32,10 @@ class Table:
     """One table's contract. `grain` completes the sentence "one row is ...".
 
     `partition_by` is for tables that a night writes as one file: its slice is a folder. Tables into which a history of
-    days is loaded in one pass have none: a file for each of its days would cost more than all else, and a night's own
-    file is found by its statistics as well. `deletion_vectors`: rows that are replaced are marked beside their file
-    (Delta's deletion vectors), which stays as it is. Late records touch a few rows of nearly every file of six weeks.
+    days is loaded in one pass have no folder a day: a file for each of its days would cost more than all else, and a
+    night's own file is found by its statistics as well. Late records touch a few rows of nearly every file of six
+    weeks. Where rows may be marked beside their file (`deletion_vectors`: Delta's), it stays as it is; where all
+    readers of gold must read them, a folder a week bounds what is written anew, however long the history is.
     """
 
     layer: str
@@ -293,9 +294,10 @@ USER_DAILY = Table(
         ("brand_amount", f"map<string,{MONEY}>", "money by brand, keys sorted", "品牌金额"),
         ("hours", "array<int>", "events by hour of the day at the shop, 24 numbers", "小时分布"),
         ("weekdays", "array<int>", "events by weekday at the shop, 7 numbers from Monday", "星期分布"),
+        ("week", "date", "Monday of the week of ds", "周"),
         _RUN,
     ),
-    "The only thing that feature windows read.", "用户日聚合",
+    "The only thing that feature windows read.", "用户日聚合", partition_by=("week",),
 )  # fmt: skip
 
 NUMERIC_FEATURES: tuple[Column, ...] = tuple(Column(f.name, f.type, f.meaning, f.zh) for f in NUMERIC)

@@ -132,4 +132,5 @@ def build(events: DataFrame, prices: DataFrame) -> DataFrame:
     joined = days.join(product_lists(people), ["user_id", "ds"], "left").join(
         money_maps(people), ["user_id", "ds"], "left"
     )
-    return joined.withColumns({name: F.coalesce(F.col(name), value) for name, value in empty.items()})
+    week = {"week": F.trunc("ds", "week")}
+    return joined.withColumns({name: F.coalesce(F.col(name), value) for name, value in empty.items()} | week)

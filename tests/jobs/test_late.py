@@ -114,15 +114,16 @@ CONTENT = ("event_id", "user_id", "event_time", "ds", "session_id", "session_sta
 
 def test_late_records_go_to_their_day_and_only_their_users_days_are_made_anew(spark, tmp_path, monkeypatch, shop):
     """One hour, three and forty days late: the tables end as if all had come in time, and others' rows stay."""
-    base = {n: [buy(f"{u}{n}", u, f"{day(n)}T02:00:00Z") for u in ("a", "b")] for n in (0, 37, 39, 40)}
+    base = {n: [buy(f"{u}{n}", u, f"{day(n)}T02:00:00Z") for u in ("a", "b")] for n in (0, 20, 37, 39, 40)}
     late = [buy("h", "a", f"{day(39)}T23:30:00Z"), buy("d3", "a", f"{day(37)}T02:20:00Z", "p2"),
             buy("d40", "a", f"{day(0)}T09:00:00Z")]  # fmt: skip
     early = buy("e", "b", f"{day(41)}T00:10:00Z")
-    for n in (0, 37, 39):
+    for n, since in ((0, 0), (20, 20), (37, 20), (39, 39)):
         shop.put(f"{day(n)}/log.csv", *base[n])
-        shop.night(n, hops=(collect, clean, DAILY), run=f"night {n}")
+        if n != 20:
+            shop.night(n, since, hops=(collect, clean, DAILY), run=f"night {n}")
     shop.put(f"{day(40)}/log.csv", *base[40], *late, early)
-    stood = shop.files(SILVER_EVENTS)
+    stood, daily_stood = shop.files(SILVER_EVENTS), shop.files(USER_DAILY)
     said = shop.night(40, hops=(collect, clean, DAILY), run="night 40")
     assert "loaded 6, duplicates 0, quarantined 0, outside 0, late 3" in said[0]
     assert set(shop.rows(RESTATED, "user_id", "ds")) == {
@@ -140,6 +141,8 @@ def test_late_records_go_to_their_day_and_only_their_users_days_are_made_anew(sp
         assert counted == f"n\n{len(shop.rows(table, *table.keys))}"
     # No file of events is written again: rows are taken out beside it.
     assert stood < shop.files(SILVER_EVENTS)
+    # Of users' days, those of the late records' weeks are, and no others.
+    assert {name.split("week=")[1][:10] for name in daily_stood & shop.files(USER_DAILY)} == {"2024-03-18"}
     bought = [
         row for batch in purchases(shop.warehouse, day(0), day(40), ["user_id", "ds"]) for row in batch.to_pylist()
     ]

@@ -53,6 +53,7 @@ def test_a_users_day(spark):
     assert (day["viewed_ids"], day["carted_ids"], day["product_ids"]) == (["p3", "p9"], ["p3"], ["p1", "p2"])
     assert (day["hours"][12], day["hours"][23], sum(day["hours"])) == (8, 1, 9)
     assert day["weekdays"] == [0, 0, 0, 8, 0, 1, 0]
+    assert str(day["week"]) == "2017-05-29"
     assert str(found["u2", "2017-06-01"]["low_price_amount"]) == "1.00"
 
 
@@ -77,7 +78,7 @@ def test_events_of_a_bot_are_counted_apart(spark):
         VIEW | {"event_id": "4", "user_id": "old", "is_bot": None},
     ))  # fmt: skip
     bot = found["bot", "2017-06-01"].asDict()
-    empty = {name: value for name, value in bot.items() if name not in ("user_id", "ds", "bot_events")}
+    empty = {name: value for name, value in bot.items() if name not in ("user_id", "ds", "week", "bot_events")}
     assert bot["bot_events"] == 2
     assert not any(any(value) if isinstance(value, list) else value for value in empty.values()), empty
     assert (found["u1", "2017-06-01"]["events"], found["old", "2017-06-01"]["events"]) == (1, 1)
