@@ -45,7 +45,7 @@ lint: .venv/.lock  ## ruff: style, and the import rules of the rooms
 	@$(PYTHON) -m ruff format --check .
 
 dictionary: .venv/.lock  ## docs/dictionary.md, from the contracts in jobs/
-	@$(PYTHON) -m jobs.dictionary
+	@$(PYTHON) -m jobs.tables.dictionary
 
 lock: .venv/.lock  ## requirements.in -> requirements.txt (needs uv)
 	uv pip compile --universal --python-version 3.11 requirements.in -o requirements.txt --no-annotate --custom-compile-command "make lock"

@@ -22,9 +22,9 @@ from rich.table import Table
 
 from bench import builds, measure, shown, spark
 from bench.builds import Place
-from jobs import plan
 from jobs.errors import UsageError
-from jobs.plan import Plan
+from simulate import plan
+from simulate.plan import Plan
 
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 BYTES_AN_EVENT = 500  # of disk, for raw files, tables of both sides, shuffles and spills

@@ -29,7 +29,7 @@ from jobs.tables import (
     WINDOWS,
     Table,
 )
-from ml import lake
+from ml.common import lake
 
 CHUNK = 50_000
 KINDS, FACTORS, WIDTH = 12, 12, 64  # of taste; numbers of the expected categories; of a vector

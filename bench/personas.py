@@ -26,15 +26,19 @@ from bench import builds, hidden, measure, spark
 from bench.builds import Place
 from bench.hidden import NIGHTS, Truth
 from jobs.errors import UsageError
-from jobs.plan import Plan
 from jobs.tables import NUMERIC_FEATURES, PREDICTIONS, USER_EMBEDDINGS, USER_FEATURES, USER_SEGMENTS, USER_SEQUENCES
-from ml import kinds, lake, measures, predict, segments, taste
-from ml.cli import CONF
-from ml.heads import PredictionConfig
-from ml.inputs import EXPECTATIONS, SegmentConfig, Users, fit_scaler
-from ml.sequences import midnight
+from ml import predict
+from ml.common import lake
+from ml.common.cli import CONF
+from ml.data.sequences import midnight
+from ml.heads import kinds, taste
+from ml.heads.heads import PredictionConfig
+from ml.judge import measures
+from ml.segments import kmeans
+from ml.segments.inputs import EXPECTATIONS, SegmentConfig, Users, fit_scaler
+from simulate.plan import Plan
 
-LAST_DRIFT = 0.8  # of the days of a simulation: after them nobody becomes another persona (jobs/behaviour.py)
+LAST_DRIFT = 0.8  # of the days of a simulation: after them nobody becomes another persona (simulate/behaviour.py)
 BEFORE = 84  # days of history that a training wants: two days to learn from, 28 and 56 before it, and 28 before them
 
 
@@ -236,7 +240,7 @@ def regrouped(night: Night, k: int, weights: dict[str, float] | None = None) -> 
     scaler = fit_scaler(night.users, config)
     values = scaler(night.users.raw(scaler.inputs))
     with threadpool_limits(1):
-        return segments.nearest(values, segments.try_k(values, k, config).centers_KJ)
+        return kmeans.nearest(values, kmeans.try_k(values, k, config).centers_KJ)
 
 
 def groups(night: Night) -> Table:
@@ -283,8 +287,9 @@ def probes(night: Night) -> Table:
 
 
 def informed(nights: list[Night], settled_U: np.ndarray) -> dict[date, dict[str, str]]:
-    """By night, the persona that each user is told to be by the filter of ml/kinds.py, had it been shown the personas
-    of settled users on the first night: nobody who follows users by what they look at and at what prices knows more.
+    """By night, the persona that each user is told to be by the filter of ml/heads/kinds.py, had it been shown the
+    personas of settled users on the first night: nobody who follows users by what they look at and at what prices
+    knows more.
     """
     first, names = nights[0], np.unique(nights[0].persona_U)
     categories = _categories(first.sequences)

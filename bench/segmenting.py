@@ -15,9 +15,10 @@ import pyarrow as pa
 from bench import crowd, measure, spark
 from bench.builds import Place, Stage
 from jobs.tables import PUBLISHED, SEGMENT_MODELS
-from ml import lake, segments
-from ml.cli import CONF
-from ml.inputs import SegmentConfig, Users
+from ml.common import lake
+from ml.common.cli import CONF
+from ml.segments import kmeans
+from ml.segments.inputs import SegmentConfig, Users
 
 DS = date(2026, 6, 30)
 FITTED = 20_000  # users on whom the centres are fitted, as a training would, on more
@@ -30,9 +31,9 @@ def fit(warehouse: str, seed: int) -> int:
     vectors = chunk.embeddings(day, second=False)["embedding"].flatten().to_numpy().reshape(FITTED, -1)
     users = Users.of(features, chunk.user_ids, vectors, chunk.expected(second=False))
     config = SegmentConfig.load(CONF)
-    model, _ = segments.fit(users, config)
-    named = segments.identify(model, users, None, 0, config)
-    rows = segments.rows(model, users, named, config, crowd.VERSION, day)
+    model, _ = kmeans.fit(users, config)
+    named = kmeans.identify(model, users, None, 0, config)
+    rows = kmeans.rows(model, users, named, config, crowd.VERSION, day)
     lake.write_partition(SEGMENT_MODELS, warehouse, crowd.VERSION, [rows])
     return len(named)
 

@@ -18,15 +18,15 @@ import torch
 from rich.table import Table
 from torch.utils.flop_counter import FlopCounterMode
 
-from ml.batches import epoch_steps
 from ml.benchmark import fitted_to
-from ml.config import load
-from ml.leave_one_out import ItemLists
-from ml.package import Encoder
-from ml.ranks import Ranks
-from ml.sequences import CONTEXT, Sequences
-from ml.softmax import matmul_dtype
+from ml.common.settings import load
+from ml.data.batches import epoch_steps
+from ml.data.sequences import CONTEXT, Sequences
+from ml.judge.leave_one_out import ItemLists
 from ml.train import Trainer, TrainingData
+from ml.training.processes import Ranks
+from ml.transformer.encoder import Encoder
+from ml.transformer.losses import matmul_dtype
 
 CONF = Path(__file__).resolve().parents[1] / "conf"
 USERS, ITEMS, STEPS = 20_000, 12_000, 20
@@ -83,7 +83,7 @@ def step(seed: int) -> Timing:
     with counter:
         events = sum(int(trainer.step(one, 0)[1]) for one in steps)
     seconds = _seconds(lambda: [trainer.step(one, 0) for one in steps])
-    # Three matmuls of every target with the whole table, width rounded as ml/softmax.py does.
+    # Three matmuls of every target with the whole table, width rounded as ml/transformer/losses.py does.
     softmax = 3 * 2 * events * ITEMS * (config.model.d_model + 8)
     rest = counter.get_total_flops() - softmax
     bound = softmax / square_rate(matmul_dtype(torch.device("cpu"))) + rest / square_rate(torch.float32)

@@ -31,7 +31,7 @@ DEFAULTS = {
     "execution_timeout": timedelta(hours=3),
 }
 
-# The JVM compiles also the long methods that Spark writes for a wide table; see jobs/options.py.
+# The JVM compiles also the long methods that Spark writes for a wide table; see jobs/lake/options.py.
 EXECUTOR_OPTIONS = "-XX:-DontCompileHugeMethods"
 JVM_OPTIONS = f"{EXECUTOR_OPTIONS} -XX:+UseSerialGC"
 if "HUAXIANG_SPARK_REMOTE" in os.environ:  # then it needs a quick start and nothing more

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from jobs import session
+from jobs.lake import session
 
 spark = session.build("prove")
 spark.range(1000).write.format("delta").mode("overwrite").save(sys.argv[1])

@@ -16,11 +16,12 @@ from datetime import date
 from pathlib import Path
 from threading import Thread
 
-from jobs import plan
+from simulate import plan
+
 from jobs.errors import EXIT_CRASH, EXIT_DATA, EXIT_DONE, EXIT_USAGE, DataError, UsageError
 from jobs.settings import Settings
 
-# verb: what it does. Each is `run` of the module of its name, or of the one named in MODULES.
+# verb: what it does. Each is `run` of its module in MODULES.
 SPARK_VERBS = {
     "collect": "landing -> bronze: load, or quarantine with a reason",
     "release": "ops.quarantine -> bronze: refused records that the mapping reads by now",
@@ -35,10 +36,22 @@ SPARK_VERBS = {
     "check": "hold tables against their suites; exit 3 where a critical expectation fails",
 }
 MODULES = {
-    "check": "checks",
-    "definitions": "audience_predicates",
-    "lift": "audience_lift",
-    "audience": "audience_preview",
+    "audience": "jobs.audiences.preview",
+    "audiences": "jobs.audiences.run",
+    "check": "jobs.checks.run",
+    "clean": "jobs.clean.run",
+    "collect": "jobs.collect.run",
+    "definitions": "jobs.audiences.validate",
+    "erase": "jobs.erasure.run",
+    "features": "jobs.features.run",
+    "lift": "jobs.audiences.lift",
+    "maintain": "jobs.lake.maintain",
+    "publish": "jobs.publish.run",
+    "release": "jobs.collect.release",
+    "report": "jobs.publish.report",
+    "segment": "jobs.segments.run",
+    "sequences": "jobs.features.sequences",
+    "simulate": "simulate.run",
 }
 ERASE = "erase users for good: suppress, delete, prove; they are never loaded again"
 MAINTAIN = "put small files together and delete what no version of the last days needs; run it between nights"
@@ -154,7 +167,7 @@ def _end_when_killed() -> None:
 
 
 def _spark_verb(given: argparse.Namespace) -> str:
-    from jobs import session
+    from jobs.lake import session
 
     _end_when_killed()
     if given.verb == "simulate":
@@ -172,7 +185,7 @@ def _spark_verb(given: argparse.Namespace) -> str:
 
     # Great Expectations takes as long to import as Spark to start, so the one is done while the other is.
     with ThreadPoolExecutor(1) as aside:
-        module = aside.submit(importlib.import_module, f"jobs.{MODULES.get(given.verb, given.verb)}")
+        module = aside.submit(importlib.import_module, MODULES[given.verb])
         spark = session.build(name, long_job=long_job)
         hop = module.result()
     try:
@@ -186,11 +199,11 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser().parse_args(arguments)
     try:
         if given.verb == "sql":
-            from jobs import sql
+            from jobs.lake import sql
 
             print(sql.run(given.query, given.warehouse, given.format))
         elif given.verb in PLAIN_VERBS:
-            print(importlib.import_module(f"jobs.{given.verb}").run(_settings(given)))
+            print(importlib.import_module(MODULES[given.verb]).run(_settings(given)))
         elif given.verb in ("audience", "erase", "maintain"):
             print(_spark_verb(given))
         else:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import psutil
 
-from jobs.options import JVM, STATIC
+from jobs.lake.options import JVM, STATIC
 from local.places import BIN, JARS, ROOT, RUN, SetupError
 from local.services import Service, alive
 

@@ -16,9 +16,10 @@ import pyarrow.compute as pc
 from sklearn.metrics import roc_auc_score
 
 from jobs.tables import PREDICTION_ACCURACY, PREDICTIONS
-from ml import lake, outcomes
-from ml.cli import entry, parser
-from ml.outcomes import Outcomes
+from ml.common import lake
+from ml.common.cli import entry, parser
+from ml.data import outcomes
+from ml.data.outcomes import Outcomes
 
 EVERYBODY = "all"
 TENTHS = 10
@@ -139,7 +140,7 @@ def log(rows: list[dict], ds: datetime.date) -> str:
         return "MLFLOW_TRACKING_URI is not set: not logged to MLflow"
     import mlflow
 
-    from ml.tracking import NIGHTLY
+    from ml.common.registry import NIGHTLY
 
     mlflow.set_experiment(NIGHTLY)
     with mlflow.start_run(run_name=f"accuracy {ds}", tags={"ds": str(ds)}) as run:

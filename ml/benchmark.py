@@ -2,11 +2,11 @@
 
 python -m ml.benchmark FILE [--attributes JSON] [--seed S] [--preset NAME] [--threads N]
 
-Protocol: ml/leave_one_out.py. The rows: the built-in item neighbours (ml/cooccurrence.py), the model of the nightly
-training (ml/model.py), the average of several trainings of it from seeds S, S + 1000 .., and both mixed with the
-neighbours. Epochs, neighbours' setting and the mix are chosen on validation items; the test items only judge. The last
-line is one JSON object; its hr@k and ndcg@k are the row that validates best. Seconds are of the whole command, or of
-a row: what it takes to have it, training included.
+Protocol: ml/judge/leave_one_out.py. The rows: the built-in item neighbours (ml/judge/neighbours.py), the model of the
+nightly training (ml/transformer/model.py), the average of several trainings of it from seeds S, S + 1000 .., and both
+mixed with the neighbours. Epochs, neighbours' setting and the mix are chosen on validation items; the test items only
+judge. The last line is one JSON object; its hr@k and ndcg@k are the row that validates best. Seconds are of the whole
+command, or of a row: what it takes to have it, training included.
 """
 
 from __future__ import annotations
@@ -27,17 +27,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ml import cooccurrence, leave_one_out
-from ml.batches import GROUP, step_count
-from ml.catalogue import FIRST
-from ml.cli import UsageError, entry, parser
-from ml.config import Config, load
-from ml.layout import Layout
-from ml.leave_one_out import HELD_OUT, PROTOCOL, ItemLists, Scorer, metrics, ranks
-from ml.model import BehaviourModel
-from ml.ranks import Ranks
-from ml.sequences import Sequences
+from ml.common.cli import UsageError, entry, parser
+from ml.common.settings import Config, load
+from ml.data.batches import GROUP, step_count
+from ml.data.catalogue import FIRST
+from ml.data.sequences import Sequences
+from ml.judge import leave_one_out
+from ml.judge import neighbours as cooccurrence
+from ml.judge.leave_one_out import HELD_OUT, PROTOCOL, ItemLists, Scorer, metrics, ranks
 from ml.train import Trainer, TrainingData
+from ml.training.processes import Ranks
+from ml.transformer.layout import Layout
+from ml.transformer.model import BehaviourModel
 
 VALIDATION, TEST = HELD_OUT, HELD_OUT - 1
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)  # of the neighbours, tried in the mix
@@ -47,7 +48,7 @@ START_NORM = 0.2  # of an item's factors, which are added to its random vector o
 
 @dataclass(frozen=True)
 class ModelScorer:
-    """Probabilities of the model; a scorer of ml/leave_one_out.py. vectors_ID: rows of the catalogue."""
+    """Probabilities of the model; a scorer of ml/judge/leave_one_out.py. vectors_ID: rows of the catalogue."""
 
     model: BehaviourModel
     sequences: Sequences

@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ml.cli import UsageError, entry, parser
-from ml.tracking import CHAMPION, NAME, champion, client
+from ml.common.cli import UsageError, entry, parser
+from ml.common.registry import CHAMPION, NAME, champion, client
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -2,7 +2,7 @@
 
 Replaces gold.user_embeddings at ds: only users of whom the model reads something new are encoded, the others keep the
 vector of the newest night before by the same version, which is what they would get (--all encodes everybody).
-And ops.rescored_embeddings at ds, see ml/rescore.py.
+And ops.rescored_embeddings at ds, see ml/users/rescore.py.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ import time
 from typing import TYPE_CHECKING
 
 from jobs.tables import USER_EMBEDDINGS, USER_SEQUENCES
-from ml import lake, rescore
-from ml.cli import DataError, UsageError, entry, parser
-from ml.sequences import SEQUENCE_COLUMNS
-from ml.tracking import NAME, champion, client
-from ml.vectors import Known, chunks, load, vectors
+from ml.common import lake
+from ml.common.cli import DataError, UsageError, entry, parser
+from ml.common.registry import NAME, champion, client
+from ml.data.sequences import SEQUENCE_COLUMNS
+from ml.users import rescore
+from ml.users.vectors import Known, chunks, load, vectors
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -13,13 +13,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from ml import baselines
-from ml.cli import DataError, UsageError, entry, parser
-from ml.package import Encoder
-from ml.ranking import Scores, Task, model_scorer, score
-from ml.sequences import stable_hash
+from ml.common.cli import DataError, UsageError, entry, parser
+from ml.common.registry import Run
+from ml.data.sequences import stable_hash
+from ml.judge import baselines
+from ml.judge.ranking import Scores, Task, model_scorer, score
 from ml.snapshot import Snapshot, write_json
-from ml.tracking import Run
+from ml.transformer.encoder import Encoder
 
 MAX_USERS = 100_000
 

@@ -18,16 +18,18 @@ import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
 from jobs.tables import SILVER_EVENTS, USER_SEQUENCES
-from ml import lake, outcomes, probes
-from ml.cli import entry, parser
+from ml import probes
+from ml.common import lake
+from ml.common.cli import entry, parser
+from ml.common.registry import Run, champion, client, download
+from ml.data import outcomes
+from ml.data.outcomes import HORIZON
+from ml.data.sequences import SEQUENCE_COLUMNS, pack, stable_hash
 from ml.evaluate import held_out, model_folder
-from ml.measures import bootstrap, folds
-from ml.outcomes import HORIZON
-from ml.package import Encoder
-from ml.ranking import model_scorer, score
-from ml.sequences import SEQUENCE_COLUMNS, pack, stable_hash
+from ml.judge.measures import bootstrap, folds
+from ml.judge.ranking import model_scorer, score
 from ml.snapshot import Snapshot, write_json
-from ml.tracking import Run, champion, client, download
+from ml.transformer.encoder import Encoder
 
 PROBED = 20_000  # users, by a hash of the id
 

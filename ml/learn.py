@@ -22,19 +22,22 @@ from scipy.sparse import vstack
 from threadpoolctl import threadpool_limits
 
 from jobs.tables import USER_FEATURES, USER_SEQUENCES
-from ml import accuracy, events, heads, kinds, lake, outcomes, predict, taste
-from ml.cli import entry, parser
+from ml import accuracy, predict
+from ml.common import lake
+from ml.common.cli import entry, parser
+from ml.common.registry import Run, champion, client, download
+from ml.data import events, outcomes
+from ml.data.outcomes import HORIZON, Outcomes
+from ml.data.sequences import SEQUENCE_COLUMNS, pack, stable_hash
 from ml.evaluate import model_folder
-from ml.heads import Heads, Known, PredictionConfig
-from ml.kinds import Kinds
-from ml.measures import FOLDS
-from ml.outcomes import HORIZON, Outcomes
-from ml.package import Encoder
-from ml.sequences import SEQUENCE_COLUMNS, pack, stable_hash
+from ml.heads import heads, kinds, taste
+from ml.heads.heads import Heads, Known, PredictionConfig
+from ml.heads.kinds import Kinds
+from ml.heads.taste import Taste
+from ml.heads.trial import FILE, Trial
+from ml.judge.measures import FOLDS
 from ml.snapshot import Snapshot, write_json
-from ml.taste import Taste
-from ml.tracking import Run, champion, client, download
-from ml.trial import FILE, Trial
+from ml.transformer.encoder import Encoder
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,11 @@ from pathlib import Path
 import pyarrow.compute as pc
 
 from jobs.tables import USER_FEATURES, USER_SEQUENCES
-from ml import events, lake
-from ml.cli import entry, parser
-from ml.heads import PredictionConfig
-from ml.outcomes import HORIZON
+from ml.common import lake
+from ml.common.cli import entry, parser
+from ml.data import events
+from ml.data.outcomes import HORIZON
+from ml.heads.heads import PredictionConfig
 
 
 def missing(warehouse: str, ds: datetime.date, config: PredictionConfig) -> list[datetime.date]:

@@ -29,12 +29,13 @@ from jobs.tables import (
     USER_FEATURES,
     USER_SEQUENCES,
 )
-from ml import kinds, lake, taste
-from ml.cli import DataError, UsageError, entry, parser
-from ml.heads import DAYS, EVENTS, TOP, Expectations, Heads, Known
-from ml.sequences import midnight
+from ml.common import lake
+from ml.common.cli import DataError, UsageError, entry, parser
+from ml.common.registry import NAME, champion, client, download
+from ml.data.sequences import midnight
+from ml.heads import kinds, taste
+from ml.heads.heads import DAYS, EVENTS, TOP, Expectations, Heads, Known
 from ml.snapshot import Snapshot
-from ml.tracking import NAME, champion, client, download
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -30,16 +30,19 @@ from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
 from jobs.tables import SILVER_USERS, USER_FEATURES
-from ml import lake, outcomes, usual, value
-from ml.catalogue import FIRST
-from ml.cli import entry, parser
+from ml import value
+from ml.common import lake
+from ml.common.cli import entry, parser
+from ml.data import outcomes
+from ml.data.catalogue import FIRST
+from ml.data.outcomes import Outcomes
+from ml.data.sequences import Sequences
 from ml.evaluate import model_folder
-from ml.measures import FOLDS, bootstrap, folds
-from ml.model import BehaviourModel
-from ml.outcomes import Outcomes
-from ml.package import Encoder
-from ml.sequences import Sequences
+from ml.judge import rival_segmentations
+from ml.judge.measures import FOLDS, bootstrap, folds
 from ml.snapshot import Snapshot
+from ml.transformer.encoder import Encoder
+from ml.transformer.model import BehaviourModel
 
 TOP, CATEGORIES = 10, 200
 FADING = 0.97  # an event's weight in a mean to that of the next one
@@ -223,11 +226,11 @@ def rows_of(snapshot: Snapshot, encoder: Encoder, sequences: Sequences) -> list[
     """counts: money, orders, lines of 7, 28, 90, 365 days, days since the last order. categories: lines of the year."""
     user_ids = sequences.user_ids
     features = lake.read(lake.open_table(USER_FEATURES, snapshot.warehouse, snapshot.versions[USER_FEATURES.full_name]),
-                         ["user_id", *usual.COLUMNS], snapshot.ds)  # fmt: skip
+                         ["user_id", *rival_segmentations.COLUMNS], snapshot.ds)  # fmt: skip
     features = features.take(pc.index_in(user_ids, value_set=features["user_id"].combine_chunks()))
     history = value.history(snapshot.warehouse, snapshot.ds, user_ids)
     largest = np.sort(np.argsort(-np.asarray(history.sum(axis=0)).ravel(), kind="stable")[:CATEGORIES])
-    counts = block(usual.standardised(features, usual.COLUMNS))
+    counts = block(rival_segmentations.standardised(features, rival_segmentations.COLUMNS))
     categories = block(np.log1p(history[:, largest].toarray()))
     state, means = map(block, readings(encoder, sequences))
     noise = block(readings(random_encoder(encoder, snapshot.config.train.seed), sequences)[1])

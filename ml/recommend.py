@@ -19,20 +19,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from jobs.tables import RECOMMENDATIONS, SILVER_USERS, USER_EMBEDDINGS, USER_FEATURES, USER_SEQUENCES
-from ml import lake
-from ml.catalogue import find
-from ml.cli import DataError, entry, parser
+from ml.common import lake
+from ml.common.cli import DataError, entry, parser
+from ml.common.registry import NAME, client
+from ml.data.catalogue import find
+from ml.data.sequences import SEQUENCE_COLUMNS, Sequences, midnight, pack, stable_hash
 from ml.encode import current_champion
-from ml.package import Encoder
-from ml.recommend_config import RecommendConfig
-from ml.recommend_history import Cells, Neighbours, bought_between, purchase_id
-from ml.recommend_pairs import BLOCK_USERS, INPUTS, Pairs, World, pairs
-from ml.recommend_ranking import Ranker, first, ordinal
-from ml.recommend_reasons import POPULAR, reasons
-from ml.recommend_shelf import Products, Sales, Shelf
-from ml.sequences import SEQUENCE_COLUMNS, Sequences, midnight, pack, stable_hash
-from ml.tracking import NAME, client
-from ml.vectors import chunks, load
+from ml.suggest.candidates import BLOCK_USERS, INPUTS, Pairs, World, pairs
+from ml.suggest.history import Cells, Neighbours, bought_between, purchase_id
+from ml.suggest.ranker import Ranker, first, ordinal
+from ml.suggest.reasons import POPULAR, reasons
+from ml.suggest.settings import RecommendConfig
+from ml.suggest.shelf import Products, Sales, Shelf
+from ml.transformer.encoder import Encoder
+from ml.users.vectors import chunks, load
 
 WINDOWS = (28, 7)  # days that the ranking is learned from: the first that enough was bought in
 DAMP = 0.4  # of the popularity of what is bought together

@@ -20,19 +20,20 @@ import pyarrow.compute as pc
 from scipy import sparse
 
 from jobs.tables import RECOMMENDATION_ACCURACY, RECOMMENDATIONS, SILVER_EVENTS, SILVER_PRODUCTS
-from ml import events, lake
-from ml.catalogue import PRODUCT_COLUMNS, find
-from ml.cli import DataError, entry, parser
+from ml.common import lake
+from ml.common.cli import DataError, entry, parser
+from ml.common.registry import NIGHTLY, client
+from ml.data import events
+from ml.data.catalogue import PRODUCT_COLUMNS, find
+from ml.data.outcomes import HORIZON
+from ml.data.sequences import Sequences, midnight
 from ml.encode import current_champion
-from ml.outcomes import HORIZON
-from ml.package import Encoder
 from ml.recommend import Recommender, blocks, read_sample, shop, world
-from ml.recommend_config import RecommendConfig
-from ml.recommend_history import Cells, purchase_id
-from ml.recommend_pairs import World, together
-from ml.sequences import Sequences, midnight
-from ml.tracking import NIGHTLY, client
-from ml.vectors import load
+from ml.suggest.candidates import World, together
+from ml.suggest.history import Cells, purchase_id
+from ml.suggest.settings import RecommendConfig
+from ml.transformer.encoder import Encoder
+from ml.users.vectors import load
 
 OURS = "ours"
 TOP = 10

@@ -20,19 +20,20 @@ import numpy as np
 import pyarrow.compute as pc
 
 from jobs.tables import SEGMENT_MODELS
-from ml import lake, segments
-from ml.alignment import procrustes
-from ml.cli import UsageError, entry, parser
+from ml.common import lake
+from ml.common.cli import UsageError, entry, parser
+from ml.common.registry import CHAMPION, NAME, Run, champion, client, download
 from ml.evaluate import model_folder
-from ml.heads import Heads
-from ml.inputs import Scaler, SegmentConfig, Users
-from ml.matching import endings
-from ml.package import Encoder
+from ml.heads.heads import Heads
+from ml.heads.trial import Trial
 from ml.predict import expected_of
-from ml.segments import Before, SegmentModel
+from ml.segments import kmeans
+from ml.segments.alignment import procrustes
+from ml.segments.inputs import Scaler, SegmentConfig, Users
+from ml.segments.kmeans import Before, SegmentModel
+from ml.segments.matching import endings
 from ml.snapshot import Snapshot
-from ml.tracking import CHAMPION, NAME, Run, champion, client, download
-from ml.trial import Trial
+from ml.transformer.encoder import Encoder
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -140,14 +141,14 @@ def write_segments(
     if (known := SegmentModel.read(warehouse, number)) is not None:
         print(f"gold.segment_models has version {number} already")
         return Continuity.of(known, users, view_of(former, mlflow, users, known.scaler, snapshot))
-    scaler = segments.scaler_of(users, config)
+    scaler = kmeans.scaler_of(users, config)
     before = view_of(former, mlflow, users, scaler, snapshot)
-    model, choices = segments.fit(users, config, scaler, before, Trial.load(snapshot.folder))
-    named = segments.identify(model, users, before, highest_id(warehouse), config)
+    model, choices = kmeans.fit(users, config, scaler, before, Trial.load(snapshot.folder))
+    named = kmeans.identify(model, users, before, highest_id(warehouse), config)
     heads = Heads.load(model_folder(snapshot))
-    batch = segments.rows(model, users, named, config, number, snapshot.ds, heads and heads.tastes)
+    batch = kmeans.rows(model, users, named, config, number, snapshot.ds, heads and heads.tastes)
     lake.write_partition(SEGMENT_MODELS, warehouse, number, [batch])
-    sizes = dict(zip([n.segment_id for n in named], segments.sizes(model, users), strict=True))
+    sizes = dict(zip([n.segment_id for n in named], kmeans.sizes(model, users), strict=True))
     for c in choices:
         useful = "" if c.useful is None else f", usefulness {c.useful:.3f}"
         print(f"k {c.k}: stability {c.stability:.3f}{useful}, smallest segment {c.smallest:.1%}")

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 
 from ml import learn, register
 from ml.champion import SKIP
-from ml.cli import UsageError, entry, parser
+from ml.common.cli import UsageError, entry, parser
+from ml.common.registry import NAME, Run, champion, client, download
 from ml.evaluate import model_folder
-from ml.heads import Heads, PredictionConfig
-from ml.inputs import SegmentConfig
+from ml.heads.heads import Heads, PredictionConfig
+from ml.segments.inputs import SegmentConfig
 from ml.snapshot import Snapshot, write_json
-from ml.tracking import NAME, Run, champion, client, download
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

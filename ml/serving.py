@@ -13,9 +13,9 @@ import pandas as pd
 import pyarrow as pa
 
 from jobs.tables import USER_SEQUENCES
-from ml.lake import arrow_schema
-from ml.package import Encoder
-from ml.sequences import SEQUENCE_COLUMNS, pack
+from ml.common.lake import arrow_schema
+from ml.data.sequences import SEQUENCE_COLUMNS, pack
+from ml.transformer.encoder import Encoder
 
 
 class Served:

@@ -21,11 +21,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from jobs.tables import SILVER_PRODUCTS, USER_FEATURES, USER_SEQUENCES
-from ml import catalogue as goods
-from ml import lake
-from ml.cli import DataError, UsageError, entry, parser
-from ml.config import Config, load, validated
-from ml.sequences import SEQUENCE_COLUMNS, Sequences, pack, stable_hash
+from ml.common import lake
+from ml.common.cli import DataError, UsageError, entry, parser
+from ml.common.settings import Config, load, validated
+from ml.data import catalogue as goods
+from ml.data.sequences import SEQUENCE_COLUMNS, Sequences, pack, stable_hash
 
 HELD_OUT_DAYS = 7
 

@@ -7,7 +7,7 @@ TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 torchrun --nnodes 2 --nproc-per-node 8 --ma
 
 Leaves DIR/checkpoints/last.pt after each epoch, DIR/model/ and an MLflow run. A training that broke goes on from its
 last checkpoint: started again by hand, or by torchrun (--max-restarts) where a rank died. Several nodes share DIR.
-The number of ranks does not change what is learned: steps are composed globally, see ml/batches.py.
+The number of ranks does not change what is learned: steps are composed globally, see ml/data/batches.py.
 """
 
 from __future__ import annotations
@@ -25,18 +25,20 @@ import pyarrow as pa
 import torch
 from torch.optim.lr_scheduler import LambdaLR
 
-from ml import checkpoint, package, serving
-from ml.batches import Step, epoch_steps, owners, places, step_count
-from ml.catalogue import Catalogue, feature_count
-from ml.cli import DataError, entry, parser
-from ml.config import Config
-from ml.layout import Layout
-from ml.model import BehaviourModel, NextItemLoss, is_target
-from ml.package import Encoder
-from ml.ranking import Task, model_scorer, score
-from ml.ranks import Ranks, joined
-from ml.sequences import Sequences
+from ml import serving
+from ml.common.cli import DataError, entry, parser
+from ml.common.settings import Config
+from ml.data.batches import Step, epoch_steps, owners, places, step_count
+from ml.data.catalogue import Catalogue, feature_count
+from ml.data.sequences import Sequences
+from ml.judge.ranking import Task, model_scorer, score
 from ml.snapshot import Snapshot
+from ml.training import checkpoint
+from ml.training.processes import Ranks, joined
+from ml.transformer import encoder
+from ml.transformer.encoder import Encoder
+from ml.transformer.layout import Layout
+from ml.transformer.model import BehaviourModel, NextItemLoss, is_target
 
 CLIP = 1.0
 
@@ -228,7 +230,7 @@ def train(snapshot: Snapshot, config: Config, ranks: Ranks, speed: Speed) -> Tra
     trainer = Trainer.of(snapshot, config, ranks, speed)
     run = None
     if ranks.first:
-        from ml.tracking import Run
+        from ml.common.registry import Run
 
         run = Run.start(snapshot)
         how = {"ranks": ranks.world, "device": ranks.device.type, "bf16": speed.bf16, "compiler": speed.compiler}
@@ -248,7 +250,7 @@ def train(snapshot: Snapshot, config: Config, ranks: Ranks, speed: Speed) -> Tra
         with run.watched() if run else nullcontext(), _progress(left, ranks.first) as advance:
             trainer.fit(config.train.epochs, report, advance)
         if run:
-            folder = package.save(trainer.model, snapshot)
+            folder = encoder.save(trainer.model, snapshot)
             serving.describe(folder, config.model.d_model)
             run.artifacts(folder, "model")
             run.end("FINISHED")

@@ -20,10 +20,12 @@ from scipy.sparse import csr_matrix
 from threadpoolctl import threadpool_limits
 
 from jobs.tables import SEGMENT_VALUE, USER_FEATURES, USER_SEGMENTS
-from ml import events, lake, outcomes, usual
-from ml.cli import DataError, UsageError, entry, parser
-from ml.measures import Value, folds, value
-from ml.sequences import stable_hash
+from ml.common import lake
+from ml.common.cli import DataError, UsageError, entry, parser
+from ml.data import events, outcomes
+from ml.data.sequences import stable_hash
+from ml.judge import rival_segmentations
+from ml.judge.measures import Value, folds, value
 
 OURS = "ours"
 FITTED = 50_000  # users on whom the usual centres are fitted
@@ -79,7 +81,7 @@ def assignments(
         yield more.stem, placed(given, user_ids), None
     fitted = np.sort(np.argsort(stable_hash(user_ids), kind="stable")[:FITTED])
     with threadpool_limits(1):
-        for name, labels in usual.all_of(features, history(warehouse, ds, user_ids), fitted, SEED):
+        for name, labels in rival_segmentations.all_of(features, history(warehouse, ds, user_ids), fitted, SEED):
             yield name, labels, None
 
 
@@ -116,7 +118,7 @@ def log(found: dict[str, Value], ds: datetime.date) -> str:
         return "MLFLOW_TRACKING_URI is not set: not logged to MLflow"
     import mlflow
 
-    from ml.tracking import NIGHTLY
+    from ml.common.registry import NIGHTLY
 
     mlflow.set_experiment(NIGHTLY)
     with mlflow.start_run(run_name=f"value {ds}", tags={"ds": str(ds)}) as run:
@@ -139,7 +141,7 @@ def main(argv: list[str] | None = None) -> None:
     if said.where_published and ours(said.warehouse, said.ds, USER_SEGMENTS) is None:
         print(f"no segments of {said.ds} are published: nothing to measure")
         return
-    columns = ["user_id", *usual.COLUMNS]
+    columns = ["user_id", *rival_segmentations.COLUMNS]
     features = lake.read(lake.open_table(USER_FEATURES, said.warehouse), columns, said.ds).sort_by("user_id")
     if not features.num_rows:
         raise DataError(f"expected rows of {USER_FEATURES.full_name} at ds={said.ds}, found none")

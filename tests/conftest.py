@@ -16,7 +16,7 @@ os.environ["PYSPARK_PYTHON"] = sys.executable
 
 @pytest.fixture(scope="session")
 def spark() -> Iterator:
-    from jobs import session
+    from jobs.lake import session
 
     os.environ.setdefault("HUAXIANG_DRIVER_MEMORY", "2g")
     built = session.build("huaxiang tests", long_job=True)
@@ -30,7 +30,8 @@ def made_up_shop(spark, tmp_path_factory) -> tuple:
     """The plan of a small simulation and the landing folder that holds it: some 30,000 events of two months, so that
     feature windows differ, of few users, so that some sequences are longer than 256.
     """
-    from jobs import plan, simulate
+    from simulate import plan
+    from simulate import run as simulate
 
     made = plan.Plan(events=30_000, days=60, users=300, products=960, seed=7, ds=date(2026, 6, 30))
     landing: Path = tmp_path_factory.mktemp("landing")

@@ -1,9 +1,9 @@
 """What the programs of all contestants share: the lists, the padded batches to judge by, and lines of JSON to speak in.
 
 A program is run as `python -m bench.rivals.NAME FILE --epochs N --seconds S --threads T` in its own environment. It
-trains on the training part of ml/leave_one_out.py and says after each epoch what it took (`seconds`: of training alone)
-and how it validates, by the same code for all: all items ranked, the history masked. A rival ends after the epoch in
-which it has trained for S seconds.
+trains on the training part of ml/judge/leave_one_out.py and says after each epoch what it took (`seconds`: of training
+alone) and how it validates, by the same code for all: all items ranked, the history masked. A rival ends after the
+epoch in which it has trained for S seconds.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ml.leave_one_out import HELD_OUT, ItemLists, metrics, ranks, read
+from ml.judge.leave_one_out import HELD_OUT, ItemLists, metrics, ranks, read
 
 LENGTH = 50  # newest items that a model reads
 

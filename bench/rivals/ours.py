@@ -7,7 +7,7 @@ import time
 from bench.rivals import lane
 from bench.training import CONF
 from ml import benchmark
-from ml.config import load
+from ml.common.settings import load
 
 
 def main() -> None:

@@ -9,7 +9,12 @@ import duckdb
 import pytest
 
 from bench import duck
-from jobs import clean, collect, features, sequences, sql, tables
+from jobs import tables
+from jobs.clean import run as clean
+from jobs.collect import run as collect
+from jobs.features import run as features
+from jobs.features import sequences
+from jobs.lake import sql
 from jobs.settings import Settings
 
 # What a run stamps on a row, and what a source says besides (a map, which DuckDB's script leaves in columns).

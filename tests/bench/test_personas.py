@@ -11,8 +11,8 @@ import pytest
 from bench import hidden
 from bench.hidden import Drift, Truth
 from bench.personas import Course
-from jobs import plan
 from jobs.errors import UsageError
+from simulate import plan
 
 MAY = date(2026, 5, 1)
 

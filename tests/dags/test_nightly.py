@@ -22,10 +22,17 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 
-from jobs import audiences, clean, collect, features, publish, segment, sequences, tables
+from jobs import tables
+from jobs.audiences import run as audiences
+from jobs.clean import run as clean
+from jobs.collect import run as collect
+from jobs.features import run as features
+from jobs.features import sequences
+from jobs.publish import run as publish
+from jobs.segments import run as segment
 from jobs.settings import Settings
 from local import demo
-from ml import lake
+from ml.common import lake
 
 ROOT = Path(__file__).resolve().parents[2]
 FIRST, NIGHT, NEXT = "2017-02-12", "2017-03-04", "2017-03-05"

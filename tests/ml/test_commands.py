@@ -10,7 +10,6 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 import yaml
-from conftest import DS, ROOT, USERS, command
 from deltalake import DeltaTable, write_deltalake
 
 from jobs.tables import (
@@ -23,10 +22,13 @@ from jobs.tables import (
     USER_FEATURES,
     USER_SEQUENCES,
 )
-from ml import champion, cli, encode, evaluate, gate, register, rescore, snapshot, train
-from ml.lake import arrow_schema
-from ml.tracking import Run, client
-from ml.tracking import champion as registered_champion
+from ml import champion, encode, evaluate, gate, register, snapshot, train
+from ml.common import cli
+from ml.common.lake import arrow_schema
+from ml.common.registry import Run, client
+from ml.common.registry import champion as registered_champion
+from ml.users import rescore
+from tests.ml.conftest import DS, ROOT, USERS, command
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,142 @@
+"""Who is in which audience: the definitions of a book, asked of each user's row. No row looks at another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from datetime import date, timedelta
+from functools import reduce
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from jobs.audiences.book import Book, Definition
+from jobs.chance import Chance
+from jobs.lake import delta, erasures
+from jobs.settings import Settings
+from jobs.tables import AUDIENCE_CHANGES, AUDIENCE_MEMBERS, AUDIENCE_SUPPRESSED
+
+CONSENT = "consent"
+ONCE = "entered before"  # once_in_days
+# What an evaluation reads of a user beside his profile. since: the night of entry by audience, of the last published
+# night; held: audiences that he was kept out of then; recent: audiences that he entered within their once_in_days;
+# alike: similarity by lookalike that he is among tonight.
+BESIDE = {
+    "_since": "map<string,date>", "_held": "array<string>", "_recent": "array<string>", "_alike": "map<string,double>",
+}  # fmt: skip
+
+
+def alone(people: DataFrame) -> DataFrame:
+    """`people` with no night before them."""
+    return people.withColumns({name: F.lit(None).cast(kind) for name, kind in BESIDE.items()})
+
+
+def last_members(spark: SparkSession, s: Settings, night: date | None) -> DataFrame:
+    """One row a user who was in an audience on the last published night, or kept out of one: user_id, _since, _held.
+    Who was erased since is in it by his subject.
+    """
+    where = f"ds = DATE'{night}'" if night else "false"
+    inside = delta.read_or_empty(spark, s.warehouse, AUDIENCE_MEMBERS).where(where)
+    inside = erasures.with_audiences(inside, erasures.leavers(s, night))
+    outside = delta.read_or_empty(spark, s.warehouse, AUDIENCE_SUPPRESSED).where(where)
+    pair = F.struct("audience_id", "since_ds")
+    since = inside.groupBy("user_id").agg(F.map_from_entries(F.array_sort(F.collect_list(pair))).alias("_since"))
+    held = outside.groupBy("user_id").agg(F.sort_array(F.collect_set("audience_id")).alias("_held"))
+    return since.join(held, "user_id", "full")
+
+
+def recent_entries(spark: SparkSession, s: Settings, book: Book) -> DataFrame:
+    """One row a user: `_recent`, the audiences that he entered so recently that he may not enter them again."""
+    capped = {one: book[one].suppress.once_in_days for one in book if book[one].suppress.once_in_days}
+    within = [f"(audience_id = '{one}' AND ds > DATE'{s.ds - timedelta(days=days)}')" for one, days in capped.items()]
+    longest = s.ds - timedelta(days=max(capped.values(), default=0))
+    entered = delta.read_or_empty(spark, s.warehouse, AUDIENCE_CHANGES).where(
+        f"ds > DATE'{longest}' AND ds < DATE'{s.ds}' AND change = 'enter'"
+    )
+    entered = entered.where(" OR ".join(within) or "false")
+    return entered.groupBy("user_id").agg(F.sort_array(F.collect_set("audience_id")).alias("_recent"))
+
+
+def has(array: str, one: str) -> Column:
+    return F.coalesce(F.array_contains(array, one), F.lit(False))
+
+
+def _was(one: str) -> Column:
+    return F.coalesce(F.map_contains_key("_since", one), F.lit(False))
+
+
+def _rule(one: str, definition: Definition, asked: bool, alike: bool, part: Callable[[str], Column]) -> Column:
+    """Whether the audience's rule holds for a row; where it is not asked tonight, whether it held when it was. part:
+    whether the row is in an audience that this one is made from.
+    """
+    if not asked:
+        return _was(one) | has("_held", one)
+    if definition.lookalike:
+        return F.coalesce(F.map_contains_key("_alike", one), F.lit(False)) if alike else _was(one)
+    if definition.where:
+        return F.coalesce(F.expr(definition.where), F.lit(False))
+    first, *rest = definition.parts
+    if definition.kind == "except":
+        return reduce(lambda found, other: found & ~F.col(f"_in_{other}"), rest, part(first))
+    together = (lambda one, other: one | other) if definition.kind == "union" else (lambda one, other: one & other)
+    return reduce(together, map(part, rest), part(first))
+
+
+def kept_out(one: str, definition: Definition, inside: Callable[[str], Column]) -> Column:
+    """Why a row is kept out though the rule may hold; null where nothing does. inside: whether it is in another."""
+    rules, reasons = definition.suppress, []
+    if rules.consent != "any":
+        refused = F.col("marketing_consent").eqNullSafe(False)
+        reasons.append(F.when(refused if rules.consent == "not_refused" else ~_true("marketing_consent"), CONSENT))
+    reasons += [F.when(inside(other), f"audience {other}") for other in rules.audiences]
+    if rules.once_in_days:
+        reasons.append(F.when(has("_recent", one) & ~_was(one), ONCE))
+    return F.coalesce(*reasons, F.lit(None).cast("string"))
+
+
+def held_out(one: str | Column, share: float | Column) -> Column:
+    """Whether a row (user_id, global_holdout) of an audience is held out: by a hash of audience and user."""
+    audience = F.lit(one) if isinstance(one, str) else one
+    mine = Chance(0).happens(share, "audience holdout", audience, "user_id")
+    return mine | _true("global_holdout")
+
+
+def _true(column: str) -> Column:
+    return F.coalesce(F.col(column), F.lit(False))
+
+
+def evaluate(
+    people: DataFrame, book: Book, into: str, *, asked: Collection[str] | None = None, alike: Collection[str] = ()
+) -> DataFrame:
+    """`people` with two columns more: `into`, the ids of the audiences that a row is in (array<string>), and
+    `into`_out, those whose rule holds and that it is kept out of, with the reason (array<struct>); a set operation's
+    rule holds also where a row is kept out of its parts.
+
+    people: rows of gold.user_profiles with BESIDE; asked: audiences whose rule is asked tonight (default: all), others
+    stand as on the last published night; alike: lookalikes that `_alike` speaks of, others stand too. Suppression is
+    asked always.
+    """
+    frame = people
+    for level in book.levels():
+        columns = {}
+        for one in level:
+            definition, told = book[one], (asked is None or one in asked, one in alike)
+            own = kept_out(one, definition, lambda other: F.col(f"_in_{other}"))
+            inside = _rule(one, definition, *told, lambda part: F.col(f"_in_{part}")) & own.isNull()
+            would = _rule(one, definition, *told, lambda part: F.col(f"_would_{part}"))
+            if definition.lookalike:  # who is kept out was no candidate; who was in it is told why he is no more
+                would = would | (_was(one) & own.isNotNull())
+            inherited = [] if definition.lookalike else [F.col(f"_out_{part}") for part in definition.parts]
+            columns |= {f"_in_{one}": inside, f"_would_{one}": would,
+                        f"_out_{one}": F.when(would & ~inside, F.coalesce(own, *inherited))}  # fmt: skip
+        frame = frame.withColumns(columns)
+    members = [F.when(F.col(f"_in_{one}"), one) for one in book]
+    held = [
+        F.when(F.col(f"_out_{one}").isNotNull(), F.struct(F.lit(one).alias("audience_id"),
+                                                            F.col(f"_out_{one}").alias("reason")))
+        for one in book
+    ]  # fmt: skip
+    nobody, nothing = F.array().cast("array<string>"), F.array().cast("array<struct<audience_id:string,reason:string>>")
+    return frame.withColumns({
+        into: F.array_compact(F.array(*members)) if members else nobody,
+        f"{into}_out": F.array_compact(F.array(*held)) if held else nothing,
+    }).drop(*[f"_{side}_{one}" for side in ("in", "would", "out") for one in book])  # fmt: skip

@@ -1,0 +1,80 @@
+"""What the columns of a delivery must be: there, of their type, and known; see the three checks."""
+
+from __future__ import annotations
+
+import re
+from difflib import get_close_matches
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from jobs.errors import DataError
+from jobs.lake import delta
+from jobs.settings import Settings
+from jobs.sources.spec import Feed
+from jobs.tables import LOADS, QUALITY_RESULTS
+
+# Below as many records, a wrong one is a wrong record and not a retyped column.
+RETYPED_FROM = 20
+_BAD = r"bad_(\w+): (\w+) from column (.+?) is "  # how jobs/collect/records.py begins such a reason
+_WORDS = {"time": "times", "money": "amounts of money", "count": "whole numbers"}
+
+
+def check_columns(feed: Feed, kind: str, counts: list[dict], raw: DataFrame) -> None:
+    """DataError where a column that the mapping names stands in no record at all."""
+    seen = 0
+    for row in counts:
+        seen |= row["seen"]
+    gone = [column for k, column in enumerate(sorted(feed.mapped_columns)) if not seen >> k & 1]
+    if not counts or not gone:
+        return
+    held = F.map_keys(F.from_json(F.to_json("record"), "map<string,string>"))
+    have = [r[0] for r in raw.limit(10_000).select(F.explode(held)).distinct().limit(200).collect()]
+    if not have:
+        return  # no line is a record: each is quarantined with its reason
+    near = {column: get_close_matches(column, have, n=1) for column in gone}
+    named = ", ".join(f"{c!r}" + (f" (nearest: {n[0]!r})" if n else "") for c, n in near.items())
+    rows = sum(row["rows_in"] for row in counts)
+    raise DataError(
+        f"{kind}: expected column {named} as the mapping says, found it in none of {rows:,} records, which have "
+        f"{', '.join(sorted(have))}; the source changed or the mapping is wrong. Nothing of this load was written"
+    )
+
+
+def check_types(kind: str, counts: list[dict], frame: DataFrame) -> None:
+    """DataError where most records of a load cannot be read for one and the same column: it was retyped."""
+    rows, refused = sum(row["rows_in"] for row in counts), sum(row["quarantined"] for row in counts)
+    if rows < RETYPED_FROM or refused <= rows / 2:
+        return
+    what = F.regexp_extract("reason", _BAD, 0)
+    worst = frame.where("reason IS NOT NULL").groupBy(what.alias("what")).count().where("what != ''")
+    for row in worst.orderBy(F.desc("count")).limit(1).collect():
+        if row["count"] > rows / 2:
+            expected, field, column = re.fullmatch(_BAD, row["what"]).groups()
+            raise DataError(
+                f"{kind}: expected column {column!r} to hold {_WORDS[expected]} (our {field}), found something else in "
+                f"{row['count']:,} of {rows:,} records; the source retyped it or the mapping is wrong. Nothing of this "
+                "load was written"
+            )
+
+
+def new_columns(s: Settings, kind: str, feed: Feed, counts: list[dict]) -> list[str]:
+    """Columns that the mapping does not name and no earlier load of the feed brought; a warning in ops.quality_results.
+
+    They are kept in `attributes`, so nothing is lost; the shop should know that its source has changed.
+    """
+    ours = set() if kind == "events" else set(feed.fields)
+    files = {row["source_file"] for row in counts}
+    earlier = delta.rows(s.warehouse, LOADS, f"source = '{s.source}' AND kind = '{kind}'")
+    before = [row["columns"] for row in earlier if row["source_file"] not in files and row.get("columns") is not None]
+    if not before:
+        return []
+    new = sorted({c for row in counts for c in row["columns"]} - ours - {c for columns in before for c in columns})
+    result = {
+        "table": f"landing.{s.source}.{kind}", "ds": s.ds, "expectation": "expect_no_new_column", "run_id": s.run_id,
+        "severity": "warning", "success": not new, "observed": f"new: {', '.join(new)}" if new else "none",
+        "threshold": "columns of earlier loads", "unexpected_count": len(new), "column": None,
+    }  # fmt: skip
+    same = f"ds = '{s.ds}' AND \"table\" = '{result['table']}'"
+    delta.replace_rows([result], s.warehouse, QUALITY_RESULTS, same)
+    return new

@@ -1,0 +1,102 @@
+"""Which delivered files are due: new to bronze, or changed since they were loaded. ops.loads is the ledger."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, date
+
+from jobs.lake import delta
+from jobs.settings import Settings
+from jobs.sources.landing import File
+from jobs.sources.spec import Feed
+from jobs.tables import LOADS
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the ledger says of a file: its bytes' SHA-256 and size, when it was last changed, by which mapping it was
+    read, and how many of its records are older than the history that was asked for then.
+    """
+
+    digest: str | None
+    size: int | None
+    modified_us: int | None
+    mapping: str | None
+    outside: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """The files of one feed that bronze holds, by name, and the first day of delivery among them."""
+
+    files: dict[str, Known]
+    start: date | None
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A file to load. `file.landed_ds` is the day as which its records count as delivered: its own, or the run's first
+    day where it came after its night. `changed`: bronze holds an earlier state of it.
+    """
+
+    file: File
+    changed: bool
+    digest: str
+
+
+def mapping_of(feed: Feed) -> str:
+    """A short name of how the feed is read; another mapping has another."""
+    return hashlib.sha256(feed.model_dump_json().encode()).hexdigest()[:16]
+
+
+def open_ledger(s: Settings, kind: str) -> Ledger:
+    """What ops.loads says of a feed of the source."""
+    rows = delta.rows(s.warehouse, LOADS, f"source = '{s.source}' AND kind = '{kind}'")
+    files: dict[str, Known] = {}
+    for row in rows:
+        before = files.get(row["source_file"])
+        outside = row["outside"] + (before.outside if before else 0)
+        known = Known(row.get("digest"), row.get("size"), row.get("modified_us"), row.get("mapping"), outside)
+        files[row["source_file"]] = known
+    return Ledger(files, min((row["landed_ds"] for row in rows), default=None))
+
+
+def _microseconds(file: File) -> int | None:
+    return int(file.modified_at.astimezone(UTC).timestamp() * 1_000_000) if file.modified_at else None
+
+
+def looks(file: File, digest: str, feed: Feed) -> dict[str, object]:
+    """The columns of ops.loads by which the file is known again."""
+    return {"digest": digest, "size": file.size, "modified_us": _microseconds(file), "mapping": mapping_of(feed)}
+
+
+def due(found: list[File], ledger: Ledger, feed: Feed, s: Settings) -> list[Due]:
+    """The files that must be loaded, oldest first.
+
+    A file of since..ds is due where it is new, its bytes changed, or its mapping did; an older one (it came after its
+    night, or was corrected) where it is new or its bytes changed. With `again` every file of since..ds is due.
+    """
+    mapping, todo = mapping_of(feed), []
+    for file in found:
+        known = ledger.files.get(file.name)
+        asked = file.landed_ds is None or file.landed_ds >= s.since
+        if known is None:
+            todo.append(Due(_landed(file, s), False, file.digest()))
+            continue
+        looks_same = known.digest and (known.size, known.modified_us) == (file.size, _microseconds(file))
+        digest = known.digest if looks_same else file.digest()
+        reread = asked and (s.again or known.mapping != mapping)
+        older_days = (
+            file.landed_ds is None and known.outside > 0 and ledger.start is not None and s.since < ledger.start
+        )
+        if digest != known.digest or reread or older_days:
+            todo.append(Due(_landed(file, s), True, digest))
+    return todo
+
+
+def _landed(file: File, s: Settings) -> File:
+    if file.landed_ds is None or file.landed_ds >= s.since:
+        return file
+    return dataclasses.replace(file, landed_ds=s.since)

@@ -1,0 +1,114 @@
+"""release: ops.quarantine -> bronze. Refused records that the mapping reads by now are loaded, each once.
+
+They count as delivered in the night ds, so that `clean` of ds puts them into their own days; the rest stay in
+quarantine, with the reason of today, but for those of users who were erased, which go. Nothing is read from the landing
+folder: the files may be gone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.storagelevel import StorageLevel
+
+from jobs.collect import late, records
+from jobs.collect import run as collect
+from jobs.lake import delta, erasures
+from jobs.lake.erasures import Suppressed
+from jobs.settings import Settings
+from jobs.sources.spec import Feed, Source, load
+from jobs.tables import LOADS, QUARANTINE
+
+
+def as_records(refused: DataFrame) -> DataFrame:
+    """Rows of ops.quarantine as records again: raw, record, source_file, landed_ds, written_ds. Personal data were
+    hashed before they came there, and are not hashed again.
+    """
+    return refused.select(
+        "raw",
+        F.from_json("raw", "map<string,string>").alias("record"),
+        "source_file",
+        F.col("ds").alias("landed_ds"),
+        F.col("ds").alias("written_ds"),
+    )
+
+
+def _release_kind(
+    spark: SparkSession, s: Settings, source: Source, kind: str, feed: Feed, suppressed: Suppressed | None
+) -> str:
+    slice_ = f"source = '{source.name}' AND kind = '{kind}' AND stage = 'collect' AND ds <= DATE'{s.ds}'"
+    if s.since != s.ds:
+        slice_ += f" AND ds >= DATE'{s.since}'"
+    refused = delta.read_or_empty(spark, s.warehouse, QUARANTINE).where(slice_)
+    whole, out = collect.left_out(as_records(refused), source, kind, suppressed)
+    keyed = records.with_key(whole, feed, kind)
+    if kind == "events":
+        parsed = records.parse_events(keyed, source, s.since, s.since, s.ds)
+    else:
+        parsed = records.parse_dimension(keyed, feed, s.ds)
+    parsed = parsed.withColumn("refused_ds", F.col("landed_ds")).persist(StorageLevel.MEMORY_AND_DISK)
+    try:
+        keys = collect.KEYS[kind]
+        loaded = collect.already_loaded(spark, s, parsed, "false") if kind == "events" else None
+        frame = records.first_of_each(parsed, keys)
+        frame = frame if loaded is None else records.mark_loaded(frame, keys, loaded)
+        frame = frame.persist(StorageLevel.MEMORY_AND_DISK)
+        good = F.col("reason").isNull()
+        counts = frame.groupBy("source_file", "refused_ds").agg(
+            F.count_if(good & ~F.col("duplicate")).alias("released"),
+            F.count_if(good & F.col("duplicate")).alias("duplicates"),
+            F.count_if(~good).alias("refused"),
+        )
+        counts = [row.asDict() | {"suppressed": 0} for row in counts.collect()]
+        counts += [
+            {"source_file": name, "refused_ds": day, "released": 0, "duplicates": 0, "refused": 0, "suppressed": number}
+            for (name, day), number in out.items()
+        ]
+        if any(row["released"] or row["duplicates"] or row["suppressed"] for row in counts):
+            _write(s, kind, frame, slice_)
+            _enter(s, kind, counts)
+            if kind == "events":
+                late.note_lateness(spark, s)
+    finally:
+        frame.unpersist()
+        parsed.unpersist()
+    sums = {name: sum(row[name] for row in counts) for name in ("released", "duplicates", "refused")}
+    said = f"{kind}: {sums['released']:,} released, {sums['duplicates']:,} were there already, {sums['refused']:,} stay"
+    return said + (f", {sum(out.values()):,} of erased users dropped" if out else "")
+
+
+def _write(s: Settings, kind: str, frame: DataFrame, slice_: str) -> None:
+    """Bronze first: a run killed before the quarantine is rewritten finds its records there, as duplicates."""
+    stamp = {"source": F.lit(s.source), "kind": F.lit(kind), "stage": F.lit("collect"), "run_id": F.lit(s.run_id)}
+    free = frame.where("reason IS NULL AND NOT duplicate").withColumn("landed_ds", F.lit(s.ds))
+    if kind == "events":
+        late.add_restated(late.other_days(free, replace(s, since=s.ds)), s)
+    free = free.withColumns(stamp).withColumn("ingested_at", F.current_timestamp())
+    delta.append(free, s.warehouse, collect.TARGETS[kind])
+    kept = frame.where("reason IS NOT NULL").withColumns(stamp).withColumn("ds", F.col("refused_ds"))
+    delta.replace_where(kept, s.warehouse, QUARANTINE, slice_)
+
+
+def _enter(s: Settings, kind: str, counts: list[dict]) -> None:
+    """Move the counts of the released records in ops.loads: rows in stay the sum of the others."""
+    for row in counts:
+        same = f"source = '{s.source}' AND kind = '{kind}' AND source_file IN ({delta.listed([row['source_file']])})"
+        same += f" AND landed_ds = '{row['refused_ds']}'"
+        entries = delta.rows(s.warehouse, LOADS, same)
+        for entry in entries:
+            entry["released"] = (entry.get("released") or 0) + row["released"]
+            entry["loaded"] += row["released"]
+            entry["duplicates"] += row["duplicates"]
+            entry["suppressed"] = (entry.get("suppressed") or 0) + row["suppressed"]
+            entry["quarantined"] -= row["released"] + row["duplicates"] + row["suppressed"]
+        if entries:
+            delta.replace_rows(entries, s.warehouse, LOADS, same)
+
+
+def run(spark: SparkSession, s: Settings) -> str:
+    """Release what can be read of all that was refused by ds (with --since: from that day on)."""
+    source, suppressed = load(s.source), erasures.suppressed(s)
+    feeds = source.feeds().items()
+    return "; ".join(_release_kind(spark, s, source, kind, feed, suppressed) for kind, feed in feeds)

@@ -1,0 +1,134 @@
+"""sequences: silver.events -> gold.user_sequences, a user's last 256 events as of ds.
+
+A night reads yesterday's sequences and the new and late events, never the whole history; the result is the same.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from jobs.lake import delta
+from jobs.settings import Settings
+from jobs.tables import RESTATED, SEQUENCE_LENGTH, SILVER_EVENTS, SILVER_USERS, USER_SEQUENCES
+
+# At most 256 events each; files of many users in a few row groups, of which each training rank reads its own.
+USERS_A_FILE = 50_000
+
+# Sorted in this order: time first, then the id as a tie-break that no run can change.
+_ARRAYS = {
+    "event_times": "time", "event_ids": "event_id", "event_types": "event_type", "product_ids": "product_id",
+    "categories": "category", "price_buckets": "price_bucket",
+}  # fmt: skip
+
+
+# Of silver.events, what a sequence is made of.
+READS = ("user_id", "event_time", "event_id", "event_type", "product_id", "category", "price")
+
+
+def as_steps(events: DataFrame) -> DataFrame:
+    """One row an event of silver.events: user_id and `step`, what the sequence keeps of it."""
+    bucket = F.least(F.lit(31), 1 + F.floor(2 * F.log2(1 + F.col("price").cast("double")))).cast("int")
+    return events.select(
+        "user_id",
+        F.struct(
+            F.unix_timestamp("event_time").alias("time"),
+            "event_id",
+            "event_type",
+            F.coalesce("product_id", F.lit("")).alias("product_id"),
+            F.coalesce("category", F.lit("")).alias("category"),
+            F.coalesce(F.when(F.col("price") > 0, bucket), F.lit(0)).alias("price_bucket"),
+        ).alias("step"),
+    )
+
+
+def unpack(sequences: DataFrame) -> DataFrame:
+    """The steps of stored sequences: the reverse of `build`."""
+    step = F.struct(*[F.col(f"zipped.{column}").alias(name) for column, name in _ARRAYS.items()])
+    zipped = F.explode(F.arrays_zip(*_ARRAYS)).alias("zipped")
+    return sequences.select("user_id", zipped).select("user_id", step.alias("step"))
+
+
+def build(steps: DataFrame, length: int = SEQUENCE_LENGTH) -> DataFrame:
+    """One row a user: equal-length arrays of the last `length` steps, oldest first."""
+    steps = steps.groupBy("user_id").agg(F.array_sort(F.collect_list("step")).alias("steps"))
+    last = F.slice("steps", -length, length)
+    packed = steps.withColumn("steps", F.when(F.size("steps") > length, last).otherwise(F.col("steps")))
+    arrays = [F.col(f"steps.{name}").alias(column) for column, name in _ARRAYS.items()]
+    newest = F.to_date(F.timestamp_seconds(F.get("steps", F.size("steps") - 1)["time"]))
+    return packed.select("user_id", F.size("steps").alias("length"), newest.alias("last_event_ds"), *arrays)
+
+
+def merge(
+    stored: DataFrame, fresh: DataFrame, restated: DataFrame | None = None, length: int = SEQUENCE_LENGTH
+) -> DataFrame:
+    """One row a user: `stored` sequences with the `fresh` events (rows of silver.events) put in.
+
+    Only users with a fresh event, or a day that was made anew (`restated`: user_id, ds), are taken apart. A fresh event
+    replaces the stored one of the same id; of a restated day, only the fresh events stand.
+    """
+    touched = fresh.select("user_id").distinct()
+    touched = touched if restated is None else touched.unionByName(restated.select("user_id")).distinct()
+    touched = F.broadcast(touched)  # the stored sequences are not shuffled: most of them stay as they are
+    columns = ["user_id", "length", "last_event_ds", *_ARRAYS]
+    same = stored.join(touched, "user_id", "left_anti").select(*columns)
+    old = unpack(stored.join(touched, "user_id", "left_semi"))
+    kept = old.join(fresh.select("event_id"), F.col("step.event_id") == F.col("event_id"), "left_anti")
+    if restated is not None:
+        day = F.to_date(F.timestamp_seconds("step.time"))
+        known = F.broadcast(restated)
+        kept = kept.withColumn("ds", day).join(known, ["user_id", "ds"], "left_anti").select("user_id", "step")
+    return same.unionByName(build(kept.unionByName(as_steps(fresh)), length).select(*columns))
+
+
+def shortened(stored: DataFrame, merged: DataFrame, length: int = SEQUENCE_LENGTH) -> DataFrame:
+    """user_id of those whose sequence was full and lost events that were taken back: older ones must come in again."""
+    full = stored.where(F.col("length") == length).select("user_id")
+    return full.join(merged.where(F.col("length") == length), "user_id", "left_anti")
+
+
+def base_day(spark: SparkSession, s: Settings) -> date | None:
+    """The newest day before ds with stored sequences; None where the history must be read (also in a history load)."""
+    if s.since != s.ds or not delta.exists(s.warehouse, USER_SEQUENCES):
+        return None
+    stored = delta.read(spark, s.warehouse, USER_SEQUENCES).where(f"ds < DATE'{s.ds}'")
+    return stored.agg(F.max("ds")).first()[0]
+
+
+def _by_merge(spark: SparkSession, s: Settings, events: DataFrame, base: date) -> tuple[DataFrame, DataFrame]:
+    """The sequences as of ds, and the events since `base` that they are made of, kept until those are written."""
+    stored = delta.read(spark, s.warehouse, USER_SEQUENCES).where(f"ds = DATE'{base}'")
+    since_then = f"landed_ds > DATE'{base}' AND landed_ds <= DATE'{s.ds}' AND ds <= DATE'{base}'"
+    restated = delta.read_or_empty(spark, s.warehouse, RESTATED).where(since_then).select("user_id", "ds").distinct()
+    days = [row["ds"] for row in restated.select("ds").distinct().collect()]
+    fresh = events.where(f"ds > DATE'{base}'")
+    if not days:
+        return merge(stored, news := fresh.select(*READS).persist()), news
+    again = events.where(delta.ds_list(days)).join(F.broadcast(restated), ["user_id", "ds"], "left_semi")
+    # Few rows, found among six weeks of them, and asked for often.
+    news = fresh.unionByName(again).select(*READS).persist()
+    merged = merge(stored, news, restated)
+    # Only who has a restated day can have lost events.
+    asked = F.broadcast(restated.select("user_id").distinct())
+    before, of_asked = (frame.join(asked, "user_id", "left_semi") for frame in (stored, news))
+    short = [row["user_id"] for row in shortened(before, merge(before, of_asked, restated)).collect()]
+    if not short:
+        return merged, news
+    whole = build(as_steps(events.where(F.col("user_id").isin(short))))
+    return merged.where(~F.col("user_id").isin(short)).unionByName(whole.select(*merged.columns)), news
+
+
+def run(spark: SparkSession, s: Settings) -> str:
+    """Write the sequences as of ds."""
+    events = delta.read(spark, s.warehouse, SILVER_EVENTS).where(f"ds <= DATE'{s.ds}'")
+    base = base_day(spark, s)
+    frame, kept = (build(as_steps(events)), None) if base is None else _by_merge(spark, s, events, base)
+    frame = frame.withColumns({"ds": F.lit(s.ds), "run_id": F.lit(s.run_id)})
+    frame = delta.in_files(frame, delta.count(s.warehouse, SILVER_USERS), USERS_A_FILE)
+    delta.replace_where(frame, s.warehouse, USER_SEQUENCES, f"ds = DATE'{s.ds}'")
+    if kept is not None:
+        kept.unpersist()
+    count = delta.count(s.warehouse, USER_SEQUENCES, f"ds = DATE'{s.ds}'")
+    return f"{count:,} users, " + (f"from those of {base} and newer events" if base else "from the whole history")

@@ -1,0 +1,288 @@
+"""The only place that knows paths and write modes.
+
+A write replaces exactly one slice (`replaceWhere`), so that a verb run twice leaves the same rows, and one Delta
+commit is all or nothing, so that a killed verb leaves no half table.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from datetime import date
+
+import pyarrow as pa
+from deltalake import DeltaTable, QueryBuilder, write_deltalake
+from pyarrow import fs
+from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import to_arrow_schema
+from pyspark.sql.types import _parse_datatype_string
+from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random_exponential
+
+from jobs.errors import DataError
+from jobs.sources.landing import open_folder
+from jobs.tables import Table
+
+UNKNOWN_HOURS = 24  # longer than a task may run (dags/_house.py)
+SMALL_FILE, LARGE_FILE = 32 << 20, 256 << 20  # bytes: files below the one are put together to files of the other
+
+
+def exists(warehouse: str, table: Table) -> bool:
+    return DeltaTable.is_deltatable(table.path(warehouse))
+
+
+def read(spark: SparkSession, warehouse: str, table: Table) -> DataFrame:
+    """The whole table; DataError where it was never written. A column that the contract has got since is null."""
+    if not exists(warehouse, table):
+        raise DataError(f"expected table {table.full_name} at {table.path(warehouse)}, found none; run its hop first")
+    frame = spark.read.format("delta").load(table.path(warehouse))
+    new = [column for column in table.columns if column.name not in frame.columns]
+    return frame.withColumns({column.name: F.lit(None).cast(column.type) for column in new}) if new else frame
+
+
+def read_or_empty(spark: SparkSession, warehouse: str, table: Table) -> DataFrame:
+    """The whole table, or no rows of its schema where it was never written."""
+    if exists(warehouse, table):
+        return read(spark, warehouse, table)
+    return spark.createDataFrame([], table.ddl)
+
+
+def rows(warehouse: str, table: Table, predicate: str, what: str = "*") -> list[dict]:
+    """A few rows of a small table, read without Spark; none where it was never written. Columns that the contract has
+    got since are missing in them.
+    """
+    if not exists(warehouse, table):
+        return []
+    found = QueryBuilder().register("t", DeltaTable(table.path(warehouse)))
+    return pa.table(found.execute(f"SELECT {what} FROM t WHERE {predicate}").read_all()).to_pylist()
+
+
+def count(warehouse: str, table: Table, predicate: str = "true") -> int:
+    """How many rows the table has, counted without Spark: by the files' own numbers where no column is asked."""
+    found = rows(warehouse, table, predicate, "count(*) AS n")
+    return found[0]["n"] if found else 0
+
+
+def listed(values: Iterable[str]) -> str:
+    """Texts as a list of SQL literals, for what reads and writes without Spark (a quote is doubled)."""
+    return ", ".join("'" + value.replace("'", "''") + "'" for value in values)
+
+
+def quoted(values: Iterable[str]) -> str:
+    """Texts as a list of SQL literals, for Spark (which escapes by a backslash)."""
+    escaped = (value.replace("\\", "\\\\").replace("'", "\\'") for value in values)
+    return ", ".join(f"'{value}'" for value in escaped)
+
+
+def conform(frame: DataFrame, table: Table) -> DataFrame:
+    """The frame with exactly the contract's columns, in its order and types; DataError names a missing one."""
+    missing = set(table.column_names) - set(frame.columns)
+    if missing:
+        raise DataError(f"{table.full_name} needs {sorted(missing)}; the frame has {sorted(frame.columns)}")
+    return frame.select(*(F.col(f"`{c.name}`").cast(c.type).alias(c.name) for c in table.columns))
+
+
+def in_files(frame: DataFrame, rows: int, a_file: int) -> DataFrame:
+    """`frame` in as few partitions, and so files, as so many rows make; without a shuffle, so never in more."""
+    return frame.coalesce(max(1, -(-rows // a_file)))
+
+
+def _lost_the_race(error: BaseException) -> bool:
+    """A commit was refused because another came first. Ours is of other rows, so doing it again helps."""
+    by_spark = "DELTA_(CONCURRENT|METADATA_CHANGED|PROTOCOL_CHANGED)"
+    by_delta_rs = "a concurrent transaction|(Metadata|Protocol) changed|table already exists"
+    return bool(re.search(f"{by_spark}|{by_delta_rs}", str(error)))
+
+
+_until_it_wins = retry(
+    retry=retry_if_exception(_lost_the_race),
+    stop=stop_after_attempt(8),
+    wait=wait_random_exponential(max=10),
+    reraise=True,
+)
+
+
+def _created(writer: DataFrameWriter, table: Table) -> DataFrameWriter:
+    """`writer` for the first write of a table, which settles how its files are laid out and described."""
+    if table.skipped_by:
+        writer = writer.option("delta.dataSkippingStatsColumns", ",".join(table.skipped_by))
+    if table.deletion_vectors:
+        writer = writer.option("delta.enableDeletionVectors", "true")
+    return writer.partitionBy(*table.partition_by)
+
+
+@_until_it_wins
+def replace_where(frame: DataFrame, warehouse: str, table: Table, predicate: str) -> None:
+    """Replace the slice that `predicate` describes by `frame`, in one commit; create the table on first use.
+
+    Delta refuses rows outside the predicate, which makes a wrong slice an error and not a mixture. Two nights may write
+    at the same time: the second to commit does its write again.
+    """
+    writer = conform(frame, table).write.format("delta").mode("overwrite")
+    if exists(warehouse, table):
+        # mergeSchema: a column that the contract has got since the table was created.
+        writer = writer.option("replaceWhere", predicate).option("mergeSchema", "true")
+    else:
+        writer = _created(writer, table)
+    writer.save(table.path(warehouse))
+
+
+def append(frame: DataFrame, warehouse: str, table: Table) -> None:
+    """Add rows, in one commit; the caller answers for it that none of them is there already."""
+    writer = conform(frame, table).write.format("delta").mode("append").option("mergeSchema", "true")
+    writer = writer.partitionBy(*table.partition_by) if exists(warehouse, table) else _created(writer, table)
+    writer.save(table.path(warehouse))
+
+
+@_until_it_wins
+def replace_rows(rows: list[dict], warehouse: str, table: Table, predicate: str) -> None:
+    """Replace the slice that `predicate` describes by a few rows of the driver, in one commit.
+
+    Written by delta-rs: a first Spark write costs seconds, which a night would pay many times for a handful of rows.
+    """
+    schema = to_arrow_schema(_parse_datatype_string(table.ddl), timezone="UTC")
+    data = pa.Table.from_pylist([{name: row.get(name) for name in table.column_names} for row in rows], schema)
+    path = table.path(warehouse)
+    if exists(warehouse, table):
+        write_deltalake(path, data, mode="overwrite", predicate=predicate, schema_mode="merge")
+    else:
+        # Never over a table that another made in between: this one is then written as a slice.
+        write_deltalake(path, data, mode="error", partition_by=list(table.partition_by))
+
+
+def batch_lander(folder: str, ds: date) -> Callable[[DataFrame, int], None]:
+    """For foreachBatch: lands a batch of texts as gzipped lines in `folder`/batch-N/ds=`ds`; the same batch once more
+    replaces itself, whatever its day was.
+
+    A function within a function, because Spark Connect sends it to a Python that does not know our modules.
+    """
+    day = str(ds)
+
+    def land(batch: DataFrame, number: int) -> None:
+        lines = batch.withColumn("ds", F.lit(day)).write.mode("overwrite").partitionBy("ds")
+        lines.option("compression", "gzip").text(f"{folder}/batch-{number:09d}")
+
+    return land
+
+
+def overwrite(frame: DataFrame, warehouse: str, table: Table) -> None:
+    """Replace a whole small table that is neither partitioned nor clustered (the current users, products)."""
+    if table.partition_by:
+        raise ValueError(f"{table.full_name} is partitioned: use replace_where")
+    writer = conform(frame, table).write.format("delta").mode("overwrite").option("mergeSchema", "true")
+    writer.save(table.path(warehouse))
+
+
+@_until_it_wins
+def remove(warehouse: str, table: Table, chosen: DataFrame, on: str, instead: str = "") -> None:
+    """Delete the rows of `table` (t) that a row of `chosen` (s) meets by the condition `on`, in one commit; with
+    `instead`, assignments, they are changed.
+
+    By MERGE: the log tells the condition, as it would of DELETE, but not the values that are chosen.
+    """
+    spark, view = chosen.sparkSession, f"chosen_of_{table.layer}_{table.name}"
+    # A shuffle by partition would mix the rows of a file, whose order readers profit from.
+    spark.conf.set("spark.databricks.delta.merge.repartitionBeforeWrite.enabled", "false")
+    chosen.createOrReplaceTempView(view)
+    then = f"UPDATE SET {instead}" if instead else "DELETE"
+    spark.sql(f"MERGE INTO delta.`{table.path(warehouse)}` t USING {view} s ON {on} WHEN MATCHED THEN {then}").collect()
+    spark.catalog.dropTempView(view)
+
+
+def purge(spark: SparkSession, warehouse: str, table: Table) -> None:
+    """Write the files anew that hold rows which are marked as deleted."""
+    spark.sql(f"REORG TABLE delta.`{table.path(warehouse)}` APPLY (PURGE)").collect()
+
+
+@_until_it_wins
+def compact(spark: SparkSession, warehouse: str, table: Table) -> None:
+    """Put small files together, and write those anew of whose rows more than a twentieth are marked as deleted.
+
+    The rows of a file stay in their order. Nothing is committed where there is nothing to do.
+    """
+    spark.conf.set("spark.databricks.delta.optimize.minFileSize", str(SMALL_FILE))
+    spark.conf.set("spark.databricks.delta.optimize.maxFileSize", str(LARGE_FILE))
+    spark.sql(f"OPTIMIZE delta.`{table.path(warehouse)}`").collect()
+
+
+def vacuum(spark: SparkSession, warehouse: str, table: Table, hours: int) -> None:
+    """Delete the files that no version of the last `hours` needs.
+
+    By Spark: delta-rs does not know which files of marks (deletion vectors) are in use.
+    """
+    spark.conf.set("spark.databricks.delta.retentionDurationCheck.enabled", "false")
+    # A folder is listed by 10,000 tasks by default: minutes on two cores.
+    tasks = spark.conf.get("spark.sql.shuffle.partitions")
+    spark.conf.set("spark.sql.sources.parallelPartitionDiscovery.parallelism", tasks)
+    spark.sql(f"VACUUM delta.`{table.path(warehouse)}` RETAIN {hours} HOURS").collect()
+
+
+def file_count(warehouse: str, table: Table) -> int:
+    """How many files of rows a reader of the newest version opens."""
+    return len(DeltaTable(table.path(warehouse)).file_uris())
+
+
+def bytes_on_disk(warehouse: str, table: Table) -> int:
+    """Of all that lies in the table's folder, older versions and the log with it."""
+    system, root = open_folder(table.path(warehouse), "table's", "--warehouse")
+    return sum(info.size or 0 for info in system.get_file_info(fs.FileSelector(root, recursive=True)))
+
+
+def restore(warehouse: str, table: Table, version: int) -> None:
+    """Make the table what it was in an earlier version, by a new one."""
+    DeltaTable(table.path(warehouse)).restore(version)
+
+
+def sweep(warehouse: str, table: Table) -> None:
+    """Delete the files that are in no newest version any more: those that the log took out at once, and those that it
+    never knew (of killed writes) after UNKNOWN_HOURS, for a write that is going on has such.
+    """
+    for hours, whole in ((0, False), (UNKNOWN_HOURS, True)):
+        opened = DeltaTable(table.path(warehouse))
+        opened.vacuum(hours, dry_run=False, enforce_retention_duration=False, full=whole)
+
+
+def checkpoint(warehouse: str, table: Table) -> int:
+    """Write down the newest version whole; returns its number."""
+    opened = DeltaTable(table.path(warehouse))
+    opened.create_checkpoint()
+    return opened.version()
+
+
+def forget_before(warehouse: str, table: Table, version: int) -> None:
+    """Delete the log of earlier versions (Delta's protocol: metadata cleanup); `version` has a checkpoint. Statistics
+    of files that are gone stand there, and what former commits said.
+
+    Hadoop's checksums of the log (.NAME.crc) go with it: Spark would hold files against them that others wrote anew.
+    """
+    system, root = open_folder(f"{table.path(warehouse)}/_delta_log", "table's", "--warehouse")
+    for info in system.get_file_info(fs.FileSelector(root)):
+        number = re.match(r"\d{20}(?=\.)", info.base_name)
+        old = number is not None and int(number.group()) < version
+        if info.type == fs.FileType.File and (old or info.base_name.startswith(".")):
+            system.delete_file(info.path)
+
+
+def write_raw(frame: DataFrame, folder: str, *, add: bool = False, by: tuple[str, ...] = ()) -> None:
+    """Plain Parquet files as a shop would deliver them, a folder `column=value` for each value of `by`.
+
+    Replaces what lies in the folder, unless `add`.
+    """
+    frame.write.partitionBy(*by).mode("append" if add else "overwrite").parquet(folder)
+
+
+def version(warehouse: str, table: Table) -> int | None:
+    """The newest Delta version of a table, None where there is none."""
+    return DeltaTable(table.path(warehouse)).version() if exists(warehouse, table) else None
+
+
+def ds_range(since: date, ds: date, column: str = "ds") -> str:
+    """A predicate for the days since..ds, both included."""
+    return f"{column} >= DATE'{since}' AND {column} <= DATE'{ds}'"
+
+
+def ds_list(days: list[date], column: str = "ds") -> str:
+    """A predicate for exactly these days."""
+    if not days:
+        return "false"
+    return f"{column} IN ({', '.join(f'DATE{chr(39)}{day}{chr(39)}' for day in sorted(days))})"

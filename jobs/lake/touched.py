@@ -1,0 +1,105 @@
+"""What a run makes anew: its own days whole, and the days of those users whom late or corrected records touch.
+
+Users' days are named by a hash in the predicate of a write, so that Delta finds and replaces their rows alone, and the
+table's log does not tell who came late. Whose hash is the same as a touched one's is made anew as well.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from jobs.lake import delta
+from jobs.settings import Settings
+from jobs.tables import RESTATED, SILVER_EVENTS, Table
+
+ONE = timedelta(days=1)
+MOST_NAMED = 20_000  # users' days in one predicate: the text is parsed several times; of more, whole days are written
+
+
+def between(since: date, ds: date) -> list[date]:
+    """The days since..ds, both included."""
+    return [since + timedelta(days=n) for n in range((ds - since).days + 1)]
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """`whole`: days that are made anew for everybody. `users`: one row a (user_id, ds) that is made anew beside them,
+    on the days `others`; None where there is none. `named`: xxhash64(user_id, ds) of each; None where they are too
+    many.
+    """
+
+    whole: list[date]
+    others: list[date]
+    users: DataFrame | None
+    named: list[int] | None = None
+
+    @property
+    def days(self) -> list[date]:
+        return sorted({*self.whole, *self.others})
+
+    @property
+    def where(self) -> str:
+        """The days of `days`, as a predicate."""
+        return delta.ds_list(self.days)
+
+    @property
+    def rows(self) -> str | None:
+        """The touched users' days, as a predicate; None where they are too many to be named."""
+        if self.users is None:
+            return self.where
+        if self.named is None:
+            return None
+        named = ", ".join(map(str, self.named))
+        return f"{delta.ds_list(self.whole)} OR ({delta.ds_list(self.others)} AND xxhash64(user_id, ds) IN ({named}))"
+
+    def of(self, frame: DataFrame) -> DataFrame:
+        """The rows of the touched users' days."""
+        if self.rows is not None:
+            return frame.where(self.rows)
+        rows = frame.where(self.where)
+        mark = F.broadcast(self.users.withColumn("touched", F.lit(True)))
+        rows = rows.join(mark, ["user_id", "ds"], "left")
+        return rows.where(F.col("touched") | F.expr(delta.ds_list(self.whole))).drop("touched")
+
+    def untouched(self, frame: DataFrame) -> DataFrame:
+        """The rows of other users on the days `others`: they stay as they are."""
+        return frame.where(delta.ds_list(self.others)).join(F.broadcast(self.users), ["user_id", "ds"], "left_anti")
+
+
+def touched(spark: SparkSession, s: Settings) -> Touched:
+    """What the deliveries of since..ds touch.
+
+    A session may run on past midnight, so a changed day also touches the user's next one; the day after ds as a whole,
+    where it was made already (nights may be run in any order).
+    """
+    whole = between(s.since, s.ds)
+    if delta.rows(s.warehouse, SILVER_EVENTS, f"ds = '{s.ds + ONE}' LIMIT 1"):
+        whole.append(s.ds + ONE)
+    late = f"landed_ds >= '{s.since}' AND landed_ds <= '{s.ds}'"
+    days = [row["ds"] for row in delta.rows(s.warehouse, RESTATED, late, "DISTINCT ds")]
+    others = sorted({near for day in days for near in (day, day + ONE)} - set(whole))
+    if not others:
+        return Touched(whole, [], None)
+    pairs = (
+        delta.read(spark, s.warehouse, RESTATED)
+        .where(delta.ds_range(s.since, s.ds, "landed_ds"))
+        .select("user_id", "ds")
+    )
+    both = pairs.unionByName(pairs.withColumn("ds", F.date_add("ds", 1)))
+    users = both.where(delta.ds_list(others)).distinct()
+    named = users.select("user_id", "ds", F.xxhash64("user_id", "ds").alias("name")).take(MOST_NAMED + 1)
+    if len(named) > MOST_NAMED:
+        return Touched(whole, others, users)
+    known = spark.createDataFrame([(row["user_id"], row["ds"]) for row in named], "user_id string, ds date")
+    return Touched(whole, others, known, sorted({row["name"] for row in named}))
+
+
+def put(frame: DataFrame, spark: SparkSession, s: Settings, table: Table, what: Touched) -> None:
+    """Write the rows of the touched users' days, `frame`, into `table`; all others stay as they are, in one commit."""
+    if what.rows is None and delta.exists(s.warehouse, table):
+        frame = delta.conform(frame, table).unionByName(what.untouched(delta.read(spark, s.warehouse, table)))
+    delta.replace_where(frame, s.warehouse, table, what.rows or what.where)

@@ -1,0 +1,101 @@
+"""Which users make a step: composed by a seed over all ranks, then dealt out, so that their number is no matter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ml.common.settings import Config, TrainConfig
+from ml.data.catalogue import FIRST
+
+UNEVEN = 1.1  # events of the rank with most to their mean, up to which ranks hold whole row groups
+GROUP = 8  # neighbours by length that stay together, so that ranks get equal shares; even a step of 32 mixes four
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of all ranks: places of users in the snapshot's order, the window of each, and the shared negatives.
+
+    negatives: None where the softmax goes over all products. correction: float32, -log(expected draws) of each
+    negative, added to its logits.
+    """
+
+    users: np.ndarray
+    starts: np.ndarray
+    lengths: np.ndarray
+    negatives: np.ndarray | None
+    correction: np.ndarray | None
+
+    def of_rank(self, place_U: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """A rank's users, as places in its own share (see `places`), with starts and lengths; may be empty."""
+        place = place_U[self.users]
+        mine = place >= 0
+        return place[mine], self.starts[mine], self.lengths[mine]
+
+
+def owners(part_U: np.ndarray, train_events: np.ndarray, world: int) -> np.ndarray:
+    """Rank (U) that holds each user.
+
+    part_U: row group of gold.user_sequences that a user lies in. Whole row groups go to ranks, the largest first and
+    each to the rank with the fewest events so far, so that a rank reads its own alone. Where they cannot be dealt out
+    evenly (few of them), every world-th user in the order of users, and each rank reads all row groups.
+    """
+    events_G = np.bincount(part_U, weights=train_events)
+    rank_G, load = np.zeros(len(events_G), np.int64), np.zeros(world)
+    for part in np.argsort(-events_G, kind="stable"):
+        rank_G[part] = np.argmin(load)
+        load[rank_G[part]] += events_G[part]
+    if len(part_U) and load.max() <= UNEVEN * load.mean():
+        return rank_G[part_U]
+    return np.arange(len(part_U)) % world
+
+
+def places(owner_U: np.ndarray, rank: int) -> np.ndarray:
+    """Place (U) of each user in the rank's share, which keeps the order of the users; -1 for another rank's."""
+    mine = owner_U == rank
+    return np.where(mine, np.cumsum(mine) - 1, -1)
+
+
+def step_count(train_events: np.ndarray, config: Config) -> int:
+    """The most steps that an epoch can have."""
+    groups = -(-int((train_events > 0).sum()) // GROUP) + 1
+    return -(-groups // _groups_a_step(config.train))
+
+
+def _groups_a_step(train: TrainConfig) -> int:
+    return max(1, train.batch_users // GROUP)
+
+
+def epoch_steps(train_events: np.ndarray, log_count_I: np.ndarray, config: Config, epoch: int) -> Iterator[Step]:
+    """Steps of one epoch, in an order drawn from (seed, epoch).
+
+    train_events: events of each user in the training part, longest first. log_count_I: of the catalogue's rows.
+    A step is a draw of groups of neighbours in that order, so that it mixes all lengths and each rank has about an
+    equal share of its users and events (where it holds every world-th user, a really equal one). Each epoch moves the
+    borders of the groups and reads another window of a user whose history is longer than the model's input.
+    """
+    train, random = config.train, np.random.default_rng([config.train.seed, epoch])
+    lengths = train_events[train_events > 0].astype(np.int64)
+    kept = np.minimum(lengths, config.model.max_len)
+    starts = np.floor(random.random(len(lengths)) * (lengths - kept + 1)).astype(np.int64)
+    borders = np.arange(random.integers(1, GROUP + 1), len(lengths), GROUP)
+    groups = np.split(np.arange(len(lengths)), borders)
+    sold_I = np.exp(log_count_I[FIRST:].astype(np.float64))
+    # Half by popularity: uniform draws alone hardly ever meet the products that make up most of the partition function.
+    chance_I = 0.5 / len(sold_I) + 0.5 * sold_I / sold_I.sum()
+    size, order = _groups_a_step(train), random.permutation(len(groups))
+    for first in range(0, len(order), size):
+        users = np.sort(np.concatenate([groups[index] for index in order[first : first + size]]))
+        yield Step(users, starts[users], kept[users], *_negatives(chance_I, train, random))
+
+
+def _negatives(
+    chance_I: np.ndarray, train: TrainConfig, random: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray] | tuple[None, None]:
+    """Rows of the catalogue drawn by chance, and their correction; none where all products are used."""
+    if len(chance_I) <= train.full_softmax_below:
+        return None, None
+    drawn = random.choice(len(chance_I), train.negatives, p=chance_I)
+    return FIRST + drawn, -np.log(train.negatives * chance_I[drawn]).astype(np.float32)

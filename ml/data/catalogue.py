@@ -1,0 +1,201 @@
+"""Products as numbers: vocabularies fitted on the training part, and the description of each product by ids and words.
+
+A product is a row of small feature ids that are looked up in one shared table and summed: its own id, its category
+path, brand, price bucket and the hashed words of its title. A product that was never sold has all but the first, so it
+has a vector on its first day.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from ml.common.settings import ModelConfig
+
+PADDING, UNKNOWN, FIRST = 0, 1, 2  # ids of every vocabulary; FIRST.. go by frequency, then name
+PRICE_BUCKETS = 32
+PRODUCT_COLUMNS = ["product_id", "title", "category_path", "brand", "usual_price"]
+_PATH_FEATURES = 3  # root, second level, leaf
+_WORD = re.compile(r"[一-鿿぀-ヿ]+|[^\W_]+")
+_CJK = re.compile(r"[一-鿿぀-ヿ]")
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """One row a name: names and counts in order of count, ids alike. Ids of names rarer than a minimum are UNKNOWN."""
+
+    names: pa.Array
+    counts: np.ndarray
+    ids: np.ndarray
+
+    @classmethod
+    def fit(cls, counts: dict[str, int], min_count: int = 1) -> Vocabulary:
+        ordered = sorted((name for name in counts if name), key=lambda name: (-counts[name], name))
+        count = np.array([counts[name] for name in ordered], np.int64)
+        ids = np.where(count >= min_count, np.arange(FIRST, FIRST + len(ordered)), UNKNOWN).astype(np.int32)
+        return cls(pa.array(ordered, pa.string()), count, ids)
+
+    @property
+    def size(self) -> int:
+        return int(max(self.ids.max(initial=UNKNOWN), UNKNOWN)) + 1
+
+    def encode(self, names: pa.Array) -> np.ndarray:
+        """Ids of names; PADDING for null and empty text, UNKNOWN for a name that was not seen or is too rare."""
+        place = find(names, self.names)
+        ids = np.append(self.ids, np.int32(UNKNOWN))[place]
+        empty = pc.fill_null(pc.equal(names, ""), True).to_numpy(zero_copy_only=False)
+        return np.where(empty, np.int32(PADDING), ids)
+
+    def count(self, names: pa.Array) -> np.ndarray:
+        return np.append(self.counts, 0)[find(names, self.names)]
+
+
+def find(values: pa.Array, among: pa.Array) -> np.ndarray:
+    """Index of each value in `among`, -1 where it is not there."""
+    return pc.fill_null(pc.index_in(values, value_set=among), -1).to_numpy(zero_copy_only=False)
+
+
+@dataclass(frozen=True)
+class Vocabularies:
+    """What a model knows by name. `counts` are events of the training part."""
+
+    product: Vocabulary
+    category: Vocabulary  # path prefixes such as "GROCERY > SOFT DRINKS"
+    brand: Vocabulary
+    event_type: Vocabulary
+
+    def save(self, path: Path) -> None:
+        parts = [
+            pa.table(
+                {"kind": pa.array([kind] * len(v.names), pa.string()), "name": v.names, "count": v.counts, "id": v.ids}
+            )
+            for kind, v in vars(self).items()
+        ]
+        pq.write_table(pa.concat_tables(parts), path)
+
+    @classmethod
+    def load(cls, path: Path) -> Vocabularies:
+        table = pq.read_table(path)
+        kinds = {kind: table.filter(pc.field("kind") == kind) for kind in cls.__annotations__}
+        return cls(**{
+            kind: Vocabulary(part["name"].combine_chunks(), part["count"].to_numpy(), part["id"].to_numpy())
+            for kind, part in kinds.items()
+        })  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Products in a fixed order. Row 0 is padding, row 1 an unknown product, product i of `product_ids` is row i + 2.
+
+    features_IF: int32, ids in the shared table, 0 = none. log_count_I: log(1 + training events). category_I: index into
+    category_names of the second level of the path (0 = none).
+    """
+
+    product_ids: pa.Array
+    features_IF: np.ndarray
+    log_count_I: np.ndarray
+    category_I: np.ndarray
+    category_names: list[str]
+
+    def rows(self, product_ids: pa.Array) -> np.ndarray:
+        """int32 rows of products; PADDING for empty text and null, UNKNOWN for one that is not in the catalogue."""
+        rows = find(product_ids, self.product_ids)
+        empty = pc.fill_null(pc.equal(product_ids, ""), True).to_numpy(zero_copy_only=False)
+        # -1 + FIRST = UNKNOWN
+        return np.where(empty, PADDING, rows + FIRST).astype(np.int32)
+
+
+def feature_count(vocabularies: Vocabularies, config: ModelConfig) -> int:
+    """Rows of the shared feature table."""
+    sizes = (vocabularies.product.size, vocabularies.category.size, vocabularies.brand.size)
+    return sum(sizes) + PRICE_BUCKETS + config.word_buckets + 1
+
+
+def paths(category_path: list[str] | None) -> list[str]:
+    """Root, second level and leaf of a path as prefixes, so that equal names under different parents stay apart."""
+    kept = [level for level in category_path or [] if level]
+    depths = [1, 2, *([len(kept)] if len(kept) > 2 else [])]
+    return [" > ".join(kept[:depth]) for depth in depths if depth <= len(kept)]
+
+
+def words(title: str | None) -> list[str]:
+    """Lower-case words; a run of Chinese or Japanese characters gives its bigrams."""
+    found: list[str] = []
+    for run in _WORD.findall((title or "").lower()):
+        split = _CJK.match(run) and len(run) > 1
+        found += [run[i : i + 2] for i in range(len(run) - 1)] if split else [run]
+    return found
+
+
+def price_bucket(price: Iterable[float | None]) -> np.ndarray:
+    """1 + floor(2 log2(1 + price)), at most 31; 0 = unknown. The same buckets as gold.user_sequences."""
+    value = np.array([np.nan if p is None else float(p) for p in price], np.float64)
+    bucket = 1 + np.floor(2 * np.log2(1 + np.maximum(np.nan_to_num(value), 0)))
+    return np.where(np.isnan(value), 0, np.minimum(bucket, PRICE_BUCKETS - 1)).astype(np.int32)
+
+
+def fit(
+    products: pa.Table, product_counts: dict[str, int], type_counts: dict[str, int], min_count: int
+) -> Vocabularies:
+    """Vocabularies from events of the training part; categories and brands count the events of their products."""
+    categories: dict[str, int] = {}
+    brands: dict[str, int] = {}
+    for row in products.select(["product_id", "category_path", "brand"]).to_pylist():
+        if events := product_counts.get(row["product_id"], 0):
+            for name in paths(row["category_path"]):
+                categories[name] = categories.get(name, 0) + events
+            if row["brand"]:
+                brands[row["brand"]] = brands.get(row["brand"], 0) + events
+    return Vocabularies(
+        Vocabulary.fit(product_counts, min_count),
+        Vocabulary.fit(categories),
+        Vocabulary.fit(brands),
+        Vocabulary.fit(type_counts),
+    )
+
+
+def describe(products: pa.Table, vocabularies: Vocabularies, config: ModelConfig) -> Catalogue:
+    """Rows of PRODUCT_COLUMNS as a catalogue, in order of training count, then id."""
+    counts = vocabularies.product.count(products["product_id"].combine_chunks())
+    products = products.append_column("count", pa.array(counts))
+    products = products.sort_by([("count", "descending"), ("product_id", "ascending")]).combine_chunks()
+    product_ids = products["product_id"].combine_chunks()
+    paths_I = [paths(path) for path in products["category_path"].to_pylist()]
+    level_IC = [pa.array([p[i] if i < len(p) else None for p in paths_I], pa.string()) for i in range(_PATH_FEATURES)]
+
+    base, columns = 0, []  # a block of the shared table starts where the one before ends
+    for ids, size in (
+        ([vocabularies.product.encode(product_ids)], vocabularies.product.size),
+        ([vocabularies.category.encode(level) for level in level_IC], vocabularies.category.size),
+        ([vocabularies.brand.encode(products["brand"].combine_chunks())], vocabularies.brand.size),
+        ([price_bucket(products["usual_price"].to_pylist())], PRICE_BUCKETS),
+        (_hashed(products["title"].to_pylist(), config).T, config.word_buckets),
+    ):
+        columns += [np.where(column == PADDING, PADDING, base + column) for column in ids]
+        base += size
+    features = np.zeros((len(product_ids) + FIRST, len(columns)), np.int32)
+    features[FIRST:] = np.stack(columns, axis=1)
+    features[UNKNOWN, 0] = UNKNOWN  # an unknown product is an event's own context and this one vector
+    second = [p[min(1, len(p) - 1)] if p else "" for p in paths_I]
+    names = ["", *sorted(set(second) - {""})]
+    place = {name: index for index, name in enumerate(names)}
+    category = np.array([0, 0, *[place[name] for name in second]], np.int32)
+    log_count = np.concatenate([np.zeros(FIRST), np.log1p(products["count"].to_numpy())]).astype(np.float32)
+    return Catalogue(product_ids, features, log_count, category, names)
+
+
+def _hashed(titles: list[str | None], config: ModelConfig) -> np.ndarray:
+    """int32 (products, title_words): 1 + hash bucket of each of the first distinct words; 0 = none."""
+    buckets = np.zeros((len(titles), config.title_words), np.int32)
+    for row, title in enumerate(titles):
+        for column, word in enumerate(list(dict.fromkeys(words(title)))[: config.title_words]):
+            buckets[row, column] = 1 + zlib.crc32(word.encode()) % config.word_buckets
+    return buckets

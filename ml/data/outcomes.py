@@ -1,0 +1,114 @@
+"""What users did in the days after a day: the truth that predictions and segments are held against.
+
+Legend: U users, C categories.
+"""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from scipy.sparse import csr_matrix, vstack
+
+from jobs.tables import SILVER_EVENTS
+from ml.common.cli import DataError
+from ml.data import events
+
+HORIZON = 28  # days
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """Of the given users, from ds + 1 to ds + HORIZON, both included.
+
+    spend: money for purchases. lines: purchase lines, those of unknown categories too. first_day: days from ds to the
+    first purchase, 1..HORIZON; nan without one. lines_UC: lines by category, `categories` in order of name.
+    """
+
+    spend: np.ndarray
+    lines: np.ndarray
+    first_day: np.ndarray
+    lines_UC: csr_matrix
+    categories: list[str]
+
+    @property
+    def silent(self) -> np.ndarray:
+        """True for who bought nothing."""
+        return self.lines == 0
+
+    def largest(self, most: int) -> Outcomes:
+        """The same with the `most` categories of most lines (ties by name)."""
+        total = np.asarray(self.lines_UC.sum(axis=0)).ravel()
+        kept = np.sort(np.lexsort((self.categories, -total))[:most])
+        names = [self.categories[k] for k in kept]
+        return Outcomes(self.spend, self.lines, self.first_day, self.lines_UC[:, kept], names)
+
+    def of_categories(self, names: list[str]) -> Outcomes:
+        """The same with exactly these categories; one that nobody bought is 0."""
+        place = {name: index for index, name in enumerate(self.categories)}
+        picked = csr_matrix(
+            (np.ones(sum(name in place for name in names)),
+             ([place[name] for name in names if name in place], [k for k, name in enumerate(names) if name in place])),
+            (len(self.categories), len(names)),
+        )  # fmt: skip
+        return replace(self, lines_UC=(self.lines_UC @ picked).tocsr(), categories=names)
+
+
+def joined(parts: list[Outcomes], most: int) -> Outcomes:
+    """Outcomes of several days, one after the other, in the `most` categories of most lines over all of them."""
+    names = sorted({name for part in parts for name in part.categories})
+    alike = [part.of_categories(names) for part in parts]
+    arrays = (np.concatenate([getattr(part, name) for part in alike]) for name in ("spend", "lines", "first_day"))
+    return Outcomes(*arrays, vstack([part.lines_UC for part in alike], format="csr"), names).largest(most)
+
+
+def read(warehouse: str, ds: datetime.date, user_ids: pa.Array, loaded_until: datetime.date | None = None) -> Outcomes:
+    """Outcomes of user_ids after ds. Raises DataError where silver.events does not reach the end of the horizon.
+
+    loaded_until: the caller knows that all days up to it are there, even where nobody did anything on the last ones.
+    """
+    end = ds + datetime.timedelta(days=HORIZON)
+    known = loaded_until is not None and loaded_until >= end
+    if not known and not events.any_from(warehouse, end):
+        raise DataError(
+            f"expected events up to {end} in {SILVER_EVENTS.full_name}, as the {HORIZON} days after {ds} are scored, "
+            "found none of that day or later; they are not over yet: ask for an earlier day, or load the days"
+        )
+    lines = events.purchases(warehouse, ds + datetime.timedelta(days=1), end, ["user_id", "ds", "category", "amount"])
+    return _counted(lines, ds, user_ids)
+
+
+def _counted(batches, ds: datetime.date, user_ids: pa.Array) -> Outcomes:
+    users = len(user_ids)
+    cents, lines = np.zeros(users, np.int64), np.zeros(users, np.int64)
+    first = np.full(users, HORIZON + 1, np.int64)
+    cells: list[pa.Table] = []
+    for batch in batches:
+        place = pc.index_in(batch["user_id"], value_set=user_ids)
+        batch = batch.filter(place.is_valid())
+        user = place.drop_null().to_numpy().astype(np.int64)
+        money = pc.cast(batch["amount"], pa.float64()).fill_null(0).to_numpy()
+        np.add.at(cents, user, np.rint(money * 100).astype(np.int64))  # whole, so that no order of rows shows
+        np.add.at(lines, user, 1)
+        day = pc.cast(batch["ds"], pa.int32()).to_numpy() - (ds - datetime.date(1970, 1, 1)).days
+        np.minimum.at(first, user, day)
+        cell = pa.table({"user": user, "category": batch["category"]}).filter(pc.field("category").is_valid())
+        cells.append(cell.group_by(["user", "category"]).aggregate([([], "count_all")]))
+    schema = pa.schema([("user", pa.int64()), ("category", pa.string()), ("count_all", pa.int64())])
+    table = pa.concat_tables([schema.empty_table(), *(cell.select(schema.names).cast(schema) for cell in cells)])
+    return Outcomes(
+        cents / 100, lines, np.where(first > HORIZON, np.nan, first.astype(np.float64)), *crossed(table, users)
+    )
+
+
+def crossed(table: pa.Table, users: int) -> tuple[csr_matrix, list[str]]:
+    """Counts (U, C) of a table (user: index, category, count_all), and its categories by name."""
+    names = sorted(pc.unique(table["category"]).to_pylist())
+    column = pc.index_in(table["category"], value_set=pa.array(names, pa.string())).to_numpy()
+    shape = (users, len(names))
+    return csr_matrix(
+        (table["count_all"].to_numpy().astype(np.float64), (table["user"].to_numpy(), column)), shape
+    ), names

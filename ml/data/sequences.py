@@ -1,0 +1,181 @@
+"""Sequences as packed arrays: no Python object per event.
+
+Legend: E events, U users, B users of a batch, P places of their events, C context features.
+"""
+
+from __future__ import annotations
+
+import datetime
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from ml.data.catalogue import PADDING, PRICE_BUCKETS, Catalogue, Vocabularies, find
+
+SEQUENCE_COLUMNS = ["user_id", "event_times", "event_types", "product_ids", "price_buckets"]
+TYPES = 16  # the contract names 8 event types; two ids are padding and unknown
+GAPS, HOURS, WEEKDAYS = 32, 24, 7
+VISIT_ENDS = 2  # the event is, or is not, the last of a visit
+VISIT_SECONDS = 1800
+CONTEXT = 6
+CONTEXT_SIZE = 1 + TYPES + PRICE_BUCKETS + GAPS + HOURS + WEEKDAYS + VISIT_ENDS  # ids of all together; 0 = padding
+
+
+def midnight(ds: datetime.date) -> int:
+    """The end of ds, in seconds since 1970 (UTC)."""
+    return int(datetime.datetime.combine(ds + datetime.timedelta(days=1), datetime.time(), datetime.UTC).timestamp())
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """Events of users, one user after the other. User u owns events offsets[u] .. offsets[u + 1].
+
+    user_ids: U. offsets: int64, U + 1. times: int64, seconds since 1970, UTC. items: int32, rows of the catalogue.
+    context_EC: uint8, event type, price bucket, log2 time gap, hour and weekday (UTC), end of a visit, as ids of one
+    shared table. A visit's end says that the next event comes after 30 minutes or more, or not yet: a user's newest
+    state is asked for the next visit, and most events inside a long visit would teach it something else.
+    """
+
+    user_ids: pa.Array
+    offsets: np.ndarray
+    times: np.ndarray
+    items: np.ndarray
+    context_EC: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.user_ids)
+
+    def lengths_before(self, cutoff: int) -> np.ndarray:
+        """Events of each user earlier than `cutoff` (seconds since 1970); they come first, as times ascend."""
+        return _sums(self.times < cutoff, self.offsets)
+
+    def part(self, users: np.ndarray) -> Sequences:
+        """Those of the users (indices), in their order."""
+        lengths = np.diff(self.offsets)[users]
+        offsets = np.concatenate([[0], np.cumsum(lengths)])
+        event = np.arange(offsets[-1]) + np.repeat(self.offsets[users] - offsets[:-1], lengths)
+        user_ids = self.user_ids.take(pa.array(users))
+        return Sequences(user_ids, offsets, self.times[event], self.items[event], self.context_EC[event])
+
+    def fingerprints(self, item_I: np.ndarray, max_len: int) -> np.ndarray:
+        """int64 (U): equal where the newest max_len events are equal in product, context and order. item_I: uint64, a
+        hash of each row of the catalogue.
+        """
+        event_E = item_I[self.items]
+        for column in self.context_EC.T:
+            event_E = mixed(event_E + column.astype(np.uint64))
+        lengths = np.diff(self.offsets)
+        place_E = np.repeat(self.offsets[1:], lengths) - np.arange(len(self.items))  # from the newest one, 1
+        event_E = mixed(event_E + mixed(place_E.astype(np.uint64)))
+        sums = np.concatenate(
+            [np.zeros(1, np.uint64), np.cumsum(np.where(place_E <= max_len, event_E, 0), dtype=np.uint64)]
+        )
+        return (sums[self.offsets[1:]] - sums[self.offsets[:-1]]).view(np.int64)
+
+    def run(
+        self, users: np.ndarray, starts: np.ndarray, lengths: np.ndarray, placeholder: bool = False
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Events starts .. starts + lengths of users, one user after the other, as ml/transformer/layout.py reads them.
+
+        Items int64 (P), context int64 (P, C), and places of each user int64 (B). placeholder: one more place after
+        each user's events, of padding: the model's state there is the user's vector.
+        """
+        places = lengths + placeholder
+        ends = np.cumsum(places)
+        event_P = np.arange(ends[-1] if len(ends) else 0) + np.repeat(
+            self.offsets[users] + starts - (ends - places), places
+        )
+        empty_P = np.zeros(len(event_P), bool)
+        if placeholder:
+            empty_P[ends - 1] = True
+        event_P[empty_P] = 0
+        if not len(self.items):
+            return (
+                np.zeros(len(event_P), np.int64),
+                np.zeros((len(event_P), self.context_EC.shape[1]), np.int64),
+                places,
+            )
+        items_P = np.where(empty_P, PADDING, self.items[event_P]).astype(np.int64)
+        context_PC = np.where(empty_P[:, None], PADDING, self.context_EC[event_P]).astype(np.int64)
+        return items_P, context_PC, places
+
+    def latest(self, users: np.ndarray, lengths: np.ndarray, max_len: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The newest max_len of the first `lengths` events of users and a placeholder, as `run` gives them."""
+        kept = np.minimum(lengths, max_len)
+        return self.run(users, lengths - kept, kept, placeholder=True)
+
+
+def mixed(values: np.ndarray) -> np.ndarray:
+    """uint64 well mixed (Steele, Lea and Flood 2014, the finalizer of SplitMix64)."""
+    values = values + np.uint64(0x9E3779B97F4A7C15)
+    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return values ^ (values >> np.uint64(31))
+
+
+def pack(
+    batches: Iterable[pa.RecordBatch],
+    catalogue: Catalogue,
+    vocabularies: Vocabularies,
+    keep: pa.Array | None = None,
+) -> Sequences:
+    """Batches of SEQUENCE_COLUMNS as packed arrays; `keep`: only these users, in this order."""
+    parts = []
+    for batch in batches:
+        wanted = batch if keep is None else batch.filter(pa.array(find(batch["user_id"], keep) >= 0))
+        if wanted.num_rows:
+            parts.append(_pack_batch(wanted, catalogue, vocabularies))
+    if not parts:
+        return Sequences(pa.array([], pa.string()), np.zeros(1, np.int64), *_empty_events())
+    user_ids = pa.concat_arrays([part.user_ids for part in parts])
+    lengths = np.concatenate([np.diff(part.offsets) for part in parts])
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    joined = Sequences(
+        user_ids,
+        offsets,
+        *(np.concatenate([getattr(p, name) for p in parts]) for name in ("times", "items", "context_EC")),
+    )
+    return joined if keep is None else joined.part(find(keep, user_ids))
+
+
+def _empty_events() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros((0, CONTEXT), np.uint8)
+
+
+def _pack_batch(batch: pa.RecordBatch, catalogue: Catalogue, vocabularies: Vocabularies) -> Sequences:
+    times_list = batch["event_times"]
+    offsets = np.concatenate([[0], np.cumsum(times_list.value_lengths().fill_null(0).to_numpy(zero_copy_only=False))])
+    times = times_list.flatten().to_numpy(zero_copy_only=False).astype(np.int64)
+    first = offsets[:-1][np.diff(offsets) > 0]
+    gap = np.diff(times, prepend=times[:1])
+    gap_id = 1 + np.minimum(np.log2(1 + np.maximum(gap, 0)).astype(np.int64), GAPS - 2)
+    gap_id[first] = 0  # the first event has no gap
+    ends = np.append(gap[1:] >= VISIT_SECONDS, True)
+    ends[offsets[1:][np.diff(offsets) > 0] - 1] = True
+    price = batch["price_buckets"].flatten().fill_null(0).to_numpy(zero_copy_only=False)
+    base, columns = 1, []
+    for ids, size in (
+        (vocabularies.event_type.encode(batch["event_types"].flatten()), TYPES),
+        (np.clip(price, 0, PRICE_BUCKETS - 1), PRICE_BUCKETS),
+        (gap_id, GAPS),
+        (times // 3600 % 24, HOURS),
+        ((times // 86_400 + 3) % 7, WEEKDAYS),  # 1970-01-01 was a Thursday; 0 = Monday
+        (ends[: len(times)], VISIT_ENDS),
+    ):
+        columns.append(base + ids)
+        base += size
+    context = np.stack(columns, axis=1).astype(np.uint8)
+    return Sequences(batch["user_id"], offsets, times, catalogue.rows(batch["product_ids"].flatten()), context)
+
+
+def _sums(flags: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    total = np.concatenate([[0], np.cumsum(flags)])
+    return total[offsets[1:]] - total[offsets[:-1]]
+
+
+def stable_hash(names: pa.Array) -> np.ndarray:
+    """uint32 of each name, the same on every machine and night."""
+    return np.fromiter((zlib.crc32(name.encode()) for name in names.to_pylist()), np.uint32, len(names))

@@ -1,0 +1,354 @@
+"""What is expected of a user: heads on [features; the Transformer's state; categories of the sequence].
+
+churn and purchase (7, 14, 28 days), spend, day of the next order, next categories, and `expected`, the few numbers that
+users are grouped by. Fitted on days whose 28 days are over, see ml/learn.py; kept as plain arrays.
+Legend: U users, J inputs, C categories, E expectations.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+from scipy.sparse import csr_matrix
+from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model import LogisticRegression
+
+from ml.common.settings import read_settings
+from ml.data.outcomes import HORIZON, Outcomes
+from ml.heads import additive, taste
+from ml.heads.additive import Additive, Knots, sigmoid
+from ml.heads.kinds import KindConfig, Kinds, Reading
+from ml.judge.measures import folds
+from ml.segments import inputs
+
+DAYS = (7, 14, HORIZON)
+EVENTS = tuple(f"purchase_{days}d" for days in DAYS)
+TOP = 5
+_EVERYBODY = "all"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Minimum(_Strict):
+    users: int = Field(100, ge=1)
+    outcomes: int = Field(20, ge=1)
+
+
+class Slice(_Strict):
+    """A kind of user: `input` is missing, or below, or above a value; without `input`, anybody."""
+
+    name: str
+    input: str | None = None
+    missing: bool = False
+    below: float | None = None
+    above: float | None = None
+
+    @field_validator("input")
+    @classmethod
+    def _known(cls, name: str | None) -> str | None:
+        return name and inputs.known([name])[0]
+
+    def holds(self, features: pa.Table) -> np.ndarray:
+        if self.input is None:
+            return np.ones(features.num_rows, bool)
+        value = pc.cast(features[self.input], pa.float64()).to_numpy()
+        if self.missing:
+            return np.isnan(value)
+        return value < self.below if self.below is not None else value > self.above
+
+
+class PredictionConfig(_Strict):
+    """conf/predictions.yaml; the comments are there."""
+
+    cuts: int = Field(3, ge=1)
+    max_users: int = Field(20_000, ge=10)
+    minimum: Minimum = Minimum()
+    slices: list[Slice] = Field([Slice(name=_EVERYBODY)], min_length=1)
+    knots: int = Field(8, ge=2)
+    vector_knots: int = Field(2, ge=0)
+    vector_ease: float = Field(0.2, gt=0)
+    penalty: float = Field(1000.0, gt=0)
+    inputs: list[str] = Field(min_length=1)
+    categories: int = Field(200, ge=2)
+    pseudo_lines: float = Field(300, gt=0)
+    factors: int = Field(12, ge=1)
+    pairs: int = Field(300_000, ge=1000)
+    kinds: KindConfig = KindConfig()
+    seed: int = 7
+
+    @field_validator("inputs")
+    @classmethod
+    def _known(cls, names: list[str]) -> list[str]:
+        return inputs.known(names)
+
+    @classmethod
+    def load(cls, conf: Path) -> PredictionConfig:
+        return read_settings(cls, conf / "predictions.yaml")
+
+    @property
+    def columns(self) -> list[str]:
+        """Columns of gold.user_features that heads read."""
+        return sorted({"user_id", *self.inputs, *(s.input for s in self.slices if s.input)})
+
+    def slice_of(self, features: pa.Table) -> np.ndarray:
+        """Index (U) of the first slice that fits; -1 where none does."""
+        found = np.full(features.num_rows, -1)
+        for index, one in reversed(list(enumerate(self.slices))):
+            found[one.holds(features)] = index
+        return found
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of users at the end of a day. features: PredictionConfig.columns; states: nan where there is none;
+    history: events of the sequence by category; kind: probabilities of ml/heads/kinds.py, None where there are no
+    kinds.
+    """
+
+    features: pa.Table
+    state_UD: np.ndarray
+    history_UC: csr_matrix
+    kind_UK: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return self.features.num_rows
+
+    def part(self, rows: np.ndarray | slice) -> Known:
+        index = np.arange(len(self))[rows]
+        kind = None if self.kind_UK is None else self.kind_UK[index]
+        return Known(self.features.take(pa.array(index)), self.state_UD[index], self.history_UC[index], kind)
+
+    def values(self, names: list[str], vector: bool) -> np.ndarray:
+        """Raw inputs (U, J), nan = missing: the named features, then the state."""
+        columns = [pc.cast(self.features[name], pa.float64()).to_numpy() for name in names]
+        found = np.stack(columns, axis=1).astype(np.float64)
+        return np.hstack([found, self.state_UD]) if vector else found
+
+
+@dataclass(frozen=True)
+class Expectations:
+    """Of users: probability of a purchase by DAYS (U, 3), money, day of the next order (nan: beyond the horizon), the
+    likeliest categories (U, TOP; indices) with their probabilities, what users are grouped by (U, E), and what each
+    input adds to the log-odds of churn (U, J).
+    """
+
+    purchase_U3: np.ndarray
+    spend: np.ndarray
+    day: np.ndarray
+    category_UT: np.ndarray
+    category_score_UT: np.ndarray
+    expected_UE: np.ndarray
+    parts_UJ: np.ndarray
+
+
+@dataclass(frozen=True)
+class Heads:
+    """Fitted heads.
+
+    platt_3x2: log-odds = a score + b of each event. money_2xN: scores of log_spend, and the money that they stand for.
+    refused: why, by slice and event. kinds: those that there are by themselves, or None.
+    """
+
+    config: PredictionConfig
+    vector: bool
+    events: tuple[Additive, ...]
+    platt_3x2: np.ndarray
+    log_spend: Additive
+    money_2xN: np.ndarray
+    tastes: taste.Taste
+    pair: Additive
+    refused: dict[str, dict[str, str]]
+    kinds: Kinds | None = None
+
+    def expect(self, known: Known) -> Expectations:
+        """Expectations of users, all of them, refused or not."""
+        values = known.values(self.config.inputs, self.vector)
+        parts = self.events[-1].parts(values)
+        logit = np.stack([event.score(values) for event in self.events], axis=1) * self.platt_3x2[:, 0]
+        purchase = np.maximum.accumulate(sigmoid(logit + self.platt_3x2[:, 1]), axis=1)
+        log_spend = self.log_spend.score(values)
+        departure = self.tastes.expected(known.history_UC)
+        chance = np.clip(purchase[:, -1], 1e-9, 1 - 1e-9)
+        odds = np.log(chance / (1 - chance))
+        told = pairs(self.tastes, known.history_UC, departure, odds, log_spend)
+        score = self.pair.intercept + sum(self.pair.part(j, values) for j, values in enumerate(told))
+        score = sigmoid(score) * chance[:, None]
+        top = np.argsort(-score, axis=1, kind="stable")[:, :TOP]
+        silence = np.arcsin(np.sqrt(1 - chance))  # a step of it is as easy to see at .02 as at .5
+        expected = np.column_stack([log_spend, silence, departure @ self.tastes.factors_CF])
+        if known.kind_UK is not None:
+            expected = np.column_stack([expected, known.kind_UK])
+        return Expectations(
+            purchase, np.interp(log_spend, *self.money_2xN), median_day(purchase), top,
+            np.take_along_axis(score, top, axis=1), expected, -parts * self.platt_3x2[-1, 0],
+        )  # fmt: skip
+
+    @property
+    def names(self) -> list[str]:
+        """Inputs by the order of Expectations.parts_UJ; a number of the vector has an empty name."""
+        return self.config.inputs + [""] * (len(self.events[0].missing_J) - len(self.config.inputs))
+
+    def save(self, folder: Path) -> None:
+        """folder/heads.npz and heads.json: arrays and settings, read back without unpickling."""
+        arrays = {"platt": self.platt_3x2, "money": self.money_2xN, "knots": self.log_spend.knots.at_JK,
+                  "pair_knots": self.pair.knots.at_JK}  # fmt: skip
+        models = dict(zip((*EVENTS, "log_spend", "pair"), (*self.events, self.log_spend, self.pair), strict=True))
+        for name, model in models.items():
+            arrays |= {f"{name}.heights": model.heights_JK, f"{name}.missing": model.missing_J,
+                       f"{name}.intercept": np.array(model.intercept)}  # fmt: skip
+        arrays |= {f"taste.{f.name}": getattr(self.tastes, f.name) for f in fields(taste.Taste) if "_" in f.name}
+        if self.kinds is not None:
+            arrays |= {"kinds.share": self.kinds.share_K, "kinds.log_rates": self.kinds.log_rates_KJ,
+                       "kinds.change": np.array(self.kinds.change), "kinds.edges": self.kinds.reading.edges_CE,
+                       "kinds.alike": np.array(self.kinds.reading.alike)}  # fmt: skip
+        np.savez(folder / "heads.npz", allow_pickle=False, **arrays)
+        said = {"config": self.config.model_dump(), "vector": self.vector, "refused": self.refused,
+                "categories": self.tastes.categories, "pseudo": self.tastes.pseudo}  # fmt: skip
+        (folder / "heads.json").write_text(json.dumps(said, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> Heads | None:
+        """What `save` left; None where the folder has no heads (the data were too thin, or an older model)."""
+        if not (folder / "heads.npz").is_file():
+            return None
+        said = json.loads((folder / "heads.json").read_text(encoding="utf-8"))
+        with np.load(folder / "heads.npz", allow_pickle=False) as found:
+            arrays = dict(found)
+
+        def model(name: str, knots: str = "knots") -> Additive:
+            parts = (arrays[f"{name}.{part}"] for part in ("heights", "missing"))
+            return Additive(Knots(arrays[knots]), *parts, float(arrays[f"{name}.intercept"]))
+
+        named = {f.name: arrays[f"taste.{f.name}"] for f in fields(taste.Taste) if "_" in f.name}
+        tastes = taste.Taste(categories=said["categories"], pseudo=said["pseudo"], **named)
+        config, kinds = PredictionConfig.model_validate(said["config"]), None
+        if "kinds.share" in arrays:
+            alike = tuple(float(one) for one in arrays["kinds.alike"])
+            reading = Reading(said["categories"], arrays["kinds.edges"], alike)
+            parts = (arrays[f"kinds.{part}"] for part in ("share", "log_rates"))
+            kinds = Kinds(reading, *parts, float(arrays["kinds.change"]))
+        return cls(config, said["vector"], tuple(model(name) for name in EVENTS), arrays["platt"], model("log_spend"),
+                   arrays["money"], tastes, model("pair", "pair_knots"), said["refused"], kinds)  # fmt: skip
+
+
+def median_day(purchase_U3: np.ndarray) -> np.ndarray:
+    """Time (U, in days) by which a purchase has probability 1/2; nan beyond the last of DAYS.
+
+    Between two of them the hazard is constant: the log of the chance of no purchase runs straight.
+    """
+    left_U4 = np.column_stack([np.zeros(len(purchase_U3)), np.log(np.maximum(1 - purchase_U3, 1e-9))])
+    found, half = np.full(len(purchase_U3), np.nan), np.log(0.5)
+    for k, (start, end) in enumerate(zip((0, *DAYS[:-1]), DAYS, strict=True)):
+        here = np.isnan(found) & (left_U4[:, k + 1] <= half)
+        before, after = left_U4[here, k], left_U4[here, k + 1]
+        found[here] = start + (end - start) * (before - half) / np.maximum(before - after, 1e-12)
+    return found
+
+
+def pairs(
+    tastes: taste.Taste, history_UC: csr_matrix, departure_UC: np.ndarray, odds_U: np.ndarray, log_spend_U: np.ndarray
+) -> list[np.ndarray]:
+    """Inputs of "does this user, who buys, buy in this category", that broadcast to (U, C): his own events there (log)
+    and their lift, the expected departure from the base, the base, and how likely and how much the user buys at all.
+    """
+    own = np.log1p(history_UC.toarray())
+    own_lift = taste.lift(history_UC, tastes.base_C, 30.0)
+    relative = departure_UC / np.sqrt(tastes.base_C)
+    return [own, own_lift, relative, np.log(tastes.base_C)[None, :], odds_U[:, None], log_spend_U[:, None]]
+
+
+def thin(config: PredictionConfig, slice_U: np.ndarray, truth_U3: np.ndarray) -> dict[str, dict[str, str]]:
+    """Why a prediction is refused, by slice and event: too few users of the slice, or of either outcome among them."""
+    why: dict[str, dict[str, str]] = {}
+    for index, one in enumerate(config.slices):
+        here = slice_U == index
+        for event, truth in zip(EVENTS, truth_U3[here].T, strict=True):
+            users, rarer = int(here.sum()), int(min(truth.sum(), (~truth).sum()))
+            if users < config.minimum.users:
+                reason = f"{users} users of slice '{one.name}' to learn from, at least {config.minimum.users} needed"
+            elif rarer < config.minimum.outcomes:
+                reason = (f"{rarer} of {users} users of slice '{one.name}' with the rarer outcome, at least "
+                          f"{config.minimum.outcomes} needed")  # fmt: skip
+            else:
+                continue
+            why.setdefault(one.name, {})[event] = reason
+    return why
+
+
+def fit(
+    known: Known, outcomes: Outcomes, config: PredictionConfig, user_ids: pa.Array, like: taste.Taste | None = None
+) -> Heads:
+    """Fits all heads. A user may be there several times, as of several days: folds go by the user.
+
+    Calibration (Platt 1999), and the money that a score stands for (isotonic: means of those with alike scores), are
+    learned on predictions out of fold. history_UC and lines_UC follow outcomes.categories. like: the champion's
+    tastes, whose factors the new ones keep to.
+    """
+    fold = folds(user_ids)
+    vector = bool(config.vector_knots) and bool(known.state_UD.shape[1])
+    values = known.values(config.inputs, vector)
+    counts = [config.knots] * len(config.inputs) + [config.vector_knots] * (values.shape[1] - len(config.inputs))
+    knots = Knots.fit(values, counts)
+    ease = np.repeat([1.0, config.vector_ease], [len(config.inputs), values.shape[1] - len(config.inputs)])
+
+    def learned(part: np.ndarray | slice, y: np.ndarray, event: bool) -> Additive:
+        return additive.fit(knots, values[part], y[part], config.penalty, event=event, ease_J=ease)
+
+    truth = np.stack([outcomes.first_day <= days for days in DAYS], axis=1)
+
+    def out_of_fold(y: np.ndarray, event: bool) -> np.ndarray:
+        found = np.empty(len(y))
+        for k in range(int(fold.max()) + 1):
+            held = fold == k
+            if held.any():
+                found[held] = learned(~held, y, event).score(values[held])
+        return found
+
+    events = tuple(learned(slice(None), column, event=True) for column in truth.T)
+    scores = np.stack([out_of_fold(column, event=True) for column in truth.T], axis=1)
+    platt = np.array([_platt(score, column) for score, column in zip(scores.T, truth.T, strict=True)])
+    log_money = np.log1p(outcomes.spend)
+    log_spend = learned(slice(None), log_money, event=False)
+    held_spend = out_of_fold(log_money, event=False)
+    money = IsotonicRegression(out_of_bounds="clip").fit(held_spend, outcomes.spend)
+    tastes = taste.fit(
+        known.history_UC, outcomes.lines_UC, outcomes.categories, fold, config.pseudo_lines, config.factors
+    )
+    tastes = taste.turned(tastes, like) if like is not None else tastes
+    pair = _fit_pairs(known, outcomes, tastes, scores[:, -1] * platt[-1, 0] + platt[-1, 1], held_spend, config)
+    return Heads(
+        config, vector, events, platt, log_spend, np.stack([money.X_thresholds_, money.y_thresholds_]), tastes, pair,
+        thin(config, config.slice_of(known.features), truth),
+    )  # fmt: skip
+
+
+def _platt(score: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
+    model = LogisticRegression(C=1e6).fit(score[:, None], truth)
+    return float(model.coef_[0, 0]), float(model.intercept_[0])
+
+
+def _fit_pairs(
+    known: Known,
+    outcomes: Outcomes,
+    tastes: taste.Taste,
+    odds: np.ndarray,
+    log_spend: np.ndarray,
+    config: PredictionConfig,
+) -> Additive:
+    """On buyers drawn so that they make about config.pairs pairs."""
+    wanted = max(1, config.pairs // len(tastes.categories))
+    drawn = np.sort(np.random.default_rng(config.seed).permutation(np.flatnonzero(~outcomes.silent))[:wanted])
+    history = known.history_UC[drawn]
+    told = np.broadcast_arrays(*pairs(tastes, history, tastes.expected(history), odds[drawn], log_spend[drawn]))
+    values = np.stack([column.ravel() for column in told], axis=1)
+    bought = outcomes.lines_UC[drawn].toarray().ravel() > 0
+    knots = Knots.fit(values, [config.knots] * values.shape[1])
+    return additive.fit(knots, values, bought, 1.0, event=True)

@@ -1,0 +1,304 @@
+"""Kinds of users that are there by themselves, by what they look at and buy: latent classes that a user can change.
+
+A kind is a distribution over categories, and one over price levels within a category; their number is the largest that
+two halves of the users, learned apart, agree on as well as on any (Lange et al. 2004), or none. Events of a visit are
+alike, so that many of them say less than as many on days apart: by how much is measured, and weighs them (the design
+effect of a cluster sample, Kish 1965). A user's kind is filtered along his events, from the oldest to the newest, as
+the state of a hidden Markov model that seldom changes (Rabiner 1989): who becomes another is known after a few visits,
+and who does not keeps the evidence of all of them.
+Legend: U users, N sequences, E events, C categories, L price levels, J = C + L, K kinds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import BaseModel, ConfigDict, Field
+from scipy.optimize import linear_sum_assignment
+from scipy.sparse import csr_matrix, hstack
+from sklearn.cluster import KMeans
+from sklearn.metrics import adjusted_rand_score
+
+from ml.data.sequences import VISIT_SECONDS
+from ml.heads import taste
+
+COLUMNS = ["user_id", "categories", "price_buckets", "event_times"]  # of gold.user_sequences
+LEVELS = 4  # of price, about as many events in each
+ROUNDS, STARTS = 60, 10
+PSEUDO_VISITS = 3.0  # of the base rates, added to a user's: few, so that who did little is not taken for a kind
+LEAST_VISITS, LEAST_USERS = 3, 50  # of a user whom kinds are learned from; of half the users, for each kind
+LEAST_SHARE = 0.01  # of the users, in each kind
+DAY_SECONDS = 86_400
+
+
+class KindConfig(BaseModel):
+    """`kinds` of conf/predictions.yaml; the comments are there."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    min: int = Field(4, ge=2)
+    max: int = Field(12, ge=2)
+    agreement: float = Field(0.9, gt=0)
+    tie: float = Field(0.03, ge=0)
+    change: float = Field(0.01, ge=0, lt=1)
+
+
+@dataclass(frozen=True)
+class Events:
+    """Events of users, one user after the other, oldest first: category (index; their number for an unknown one), price
+    bucket (0: unknown), time (seconds since 1970). user_N, length_N: whose the sequences are, and how long each is.
+    """
+
+    user_N: np.ndarray
+    length_N: np.ndarray
+    category_E: np.ndarray
+    bucket_E: np.ndarray
+    time_E: np.ndarray
+
+    @property
+    def users_of_events(self) -> np.ndarray:
+        return np.repeat(self.user_N, self.length_N)
+
+    @property
+    def visits_of_events(self) -> np.ndarray:
+        """The number of each event's visit, counted over all users."""
+        starts = np.diff(self.time_E, prepend=self.time_E[:1]) >= VISIT_SECONDS
+        starts[(np.cumsum(self.length_N) - self.length_N)[self.length_N > 0]] = True
+        return np.cumsum(starts) - 1
+
+    @property
+    def sizes_of_visits(self) -> np.ndarray:
+        """How many events the visit of each event has."""
+        visit = self.visits_of_events
+        return np.bincount(visit)[visit]
+
+
+def read(batches: Iterable[pa.RecordBatch], user_ids: pa.Array, categories: list[str]) -> Iterator[Events]:
+    """The events of a batch's users who are among user_ids. batches: COLUMNS."""
+    names = pa.array(categories, pa.string())
+    for batch in batches:
+        place = pc.index_in(batch["user_id"], value_set=user_ids)
+        batch, place = batch.filter(place.is_valid()), place.drop_null().to_numpy()
+        lengths = batch["categories"].value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
+        category = pc.fill_null(pc.index_in(batch["categories"].flatten(), value_set=names), len(names)).to_numpy()
+        bucket, time = (batch[name].flatten().to_numpy(zero_copy_only=False) for name in COLUMNS[2:])
+        yield Events(place, lengths, category, bucket, time)
+
+
+def together(parts: Iterable[Events]) -> Events:
+    """One after the other."""
+    parts = list(parts)
+    return Events(*(np.concatenate([getattr(part, name) for part in parts]) for name in Events.__dataclass_fields__))
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How events speak. edges_CE: the price buckets above which the next level of a category begins (C + 1 rows: the
+    last of the unknown one). alike: how alike the categories, and the price levels, of one visit are beyond the user's
+    own habits, from 0 (n events say n times as much as one) to 1 (no more than one).
+    """
+
+    categories: list[str]
+    edges_CE: np.ndarray
+    alike: tuple[float, float]
+
+    @classmethod
+    def of(cls, events: Events, categories: list[str]) -> Reading:
+        edges = np.zeros((len(categories) + 1, LEVELS - 1))
+        order = np.argsort(events.category_E, kind="stable")
+        starts = np.searchsorted(events.category_E[order], np.arange(len(categories) + 1))
+        for category in range(len(categories)):
+            bucket = events.bucket_E[order[starts[category] : starts[category + 1]]]
+            if (bucket > 0).any():
+                edges[category] = np.quantile(bucket[bucket > 0], np.arange(1, LEVELS) / LEVELS)
+        blank = cls(categories, edges, (1.0, 1.0))
+        return replace(blank, alike=tuple(likeness(events, labels) for labels in blank.labels(events)))
+
+    def labels(self, events: Events) -> tuple[np.ndarray, np.ndarray]:
+        """Category and price level (E) of the events; -1 where unknown."""
+        known = events.category_E < len(self.categories)
+        level = (events.bucket_E[:, None] > self.edges_CE[events.category_E]).sum(axis=1)
+        return np.where(known, events.category_E, -1), np.where(known & (events.bucket_E > 0), level, -1)
+
+    def weights(self, events: Events) -> list[np.ndarray]:
+        """What a category, a price level counts for (E): as much as 1 / (1 + (n - 1) alike) of one on a visit alone."""
+        others = events.sizes_of_visits - 1
+        return [1 / (1 + others * alike) for alike in self.alike]
+
+    def sums(self, events: Events, users: int) -> csr_matrix:
+        """Weights of the events by user, category and price level (U, J)."""
+        blocks = []
+        for label, weight, width in zip(self.labels(events), self.weights(events), self.widths, strict=True):
+            known = label >= 0
+            blocks.append(csr_matrix((weight[known], (events.users_of_events[known], label[known])), (users, width)))
+        return hstack(blocks, format="csr")
+
+    @property
+    def widths(self) -> tuple[int, int]:
+        return len(self.categories), LEVELS
+
+    def blocks(self) -> tuple[slice, slice]:
+        """Where among J the categories stand, and where the price levels."""
+        return slice(0, len(self.categories)), slice(len(self.categories), len(self.categories) + LEVELS)
+
+
+def likeness(events: Events, label_E: np.ndarray) -> float:
+    """The intraclass correlation of labels (-1: unknown) within visits: how much likelier two events of a visit have
+    one label than two of different visits of a user, as a share of what is possible. 1 where nothing tells.
+    """
+    known = label_E >= 0
+    label, of_visit, of_user = label_E[known], events.visits_of_events[known], events.users_of_events[known]
+
+    def pairs(group: np.ndarray) -> tuple[float, float]:
+        same = np.unique(group.astype(np.int64) * (label_E.max(initial=0) + 1) + label, return_counts=True)[1]
+        all_ = np.unique(group, return_counts=True)[1]
+        return float((same * (same - 1.0)).sum()), float((all_ * (all_ - 1.0)).sum())
+
+    (same_visit, visit), (same_user, user) = pairs(of_visit), pairs(of_user)
+    if not visit or user <= visit:
+        return 1.0
+    within, across = same_visit / visit, (same_user - same_visit) / (user - visit)
+    return float(np.clip((within - across) / (1 - across), 0, 1)) if across < 1 else 1.0
+
+
+@dataclass(frozen=True)
+class Kinds:
+    """share_K of the users, and log of each kind's rates of the categories and of the price levels (K, J). change:
+    chance a day that a user becomes of another kind, any of them by its share.
+    """
+
+    reading: Reading
+    share_K: np.ndarray
+    log_rates_KJ: np.ndarray
+    change: float
+
+    def __len__(self) -> int:
+        return len(self.share_K)
+
+    def of_sums(self, sums_UJ: csr_matrix) -> np.ndarray:
+        """Probability (U, K) of each kind, by events in any order, see Reading.sums."""
+        return _chances(sums_UJ @ self.log_rates_KJ.T + np.log(self.share_K))
+
+    def filtered(self, batches: Iterable[pa.RecordBatch], user_ids: pa.Array, end: int) -> np.ndarray:
+        """Probability (U, K) of each kind at `end` (seconds since 1970), by the events in their order; the shares of
+        all for who has none. batches: COLUMNS, oldest event first.
+        """
+        found = np.tile(self.share_K, (len(user_ids), 1))
+        for events in read(batches, user_ids, self.reading.categories):
+            found[events.user_N] = self._filter(events, end)
+        return found
+
+    def _evidence(self, events: Events) -> np.ndarray:
+        """Logarithm (E, K) of how likely an event is of each kind."""
+        total = np.zeros((len(events.category_E), len(self)))
+        labels, weights = self.reading.labels(events), self.reading.weights(events)
+        for label, weight, block in zip(labels, weights, self.reading.blocks(), strict=True):
+            rates_JK = np.vstack([self.log_rates_KJ[:, block].T, np.zeros(len(self))])  # the last: unknown
+            total += rates_JK[label] * weight[:, None]
+        return total
+
+    def _filter(self, events: Events, end: int) -> np.ndarray:
+        likelihood_EK, lengths, times = np.exp(self._evidence(events)), events.length_N, events.time_E
+        order = np.argsort(-lengths, kind="stable")  # users with an event at a place stand before the others
+        start, left = (np.cumsum(lengths) - lengths)[order], lengths[order]
+        now, last = np.tile(self.share_K, (len(lengths), 1)), np.zeros(len(lengths), np.int64)
+        for step in range(int(left.max(initial=0))):
+            here = int((left > step).sum())
+            event = start[:here] + step
+            if step:
+                now[:here] = self._later(now[:here], times[event] - last[:here])
+            now[:here] *= likelihood_EK[event]
+            now[:here] /= now[:here].sum(axis=1, keepdims=True)
+            last[:here] = times[event]
+        seen = left > 0
+        now[seen] = self._later(now[seen], end - last[seen])
+        found = np.empty_like(now)
+        found[order] = now
+        return found
+
+    def _later(self, now_UK: np.ndarray, seconds: np.ndarray) -> np.ndarray:
+        kept = (1 - self.change) ** (np.maximum(seconds, 0) / DAY_SECONDS)
+        return kept[:, None] * now_UK + (1 - kept)[:, None] * self.share_K
+
+
+def base_rates(sums_UJ: csr_matrix, reading: Reading) -> np.ndarray:
+    """Rates (J) of the categories, and of the price levels, over all users."""
+    base = np.asarray(sums_UJ.sum(axis=0)).ravel() + 1.0
+    for block in reading.blocks():
+        base[block] /= base[block].sum()
+    return base
+
+
+def rates(sums_UJ: csr_matrix, chance_UK: np.ndarray, reading: Reading) -> tuple[np.ndarray, np.ndarray]:
+    """(shares, log rates) of classes that users are of with these chances; a little of the base rates is in each."""
+    base, share = base_rates(sums_UJ, reading), (chance_UK.sum(axis=0) + 1) / (chance_UK.sum() + chance_UK.shape[1])
+    mass = (sums_UJ.T @ chance_UK).T
+    for block in reading.blocks():
+        mass[:, block] += 0.5 * len(base[block]) * base[block]
+        mass[:, block] /= mass[:, block].sum(axis=1, keepdims=True)
+    return share, np.log(mass)
+
+
+def learn(sums_UJ: csr_matrix, reading: Reading, k: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """`rates` of k latent classes by Reading.sums: expectation-maximisation (Dempster et al. 1977) from the best of
+    STARTS k-means of the users' lifts.
+    """
+    base = base_rates(sums_UJ, reading)
+    lifts = [taste.lift(sums_UJ[:, block], base[block], PSEUDO_VISITS) * np.sqrt(base[block])
+             for block in reading.blocks()]  # fmt: skip
+    chance = np.eye(k)[KMeans(k, n_init=STARTS, random_state=seed).fit_predict(np.hstack(lifts))]
+    for _ in range(ROUNDS):
+        share, log_rates = rates(sums_UJ, chance, reading)
+        chance = _chances(sums_UJ @ log_rates.T + np.log(share))
+    return share, log_rates
+
+
+def _chances(score_UK: np.ndarray) -> np.ndarray:
+    """Of logarithms up to a constant, the probabilities."""
+    chance = np.exp(score_UK - score_UK.max(axis=1, keepdims=True))
+    return chance / chance.sum(axis=1, keepdims=True)
+
+
+def fit(events: Events, categories: list[str], config: KindConfig, seed: int) -> tuple[Kinds | None, str]:
+    """Kinds of the users 0, 1, .. of the events, the most common first, or None where no number of them is agreed on;
+    and why, in words.
+
+    Users come in any order that has nothing to do with what they do.
+    """
+    reading, users = Reading.of(events, categories), int(events.user_N.max(initial=-1)) + 1
+    seen = events.category_E < len(categories)
+    visits = np.bincount(events.users_of_events[seen], 1 / events.sizes_of_visits[seen], minlength=users)
+    known = reading.sums(events, users)[visits >= LEAST_VISITS]
+    numbers = [k for k in range(config.min, config.max + 1) if known.shape[0] >= 2 * k * LEAST_USERS]
+    halves, agreed = (known[::2], known[1::2]), {}
+    for k in numbers:
+        labels = [Kinds(reading, *learn(half, reading, k, seed), 0).of_sums(known).argmax(axis=1) for half in halves]
+        smallest = min(np.bincount(label, minlength=k).min() for label in labels) / known.shape[0]
+        # Two halves agree on any number of kinds of which some are nobody's.
+        agreed[k] = float(adjusted_rand_score(*labels)) if smallest >= LEAST_SHARE else 0.0
+    said = f"{known.shape[0]:,} users; two halves of them agree on " + (
+        ", ".join(f"{k} kinds by {agreement:.2f}" for k, agreement in agreed.items()) or "nothing: too few"
+    )
+    least = max(config.agreement, max(agreed.values(), default=0) - config.tie)
+    stable = [k for k, agreement in agreed.items() if agreement >= least]
+    if not stable:
+        return None, f"no kinds: {said}"
+    share, log_rates = learn(known, reading, max(stable), seed)
+    order = np.argsort(-share, kind="stable")
+    return Kinds(reading, share[order], log_rates[order], config.change), f"{max(stable)} kinds: {said}"
+
+
+def in_order_of(kinds: Kinds, like: Kinds) -> Kinds:
+    """The same kinds, each at the place of the one of `like` that it is most alike, as far as there is one."""
+    place = pa.array(like.reading.categories)
+    shared = pc.index_in(pa.array(kinds.reading.categories), value_set=place)
+    here = np.flatnonzero(shared.is_valid().to_numpy(zero_copy_only=False))
+    mine = np.exp(kinds.log_rates_KJ[:, here] / 2)
+    theirs = np.exp(like.log_rates_KJ[:, shared.drop_null().to_numpy()] / 2)
+    pairs = zip(*linear_sum_assignment(-(mine @ theirs.T)), strict=True)
+    wanted = {int(new): int(old) for new, old in pairs}
+    order = sorted(range(len(kinds)), key=lambda k: (wanted.get(k, len(like)), k))
+    return replace(kinds, share_K=kinds.share_K[order], log_rates_KJ=kinds.log_rates_KJ[order])

@@ -1,0 +1,146 @@
+"""What users did with which product, and which products are bought together. Legend: U users, I products, N cells."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+
+import numpy as np
+import pyarrow as pa
+from scipy import sparse
+
+from ml.data.catalogue import FIRST, UNKNOWN, Vocabularies
+from ml.data.sequences import Sequences
+
+DAY = 86_400
+SLOW = 5
+_ROWS = 128  # products whose neighbours are looked for at a time
+
+
+@dataclass(frozen=True)
+class Cells:
+    """One cell a user and product that he had to do with before a moment (seconds since 1970), by user, then product.
+
+    user_N, item_N: indices. bought_N: purchases. fresh_N: the same, each worth half after every half-life. last_N: time
+    of the last of them, -1 without one. between_N: mean days between them, nan below two. slow_N: as fresh_N, by a
+    half-life SLOW times as long. seen_N: other events (views, carts), worth less with time as fresh_N. visits_U: days
+    with a purchase of any known product; lately_U: the same, worth less with time as fresh_N.
+    """
+
+    users: int
+    moment: int
+    user_N: np.ndarray
+    item_N: np.ndarray
+    bought_N: np.ndarray
+    fresh_N: np.ndarray
+    last_N: np.ndarray
+    between_N: np.ndarray
+    slow_N: np.ndarray
+    seen_N: np.ndarray
+    visits_U: np.ndarray
+    lately_U: np.ndarray
+
+    @classmethod
+    def of(
+        cls, sequences: Sequences, lengths_U: np.ndarray, moment: int, purchase: int, products: int, half_life: float
+    ) -> Cells:
+        """Of the first lengths_U events of each user; moment: seconds since 1970; purchase: see purchase_id."""
+        owner_E = np.repeat(np.arange(len(sequences)), np.diff(sequences.offsets))
+        place_E = np.arange(len(owner_E)) - sequences.offsets[owner_E]
+        kept = (place_E < lengths_U[owner_E]) & (sequences.items >= FIRST)
+        code_E = owner_E[kept] * products + (sequences.items[kept] - FIRST)
+        time_E = sequences.times[kept]
+        is_purchase = sequences.context_EC[kept, 0] == purchase
+        code_N, cell_E = np.unique(code_E, return_inverse=True)
+        cells, worth_E = len(code_N), 0.5 ** (np.maximum(moment - time_E, 0) / DAY / half_life)
+        slow_E = worth_E ** (1 / SLOW)
+        bought = np.bincount(cell_E[is_purchase], minlength=cells)
+        fresh = np.bincount(cell_E[is_purchase], worth_E[is_purchase], minlength=cells)
+        seen = np.bincount(cell_E[~is_purchase], worth_E[~is_purchase], minlength=cells)
+        first, last = np.full(cells, -1), np.full(cells, -1)
+        first[cell_E[is_purchase][::-1]] = time_E[is_purchase][::-1]  # times ascend: the one written last stays
+        last[cell_E[is_purchase]] = time_E[is_purchase]
+        between = np.where(bought > 1, (last - first) / DAY / np.maximum(bought - 1, 1), np.nan)
+        slow = np.bincount(cell_E[is_purchase], slow_E[is_purchase], minlength=cells)
+        day = np.stack([owner_E[kept], time_E // DAY])[:, is_purchase]
+        visitor, first_E = np.unique(day, axis=1, return_index=True)
+        visits = np.bincount(visitor[0], minlength=len(sequences))
+        lately = np.bincount(visitor[0], worth_E[is_purchase][first_E], minlength=len(sequences))
+        return cls(
+            len(sequences), moment, code_N // products, code_N % products, bought, fresh, last, between, slow, seen,
+            visits, lately,
+        )  # fmt: skip
+
+    def since(self) -> np.ndarray:
+        """Days since the last purchase; nan without one."""
+        return np.where(self.last_N >= 0, (self.moment - self.last_N) / DAY, np.nan)
+
+    def part(self, kept_N: np.ndarray | slice) -> Cells:
+        """Some of the cells, of the same users."""
+        return replace(self, **{f.name: getattr(self, f.name)[kept_N] for f in fields(self) if f.name.endswith("_N")})
+
+    def of_users(self, first: int, last: int) -> Cells:
+        """Those of the users first .. last - 1, who are 0 .. then."""
+        start, stop = np.searchsorted(self.user_N, (first, last))
+        found = self.part(slice(start, stop))
+        theirs = {name: getattr(self, name)[first:last] for name in ("visits_U", "lately_U")}
+        return replace(found, users=last - first, user_N=found.user_N - first, **theirs)
+
+    def offsets(self) -> np.ndarray:
+        """User u owns cells offsets[u] .. offsets[u + 1]."""
+        return np.searchsorted(self.user_N, np.arange(self.users + 1))
+
+    def matrix(self, weight_N: np.ndarray, products: int) -> sparse.csr_array:
+        """Sparse (U, I) of a weight a cell."""
+        return sparse.csr_array((weight_N, self.item_N, self.offsets()), (self.users, products))
+
+
+def purchase_id(vocabularies: Vocabularies) -> int:
+    """What context_EC[:, 0] of a purchase is; -1, which nothing is, where the model never saw one."""
+    (found,) = vocabularies.event_type.encode(pa.array(["purchase"]))
+    return 1 + int(found) if found > UNKNOWN else -1
+
+
+def bought_between(
+    sequences: Sequences, first: int, last: int, purchase: int, products: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """User and product, once each, by user, of purchases at first <= time < last (seconds since 1970)."""
+    owner_E = np.repeat(np.arange(len(sequences)), np.diff(sequences.offsets))
+    kept = (sequences.times >= first) & (sequences.times < last) & (sequences.items >= FIRST)
+    kept &= sequences.context_EC[:, 0] == purchase
+    code = np.unique(owner_E[kept] * products + (sequences.items[kept] - FIRST))
+    return code // products, code % products
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """near_IE: how much a purchase of a product speaks for each eligible one, kept for the strongest of each row."""
+
+    near_IE: sparse.csr_array
+
+    @classmethod
+    def of(cls, held_UI: sparse.csr_array, places_I: np.ndarray, eligible: int, most: int, damp: float) -> Neighbours:
+        """held_UI: 1 where a user bought a product; places_I: see Shelf.places.
+
+        Of products i and j: users of both, less 1 (one user proves nothing), over users(i) x users(j)^damp: between
+        P(j | i) and its lift (Deshpande & Karypis 2004, section 4.2). Blocks of products bound the memory.
+        """
+        count_I = np.maximum(np.asarray(held_UI.sum(axis=0)).ravel(), 1).astype(np.float64)
+        columns = np.flatnonzero(places_I >= 0)
+        order = columns[np.argsort(places_I[columns], kind="stable")]
+        theirs_UE, by_product = held_UI[:, order].tocsr(), held_UI.T.tocsr()
+        parts = []
+        for start in range(0, by_product.shape[0], _ROWS):
+            stop = min(start + _ROWS, by_product.shape[0])
+            both = (by_product[start:stop] @ theirs_UE).tocoo()
+            row, column = both.coords
+            kept = (both.data > 1) & (order[column] != start + row)
+            row, column = row[kept], column[kept]
+            value = (both.data[kept] - 1) / (count_I[start + row] * count_I[order[column]] ** damp)
+            place = np.lexsort((column, -value, row))
+            row, column, value = row[place], column[place], value[place]
+            rank = np.arange(len(row)) - np.searchsorted(row, row)
+            near = rank < most
+            parts.append(sparse.csr_array((value[near], (row[near], column[near])), (stop - start, eligible)))
+        near = sparse.vstack(parts, format="csr")
+        near.sort_indices()
+        return cls(near)

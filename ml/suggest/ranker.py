@@ -1,0 +1,79 @@
+"""Which candidates come first: a forest of small trees, fitted on the last four weeks.
+
+Legend: P pairs, J inputs, K suggested.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+from ml.suggest.candidates import INPUTS, Pairs
+from ml.suggest.settings import RecommendConfig
+
+DECIMALS = 6
+
+
+@dataclass(frozen=True)
+class Ranker:
+    """forest: None where the days were too thin to learn from; then what is popular comes first, and has no score."""
+
+    forest: HistGradientBoostingClassifier | None
+    days: int
+    pairs: int = 0
+    purchases: int = 0
+
+    @classmethod
+    def fit(cls, values_PJ: np.ndarray, bought_P: np.ndarray, days: int, config: RecommendConfig) -> Ranker:
+        """bought_P: whether the user of the pair bought the product in the `days` after the moment of the values."""
+        found = int(bought_P.sum())
+        if found < config.least_purchases:
+            return cls(None, days, len(bought_P), found)
+        # Deterministic: seeded, histograms are summed feature by feature. Early stopping would ask for a second sample.
+        forest = HistGradientBoostingClassifier(
+            max_iter=200, learning_rate=0.04, max_leaf_nodes=12, min_samples_leaf=500, l2_regularization=10.0,
+            early_stopping=False, random_state=config.seed,
+        )  # fmt: skip
+        return cls(forest.fit(values_PJ, bought_P), days, len(bought_P), found)
+
+    def __str__(self) -> str:
+        told = f"{self.purchases:,} purchases among {self.pairs:,} candidates of the last {self.days} days"
+        return f"learned from {told}" if self.forest else f"what is popular comes first, as there were only {told}"
+
+    def score(self, pairs: Pairs) -> np.ndarray:
+        """Probability (P) of a purchase in as many days after the moment; nan where nothing was learned."""
+        if self.forest is None:
+            return np.full(len(pairs.user_P), np.nan)
+        return np.round(self.forest.predict_proba(pairs.values_PJ)[:, 1], DECIMALS) + 0.0
+
+
+def first(pairs: Pairs, score_P: np.ndarray, category_P: np.ndarray, config: RecommendConfig) -> tuple:
+    """Indices (K) of the suggested pairs, by user and rank, and their ranks, from 1.
+
+    Best score first, ties by popularity, then by the order of the products; repeat, least_new, per_category hold.
+    """
+    popular = pairs.values_PJ[:, INPUTS.index("popular")]
+    worth = np.where(np.isnan(score_P), -1.0, score_P)
+    old = pairs.bought()
+    most_old = 0 if config.repeat == "never" else config.top - config.least_new
+    order = np.lexsort((pairs.place_P, -popular, -worth, pairs.user_P))
+    order = order[~old[order] | (ordinal(pairs.user_P[order], old[order]) < most_old)]
+    if config.per_category:
+        order = order[ordinal(pairs.user_P[order], category_P[order]) < config.per_category]
+    rank = ordinal(pairs.user_P[order]) + 1
+    within = rank <= config.top
+    return order[within], rank[within]
+
+
+def ordinal(*keys: np.ndarray) -> np.ndarray:
+    """How many rows before this one have the same keys."""
+    order = np.lexsort(keys[::-1])  # stable: equal keys keep their order
+    change = np.zeros(len(order), bool)
+    for key in keys:
+        change[1:] |= key[order][1:] != key[order][:-1]
+    start = np.maximum.accumulate(np.where(change, np.arange(len(order)), 0))
+    found = np.empty(len(order), np.int64)
+    found[order] = np.arange(len(order)) - start
+    return found

@@ -1,0 +1,48 @@
+"""Settings of the suggestions: conf/recommendations.yaml; the comments are there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from ml.common.settings import read_settings
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Eligible(_Strict):
+    sold_within_days: int = Field(28, ge=1)
+    unavailable: dict[str, list[str]] = {}
+    exclude: list[str] = []
+
+
+class Candidates(_Strict):
+    model: int = Field(40, ge=0)
+    together: int = Field(40, ge=0)
+    popular: int = Field(20, ge=1)
+
+
+class RecommendConfig(_Strict):
+    """conf/recommendations.yaml."""
+
+    top: int = Field(10, ge=1, le=100)
+    repeat: Literal["auto", "never"] = "auto"
+    least_new: int = Field(0, ge=0)
+    per_category: int = Field(0, ge=0)
+    eligible: Eligible = Eligible()
+    consent: Literal["popular", "none"] = "popular"
+    half_life_days: float = Field(14, gt=0)
+    candidates: Candidates = Candidates()
+    learn_users: int = Field(6000, ge=10)
+    least_purchases: int = Field(500, ge=1)
+    neighbour_users: int = Field(20_000, ge=10)
+    neighbours: int = Field(50, ge=1)
+    seed: int = 7
+
+    @classmethod
+    def load(cls, conf: Path) -> RecommendConfig:
+        return read_settings(cls, conf / "recommendations.yaml")

@@ -1,0 +1,121 @@
+"""The last published night's model on tonight's behaviour: what `segment` tells the causes of moves apart by.
+
+Where that night had another champion, everybody is seen by it as of ds; whoever late records touch since, as of that
+night, as it is known tonight.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from jobs.tables import RESCORED_EMBEDDINGS, RESTATED, RUNS
+from ml.common import lake
+from ml.common.registry import NAME
+from ml.data.sequences import SEQUENCE_COLUMNS, midnight
+from ml.transformer.encoder import Encoder
+from ml.users.vectors import chunks, load, vectors
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
+    from mlflow import MlflowClient
+
+
+def known_by(chunk: pa.Table, as_of: datetime.date) -> pa.Table:
+    """The sequences without their events after `as_of`; users who are left without any go.
+
+    A user whose stored sequence is full and who did more since than the model's window leaves free is seen without his
+    oldest events.
+    """
+    chunk = chunk.combine_chunks()
+    times = chunk["event_times"].combine_chunks()
+    early = pc.less(times.flatten(), midnight(as_of))
+    owner = np.repeat(np.arange(len(times)), times.value_lengths().fill_null(0).to_numpy(zero_copy_only=False))
+    kept = np.bincount(owner[early.to_numpy(zero_copy_only=False)], minlength=len(times))
+    offsets = pa.array(np.concatenate([[0], np.cumsum(kept)]), pa.int32())
+    for place, field in enumerate(chunk.schema):
+        if pa.types.is_list(field.type):
+            values = chunk[field.name].combine_chunks().flatten().filter(early)
+            chunk = chunk.set_column(place, field, pa.ListArray.from_arrays(offsets, values, type=field.type))
+    return chunk.filter(pa.array(kept > 0))
+
+
+@dataclass(frozen=True)
+class LastNight:
+    """The last night published before: its day, its model version, and whose days changed since by late records."""
+
+    ds: datetime.date
+    version: str
+    late: pa.Array
+
+    @classmethod
+    def before(cls, warehouse: str, ds: datetime.date) -> LastNight | None:
+        if not lake.exists(RUNS, warehouse):
+            return None
+        runs = lake.read(lake.open_table(RUNS, warehouse), ["ds", "model_version", "published_at"])
+        runs = runs.filter(pc.field("ds") < pa.scalar(ds)).sort_by(
+            [("ds", "descending"), ("published_at", "descending")]
+        )
+        if not runs.num_rows:
+            return None
+        day, late = runs["ds"][0].as_py(), pa.array([], pa.string())
+        if lake.exists(RESTATED, warehouse):
+            landed, of = pc.field("landed_ds"), pc.field("ds")
+            since = (landed > pa.scalar(day)) & (landed <= pa.scalar(ds)) & (of <= pa.scalar(day))
+            restated = lake.open_table(RESTATED, warehouse).to_pyarrow_dataset()
+            late = pc.unique(restated.to_table(columns=["user_id"], filter=since)["user_id"])
+        return cls(day, runs["model_version"][0].as_py(), late)
+
+
+def rescored(
+    night: LastNight, encoder: Encoder, sequences: DeltaTable, ds: datetime.date, *, everyone: bool, run_id: str
+) -> Iterator[pa.RecordBatch]:
+    """Rows of ops.rescored_embeddings by the last night's model: `everyone` as of ds, late ones as of that night."""
+    stamp = {"ds": ds, "model_version": night.version, "run_id": run_id}
+    parts = []
+    if everyone:
+        rows = chunks(lake.read_batches(sequences, SEQUENCE_COLUMNS, ds))
+        parts.append(vectors(encoder, rows, RESCORED_EMBEDDINGS, stamp | {"as_of": ds}))
+    if len(night.late):
+        rows = chunks(lake.read_batches(sequences, SEQUENCE_COLUMNS, ds))
+        late = (known_by(chunk.filter(pc.is_in(chunk["user_id"], night.late)), night.ds) for chunk in rows)
+        parts.append(vectors(encoder, late, RESCORED_EMBEDDINGS, stamp | {"as_of": night.ds}))
+    return itertools.chain(*parts)
+
+
+def write(mlflow: MlflowClient, now: Encoder, version: str, sequences: DeltaTable, said: argparse.Namespace) -> str:
+    """Replace ops.rescored_embeddings at ds; says what for."""
+    night, batches, why = LastNight.before(said.warehouse, said.ds), iter(()), "nothing to score again"
+    if night is not None and (night.version != version or len(night.late)):
+        former = now if night.version == version else former_encoder(mlflow, night.version, said)
+        if former is None:
+            why = f"version {night.version} of {night.ds} is gone from MLflow: moves are put down to the model"
+        else:
+            again = rescored(night, former, sequences, said.ds, everyone=former is not now, run_id=said.run_id)
+            batches, why = again, f"scored again by version {night.version} of {night.ds}"
+            why += ": everybody" if former is not now else f": {len(night.late):,} users with late records"
+    first = next(batches, None)
+    if first is not None or lake.exists(RESCORED_EMBEDDINGS, said.warehouse):
+        found = [] if first is None else itertools.chain([first], batches)
+        lake.write_partition(RESCORED_EMBEDDINGS, said.warehouse, str(said.ds), found)
+    return why
+
+
+def former_encoder(mlflow: MlflowClient, version: str, said: argparse.Namespace) -> Encoder | None:
+    """The model of a version, or None where MLflow has it no more."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return load(mlflow, mlflow.get_model_version(NAME, version).run_id, said.warehouse, said.device)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return None

@@ -1,0 +1,34 @@
+"""clean: each rule on small frames, with a null and an edge row."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from jobs.clean import run as clean
+from tests.jobs.frames import bronze
+
+
+def by_id(frame):
+    return {row["event_id"]: row for row in frame.collect()}
+
+
+def test_quantity_amount_and_price_are_made_whole(spark):
+    rows = by_id(clean.correct(bronze(
+        spark,
+        {"event_id": "plain", "quantity": 2, "amount": Decimal("4.00"), "discount": Decimal("1.00")},
+        {"event_id": "null", "quantity": None, "discount": None},
+        {"event_id": "zero pieces for money", "quantity": 0, "amount": Decimal("3.00")},
+        {"event_id": "coupon", "quantity": 0, "amount": Decimal("0.00")},
+        {"event_id": "cancelled", "quantity": -3, "amount": Decimal("-9.00"), "discount": None},
+        {"event_id": "by price", "amount": None, "price": Decimal("1.2500"), "quantity": 4, "discount": None},
+        {"event_id": "view", "event_type": "view", "quantity": None, "amount": None, "discount": None},
+    )))  # fmt: skip
+    assert (rows["plain"]["list_amount"], rows["plain"]["price"]) == (Decimal("5.00"), Decimal("2.5000"))
+    assert (rows["null"]["quantity"], rows["null"]["discount"]) == (1, Decimal("0.00"))
+    assert rows["zero pieces for money"]["quantity"] == 1
+    assert rows["coupon"]["reason"].startswith("nothing_bought")
+    assert (rows["cancelled"]["event_type"], rows["cancelled"]["amount"]) == ("refund", Decimal("9.00"))
+    assert rows["cancelled"]["quantity"] == 3
+    assert rows["by price"]["amount"] == Decimal("5.00")
+    assert (rows["view"]["amount"], rows["view"]["quantity"], rows["view"]["reason"]) == (None, None, None)
+    assert sum(row["reason"] is not None for row in rows.values()) == 1

@@ -1,0 +1,70 @@
+"""The current users and products: the newest record counts, whatever order it came in."""
+
+from __future__ import annotations
+
+from datetime import date
+from decimal import Decimal
+
+from jobs.clean import dimensions
+from jobs.clean import rules as cleaning
+from jobs.tables import SILVER_PRODUCTS, SILVER_USERS
+from tests.jobs.frames import at, bronze
+
+
+def record(spark, *rows):
+    ddl = "id string, attributes map<string,string>, landed_ds date, source_file string"
+    return spark.createDataFrame(list(rows), ddl)
+
+
+def test_the_newest_record_and_the_newest_price_win_in_any_order(spark):
+    records = record(
+        spark,
+        ("p1", {"title": "old", "category_path": '["A","B","C"]'}, date(2017, 1, 1), "f"),
+        ("p1", {"title": "new", "category_path": '["A"]', "size": "XL"}, date(2017, 2, 1), "f"),
+        ("p3", {}, date(2017, 1, 1), "f"),
+    )
+    empty, rules = spark.createDataFrame([], SILVER_PRODUCTS.ddl), cleaning.load_rules().titles
+    read = dimensions.product_facts(records)
+    facts = dimensions.described(read, empty, rules)
+    early = bronze(spark, {"price": Decimal("1.0000"), "event_time": at("2017-06-01 10:00")})
+    later = bronze(
+        spark,
+        {"price": Decimal("2.0000"), "event_time": at("2017-06-02 10:00")},
+        {"price": None, "event_time": at("2017-06-03 10:00")},
+        {"price": Decimal("9.0000"), "product_id": "p2"},
+        {"price": Decimal("8.0000"), "event_type": "refund", "event_time": at("2017-06-04 10:00")},
+    )
+    forward = dimensions.current_products(facts, dimensions.current_products(facts, empty, early), later)
+    backward = dimensions.current_products(facts, dimensions.current_products(facts, empty, later), early)
+    rows = {row["product_id"]: row for row in forward.collect()}
+    assert rows == {row["product_id"]: row for row in backward.collect()}
+    assert (rows["p1"]["title"], rows["p1"]["usual_price"]) == ("new", Decimal("2.0000"))
+    assert (rows["p1"]["category"], rows["p1"]["department"], rows["p1"]["attributes"]) == ("A", "A", {"size": "XL"})
+    assert (rows["p2"]["has_record"], rows["p2"]["category"]) == (False, None)
+    assert rows["p3"]["title"] is None
+
+    # A night reads its own records only: the newer of them and of what stood there, in any order.
+    old, new = (dimensions.product_facts(records.where(f"landed_ds {side} DATE'2017-01-15'")) for side in ("<", ">"))
+    ends = []
+    for one, two in ((old, new), (new, old)):
+        stood = dimensions.current_products(dimensions.described(one, empty, rules), empty, early)
+        ends.append(dimensions.newer(two, stood, "product_id").orderBy("product_id").collect())
+    assert ends[0] == ends[1] == read.orderBy("product_id").select(*ends[0][0].asDict()).collect()
+
+
+def test_users_are_those_with_a_record_or_an_event(spark):
+    records = record(
+        spark, ("u1", {"age_band": "45-54", "kids": "2", "marketing_consent": "yes"}, date(2017, 1, 1), "f")
+    )
+    previous = spark.createDataFrame([], SILVER_USERS.ddl)
+    records = dimensions.user_facts(records)
+    first = dimensions.current_users(records, previous, bronze(spark, {"user_id": "u2"}))
+    again = dimensions.current_users(records, first, bronze(spark, {"user_id": "u2", "ds": date(2017, 5, 1)}))
+    rows = {row["user_id"]: row for row in again.collect()}
+    assert (rows["u1"]["age_band"], rows["u1"]["attributes"], rows["u1"]["first_seen_ds"]) == (
+        "45-54",
+        {"kids": "2"},
+        None,
+    )
+    assert rows["u1"]["marketing_consent"] is True
+    assert (rows["u2"]["first_seen_ds"], rows["u2"]["has_record"]) == (date(2017, 5, 1), False)

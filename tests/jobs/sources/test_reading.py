@@ -1,0 +1,93 @@
+"""reading: a compressed file holds the same records, under its own name; a broken one is named."""
+
+from __future__ import annotations
+
+import gzip
+import random
+from datetime import date
+from hashlib import md5
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from jobs.collect import run as collect
+from jobs.errors import DataError
+from jobs.settings import Settings
+from jobs.sources import spec
+from jobs.sources.landing import list_files
+from jobs.sources.reading import read_records
+from jobs.sources.spec import Feed
+
+DS = date(2017, 1, 2)
+
+
+def zstd(path, *texts: str) -> None:
+    """A file of one zstd frame a text, as `zstd` and `cat` make it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        for text in texts:
+            sink = pa.BufferOutputStream()
+            with pa.CompressedOutputStream(sink, "zstd") as stream:
+                stream.write(text.encode())
+            file.write(sink.getvalue())
+
+
+def read(spark, landing, **given) -> DataFrame:
+    feed = Feed(id=("id",), fields={}, **given)
+    return read_records(spark, list_files(str(landing), feed, DS, DS), feed)
+
+
+def test_json_lines_in_zstd_of_many_blocks_and_frames(spark, tmp_path):
+    noise = random.Random(7)  # hardly compressible, so that the file is longer than what Spark reads in one piece
+    lines = [f'{{"id": {n}, "text": "好{noise.randbytes(1000).hex()}"}}\n' for n in range(5500)]
+    zstd(tmp_path / "log" / "2017-01-02" / "a.jsonl.zst", "".join(lines[:3000]), "".join(lines[3000:]))
+    assert (tmp_path / "log" / "2017-01-02" / "a.jsonl.zst").stat().st_size > 5 << 20
+    (tmp_path / "log" / "2017-01-02" / "b.jsonl.gz").write_bytes(gzip.compress(b'{"id": 5500, "text": "x"}\n'))
+    frame = read(spark, tmp_path, files="log/{ds}/*.jsonl*")
+    rows = frame.select(
+        F.col("record")["id"].alias("id"), F.md5("raw").alias("raw"), "source_file", "landed_ds"
+    ).collect()
+    assert sorted(int(row["id"]) for row in rows) == list(range(5501))
+    assert {row["raw"] for row in rows} > {md5(line.rstrip().encode()).hexdigest() for line in lines}
+    assert {(row["source_file"], row["landed_ds"]) for row in rows} == {
+        ("log/2017-01-02/a.jsonl.zst", DS), ("log/2017-01-02/b.jsonl.gz", DS),
+    }  # fmt: skip
+
+
+def test_csv_in_zstd_beside_gzip_and_plain(spark, tmp_path):
+    zstd(tmp_path / "a.csv.zst", "id,name\n" + "".join(f"{n},茶 {n}\n" for n in range(20_000)))
+    (tmp_path / "b.csv.gz").write_bytes(gzip.compress(b"id,name\n20000,\n"))
+    (tmp_path / "c.csv").write_text("id,name\n20001,c\n")
+    rows = read(spark, tmp_path, files="*.csv*", format="csv").collect()
+    assert sorted(int(row["record"]["id"]) for row in rows) == list(range(20_002))
+    assert {row["record"]["name"] for row in rows if row["source_file"] == "a.csv.zst"} == {
+        f"茶 {n}" for n in range(20_000)
+    }
+    assert {row["source_file"] for row in rows} == {"a.csv.zst", "b.csv.gz", "c.csv"}
+
+
+@pytest.mark.parametrize("cut", [lambda whole: whole[: len(whole) // 2], lambda whole: b"no zstd at all\n"])
+def test_a_broken_zstd_file_is_named(spark, tmp_path, monkeypatch, cut):
+    fields = {"user_id": "u", "event_time": "t", "event_type": {"constant": "view"}}
+    events = {"files": "*.zst", "id": ["id"], "fields": fields}
+    source = spec.Source(name="shop", title="t", origin="o", licence="l", events=events)
+    monkeypatch.setattr(collect, "load", lambda name: source)
+    landing = tmp_path / "landing"
+    path = landing / "whole night.jsonl.zst"
+    zstd(path, "".join(f'{{"id": {n}, "u": "1", "t": "2017-01-02T10:00:00Z"}}\n' for n in range(20_000)))
+    path.write_bytes(cut(path.read_bytes()))
+    with pytest.raises(DataError, match=r"readable file, found file:.*/whole night\.jsonl\.zst: .+ Nothing of this"):
+        collect.run(spark, Settings(DS, DS, str(tmp_path / "wh"), "shop", str(landing), "test"))
+
+
+def test_a_parquet_column_of_any_type_is_its_text(spark, tmp_path):
+    instant = pa.scalar(1483351200_000000, pa.timestamp("us", "UTC"))
+    columns = {"id": [1], "tags": [["a", "好"]], "more": [{"deep": 2}], "at": pa.array([instant.as_py()], instant.type)}
+    local = pa.array([1483351200_000000], pa.timestamp("us"))
+    pq.write_table(pa.table(columns | {"local": local}), tmp_path / "a.parquet")
+    (row,) = read(spark, tmp_path, files="a.parquet", format="parquet").collect()
+    assert row["record"].asDict() == {"id": 1, "tags": '["a","好"]', "more": '{"deep":2}', "at": "2017-01-02 10:00:00Z",
+                             "local": "2017-01-02 10:00:00"}  # fmt: skip

@@ -1,0 +1,114 @@
+"""A source mapping is typed: what is wrong is said with its place and the nearest right word."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from jobs.errors import UsageError
+from jobs.sources import spec
+
+GOOD = {
+    "name": "shop", "title": "t", "origin": "o", "licence": "l",
+    "events": {
+        "files": "log/{ds}/*.csv", "format": "csv", "id": ["id"],
+        "fields": {"user_id": "u", "event_time": "t", "event_type": {"column": "k", "map": {"pv": "view"}}},
+    },
+}  # fmt: skip
+
+EVENTS, FIELDS = GOOD["events"], GOOD["events"]["fields"]
+
+
+def write(tmp_path, document) -> None:
+    (tmp_path / "shop.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
+
+
+def test_the_shipped_sources_load():
+    for path in (spec.CONF / "sources").glob("*.yaml"):
+        assert spec.load(path.stem).name == path.stem
+
+
+def test_a_short_field_is_a_column(tmp_path):
+    write(tmp_path, GOOD)
+    feed = spec.load("shop", tmp_path).events
+    assert feed.fields["user_id"].column == "u"
+    assert feed.dated
+    assert feed.mapped_columns == {"id", "u", "t", "k"}
+
+
+JDBC = {"url": "jdbc:postgresql://db/shop?ssl=true", "table": "crm.users"}
+
+
+TOPIC = {name: EVENTS[name] for name in ("id", "fields")} | {"kafka": {"servers_env": "KAFKA", "topic": "clicks"}}
+
+
+def users(**feed) -> dict:
+    return {"users": {"id": ["id"], "fields": {}} | feed}
+
+
+def test_users_of_a_database(tmp_path):
+    jdbc = JDBC | {"user_env": "DB_USER", "password_env": "DB_PASSWORD", "partition_column": "id", "partitions": 4}
+    write(tmp_path, GOOD | users(jdbc=jdbc))
+    feed = spec.load("shop", tmp_path).users
+    assert (feed.jdbc.name, feed.jdbc.address) == ("jdbc:crm.users", "jdbc:postgresql://db/shop")
+    assert not feed.dated
+
+
+def test_events_of_a_topic_are_files_of_the_landing(tmp_path):
+    write(tmp_path, GOOD | {"events": TOPIC | {"explode": "lines"}})
+    feed = spec.load("shop", tmp_path).events
+    assert feed.files == "kafka/clicks/*/ds={ds}/*.gz"
+    assert feed.dated
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"name": "other"}, "expected name: shop, found other"),
+        ({"shop_zone": "Amerika/New_York"}, "did you mean 'America/New_York'"),
+        ({"surprise": 1}, "surprise"),
+        ({"events": EVENTS | {"format": "xml"}}, "format"),
+        ({"events": EVENTS | {"fields": {"user_id": "u", "event_time": "t"}}}, "event_type"),
+        ({"events": EVENTS | {"fields": FIELDS | {"quantty": "q"}}}, "did you mean 'quantity'"),
+        ({"events": EVENTS | {"fields": FIELDS | {"event_type": {"constant": "buy"}}}}, "'buy'"),
+        ({"events": EVENTS | {"fields": FIELDS | {"price": {"column": "a", "sum": ["b"]}}}},
+         "exactly one"),
+        ({"events": EVENTS | {"encoding": "GBBK"}}, "no encoding 'GBBK'"),
+        ({"events": EVENTS | {"format": "jsonl", "columns": ["a"]}}, "without a header; the format is jsonl"),
+        ({"events": EVENTS | {"explode": "lines"}}, "JSON list apart; the format is csv"),
+        ({"events": EVENTS | {"pii": {"u": "drop"}}}, "which the mapping reads; hash it"),
+        ({"events": EVENTS | {"pii": {"u": "mask"}}}, "'hash' or 'drop'"),
+        ({"events": EVENTS | {"pii": {"a.b.c": "hash"}}}, "one level into an object"),
+        ({"events": EVENTS | {"may_be_empty": ["k"]}}, "columns of id, found"),
+        ({"events": EVENTS | {"fields": FIELDS | {"query": {"constant": "q", "split": "."}}}},
+         "expected column beside it"),
+        (users(), "exactly one of files, jdbc, kafka; found none"),
+        (users(files="u.csv", jdbc=JDBC), r"exactly one of files, jdbc, kafka; found \['files', 'jdbc'\]"),
+        (users(jdbc=JDBC, format="csv", encoding="GBK"), "encoding, format say how files are read"),
+        (users(jdbc=JDBC | {"query": "SELECT 1"}), "exactly one of table, query; found both"),
+        (users(jdbc={"url": JDBC["url"]}), "exactly one of table, query; found none"),
+        (users(jdbc=JDBC | {"partitions": 4}), "partition_column and partitions go together"),
+        (users(jdbc=JDBC | {"password": "hunter2"}), "users.jdbc.password"),
+        (users(jdbc=JDBC | {"password_env": "hunter2"}), "users.jdbc.password_env"),
+        (users(jdbc=JDBC | {"url": "postgresql://db/shop"}), "users.jdbc.url"),
+        (users(jdbc=JDBC | {"url": "jdbc:postgresql://db/shop?user=a&password=hunter2"}), "a login stands in it"),
+        (users(jdbc=JDBC | {"url": "jdbc:postgresql://me:hunter2@db/shop"}), "a login stands in it"),
+        ({"events": {k: v for k, v in EVENTS.items() if k not in ("files", "format")} | {"jdbc": JDBC}},
+         "a database brings users and products"),
+        (users(kafka={"servers": "b:9092", "topic": "t"}), "a topic brings events"),
+        ({"events": TOPIC | {"kafka": {"topic": "t"}}}, "exactly one of servers, servers_env; found none"),
+        ({"events": TOPIC | {"kafka": {"servers": "b:9092", "topic": "a/b"}}}, "events.kafka.topic"),
+        ({"events": TOPIC | {"format": "csv"}}, "format say how files are read; the feed comes by kafka"),
+        ({"events": TOPIC | {"files": "t/*"}}, r"found \['files', 'kafka'\]"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said(tmp_path, change, said):
+    write(tmp_path, GOOD | change)
+    with pytest.raises(UsageError, match=said) as caught:
+        spec.load("shop", tmp_path)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_source_that_is_not_there_names_the_nearest():
+    with pytest.raises(UsageError, match="did you mean 'complete_journey'"):
+        spec.load("complete_jurney")

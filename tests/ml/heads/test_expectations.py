@@ -1,0 +1,103 @@
+"""Segments of what is expected of users, and the choice of their number by what came true in the trial."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from scipy.sparse import csr_matrix
+
+from ml.data.outcomes import Outcomes
+from ml.heads.trial import Trial
+from ml.segments import kmeans
+from ml.segments.inputs import FAINT, Range, SegmentConfig, Stability, Users
+from ml.segments.kmeans import Choice
+from ml.snapshot import Snapshot
+
+CONF = Path(__file__).resolve().parents[2] / "conf"
+
+
+@pytest.fixture
+def users(frozen: Snapshot) -> Users:
+    features = frozen.features()
+    ids = features["user_id"].combine_chunks()
+    return Users.of(features, ids, np.zeros((len(ids), 4), np.float32))
+
+
+def small(**changes: object) -> SegmentConfig:
+    return SegmentConfig.load(CONF).model_copy(update=changes)
+
+
+def expecting(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Expectations of users of four kinds (spend little or much, one or the other taste), and their kinds."""
+    random = np.random.default_rng(seed)
+    kind = np.arange(count) % 4
+    spend, taste = np.where(kind < 2, 1.0, 5.0), np.where(kind % 2, 0.3, -0.3)
+    found = np.stack([spend, 1.2 - 0.2 * spend, taste, 0.01 * random.normal(size=count)], axis=1)
+    return found + random.normal(0, 0.02, found.shape), kind
+
+
+def test_expectations_take_the_place_of_the_past(users: Users) -> None:
+    expected, kind = expecting(len(users.user_ids), 0)
+    model, _ = kmeans.fit(replace(users, expected_UE=expected), small(k=Range(min=4, max=4)))
+    scaler = model.scaler
+    assert scaler.inputs == ["exp:0", "exp:1", "exp:2", "exp:3", "dept:GROCERY", "dept:GOODS"]
+    labels = model.assign(replace(users, expected_UE=expected))
+    assert len(set(zip(labels, kind, strict=True))) == 4
+    variance = scaler(replace(users, expected_UE=expected).raw(scaler.inputs)).var(axis=0)
+    assert variance[:2] == pytest.approx([1.0, 1.2**2])
+    assert variance[2:4].sum() == pytest.approx(1.35**2)
+    assert variance[3] < variance[2] / 50  # together: a factor that says little stays little
+    assert variance[4:].sum() == pytest.approx(FAINT**2)
+
+
+def test_where_users_are_of_kinds_by_themselves_the_kinds_are_the_segments(users: Users) -> None:
+    """Three kinds across four groups of expectations: who buys much and who buys little share a kind."""
+    expected, _ = expecting(len(users.user_ids), 0)
+    kind = np.arange(len(expected)) % 3
+    unsure = np.random.default_rng(4).dirichlet([1, 1, 1], len(expected)) * 0.3
+    of_kinds = replace(users, expected_UE=np.column_stack([expected, 0.7 * np.eye(3)[kind] + unsure]), kinds=3)
+    model, choices = kmeans.fit(of_kinds, small(k=Range(min=4, max=4)))
+    assert [choice.k for choice in choices] == [3]
+    assert model.scaler.inputs == ["exp:4", "exp:5", "exp:6", "dept:GROCERY", "dept:GOODS"]
+    assert len(set(zip(model.assign(of_kinds), kind, strict=True))) == 3
+    without, _ = kmeans.fit(of_kinds, small(k=Range(min=4, max=4), natural_kinds=False))
+    assert without.scaler.inputs == ["exp:0", "exp:1", "exp:2", "exp:3", "dept:GROCERY", "dept:GOODS"]
+
+
+def test_the_number_of_segments_is_the_most_useful_one_in_the_trial(users: Users) -> None:
+    """Four kinds differ in what comes true; two groups would miss one half of it."""
+    expected, kind = expecting(400, 1)
+    random = np.random.default_rng(2)
+    silent = random.random(400) < np.where(kind < 2, 0.6, 0.05)
+    lines = np.where(np.arange(2) == (kind % 2)[:, None], 9, 1) * ~silent[:, None]
+    truth = Outcomes(
+        np.where(silent, 0, np.where(kind < 2, 5.0, 200.0)), lines.sum(axis=1), np.where(silent, np.nan, 3.0),
+        csr_matrix(lines.astype(float)), ["a", "b"],
+    )  # fmt: skip
+    trial = Trial(pa.array([f"u{k:03d}" for k in range(400)]), expected, truth)
+    config = small(k=Range(min=2, max=6, step=2))
+    found = kmeans.usefulness(trial, config)
+    assert list(found) == [2, 4, 6]
+    assert found[2] < 0.8 < found[4]
+    many = replace(users, expected_UE=expecting(len(users.user_ids), 0)[0])
+    model, choices = kmeans.fit(many, config, trial=trial)
+    assert [choice.useful for choice in choices] == list(found.values())
+    assert len(model.ids) >= 4
+
+
+def test_of_useful_numbers_only_stable_enough_ones_are_taken() -> None:
+    config = small(stability=Stability(least=0.5, tie=0.02, switch=0.05), min_share=0.01)
+
+    def choice(k: int, stability: float, useful: float, smallest: float = 0.02) -> Choice:
+        return Choice(k, stability, smallest, np.zeros((k, 1)), useful)
+
+    tried = [choice(4, 0.9, 0.9), choice(8, 0.6, 0.97), choice(9, 0.6, 0.96), choice(12, 0.4, 1.0)]
+    assert kmeans.choose(tried, config).k == 9
+    assert kmeans.choose(tried, config, current=8).k == 8
+    assert kmeans.choose(tried, config, current=4).k == 9
+    assert kmeans.choose([choice(4, 0.3, 0.9), choice(8, 0.2, 1.0)], config).k == 8  # none is stable enough
+    assert kmeans.choose([choice(4, 0.9, 0.5), choice(8, 0.9, 1.0, smallest=0.001)], config).k == 4

@@ -1,0 +1,345 @@
+"""Suggestions: only what can be bought, ten a user, with the reason, the same again; learned, or it says it is not."""
+
+from __future__ import annotations
+
+import datetime
+import shutil
+from decimal import Decimal
+from types import SimpleNamespace
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+from deltalake import DeltaTable, write_deltalake
+from scipy import sparse
+
+from jobs.tables import (
+    RECOMMENDATION_ACCURACY,
+    RECOMMENDATIONS,
+    SILVER_EVENTS,
+    SILVER_PRODUCTS,
+    SILVER_USERS,
+    USER_EMBEDDINGS,
+    USER_SEQUENCES,
+)
+from ml import recommend, recommend_accuracy
+from ml.common import cli, lake
+from ml.data.catalogue import feature_count
+from ml.data.sequences import Sequences
+from ml.snapshot import Snapshot
+from ml.suggest import reasons
+from ml.suggest.candidates import INPUTS, Pairs
+from ml.suggest.history import DAY, Cells, Neighbours
+from ml.suggest.ranker import Ranker, first
+from ml.suggest.settings import Candidates, Eligible, RecommendConfig
+from ml.suggest.shelf import Products, Sales, Shelf
+from ml.transformer.encoder import Encoder
+from ml.transformer.model import BehaviourModel
+from tests.ml.conftest import DS, USERS
+
+CONFIG = RecommendConfig(least_purchases=20, candidates=Candidates(model=15, together=10, popular=12),
+                         eligible=Eligible(sold_within_days=60, exclude=["C5"]))  # fmt: skip
+
+
+def event_rows(warehouse: str) -> list[dict]:
+    """silver.events of the lake's sequences."""
+    rows = []
+    for user in read(USER_SEQUENCES, warehouse, DS):
+        for name, time, kind, product in zip(
+            user["event_ids"], user["event_times"], user["event_types"], user["product_ids"], strict=True
+        ):
+            moment = datetime.datetime.fromtimestamp(time, datetime.UTC)
+            rows.append({"event_id": name, "user_id": user["user_id"], "event_time": moment, "ds": moment.date(),
+                         "event_type": kind, "product_id": product, "is_bot": False, "amount": Decimal(1)})  # fmt: skip
+    return rows
+
+
+@pytest.fixture(scope="module")
+def shop(lake: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The lake with events, and what nobody can buy: p00 without a price, p06 flagged as sold out, p12 not sold."""
+    warehouse = tmp_path_factory.mktemp("shop")
+    shutil.copytree(lake, warehouse, dirs_exist_ok=True)
+    where = str(warehouse)
+    events = [row for row in event_rows(where) if row["product_id"] != "p12"]
+    write(SILVER_EVENTS, where, events)
+    products = DeltaTable(SILVER_PRODUCTS.path(where)).to_pyarrow_table().to_pylist()
+    for row in products:
+        row["usual_price"] = None if row["product_id"] == "p00" else row["usual_price"]
+        row["attributes"] = [("stock", "none")] if row["product_id"] == "p06" else []
+    write(SILVER_PRODUCTS, where, products)
+    write(SILVER_USERS, where, [{"user_id": "u003", "marketing_consent": False}, {"user_id": "u004"}])
+    return where
+
+
+def write(table, warehouse: str, rows: list[dict]) -> None:
+    whole = [dict.fromkeys(table.column_names) | row for row in rows]
+    batch = pa.Table.from_pylist(whole, lake.arrow_schema(table))
+    write_deltalake(table.path(warehouse), batch, mode="overwrite")
+
+
+@pytest.fixture
+def encoder(frozen: Snapshot) -> Encoder:
+    torch.manual_seed(0)
+    vocabularies, config = frozen.vocabularies(), frozen.config.model
+    return Encoder.of(BehaviourModel(config, feature_count(vocabularies, config)), vocabularies, frozen.catalogue())
+
+
+@pytest.fixture
+def encoded(shop: str, encoder: Encoder) -> str:
+    """With the vectors of the night."""
+    sample = recommend.read_sample(shop, DS, encoder, USERS)
+    schema, states = lake.arrow_schema(USER_EMBEDDINGS), encoder.states(sample)
+    told = {"ds": DS, "model_version": "1", "run_id": "r"}
+    rows = [{"user_id": user, "embedding": state.tolist(), **told}
+            for user, state in zip(sample.user_ids.to_pylist(), states, strict=True)]  # fmt: skip
+    lake.write_partition(USER_EMBEDDINGS, shop, str(DS), [pa.RecordBatch.from_pylist(rows, schema)])
+    return shop
+
+
+def suggested(warehouse: str, encoder: Encoder, config: RecommendConfig = CONFIG) -> list[dict]:
+    unavailable = config.eligible.model_copy(update={"unavailable": {"stock": ["none"]}})
+    recommender = recommend.Recommender.fit(warehouse, DS, encoder, config.model_copy(update={"eligible": unavailable}))
+    batches = list(recommend.rows(recommender, warehouse, DS, "1", "r"))
+    assert all(batch.schema == lake.arrow_schema(RECOMMENDATIONS) for batch in batches)
+    return [row for batch in batches for row in batch.to_pylist()]
+
+
+def by_user(rows: list[dict]) -> dict[str, list[dict]]:
+    found: dict[str, list[dict]] = {}
+    for row in rows:
+        found.setdefault(row["user_id"], []).append(row)
+    return found
+
+
+def test_everybody_gets_ten_that_can_be_bought_with_a_reason(encoded: str, encoder: Encoder) -> None:
+    rows = suggested(encoded, encoder)
+    users = by_user(rows)
+    assert len(users) == USERS
+    sold = {row["product_id"]: max(row["last_sold_ds"], DS - datetime.timedelta(60)) for row in rows}
+    assert not {"p00", "p06", "p12"} & sold.keys()
+    assert not any(int(product[1:]) % 6 == 5 for product in sold)  # C5 is excluded
+    for mine in users.values():
+        assert [row["rank"] for row in mine] == list(range(1, 11))
+        assert len({row["product_id"] for row in mine}) == 10
+    for row in rows:
+        assert row["price"] > 0
+        assert DS - datetime.timedelta(60) < row["last_sold_ds"] <= DS
+        assert row["reason"]
+        assert row["reason_zh"]
+        assert row["because_product_id"] != row["product_id"]
+    personal = [row for row in rows if row["score"] is not None]
+    assert {row["user_id"] for row in personal} == users.keys() - {"u003"}  # who refused gets what is popular
+    assert {row["reason_kind"] for row in users["u003"]} == {"popular"}
+    assert all(0 <= row["score"] <= 1 for row in personal)
+    scores = [row["score"] for row in users["u010"]]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_what_a_user_had_to_do_with_is_told_as_it_was(encoded: str, encoder: Encoder) -> None:
+    bought = {(row["user_id"], row["product_id"]) for row in event_rows(encoded) if row["event_type"] == "purchase"}
+    rows = suggested(encoded, encoder)
+    again = {(row["user_id"], row["product_id"]) for row in rows if row["reason_kind"] == "buy again"}
+    assert again
+    assert again <= bought
+    others = {(row["user_id"], row["product_id"]) for row in rows if row["reason_kind"] not in ("buy again", "popular")}
+    assert not others & bought
+    because = [row for row in rows if row["because_product_id"] and row["reason"].startswith("Because you bought")]
+    assert because
+    assert all((row["user_id"], row["because_product_id"]) in bought for row in because)
+
+
+def test_the_same_again_whatever_the_blocks(encoded: str, encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = suggested(encoded, encoder)
+    assert suggested(encoded, encoder) == rows
+    monkeypatch.setattr(recommend, "BLOCK_USERS", 7)
+    assert suggested(encoded, encoder) == rows
+
+
+def test_settings_hold(encoded: str, encoder: Encoder) -> None:
+    never = CONFIG.model_copy(update={"repeat": "never", "per_category": 3, "top": 6, "consent": "none"})
+    bought = {(row["user_id"], row["product_id"]) for row in event_rows(encoded) if row["event_type"] == "purchase"}
+    users = by_user(suggested(encoded, encoder, never))
+    assert "u003" not in users
+    for user, mine in users.items():
+        assert len(mine) <= 6
+        assert not {(user, row["product_id"]) for row in mine} & bought
+        categories = [int(row["product_id"][1:]) % 6 for row in mine]
+        assert max(map(categories.count, categories)) <= 3
+
+
+def test_a_week_too_thin_to_learn_from_gives_what_is_popular(encoded: str, encoder: Encoder) -> None:
+    thin = CONFIG.model_copy(update={"least_purchases": 100_000})
+    rows = suggested(encoded, encoder, thin)
+    assert all(row["score"] is None for row in rows)
+    users = by_user(rows)
+    assert [row["product_id"] for row in users["u003"]] == [row["product_id"] for row in users["u020"]]
+
+
+def test_vectors_of_another_model_are_refused(encoded: str) -> None:
+    with pytest.raises(cli.DataError, match=r"by model version 2, found versions \['1'\]"):
+        recommend.States(encoded, DS, "2")
+
+
+def sequences(*users: list[tuple[int, int, int]]) -> Sequences:
+    """(days before the moment, product, kind) of each user's events, oldest first; the moment is day 100."""
+    events = [event for user in users for event in user]
+    context = np.array([[kind, 0, 0, 0, 0, 0] for _, _, kind in events], np.uint8)
+    return Sequences(
+        pa.array([f"u{n}" for n in range(len(users))]), np.cumsum([0, *map(len, users)]),
+        np.array([(100 - day) * DAY for day, _, _ in events]), np.array([2 + item for _, item, _ in events]), context,
+    )  # fmt: skip
+
+
+def test_cells_count_what_a_user_did_with_a_product() -> None:
+    found = sequences([(30, 1, 9), (20, 1, 9), (10, 0, 3), (10, 1, 9)], [], [(2, 1, 3)])
+    cells = Cells.of(found, np.diff(found.offsets), 100 * DAY, purchase=9, products=4, half_life=10.0)
+    assert list(zip(cells.user_N, cells.item_N, strict=True)) == [(0, 0), (0, 1), (2, 1)]
+    assert cells.bought_N.tolist() == [0, 3, 0]
+    assert cells.fresh_N == pytest.approx([0, 0.5 + 0.25 + 0.125, 0])
+    assert cells.seen_N == pytest.approx([0.5, 0, 0.5**0.2])
+    assert cells.since() == pytest.approx([np.nan, 10, np.nan], nan_ok=True)
+    assert cells.between_N == pytest.approx([np.nan, 10, np.nan], nan_ok=True)
+    early = Cells.of(found, found.lengths_before(75 * DAY), 75 * DAY, purchase=9, products=4, half_life=10.0)
+    assert (early.user_N.tolist(), early.bought_N.tolist(), early.since().tolist()) == ([0], [1], [5.0])
+    assert cells.of_users(1, 3).user_N.tolist() == [1]
+
+
+def test_neighbours_are_bought_together_more_than_once() -> None:
+    baskets = sparse.csr_array(np.array([[1, 1, 0, 1], [1, 1, 0, 0], [1, 1, 1, 0], [0, 0, 1, 1]], np.float32))
+    places = np.array([-1, 0, 1, 2])  # product 0 may not be suggested
+    near = Neighbours.of(baskets, places, 3, most=5, damp=0.5).near_IE.toarray()
+    assert near[0] == pytest.approx([(3 - 1) / (3 * 3**0.5), 0, 0])
+    assert not near[1].any()  # 0 is not eligible, others were with it once
+
+
+def test_the_shelf_is_as_of_the_day() -> None:
+    rows = pa.Table.from_pylist(
+        [{"product_id": name, "title": "MILK", "category_path": ["A", "B"], "brand": None, "usual_price": Decimal(1),
+          "category": "B", "attributes": []} for name in ("a", "b", "c")],
+        pa.schema([field for field in lake.arrow_schema(SILVER_PRODUCTS)
+                   if field.name in ("product_id", "title", "category_path", "brand", "usual_price", "category",
+                                     "attributes")]),
+    )  # fmt: skip
+    products = Products.of(rows, Eligible())
+    assert products.title.to_pylist() == ["Milk"] * 3
+    lines = sparse.csr_array(np.array([[4, 0, 0], [0, 1, 0], [0, 0, 9]]))
+    sales = Sales(DS, lines)
+    day = DS + datetime.timedelta(days=1)
+    shelf = Shelf.of(products, sales, day, within=2, half_life=1.0)
+    assert shelf.items_E.tolist() == [0, 1]  # c is sold tomorrow for the first time
+    assert shelf.popular_E.tolist() == [2.0, 1.0]
+    assert Shelf.of(products, sales, day, within=1, half_life=1.0).items_E.tolist() == [1]
+    assert Products.of(rows, Eligible(exclude=["A"])).barred_I.all()
+    free = rows.set_column(rows.schema.get_field_index("usual_price"), "usual_price", pa.nulls(3, pa.decimal128(18, 4)))
+    assert not Products.of(free, Eligible()).barred_I.any()  # a shop that tells no prices
+
+
+def test_the_best_come_first_and_ties_go_to_the_popular() -> None:
+    values = np.zeros((5, len(INPUTS)), np.float32)
+    values[:, INPUTS.index("popular")] = [1, 2, 3, 0, 0]
+    values[0, INPUTS.index("bought")] = 1
+    pairs = Pairs(2, np.array([0, 0, 0, 1, 1]), np.array([0, 1, 2, 0, 1]), np.zeros((5, 3), np.int32), values)
+    score, category = np.array([0.9, 0.5, 0.5, 0.1, 0.2]), np.array([7, 7, 8, 7, 7])
+
+    def order(**changes):
+        return [part.tolist() for part in first(pairs, score, category, replace_config(**changes))]
+
+    assert order() == [[0, 2, 1, 4, 3], [1, 2, 3, 1, 2]]
+    assert order(repeat="never")[0] == [2, 1, 4, 3]
+    assert order(top=1, least_new=1)[0] == [2, 4]
+    assert order(per_category=1)[0] == [0, 2, 4]
+    assert order(top=1)[0] == [0, 4]
+
+
+def replace_config(**changes) -> RecommendConfig:
+    return RecommendConfig().model_copy(update=changes)
+
+
+def test_reasons_in_two_languages() -> None:
+    kinds = ["buy again", "buy again", "looked at", "bought together", "bought together", "model", "model", "popular"]
+    english, chinese = reasons.texts(
+        np.array(kinds, object), pa.array([None, None, None, "Milk", "Milk", "Milk", None, None]),
+        np.array([1, 1, 0, 1, 0, 1, 0, 0], bool), np.array([DAY, DAY, *[-1] * 6]), np.array([9.2, *[np.nan] * 7]),
+    )  # fmt: skip
+    assert english.to_pylist() == [
+        "You buy it about every 9 days, last on 1970-01-02", "You bought it on 1970-01-02", "You looked at it lately",
+        "Because you bought Milk", "Because you looked at Milk", "Fits what you buy lately, such as Milk",
+        "Fits what you did lately", "Popular now",
+    ]  # fmt: skip
+    assert chinese[0].as_py() == "您大约每9天购买一次，上次是1970-01-02"
+    assert chinese[3].as_py() == "因为您买过Milk"
+    assert all(chinese.to_pylist())
+
+
+def test_measures_by_hand() -> None:
+    """User 0 bought three, two of them listed first and third; user 1 nothing; user 2 one that is not listed."""
+    bought = recommend_accuracy.cells_of(np.array([0, 2, 4, 2 * 6 + 5]), (3, 6))
+    lists = np.full((3, 10), -1)
+    lists[:, :3] = [[2, 1, 0], [1, 2, 3], [1, 2, 3]]
+    found = recommend_accuracy.measure(lists, bought)
+    best = 1 + 1 / np.log2(3) + 1 / np.log2(4)
+    assert found == pytest.approx({
+        "users": 2, "recall_10": (2 / 3) / 2, "ndcg_10": (1 + 0.5) / best / 2, "hit_rate_10": 0.5, "precision_10": 0.1,
+    })  # fmt: skip
+    filled = recommend_accuracy.filled(np.array([[3, -1], [-1, -1]]), np.array([1, 3, 2]))
+    assert filled[:, :3].tolist() == [[3, 1, 2], [1, 3, 2]]
+
+
+def test_published_suggestions_are_scored_beside_simple_ones(
+    encoded: str, encoder: Encoder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    """As of 30 days ago everybody was offered one product of each kind of shopper; what was bought since is known."""
+    monkeypatch.setattr(recommend_accuracy, "client", lambda: None)
+    monkeypatch.setattr(recommend_accuracy, "current_champion", lambda _: SimpleNamespace(run_id=""))
+    monkeypatch.setattr(recommend_accuracy, "load", lambda *_: encoder)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    ago = DS - datetime.timedelta(days=30)
+    line = ["--warehouse", encoded, "--ds", str(ago)]
+    recommend_accuracy.main(line)
+    assert "nothing to score" in capsys.readouterr().out
+
+    sequences = [cut(row, ago) for row in read(USER_SEQUENCES, encoded, DS)]
+    partition(USER_SEQUENCES, encoded, ago, sequences)
+    offered = [{"user_id": row["user_id"], "rank": rank, "product_id": product, "model_version": "1"}
+               for row in sequences for rank, product in enumerate(("p01", "p02"), start=1)]  # fmt: skip
+    partition(RECOMMENDATIONS, encoded, ago, offered)
+    recommend_accuracy.main([*line, "--run-id", "r"])
+    rows = read(RECOMMENDATION_ACCURACY, encoded, ago)
+    assert {(row["method"], row["days"], row["purchases"]) for row in rows} == {
+        (method, days, kind) for method in ("ours", "popularity", "item kNN", "buy again") for days in (7, 28)
+        for kind in ("all", "new")
+    }  # fmt: skip
+    after = {(row["user_id"], row["product_id"]) for row in event_rows(encoded)
+             if row["event_type"] == "purchase" and ago < row["ds"] <= ago + datetime.timedelta(days=28)
+             and row["product_id"] != "p12"}  # fmt: skip
+    buyers = {user for user, _ in after}
+    hits = {user for user, product in after if product in ("p01", "p02")}
+    (ours,) = [row for row in rows if (row["method"], row["days"], row["purchases"]) == ("ours", 28, "all")]
+    assert (ours["users"], ours["model_version"], ours["run_id"]) == (len(buyers), "1", "r")
+    assert ours["hit_rate_10"] == pytest.approx(len(hits) / len(buyers))
+    assert {row["model_version"] for row in rows if row["method"] != "ours"} == {None}
+    partition(RECOMMENDATIONS, encoded, DS, offered)
+    with pytest.raises(cli.DataError, match="the days are not over yet"):
+        recommend_accuracy.main(["--warehouse", encoded, "--ds", str(DS)])
+
+
+def read(table, warehouse: str, ds: datetime.date) -> list[dict]:
+    return lake.read(lake.open_table(table, warehouse), table.column_names, ds).to_pylist()
+
+
+def partition(table, warehouse: str, ds: datetime.date, rows: list[dict]) -> None:
+    whole = [dict.fromkeys(table.column_names) | row | {"ds": ds} for row in rows]
+    lake.write_partition(table, warehouse, str(ds), [pa.RecordBatch.from_pylist(whole, lake.arrow_schema(table))])
+
+
+def cut(row: dict, ds: datetime.date) -> dict:
+    """A sequence as it was at the end of ds."""
+    events = sum(time < recommend.midnight(ds) for time in row["event_times"])
+    return {name: value[:events] if isinstance(value, list) else value for name, value in row.items()}
+
+
+def test_a_ranker_needs_purchases() -> None:
+    values, bought = np.zeros((50, len(INPUTS))), np.arange(50) % 2 == 0
+    assert Ranker.fit(values, bought, 28, CONFIG.model_copy(update={"least_purchases": 26})).forest is None
+    assert str(Ranker(None, 28, 50, 25)).startswith("what is popular comes first")

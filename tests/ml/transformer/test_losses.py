@@ -1,0 +1,39 @@
+"""The exact softmax in chunks is torch's cross-entropy."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from ml.transformer import losses
+
+
+@pytest.mark.parametrize("scale", [0.5, 30.0], ids=["bounded", "beyond the bound"])
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 2e-5), (torch.bfloat16, 2e-2)])
+def test_equals_torch_in_value_and_gradients(
+    monkeypatch: pytest.MonkeyPatch, scale: float, dtype: torch.dtype, tolerance: float
+) -> None:
+    monkeypatch.setattr(losses, "CHUNK_LOGITS", 301 * 16)  # three chunks, the last one short
+    random = torch.Generator().manual_seed(1)
+    states = (scale * torch.randn(40, 24, generator=random)).to(dtype).float().requires_grad_()
+    items = torch.randn(301, 24, generator=random).to(dtype).float().requires_grad_()
+    target = torch.randint(0, 301, (40,), generator=random)
+    expected = F.cross_entropy(states @ items.T, target, reduction="sum")
+    wanted = torch.autograd.grad(3 * expected, [states, items])
+    found = losses.exact_cross_entropy(states, items, target, dtype)
+    torch.testing.assert_close(found, expected, rtol=tolerance, atol=tolerance)
+    for got, want in zip(torch.autograd.grad(3 * found, [states, items]), wanted, strict=True):
+        error = (got - want).norm() / want.norm()
+        assert error < (tolerance if scale < 1 or dtype == torch.float32 else 0.2), float(error)
+
+
+def test_two_halves_sum_to_the_whole() -> None:
+    random = torch.Generator().manual_seed(2)
+    states, items = torch.randn(64, 16, generator=random), torch.randn(500, 16, generator=random)
+    target = torch.randint(0, 500, (64,), generator=random)
+    whole = losses.exact_cross_entropy(states, items, target, torch.float32)
+    halves = [
+        losses.exact_cross_entropy(states[h], items, target[h], torch.float32) for h in (slice(32), slice(32, 64))
+    ]
+    torch.testing.assert_close(sum(halves), whole, rtol=1e-6, atol=1e-5)

@@ -1,0 +1,96 @@
+"""Vectors of users: the same bits whoever else is encoded, so that an earlier night's can be taken; and as served."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+
+from ml import serving
+from ml.common.settings import ModelConfig
+from ml.data.catalogue import Catalogue
+from ml.data.sequences import CONTEXT, Sequences
+from ml.snapshot import Snapshot
+from ml.transformer import encoder as package
+from ml.transformer.encoder import Encoder
+from ml.transformer.model import BehaviourModel
+from ml.users import vectors
+
+ITEMS, FEATURES, MAX_LEN = 40, 90, 32
+
+
+def sequences(lengths: list[int], seed: int = 0) -> Sequences:
+    random, events = np.random.default_rng(seed), sum(lengths)
+    return Sequences(
+        pa.array([f"u{index}" for index in range(len(lengths))]),
+        np.concatenate([[0], np.cumsum(lengths)]),
+        np.arange(events),
+        random.integers(2, ITEMS, events).astype(np.int32),
+        random.integers(1, 60, (events, CONTEXT)).astype(np.uint8),
+    )
+
+
+@pytest.fixture(scope="module")
+def encoder() -> Encoder:
+    """Of random weights; the shape of the nightly model."""
+    torch.manual_seed(2)
+    config = ModelConfig(d_model=64, layers=2, heads=2, hidden=256, max_len=MAX_LEN, dropout=0.1)
+    features = np.random.default_rng(5).integers(1, FEATURES, (ITEMS, 6)).astype(np.int32)
+    names = pa.array([f"p{index}" for index in range(ITEMS - 2)])
+    nothing = np.zeros(ITEMS, np.int32)
+    catalogue = Catalogue(names, features, np.zeros(ITEMS, np.float32), nothing, [""])
+    return Encoder.of(BehaviourModel(config, FEATURES), None, catalogue)
+
+
+def test_a_users_bits_do_not_depend_on_who_else_is_encoded(encoder: Encoder) -> None:
+    """Every length up to beyond max_len, 200 users, against each alone and parts of them."""
+    everybody = sequences([*range(40), *np.random.default_rng(1).integers(0, 60, 160)])
+    whole = encoder.states(everybody)
+    parts = [np.array([user]) for user in range(0, 200, 7)]
+    parts += [np.random.default_rng(seed).permutation(200)[: 3 + 11 * seed] for seed in range(8)]
+    for users in parts:
+        assert (encoder.states(everybody.part(users)) == whole[users]).all(), users
+
+
+def test_a_fingerprint_knows_all_that_the_model_reads_and_nothing_else(encoder: Encoder) -> None:
+    base = sequences([5, 0, MAX_LEN + 8])
+    prints = encoder.fingerprints(base)
+    assert len(set(prints.tolist())) == 3
+
+    def changed(**values: np.ndarray) -> np.ndarray:
+        return encoder.fingerprints(Sequences(**(vars(base) | values))) != prints
+
+    swapped, kind, forgotten = base.items.copy(), base.context_EC.copy(), base.items.copy()
+    swapped[[0, 1]] = swapped[[1, 0]]
+    kind[2, 0] += 1
+    forgotten[6] = 2 + (forgotten[6] + 1) % 30  # the third user's second event: before the newest MAX_LEN
+    assert changed(items=swapped).tolist() == [base.items[0] != base.items[1], False, False]
+    assert changed(context_EC=kind).tolist() == [True, False, False]
+    assert changed(items=forgotten).tolist() == [False, False, False]
+    described = encoder.catalogue.features_IF.copy()
+    described[base.items[0], 3] += 1
+    other = Encoder.of(encoder.model, None, Catalogue(**(vars(encoder.catalogue) | {"features_IF": described})))
+    assert other.fingerprints(base)[0] != prints[0]
+
+
+def test_known_vectors_are_taken_only_where_the_input_is_the_same() -> None:
+    known = vectors.Known(pa.array(["a", "b", "c"]), np.array([1, 2, 3]), np.zeros((3, 4), np.float32))
+    assert known.places(pa.array(["c", "new", "b", "a"]), np.array([3, 1, 9, 1])).tolist() == [2, -1, -1, 0]
+
+
+def test_served_by_mlflow_with_a_signature(frozen: Snapshot) -> None:
+    import mlflow.pyfunc
+
+    torch.manual_seed(0)
+    model = BehaviourModel(frozen.config.model, package.goods.feature_count(frozen.vocabularies(), frozen.config.model))
+    folder = package.save(model, frozen)
+    serving.describe(folder, frozen.config.model.d_model)
+    served = mlflow.pyfunc.load_model(str(folder))
+    _, batch = next(frozen._sequence_batches())
+    said = served.predict(batch.to_pandas())
+    own = frozen.sequences(frozen.catalogue(), frozen.vocabularies())
+    assert (said == Encoder.load(folder, frozen.products()).states(own)).all()
+    assert served.metadata.signature.inputs.input_names()[:2] == ["user_id", "event_times"]
+    with pytest.raises(mlflow.exceptions.MlflowException, match="product_ids"):
+        served.predict(batch.to_pandas().drop(columns="product_ids"))
