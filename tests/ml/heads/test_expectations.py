@@ -17,7 +17,7 @@ from ml.segments.inputs import FAINT, Range, SegmentConfig, Stability, Users
 from ml.segments.kmeans import Choice
 from ml.snapshot import Snapshot
 
-CONF = Path(__file__).resolve().parents[2] / "conf"
+CONF = Path(__file__).resolve().parents[3] / "conf"
 
 
 @pytest.fixture

@@ -165,7 +165,7 @@ def test_a_wrong_setting_is_named(tmp_path: Path) -> None:
     (tmp_path / "predictions.yaml").write_text("inputs: [recency_dayz]\n", encoding="utf-8")
     with pytest.raises(UsageError, match="recency_dayz"):
         PredictionConfig.load(tmp_path)
-    shipped = PredictionConfig.load(Path(__file__).resolve().parents[2] / "conf")
+    shipped = PredictionConfig.load(Path(__file__).resolve().parents[3] / "conf")
     assert {"user_id", "tenure_days", "recency_days"} <= set(shipped.columns)
 
 

@@ -20,7 +20,7 @@ from ml.segments.rules import Term, rule
 from ml.segments.terms import terms
 from ml.snapshot import Snapshot
 
-CONF = Path(__file__).resolve().parents[2] / "conf"
+CONF = Path(__file__).resolve().parents[3] / "conf"
 
 
 def test_first_ids_go_by_size() -> None:
