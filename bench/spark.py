@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 
 from bench.measure import CommandError
-from local import java, machine
+from local import environment, java, services
 from local.places import BIN, JARS, ROOT
 
 STARTS_WITHIN_SECONDS = 120
@@ -40,7 +40,7 @@ class Work:
 
 def driver_memory() -> str:
     """Of every Spark that is measured: as `make run` chooses it, or as HUAXIANG_DRIVER_MEMORY says."""
-    return os.environ.get("HUAXIANG_DRIVER_MEMORY") or machine.driver_memory()
+    return os.environ.get("HUAXIANG_DRIVER_MEMORY") or environment.driver_memory()
 
 
 def surroundings(folder: Path) -> dict[str, str]:
@@ -71,7 +71,7 @@ def standing(env: dict[str, str], folder: Path) -> Iterator[tuple[psutil.Process
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     env = env | {"SPARK_CONNECT_AUTHENTICATE_TOKEN": secrets.token_urlsafe(24)}
-    service, started = machine.spark(env, port), time.monotonic()
+    service, started = services.spark(env, port), time.monotonic()
     with (folder / "spark.log").open("wb") as log:
         server = subprocess.Popen(service.command, env=env, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         try:

@@ -56,8 +56,8 @@ class Airflow:
         return answer.status_code == 200 and not answer.json().get("is_stale")
 
     def import_errors(self) -> list[str]:
-        found = self._json("GET", "/importErrors")["import_errors"]
-        return [f"{error['filename']}: {error['stack_trace'].strip().splitlines()[-1]}" for error in found]
+        errors = self._json("GET", "/importErrors")["import_errors"]
+        return [f"{error['filename']}: {error['stack_trace'].strip().splitlines()[-1]}" for error in errors]
 
     def pool(self, name: str, slots: int, description: str) -> None:
         if self._call("GET", f"/pools/{name}").status_code == 404:

@@ -48,10 +48,10 @@ def read_tasks(client: Airflow, runs: list[tuple[str, str]]) -> list[Task]:
     """The tasks of a run and of those nested in it, in the order in which they started."""
     now, tasks = datetime.now(UTC), []
     for depth, (dag_id, run_id) in enumerate(runs):
-        instances = sorted(client.tasks(dag_id, run_id), key=lambda one: one.get("start_date") or "9")
-        for one in instances:
-            state, attempt = one.get("state") or "waiting", max(1, one.get("try_number") or 1)
-            tasks.append(Task(dag_id, run_id, one["task_id"], state, attempt, seconds_of(one, now), depth))
+        instances = sorted(client.tasks(dag_id, run_id), key=lambda instance: instance.get("start_date") or "9")
+        for instance in instances:
+            state, attempt = instance.get("state") or "waiting", max(1, instance.get("try_number") or 1)
+            tasks.append(Task(dag_id, run_id, instance["task_id"], state, attempt, seconds_of(instance, now), depth))
     return tasks
 
 
@@ -96,7 +96,7 @@ class Follower:
 
     def changes(self, tasks: list[Task]) -> Iterator[Task]:
         """The tasks whose state is another than when last looked at, those that end before those that begin."""
-        for task in sorted(tasks, key=lambda one: one.state not in DONE):
+        for task in sorted(tasks, key=lambda task: task.state not in DONE):
             key = (task.dag_id, task.task_id, task.attempt)
             if task.state in SHOWN and self._seen.get(key) != task.state:
                 self._seen[key] = task.state

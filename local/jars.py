@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from local import java
+from local import environment, java
 from local.places import BIN, JARS, TOOLS, SetupError, ends_in_one_line, out
 
 # A package, and which of the jars that Ivy brings; all the rest is in Spark's own jars folder already.
@@ -38,35 +38,35 @@ def ensure() -> Path:
     started = time.monotonic()
     TOOLS.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=TOOLS) as scratch:
-        found, said = resolve(PACKAGES, Path(scratch))
-        missing = [name for name in NEEDED if name not in found]
+        jars, log = resolve(PACKAGES, Path(scratch))
+        missing = [name for name in NEEDED if name not in jars]
         if missing:
             raise SetupError(
                 f"expected {', '.join(missing)} from Maven, and Ivy did not bring it; is the network there? "
-                f"(a mirror: HUAXIANG_MAVEN=https://...)\n{said}"
+                f"(a mirror: HUAXIANG_MAVEN=https://...)\n{log}"
             )
-        put([found[name] for name in NEEDED], JARS)
+        put([jars[name] for name in NEEDED], JARS)
     out.print(f"jars: there, {time.monotonic() - started:.0f} s")
     return JARS
 
 
 def resolve(packages: Iterable[str], scratch: Path) -> tuple[dict[str, Path], str]:
-    """Let spark-submit resolve for a script that does nothing: the jars that came, by name, and what it said last."""
+    """Let spark-submit resolve for a script that does nothing: the jars that came, by name, and the end of its log."""
     script = scratch / "nothing.py"
     script.touch()
     line = [BIN / "spark-submit", "--master", "local[1]", "--packages", ",".join(packages)]
     line += ["--conf", f"spark.jars.ivy={scratch / 'ivy'}"]
     if mirror := os.environ.get("HUAXIANG_MAVEN"):
         line += ["--repositories", mirror]
-    env = os.environ | {"JAVA_HOME": str(java.find()), "PYSPARK_PYTHON": str(BIN / "python")}
+    env = environment.inherited() | {"JAVA_HOME": str(java.find()), "PYSPARK_PYTHON": str(BIN / "python")}
     try:
         done = subprocess.run([*line, script], env=env, capture_output=True, text=True, timeout=600)
     except subprocess.TimeoutExpired:
         raise SetupError(
             f"expected {', '.join(packages)} within ten minutes, and they did not come; is the network there?"
         ) from None
-    said = [line for line in (done.stdout + done.stderr).splitlines() if not line.startswith("\tat ")]
-    return {path.name: path for path in (scratch / "ivy" / "jars").glob("*.jar")}, "\n".join(said[-12:])
+    log = [line for line in (done.stdout + done.stderr).splitlines() if not line.startswith("\tat ")]
+    return {path.name: path for path in (scratch / "ivy" / "jars").glob("*.jar")}, "\n".join(log[-12:])
 
 
 def put(jars: Iterable[Path], folder: Path) -> None:

@@ -17,17 +17,17 @@ INSTALL = "install Java 17 (Debian: apt install openjdk-17-jre-headless; macOS: 
 
 def major_version(text: str) -> int | None:
     """17 of `openjdk version "17.0.12"`, 8 of `java version "1.8.0_401"`, None of anything else."""
-    found = re.search(r'version "(?:1\.)?(\d+)', text)
-    return int(found.group(1)) if found else None
+    version = re.search(r'version "(?:1\.)?(\d+)', text)
+    return int(version.group(1)) if version else None
 
 
 def version_of(home: Path) -> int | None:
     """The major version of the Java under `home`; None where there is none that runs."""
     try:
-        said = subprocess.run([home / "bin" / "java", "-version"], capture_output=True, text=True, timeout=30)
+        answer = subprocess.run([home / "bin" / "java", "-version"], capture_output=True, text=True, timeout=30)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return major_version(said.stderr + said.stdout)
+    return major_version(answer.stderr + answer.stdout)
 
 
 def homes() -> Iterator[Path]:

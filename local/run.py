@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 
-from local import demo, jars, java, machine, services, written
+from local import demo, environment, jars, java, ports, processes, secrets, services, written
 from local.client import Airflow
 from local.follow import Follower
 from local.places import ROOT, SetupError, ends_in_one_line, out
@@ -31,19 +31,19 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--source", default=DEMO, help="name of a file in conf/sources (default: %(default)s)")
     parser.add_argument("--landing", default="", help="folder or URI of the source's files (default: the demo's)")
     parser.add_argument("--warehouse", default="./warehouse", help="folder or URI of the tables")
-    found = parser.parse_args(given)
-    if not found.ds:
-        found.ds, found.since = DEFAULT_NIGHT, found.since or FIRST_DAY
+    asked = parser.parse_args(given)
+    if not asked.ds:
+        asked.ds, asked.since = DEFAULT_NIGHT, asked.since or FIRST_DAY
     for name in ("ds", "since"):
-        _day(name.upper(), getattr(found, name))
-    if found.since > found.ds:
-        raise SetupError(f"expected SINCE not after DS, found SINCE={found.since} DS={found.ds}")
-    if not (ROOT / "conf" / "sources" / f"{found.source}.yaml").is_file():
+        _day(name.upper(), getattr(asked, name))
+    if asked.since > asked.ds:
+        raise SetupError(f"expected SINCE not after DS, found SINCE={asked.since} DS={asked.ds}")
+    if not (ROOT / "conf" / "sources" / f"{asked.source}.yaml").is_file():
         known = ", ".join(sorted(path.stem for path in (ROOT / "conf" / "sources").glob("*.yaml")))
-        raise SetupError(f"expected SOURCE to be one of {known}, found {found.source!r} (add conf/sources/NAME.yaml)")
-    if found.source != DEMO and not found.landing:
-        raise SetupError(f"expected LANDING=<folder of the files> with SOURCE={found.source}, found none")
-    return found
+        raise SetupError(f"expected SOURCE to be one of {known}, found {asked.source!r} (add conf/sources/NAME.yaml)")
+    if asked.source != DEMO and not asked.landing:
+        raise SetupError(f"expected LANDING=<folder of the files> with SOURCE={asked.source}, found none")
+    return asked
 
 
 def _day(name: str, text: str) -> None:
@@ -58,28 +58,28 @@ def absolute(place: str) -> str:
     return place if "://" in place else str(Path(place).resolve())
 
 
-def stand_up(env: dict[str, str], at: machine.Ports) -> bool:
+def stand_up(env: dict[str, str], at: ports.Ports) -> bool:
     """Start what does not stand, in the order of need; what stands with other settings is ended first.
 
     True where Airflow was started, False where it stood.
     """
-    spark = machine.spark(env, at.spark)
-    first = [*machine.airflow(env), spark]
-    later = [machine.mlflow(env, at.mlflow), machine.triggerer(env)]
+    spark = services.spark(env, at.spark)
+    first = [*services.airflow(env), spark]
+    later = [services.mlflow(env, at.mlflow), services.triggerer(env)]
     if all(service.standing() for service in [*first, *later]):
         out.print("services: standing already")
         return False
-    if services.stop():
+    if processes.stop():
         out.print("services: ended those of other settings")
     started = time.monotonic()
     out.print("services: starting Airflow, Spark and MLflow ...")
-    machine.migrate(env)
+    services.migrate(env)
     for service in first:
         service.start()
-    services.await_healthy(first[0], f"http://127.0.0.1:{at.airflow}/api/v2/monitor/health", _airflow_healthy)
+    processes.await_healthy(first[0], f"http://127.0.0.1:{at.airflow}/api/v2/monitor/health", _airflow_healthy)
     for service in later:  # nobody needs them in the first minute, and each costs ten seconds of a core to come up
         service.start()
-    services.await_listening(spark, at.spark)
+    processes.await_listening(spark, at.spark)
     out.print(f"services: Airflow healthy, Spark listening after {time.monotonic() - started:.0f} s")
     return True
 
@@ -124,9 +124,9 @@ def main() -> int:
     java_home = java.find()
     jars.ensure()
     landing, warehouse = absolute(given.landing or "landing"), absolute(given.warehouse)
-    at = machine.ports()
-    env = machine.environment(java_home, warehouse, landing, at)
-    password = machine.password()
+    at = ports.choose()
+    env = environment.of_services(java_home, warehouse, landing, at, secrets.spark_token())
+    password = secrets.password()
     with ThreadPoolExecutor(1) as beside:  # the demo lands while the services come up
         standing = beside.submit(stand_up, env, at)
         if not given.landing:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from local import services
+from local import processes
 from local.places import ends_in_one_line, out
 
 
 def main() -> None:
-    count = services.stop()
+    count = processes.stop()
     out.print(f"stopped: {count} processes ended" if count else "stopped: nothing was running")
 
 

@@ -50,7 +50,9 @@ def segments(warehouse: str, ds: str) -> Table:
     listing = Table("segment", "name", "人群", "users", "share", box=None, header_style="bold", pad_edge=False)
     for column in (0, 3, 4):
         listing.columns[column].justify = "right"
-    for one in frame[frame["size"] > 0].sort_values("size", ascending=False).itertuples():
-        share = f"{one.share:.1%}"
-        listing.add_row(str(one.segment_id), one.segment_name, one.segment_name_zh, f"{one.size:,}", share)
+    for segment in frame[frame["size"] > 0].sort_values("size", ascending=False).itertuples():
+        share = f"{segment.share:.1%}"
+        listing.add_row(
+            str(segment.segment_id), segment.segment_name, segment.segment_name_zh, f"{segment.size:,}", share
+        )
     return listing

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import importlib.util
 import json
 import re
@@ -11,6 +10,9 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
+
+from local import environment
+from local.ports import Ports
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKER = ROOT / "docker"
@@ -145,19 +147,15 @@ def test_mlflow_accepts_its_service_name():
 
 
 def test_the_services_have_every_variable_that_a_local_run_sets():
-    """local/ is the other place that starts these services: what it sets, an image or a service sets too."""
-    set_in_image = set(re.findall(r"\b([A-Z][A-Z_]+)=", DOCKERFILE))
-    ours = set_in_image | set(SERVICES["scheduler"]["environment"]) | set(SERVICES["mlflow"]["environment"])
-    # Differs by nature: a local run is `airflow standalone` on SQLite, bound to loopback, in a virtual environment.
-    own = re.compile(r"AIRFLOW__(DATABASE|API|SCHEDULER|DAG_PROCESSOR|LOGGING|TRIGGERER)__|STANDALONE|VIRTUAL_ENV")
+    """local/environment.py is the other list of what these services see: an image or a service sets all of it."""
+    set_in_image = set(re.findall(r"\b([A-Za-z][A-Za-z_]+)=", DOCKERFILE))
+    in_containers = set_in_image | set(SERVICES["scheduler"]["environment"]) | set(SERVICES["mlflow"]["environment"])
+    # Differs by nature: a local run is bound to loopback, on SQLite, and goes through no proxy to reach itself.
+    local_only = re.compile(r"AIRFLOW__(API|SCHEDULER|DAG_PROCESSOR)__|no_proxy$|NO_PROXY$|SPARK_LOCAL_IP$|OBJC_")
     # One Spark stands for all verbs of a local run; in a container each verb starts its own.
-    wanted, speed_only = set(), {"HUAXIANG_SPARK_REMOTE"}
-    for path in sorted((ROOT / "local").glob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Dict):
-                wanted |= {str(key.value) for key in node.keys if isinstance(key, ast.Constant)}
-    wanted = {name for name in wanted if re.fullmatch(r"(AIRFLOW|HUAXIANG|MLFLOW|PYSPARK|OMP|JAVA)_\w+", name)}
-    assert {name for name in wanted - speed_only if not own.search(name)} <= ours
+    standing_spark = {"HUAXIANG_SPARK_REMOTE", "SPARK_CONNECT_AUTHENTICATE_TOKEN"}
+    listed = environment.of_services(Path("/java"), "/warehouse", "/landing", Ports(8080, 5000, 15002), "token")
+    assert {name for name in listed if not local_only.match(name)} - standing_spark <= in_containers
 
 
 def test_docker_is_no_python_package():

@@ -1,130 +1,21 @@
-"""A service is found again by pid and start time, and `stop` ends what we started and nothing else."""
+"""The services listen on this machine only."""
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-import time
-
-import psutil
-import pytest
-
-from local import machine, services
-from local.places import SetupError
-from local.services import Service
-
-SLEEP = [sys.executable, "-c", "import time; time.sleep(300)"]
-# Starts a grandchild in a session of its own and dies: what a killed scheduler leaves behind.
-ORPHAN = [
-    sys.executable,
-    "-c",
-    f"import subprocess; print(subprocess.Popen({SLEEP!r}, start_new_session=True).pid, flush=True)",
-]
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path, monkeypatch):
-    monkeypatch.setattr(services, "RUN", tmp_path / "run")
-    yield tmp_path / "run"
-    services.stop()
-
-
-def gone(process: psutil.Process) -> bool:
-    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
-
-
-def test_a_standing_service_is_found_again():
-    process = Service("dummy", SLEEP, {}).start()
-    assert Service("dummy", SLEEP, {}).standing().pid == process.pid
-
-
-def test_other_settings_are_another_service():
-    Service("dummy", SLEEP, {"WAREHOUSE": "a"}).start()
-    assert Service("dummy", SLEEP, {"WAREHOUSE": "b"}).standing() is None
-    assert services.alive("dummy")
-
-
-def test_a_pid_that_was_handed_on_is_not_ours(home):
-    process = Service("dummy", SLEEP, {}).start()
-    note = json.loads((home / "dummy.json").read_text())
-    (home / "dummy.json").write_text(json.dumps(note | {"created": note["created"] - 3600}))
-    assert services.alive("dummy") is None
-    assert not gone(process)
-
-
-def test_stop_ends_orphans_too_and_spares_strangers(home):
-    stranger = subprocess.Popen(SLEEP)
-    try:
-        Service("orphanage", ORPHAN, {}).start().wait(20)
-        orphan = psutil.Process(int((home / "orphanage.log").read_text()))
-        standing = Service("dummy", SLEEP, {}).start()
-        assert not gone(orphan)
-        assert services.stop() == 2
-        assert gone(orphan)
-        assert gone(standing)
-        assert stranger.poll() is None
-    finally:
-        stranger.kill()
-        stranger.wait()
-
-
-def test_stop_kills_what_does_not_listen(monkeypatch):
-    deaf = [sys.executable, "-c", "import signal, time; signal.signal(15, signal.SIG_IGN); print(1); time.sleep(300)"]
-    process = Service("deaf", deaf, {}).start()
-    time.sleep(0.5)
-    services._end([process], patience=0.3)
-    assert gone(process)
-
-
-def test_stop_twice_is_no_error():
-    assert services.stop() == 0
-
-
-def test_a_service_that_dies_says_its_last_words():
-    broken = Service("broken", [sys.executable, "-c", "raise SystemExit('no such option: --frob')"], {})
-    broken.start()
-    with pytest.raises(SetupError, match="no such option: --frob"):
-        services.await_healthy(broken, "http://127.0.0.1:9/", bool, seconds=20)
-
-
-def test_ports_are_chosen_once_and_again_only_when_taken(home, monkeypatch):
-    monkeypatch.setattr(machine, "RUN", home)
-    first = machine.ports()
-    assert machine.ports() == first
-    assert len({first.airflow, first.mlflow}) == 2
-    with machine.socket.socket() as taken:
-        taken.bind(("127.0.0.1", first.mlflow))
-        taken.listen()
-        assert machine.ports().mlflow != first.mlflow
-        assert machine.ports().airflow == first.airflow
+from local import environment, services
 
 
 def test_airflow_listens_on_this_machine_only():
-    settings = machine.airflow_settings(8080)
+    settings = environment.airflow_settings(8080)
     assert settings["AIRFLOW__API__HOST"] == "127.0.0.1"
     assert settings["AIRFLOW__CORE__LOAD_EXAMPLES"] == "False"
-    for component in [*machine.airflow({}), machine.triggerer({})]:
+    for component in [*services.airflow({}), services.triggerer({})]:
         if component.name in ("scheduler", "triggerer"):
             assert "--skip-serve-logs" in component.command, "its log server would listen on every interface"
 
 
-def test_a_port_is_waited_for_and_a_death_is_told_with_its_last_words():
-    port = machine._any_free()
-    listens = f"import socket, time; time.sleep(0.5); s = socket.create_server(('127.0.0.1', {port})); time.sleep(60)"
-    service = Service("listener", [sys.executable, "-c", listens], {})
-    service.start()
-    services.await_listening(service, port, seconds=20)
-
-    dies = Service("dies", [sys.executable, "-c", "raise SystemExit('no memory for Spark')"], {})
-    dies.start()
-    with pytest.raises(SetupError, match=r"expected dies to listen(.|\n)*no memory for Spark"):
-        services.await_listening(dies, machine._any_free(), seconds=20)
-
-
-def test_the_token_of_spark_is_made_once_and_is_nobody_elses(home, monkeypatch):
-    monkeypatch.setattr(machine, "RUN", home)
-    token = machine.spark_token()
-    assert len(token) >= 32
-    assert machine.spark_token() == token
-    assert (home / "spark-token").stat().st_mode & 0o077 == 0
+def test_mlflow_and_spark_listen_on_this_machine_only(tmp_path, monkeypatch):
+    monkeypatch.setattr(services, "RUN", tmp_path)
+    mlflow = services.mlflow({}, 5000).command
+    assert mlflow[mlflow.index("--host") + 1] == "127.0.0.1"
+    assert "spark.connect.grpc.binding.address=127.0.0.1" in services.spark({}, 15002).command
