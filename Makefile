@@ -7,8 +7,13 @@ WAREHOUSE ?= ./warehouse
 EVENTS    ?= 20e6
 WORK      ?=
 
+# What another project may have put into the terminal, which would be imported or run in place of ours.
+unexport PYTHONPATH PYTHONHOME SPARK_HOME SPARK_CONF_DIR SPARK_REMOTE PYSPARK_PYTHON PYSPARK_DRIVER_PYTHON
+
 PYTHON := .venv/bin/python
 JAVA    = JAVA_HOME="$$($(PYTHON) -m local.java)"
+
+COMPILE := --quiet --universal --python-version 3.11 --no-annotate --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run stop test bench lint dictionary lock clean
@@ -18,10 +23,17 @@ help:  ## show this list
 	@echo "variables of run: SOURCE=$(SOURCE) LANDING= DS=2017-12-01 SINCE=2017-01-01 WAREHOUSE=$(WAREHOUSE)"
 	@echo "with neither DS nor SINCE: the demo's whole history in one pass; with DS alone: that one night"
 
-.venv/.lock: requirements.txt local/venv.sh
-	@sh local/venv.sh
+# What runs, and what tests and checks need besides.
+RUNTIME := .venv/.requirements.txt
+DEV     := .venv/.requirements-dev.txt
 
-setup: .venv/.lock  ## virtual environment, Java, the jars that Spark lacks
+$(RUNTIME): requirements.txt local/venv.sh
+	@sh local/venv.sh requirements.txt
+
+$(DEV): requirements-dev.txt $(RUNTIME)
+	@sh local/venv.sh requirements-dev.txt
+
+setup: $(RUNTIME)  ## virtual environment, Java, the jars that Spark lacks
 	@$(JAVA) && export JAVA_HOME && $(PYTHON) -m local.jars > /dev/null
 
 run: setup  ## land the demo data, stand Airflow and MLflow up, run one night, print what was written
@@ -30,7 +42,7 @@ run: setup  ## land the demo data, stand Airflow and MLflow up, run one night, p
 stop:  ## end all that `make run` started here, and nothing else
 	@test ! -x $(PYTHON) || $(PYTHON) -m local.stop
 
-test: setup lint  ## all tests
+test: setup $(DEV) lint  ## all tests
 	@$(JAVA) && export JAVA_HOME && $(PYTHON) -m pytest
 
 bench: setup  ## a build beside DuckDB, nights on two histories, a training step, segments: a million users, known personas
@@ -40,15 +52,17 @@ bench: setup  ## a build beside DuckDB, nights on two histories, a training step
 	@$(JAVA) && export JAVA_HOME && $(PYTHON) -m bench segment $(if $(WORK),--work "$(WORK)")
 	@$(JAVA) && export JAVA_HOME && $(PYTHON) -m bench personas $(if $(WORK),--work "$(WORK)")
 
-lint: .venv/.lock  ## ruff: style, and the import rules of the rooms
+lint: $(DEV)  ## ruff: style; mypy: types
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m ruff format --check .
+	@$(PYTHON) -m mypy --no-error-summary
 
-dictionary: .venv/.lock  ## docs/dictionary.md, from the contracts in jobs/
+dictionary: $(RUNTIME)  ## docs/dictionary.md, from the contracts in jobs/
 	@$(PYTHON) -m jobs.tables.dictionary
 
-lock: .venv/.lock  ## requirements.in -> requirements.txt (needs uv)
-	uv pip compile --universal --python-version 3.11 requirements.in -o requirements.txt --no-annotate --custom-compile-command "make lock"
+lock:  ## requirements*.in -> requirements*.txt, what stands there kept where it can be (needs uv)
+	uv pip compile $(COMPILE) requirements.in -o requirements.txt
+	uv pip compile $(COMPILE) requirements-dev.in -o requirements-dev.txt
 
 clean: stop  ## forget the services' state, the landed demo and caches; the warehouse and .tools stay
-	rm -rf .run landing .pytest_cache .ruff_cache
+	rm -rf .run landing .pytest_cache .ruff_cache .mypy_cache

@@ -84,7 +84,8 @@ def land(
     options = {"since": since, "until": until, "users": users}
     if manifest := _complete(landing, options):
         return manifest
-    started, files = time.monotonic(), {}
+    started = time.monotonic()
+    files: dict[str, dict] = {}
     with Progress(console=out, transient=True, disable=quiet) as progress:
         task = progress.add_task("landing the demo data", total=None)
         for name, left, rows in slices(since, until, users):

@@ -54,13 +54,13 @@ def resolve(packages: Iterable[str], scratch: Path) -> tuple[dict[str, Path], st
     """Let spark-submit resolve for a script that does nothing: the jars that came, by name, and the end of its log."""
     script = scratch / "nothing.py"
     script.touch()
-    line = [BIN / "spark-submit", "--master", "local[1]", "--packages", ",".join(packages)]
+    line = [str(BIN / "spark-submit"), "--master", "local[1]", "--packages", ",".join(packages)]
     line += ["--conf", f"spark.jars.ivy={scratch / 'ivy'}"]
     if mirror := os.environ.get("HUAXIANG_MAVEN"):
         line += ["--repositories", mirror]
     env = environment.inherited() | {"JAVA_HOME": str(java.find()), "PYSPARK_PYTHON": str(BIN / "python")}
     try:
-        done = subprocess.run([*line, script], env=env, capture_output=True, text=True, timeout=600)
+        done = subprocess.run([*line, str(script)], env=env, capture_output=True, text=True, timeout=600)
     except subprocess.TimeoutExpired:
         raise SetupError(
             f"expected {', '.join(packages)} within ten minutes, and they did not come; is the network there?"

@@ -60,11 +60,12 @@ class Service:
         return "\n".join((RUN / f"{self.name}.log").read_text(errors="replace").splitlines()[-lines:])
 
 
-def _note(name: str) -> dict | None:
+def _note(name: str) -> dict:
+    """What was noted at its start; empty where no process of this name was started."""
     try:
         return json.loads((RUN / f"{name}.json").read_text())
     except (OSError, ValueError):
-        return None
+        return {}
 
 
 def alive(name: str) -> psutil.Process | None:
@@ -73,7 +74,7 @@ def alive(name: str) -> psutil.Process | None:
     try:
         process = psutil.Process(note["pid"])
         return process if abs(process.create_time() - note["created"]) < 1 and _lives(process) else None
-    except (psutil.Error, KeyError, TypeError):  # ended, or no note of a process
+    except (psutil.Error, KeyError):  # ended, or no note of a process
         return None
 
 
@@ -132,7 +133,7 @@ def stop() -> int:
         ended |= living.keys()
         _end(list(living.values()), patience=6)
     for path in RUN.glob("*.json"):
-        if "pid" in (_note(path.stem) or {}):
+        if "pid" in _note(path.stem):
             path.unlink()
     return len(ended)
 

@@ -59,7 +59,7 @@ def migrate(env: dict[str, str]) -> None:
     stamp = environment.AIRFLOW_HOME / f"migrated-{version('apache-airflow')}"
     if stamp.exists():
         return
-    line = [BIN / "airflow", "db", "migrate"]
+    line = [str(BIN / "airflow"), "db", "migrate"]
     done = subprocess.run(line, env=environment.inherited() | env, capture_output=True, text=True)
     if done.returncode:
         raise SetupError("airflow db migrate failed:\n" + "\n".join((done.stdout + done.stderr).splitlines()[-15:]))

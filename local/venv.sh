@@ -1,9 +1,11 @@
 #!/bin/sh
-# .venv from requirements.txt, before there is any Python of ours to do it with. .venv/.lock is the lock that it was made
-# from: an unchanged requirements.txt costs nothing, whatever its time stamp says.
+# local/venv.sh LOCK: put what LOCK (requirements.txt or requirements-dev.txt) pins into .venv, before there is any
+# Python of ours to do it with. .venv/.LOCK is a copy of what was installed: an unchanged lock costs nothing, whatever
+# its time stamp says.
 set -eu
-stamp=.venv/.lock
-if cmp -s requirements.txt "$stamp" && .venv/bin/python -c 'import airflow' 2> /dev/null; then
+lock=$1
+stamp=.venv/.$lock
+if cmp -s "$lock" "$stamp" && .venv/bin/python -c '' 2> /dev/null; then
     touch "$stamp"
     exit 0
 fi
@@ -11,17 +13,17 @@ fi
 fits() { "$1" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2> /dev/null; }
 
 python=
-for one in .venv/bin/python python3 python3.13 python3.12 python3.11; do
-    if fits "$one"; then python=$one; break; fi
+for candidate in .venv/bin/python python3 python3.13 python3.12 python3.11; do
+    if fits "$candidate"; then python=$candidate; break; fi
 done
 
-say() { echo "virtual environment: installing requirements.txt, a few minutes the first time ..."; }
+say() { echo "virtual environment: installing $lock, a few minutes the first time ..."; }
 
 if command -v uv > /dev/null; then
     say
     test -x .venv/bin/python || uv venv --quiet --python "${python:->=3.11,<3.14}" .venv
     # Compiled once here: every night starts two dozen Pythons, and some homes forbid them to write bytecode.
-    uv pip install --quiet --compile-bytecode --python .venv/bin/python -r requirements.txt
+    uv pip install --quiet --compile-bytecode --python .venv/bin/python -r "$lock"
 elif test -n "$python"; then
     say
     if ! test -x .venv/bin/pip && ! "$python" -m venv .venv 2> /dev/null; then
@@ -29,11 +31,11 @@ elif test -n "$python"; then
         echo "make: $python cannot make a virtual environment; install its venv module (Debian: apt install python3-venv)" >&2
         exit 2
     fi
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check -r "$lock"
 else
     found=$(python3 --version 2> /dev/null || true)
     echo "make: expected Python 3.11 to 3.13 or uv, found ${found:-no python3}; install python3.12 or uv" >&2
     exit 2
 fi
-cp requirements.txt "$stamp"
+cp "$lock" "$stamp"
 echo "virtual environment: ready"
