@@ -160,3 +160,12 @@ def test_the_services_have_every_variable_that_a_local_run_sets():
 
 def test_docker_is_no_python_package():
     assert not (DOCKER / "__init__.py").exists()
+
+
+def test_the_proof_names_files_that_are_there():
+    named = set()
+    for path in (DOCKER / "proof").glob("*.*"):
+        text = path.read_text(encoding="utf-8")
+        named |= set(re.findall(r"docker/(proof/\w+\.\w+)", text))
+        named |= {f"proof/{name}" for name in re.findall(r"\{HERE\}/(\w+\.py)", text)}
+    assert named == {f"proof/{path.name}" for path in (DOCKER / "proof").glob("*.*")}

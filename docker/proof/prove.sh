@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Proves the images and the composition on a machine without a Docker engine. As root:  docker/prove.sh
+# Proves the images and the composition on a machine without a Docker engine. As root:  docker/proof/prove.sh
 #
 # 1. debootstrap makes a Debian bookworm base, buildah builds both targets of the Dockerfile on it (chroot isolation).
 # 2. Each image runs its commands with no network at all.
@@ -11,7 +11,7 @@
 #   STORAGE_DRIVER  overlay (default) or vfs, which copies every layer in full and needs 60 GB
 #   WORK            a folder to keep base, layers and logs in for the next run; otherwise all is deleted at the end
 set -euo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/../.."
 
 for tool in buildah debootstrap unshare ip python3; do
     command -v "$tool" > /dev/null || { echo "expected the command $tool, found none; install it first" >&2; exit 2; }
@@ -92,7 +92,7 @@ import torch, mlflow, great_expectations, pyspark, delta, airflow, deltalake, du
 print("torch", torch.__version__, "mlflow", mlflow.__version__, "GX", great_expectations.__version__, "Spark", pyspark.__version__, "Airflow", airflow.__version__)'
 offline jobs "python -m jobs --help" bash -c 'python -m jobs --help | head -1'
 offline jobs "Spark writes and reads Delta" python -c '
-from jobs import session
+from jobs.lake import session
 spark = session.build("prove")
 spark.range(1000).write.format("delta").save("/tmp/table")
 spark.read.format("delta").load("/tmp/table").createOrReplaceTempView("t")
@@ -110,4 +110,4 @@ if [ -z "$(b images --quiet huaxiang-prove-postgres 2> /dev/null)" ]; then
     b commit --quiet --rm "$base" huaxiang-prove-postgres > /dev/null
 fi
 unshare --net --mount --pid --fork --kill-child --mount-proc -- \
-    bash -c 'ip link set lo up && exec python3 docker/prove_compose.py'
+    bash -c 'ip link set lo up && exec python3 docker/proof/compose.py'

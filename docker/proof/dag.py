@@ -1,4 +1,4 @@
-"""A DAG for prove_compose.py only: one task a way of working, through every service of the composition."""
+"""A DAG for compose.py beside it only: one task a way of working, through every service of the composition."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ with DAG("prove", schedule=None, is_paused_upon_creation=False):
         task_id="spark",
         conn_id="spark_huaxiang",
         pool="spark",
-        application="/opt/huaxiang/docker/prove_spark.py",
+        application="/opt/huaxiang/docker/proof/spark.py",
         application_args=["/data/warehouse/prove/numbers"],
         jars=",".join(map(str, JARS)) or None,
         conf={"spark.ui.enabled": "false"},

@@ -19,6 +19,7 @@ from urllib.request import Request, urlopen
 
 WORK = Path(os.environ["WORK"])
 HERE = Path(__file__).resolve().parent
+DOCKER = HERE.parent
 BUILDAH = ["buildah", "--root", f"{WORK}/storage", "--runroot", f"{WORK}/runroot"]
 OWNER = 10001
 POSTGRES = """
@@ -31,8 +32,8 @@ initdb --pgdata $d --username $POSTGRES_USER --pwfile /tmp/pw \\
 exec postgres -D $d -c unix_socket_directories=/tmp -c listen_addresses=localhost
 """
 # Mounted beside the images' own files: the probe DAG where DAGs are read, its application where tasks run.
-PROBE = ["--volume", f"{HERE}/prove_dag.py:/opt/huaxiang/dags/prove.py:ro"]
-PROBE += ["--volume", f"{HERE}/prove_spark.py:/opt/huaxiang/docker/prove_spark.py:ro"]
+PROBE = ["--volume", f"{HERE}/dag.py:/opt/huaxiang/dags/prove.py:ro"]
+PROBE += ["--volume", f"{HERE}/spark.py:/opt/huaxiang/docker/proof/spark.py:ro"]
 
 
 class ProofError(Exception):
@@ -44,7 +45,7 @@ def compose() -> dict:
     words = ("POSTGRES_PASSWORD", "AIRFLOW_SECRET_KEY", "AIRFLOW_JWT_SECRET", "HUAXIANG_UI_PASSWORD")
     fresh = {word: secrets.token_hex(24) for word in words}
     fresh["AIRFLOW_FERNET_KEY"] = secrets.token_urlsafe(33)[:43] + "="
-    mounts = ["--volume", f"{HERE}:/tmp/docker:ro"]
+    mounts = ["--volume", f"{DOCKER}:/tmp/docker:ro"]
     flags = [part for name, value in fresh.items() for part in ("--env", f"{name}={value}")]
     line = [*BUILDAH, "run", *mounts, *flags, "prove-airflow", "--", "python", "/tmp/docker/services.py"]
     printed = subprocess.run([*line, "/tmp/docker/compose.yaml"], check=True, stdout=subprocess.PIPE, text=True)
@@ -79,7 +80,7 @@ class Service:
     def mount(self, volume: str) -> str:
         source, rest = volume.split(":", 1)
         if source.startswith("."):
-            return f"{(HERE / source).resolve()}:{rest}"
+            return f"{(DOCKER / source).resolve()}:{rest}"
         folder = WORK / "volumes" / source
         if not folder.exists():
             folder.mkdir(parents=True)
