@@ -27,15 +27,17 @@ from bench.builds import Place
 from bench.hidden import NIGHTS, Truth
 from jobs.errors import UsageError
 from jobs.tables import NUMERIC_FEATURES, PREDICTIONS, USER_EMBEDDINGS, USER_FEATURES, USER_SEGMENTS, USER_SEQUENCES
-from ml import predict
 from ml.common import lake
+from ml.common.arrays import aligned
 from ml.common.cli import CONF
 from ml.data.sequences import midnight
-from ml.heads import kinds, taste
-from ml.heads.heads import PredictionConfig
-from ml.judge import measures
+from ml.heads import kinds, taste, visits
+from ml.heads.settings import PredictionConfig
+from ml.measures import metrics
 from ml.segments import kmeans
-from ml.segments.inputs import EXPECTATIONS, SegmentConfig, Users, fit_scaler
+from ml.segments.inputs import EXPECTATIONS, Users, fit_scaler
+from ml.segments.model import nearest
+from ml.segments.settings import SegmentConfig
 from simulate.plan import Plan
 
 LAST_DRIFT = 0.8  # of the days of a simulation: after them nobody becomes another persona (simulate/behaviour.py)
@@ -179,10 +181,10 @@ class Night:
         vectors = table(USER_EMBEDDINGS, ["user_id", "embedding"])
         expected = table(PREDICTIONS, ["user_id", "expected"])
         rows = [(found["user_id"].combine_chunks(), _matrix(found.column(1))) for found in (vectors, expected)]
-        states, expectations = (predict.aligned(*row, ids) for row in rows)
+        states, expectations = (aligned(*row, ids) for row in rows)
         placed = table(USER_SEGMENTS, ["user_id", "segment_id"])
         segment = placed["segment_id"].take(pc.index_in(ids, value_set=placed["user_id"].combine_chunks()))
-        sequences = table(USER_SEQUENCES, kinds.COLUMNS)
+        sequences = table(USER_SEQUENCES, visits.COLUMNS)
         names = _categories(sequences)
         history = taste.history(sequences.to_batches(), ids, names).toarray()
         number = expectations.shape[1] - len(EXPECTATIONS) + 1 - PredictionConfig.load(CONF).factors
@@ -240,7 +242,7 @@ def regrouped(night: Night, k: int, weights: dict[str, float] | None = None) -> 
     scaler = fit_scaler(night.users, config)
     values = scaler(night.users.raw(scaler.inputs))
     with threadpool_limits(1):
-        return kmeans.nearest(values, kmeans.try_k(values, k, config).centers_KJ)
+        return nearest(values, kmeans.try_k(values, k, config).centers_KJ)
 
 
 def groups(night: Night) -> Table:
@@ -267,9 +269,9 @@ def groups(night: Night) -> Table:
 
 def probes(night: Night) -> Table:
     """A row a source of information: how well a linear reader of it tells the persona, users held out."""
-    fold = measures.folds(pa.array(night.users.user_ids))
+    fold = metrics.folds(pa.array(night.users.user_ids))
     shares = np.unique(night.persona_U, return_counts=True)[1] / len(night.persona_U)
-    table = Table(title=f"Who tells the persona on {night.ds}: logistic regression, {measures.FOLDS} folds over users",
+    table = Table(title=f"Who tells the persona on {night.ds}: logistic regression, {metrics.FOLDS} folds over users",
                   title_justify="left", title_style="bold")  # fmt: skip
     for head in ("of", "numbers", "accuracy", "+-", "adjusted Rand index"):
         table.add_column(head, justify="left" if head == "of" else "right")
@@ -293,8 +295,8 @@ def informed(nights: list[Night], settled_U: np.ndarray) -> dict[date, dict[str,
     """
     first, names = nights[0], np.unique(nights[0].persona_U)
     categories = _categories(first.sequences)
-    events = kinds.together(kinds.read(first.sequences.to_batches(), pa.array(first.users.user_ids), categories))
-    reading = kinds.Reading.of(events, categories)
+    events = visits.together(visits.read(first.sequences.to_batches(), pa.array(first.users.user_ids), categories))
+    reading = visits.Reading.of(events, categories)
     chance_UK = (first.persona_U[:, None] == names) * settled_U[:, None].astype(float)
     parts = kinds.rates(reading.sums(events, len(settled_U)), chance_UK, reading)
     shown, told = kinds.Kinds(reading, *parts, PredictionConfig.load(CONF).kinds.change), {}

@@ -18,7 +18,10 @@ from jobs.tables import PUBLISHED, SEGMENT_MODELS
 from ml.common import lake
 from ml.common.cli import CONF
 from ml.segments import kmeans
-from ml.segments.inputs import SegmentConfig, Users
+from ml.segments import rows as segment_rows
+from ml.segments.continuity import identify
+from ml.segments.inputs import Users
+from ml.segments.settings import SegmentConfig
 
 DS = date(2026, 6, 30)
 FITTED = 20_000  # users on whom the centres are fitted, as a training would, on more
@@ -32,8 +35,8 @@ def fit(warehouse: str, seed: int) -> int:
     users = Users.of(features, chunk.user_ids, vectors, chunk.expected(second=False))
     config = SegmentConfig.load(CONF)
     model, _ = kmeans.fit(users, config)
-    named = kmeans.identify(model, users, None, 0, config)
-    rows = kmeans.rows(model, users, named, config, crowd.VERSION, day)
+    named = identify(model, users, None, 0, config)
+    rows = segment_rows.rows(model, users, named, config, crowd.VERSION, day)
     lake.write_partition(SEGMENT_MODELS, warehouse, crowd.VERSION, [rows])
     return len(named)
 

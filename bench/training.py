@@ -18,13 +18,14 @@ import torch
 from rich.table import Table
 from torch.utils.flop_counter import FlopCounterMode
 
-from ml.benchmark import fitted_to
-from ml.common.settings import load
+from ml.common.model_settings import load
 from ml.data.batches import epoch_steps
 from ml.data.sequences import CONTEXT, Sequences
 from ml.judge.leave_one_out import ItemLists
-from ml.train import Trainer, TrainingData
+from ml.judge.members import fitted_to
+from ml.training.data import TrainingData
 from ml.training.processes import Ranks
+from ml.training.trainer import Trainer
 from ml.transformer.encoder import Encoder
 from ml.transformer.losses import matmul_dtype
 

@@ -9,39 +9,10 @@ and segments by it again, as its segments are still in gold.segment_models. A ta
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from ml.common.cli import UsageError, entry, parser
-from ml.common.registry import CHAMPION, NAME, champion, client
-
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
-    from mlflow.entities.model_registry import ModelVersion
+from ml.common.cli import entry, parser
+from ml.common.registry import NAME, champion, client, rollback
 
 SKIP = 99
-
-
-def rollback(mlflow: MlflowClient, current: ModelVersion | None, wanted: str) -> str:
-    """Moves the alias and says so. Raises UsageError where there is nothing to go back to, or no such version.
-
-    wanted: a version; empty: the one that `current` replaced (its tag `previous`).
-    """
-    from mlflow.exceptions import MlflowException
-
-    if current is None:
-        raise UsageError(f"expected a champion of {NAME} to go back from, found none")
-    number = wanted or current.tags.get("previous", "")
-    if not number:
-        raise UsageError(
-            f"{NAME} version {current.version} replaced no other one; name the version: --rollback VERSION"
-        )
-    try:
-        mlflow.get_model_version(NAME, number)
-    except MlflowException:
-        raise UsageError(f"expected version {number} of {NAME}, found none; `mlflow models` lists them") from None
-    mlflow.set_registered_model_alias(NAME, CHAMPION, number)
-    mlflow.set_model_version_tag(NAME, current.version, "rolled_back_to", number)
-    return f"{NAME} version {number} is the champion again, instead of {current.version}; the next night uses it"
 
 
 def main(argv: list[str] | None = None) -> int:

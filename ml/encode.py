@@ -10,29 +10,14 @@ from __future__ import annotations
 import itertools
 import resource
 import time
-from typing import TYPE_CHECKING
 
 from jobs.tables import USER_EMBEDDINGS, USER_SEQUENCES
 from ml.common import lake
-from ml.common.cli import DataError, UsageError, entry, parser
-from ml.common.registry import NAME, champion, client
+from ml.common.cli import DataError, entry, parser
+from ml.common.registry import NAME, client, current_champion
 from ml.data.sequences import SEQUENCE_COLUMNS
 from ml.users import rescore
 from ml.users.vectors import Known, chunks, load, vectors
-
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
-    from mlflow.entities.model_registry import ModelVersion
-
-
-def current_champion(mlflow: MlflowClient) -> ModelVersion:
-    """The champion. Raises UsageError where there is none."""
-    if (found := champion(mlflow)) is None:
-        raise UsageError(
-            f"expected a registered model {NAME} with the alias `champion`, found none; train one first: "
-            "python -m ml.snapshot, ml.train, ml.evaluate, ml.gate, ml.register (in Airflow: the training DAG)"
-        )
-    return found
 
 
 def main(argv: list[str] | None = None) -> None:

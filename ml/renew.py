@@ -14,14 +14,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ml import learn, register
 from ml.champion import SKIP
 from ml.common.cli import UsageError, entry, parser
-from ml.common.registry import NAME, Run, champion, client, download
-from ml.evaluate import model_folder
-from ml.heads.heads import Heads, PredictionConfig
-from ml.segments.inputs import SegmentConfig
-from ml.snapshot import Snapshot, write_json
+from ml.common.files import write_json
+from ml.common.registry import NAME, champion, client, download
+from ml.common.runs import Run
+from ml.data.snapshot import Snapshot
+from ml.heads import learning
+from ml.heads.heads import Heads
+from ml.heads.settings import PredictionConfig
+from ml.segments import promotion
+from ml.segments.settings import SegmentConfig
+from ml.transformer.package import model_folder
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -51,7 +55,7 @@ def renew(snapshot: Snapshot, warehouse: str, conf: Path, *, accept_moves: bool)
     if current.run_id in [json.loads(path.read_text())["run_id"] for path in here if path.is_file()]:
         return f"{NAME} version {current.version} is of {snapshot.ds}: its heads are new", SKIP
     new, run = renewed(snapshot, mlflow, current)
-    said = learn.learn(new, PredictionConfig.load(conf))
+    said = learning.learn(new, PredictionConfig.load(conf))
     print(said)
     if Heads.load(model_folder(new)) is None:
         run.end("FINISHED")
@@ -59,7 +63,7 @@ def renew(snapshot: Snapshot, warehouse: str, conf: Path, *, accept_moves: bool)
     reason = f"heads of {new.ds} on the encoder of version {current.version}"
     write_json(new.folder / "gate.json", {"promote": True, "reason": reason})
     run.tags({"gate.promote": "true", "gate.reason": reason})
-    decision = register.promote(new, warehouse, SegmentConfig.load(conf), accept_moves=accept_moves)
+    decision = promotion.promote(new, warehouse, SegmentConfig.load(conf), accept_moves=accept_moves)
     run.end("FINISHED")
     return decision, 0
 

@@ -33,19 +33,3 @@ class Served:
 def _load_pyfunc(path: str) -> Served:
     """What mlflow.pyfunc calls with the folder of the model."""
     return Served(Encoder.packaged(Path(path)))
-
-
-def describe(folder: Path, width: int) -> None:
-    """Writes DIR/MLmodel: what loads the model, and its signature. width: of a vector."""
-    import mlflow.pyfunc
-    from mlflow.models import Model, ModelSignature
-    from mlflow.types import ColSpec, DataType, Schema, TensorSpec
-    from mlflow.types.schema import Array
-
-    lists = {"event_times": DataType.long, "event_types": DataType.string, "product_ids": DataType.string,
-             "price_buckets": DataType.integer}  # fmt: skip
-    read = [ColSpec(DataType.string, "user_id"), *(ColSpec(Array(kind), name) for name, kind in lists.items())]
-    vectors = TensorSpec(np.dtype(np.float32), (-1, width))
-    model = Model(signature=ModelSignature(inputs=Schema(read), outputs=Schema([vectors])))
-    mlflow.pyfunc.add_to_model(model, loader_module=__name__)
-    model.save(str(folder / "MLmodel"))

@@ -17,7 +17,6 @@ from ml.common.cli import UsageError
 
 # Rows of gold.user_sequences are up to 256 events wide: 8,192 of them keep a batch near 100 MB.
 BATCH_ROWS = 8_192
-
 _SIMPLE = {
     "string": pa.string(), "date": pa.date32(), "int": pa.int32(), "bigint": pa.int64(), "double": pa.float64(),
     "float": pa.float32(), "boolean": pa.bool_(), "timestamp": pa.timestamp("us", tz="UTC"),

@@ -1,19 +1,12 @@
-"""MLflow: one run a snapshot, one registered model. Imported lazily: it takes seconds, and only rank 0 speaks to it."""
+"""MLflow's registry: the model versions and the champion. Imported lazily: it takes seconds."""
 
 from __future__ import annotations
 
-import json
-import logging
 import os
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from ml.common.cli import UsageError
-from ml.snapshot import Snapshot, write_json
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -22,7 +15,6 @@ if TYPE_CHECKING:
 NAME = "huaxiang-behaviour"  # of the experiment and of the registered model
 NIGHTLY = "huaxiang-nightly"  # the experiment of the nights, see jobs/publish/report.py
 CHAMPION = "champion"
-WATCH_SECONDS = 2
 
 
 def client() -> MlflowClient:
@@ -46,96 +38,6 @@ def client() -> MlflowClient:
     return found
 
 
-def _experiment_id(mlflow: MlflowClient) -> str:
-    if found := mlflow.get_experiment_by_name(NAME):
-        return found.experiment_id
-    uri = urlsplit(os.environ["MLFLOW_TRACKING_URI"])
-    # Beside the database; MLflow's own choice would be the folder that the command happens to run in.
-    beside = Path(uri.path.removeprefix("/")).resolve().parent / "artifacts" if uri.scheme == "sqlite" else None
-    return mlflow.create_experiment(NAME, artifact_location=beside.as_uri() if beside else None)
-
-
-class Run:
-    """The MLflow run of a snapshot; DIR/run.json holds its id, so that a resumed training continues it."""
-
-    def __init__(self, mlflow: MlflowClient, run_id: str) -> None:
-        self.mlflow, self.run_id = mlflow, run_id
-
-    @classmethod
-    def start(cls, snapshot: Snapshot) -> Run:
-        """The run in DIR/run.json, or a new one with the snapshot's parameters and tags."""
-        mlflow, path = client(), snapshot.folder / "run.json"
-        if path.is_file():
-            run = cls.of(snapshot, mlflow)
-            mlflow.update_run(run.run_id, status="RUNNING")
-            return run
-        tags = {f"delta.{name}": str(version) for name, version in snapshot.versions.items()}
-        tags |= {"ds": str(snapshot.ds), "cutoff": str(snapshot.cutoff), "mlflow.source.git.commit": snapshot.git_sha}
-        created = mlflow.create_run(_experiment_id(mlflow), tags=tags, run_name=f"{NAME} {snapshot.ds}")
-        write_json(path, {"run_id": created.info.run_id})
-        return cls(mlflow, created.info.run_id)
-
-    @classmethod
-    def of(cls, snapshot: Snapshot, mlflow: MlflowClient | None = None) -> Run:
-        path = snapshot.folder / "run.json"
-        if not path.is_file():
-            raise UsageError(f"expected a trained snapshot ({path}), found none; run `python -m ml.train` on it first")
-        run = cls(mlflow or client(), json.loads(path.read_text(encoding="utf-8"))["run_id"])
-        from mlflow.exceptions import MlflowException
-
-        try:
-            run.mlflow.get_run(run.run_id)
-        except MlflowException:
-            raise UsageError(
-                f"{path} names run {run.run_id}, which MLFLOW_TRACKING_URI does not know; set the tracking URI that "
-                "the snapshot was trained with, or delete the snapshot folder"
-            ) from None
-        return run
-
-    def parameters(self, values: Mapping[str, str]) -> None:
-        from mlflow.entities import Param
-
-        self.mlflow.log_batch(self.run_id, params=[Param(key, value) for key, value in values.items()])
-
-    def metrics(self, values: Mapping[str, float], step: int = 0) -> None:
-        from mlflow.entities import Metric
-
-        now = int(time.time() * 1000)  # bookkeeping only
-        self.mlflow.log_batch(
-            self.run_id, metrics=[Metric(key, float(value), now, step) for key, value in values.items()]
-        )
-
-    def tags(self, values: Mapping[str, str]) -> None:
-        for key, value in values.items():
-            self.mlflow.set_tag(self.run_id, key, value)
-
-    @contextmanager
-    def watched(self) -> Iterator[None]:
-        """Processor, memory, disk, network (GPUs too with nvidia-ml-py) every WATCH_SECONDS, as metrics system/.."""
-        from mlflow.system_metrics.system_metrics_monitor import SystemMetricsMonitor
-
-        logging.getLogger("mlflow.system_metrics").setLevel(logging.WARNING)
-        monitor = SystemMetricsMonitor(
-            self.run_id,
-            sampling_interval=WATCH_SECONDS,
-            samples_before_logging=1,
-            resume_logging=True,
-            tracking_uri=os.environ["MLFLOW_TRACKING_URI"],
-        )
-        monitor.start()
-        try:
-            yield
-        finally:
-            monitor.finish()
-
-    def artifacts(self, path: Path, under: str | None = None) -> None:
-        send = self.mlflow.log_artifacts if path.is_dir() else self.mlflow.log_artifact
-        send(self.run_id, str(path), under)
-
-    def end(self, status: str) -> None:
-        self.mlflow.set_terminated(self.run_id, status)
-
-
 def champion(mlflow: MlflowClient) -> ModelVersion | None:
     """The version with the alias `champion`, or None."""
     from mlflow.exceptions import MlflowException
@@ -146,6 +48,39 @@ def champion(mlflow: MlflowClient) -> ModelVersion | None:
         if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
             return None
         raise
+
+
+def current_champion(mlflow: MlflowClient) -> ModelVersion:
+    """The champion. Raises UsageError where there is none."""
+    if (found := champion(mlflow)) is None:
+        raise UsageError(
+            f"expected a registered model {NAME} with the alias `champion`, found none; train one first: "
+            "python -m ml.snapshot, ml.train, ml.evaluate, ml.gate, ml.register (in Airflow: the training DAG)"
+        )
+    return found
+
+
+def rollback(mlflow: MlflowClient, current: ModelVersion | None, wanted: str) -> str:
+    """Moves the alias and says so. Raises UsageError where there is nothing to go back to, or no such version.
+
+    wanted: a version; empty: the one that `current` replaced (its tag `previous`).
+    """
+    from mlflow.exceptions import MlflowException
+
+    if current is None:
+        raise UsageError(f"expected a champion of {NAME} to go back from, found none")
+    number = wanted or current.tags.get("previous", "")
+    if not number:
+        raise UsageError(
+            f"{NAME} version {current.version} replaced no other one; name the version: --rollback VERSION"
+        )
+    try:
+        mlflow.get_model_version(NAME, number)
+    except MlflowException:
+        raise UsageError(f"expected version {number} of {NAME}, found none; `mlflow models` lists them") from None
+    mlflow.set_registered_model_alias(NAME, CHAMPION, number)
+    mlflow.set_model_version_tag(NAME, current.version, "rolled_back_to", number)
+    return f"{NAME} version {number} is the champion again, instead of {current.version}; the next night uses it"
 
 
 def download(mlflow: MlflowClient, run_id: str, into: Path) -> Path:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ml.common.settings import Config, TrainConfig
-from ml.data.catalogue import FIRST
+from ml.common.model_settings import Config, TrainConfig
+from ml.data.vocabulary import FIRST
 
 UNEVEN = 1.1  # events of the rank with most to their mean, up to which ranks hold whole row groups
 GROUP = 8  # neighbours by length that stay together, so that ranks get equal shares; even a step of 32 mixes four

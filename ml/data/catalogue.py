@@ -18,77 +18,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from ml.common.settings import ModelConfig
+from ml.common.arrays import find
+from ml.common.model_settings import ModelConfig
+from ml.data.vocabulary import FIRST, PADDING, UNKNOWN, Vocabularies, paths
 
-PADDING, UNKNOWN, FIRST = 0, 1, 2  # ids of every vocabulary; FIRST.. go by frequency, then name
 PRICE_BUCKETS = 32
 PRODUCT_COLUMNS = ["product_id", "title", "category_path", "brand", "usual_price"]
 _PATH_FEATURES = 3  # root, second level, leaf
 _WORD = re.compile(r"[一-鿿぀-ヿ]+|[^\W_]+")
 _CJK = re.compile(r"[一-鿿぀-ヿ]")
-
-
-@dataclass(frozen=True)
-class Vocabulary:
-    """One row a name: names and counts in order of count, ids alike. Ids of names rarer than a minimum are UNKNOWN."""
-
-    names: pa.Array
-    counts: np.ndarray
-    ids: np.ndarray
-
-    @classmethod
-    def fit(cls, counts: dict[str, int], min_count: int = 1) -> Vocabulary:
-        ordered = sorted((name for name in counts if name), key=lambda name: (-counts[name], name))
-        count = np.array([counts[name] for name in ordered], np.int64)
-        ids = np.where(count >= min_count, np.arange(FIRST, FIRST + len(ordered)), UNKNOWN).astype(np.int32)
-        return cls(pa.array(ordered, pa.string()), count, ids)
-
-    @property
-    def size(self) -> int:
-        return int(max(self.ids.max(initial=UNKNOWN), UNKNOWN)) + 1
-
-    def encode(self, names: pa.Array) -> np.ndarray:
-        """Ids of names; PADDING for null and empty text, UNKNOWN for a name that was not seen or is too rare."""
-        place = find(names, self.names)
-        ids = np.append(self.ids, np.int32(UNKNOWN))[place]
-        empty = pc.fill_null(pc.equal(names, ""), True).to_numpy(zero_copy_only=False)
-        return np.where(empty, np.int32(PADDING), ids)
-
-    def count(self, names: pa.Array) -> np.ndarray:
-        return np.append(self.counts, 0)[find(names, self.names)]
-
-
-def find(values: pa.Array, among: pa.Array) -> np.ndarray:
-    """Index of each value in `among`, -1 where it is not there."""
-    return pc.fill_null(pc.index_in(values, value_set=among), -1).to_numpy(zero_copy_only=False)
-
-
-@dataclass(frozen=True)
-class Vocabularies:
-    """What a model knows by name. `counts` are events of the training part."""
-
-    product: Vocabulary
-    category: Vocabulary  # path prefixes such as "GROCERY > SOFT DRINKS"
-    brand: Vocabulary
-    event_type: Vocabulary
-
-    def save(self, path: Path) -> None:
-        parts = [
-            pa.table(
-                {"kind": pa.array([kind] * len(v.names), pa.string()), "name": v.names, "count": v.counts, "id": v.ids}
-            )
-            for kind, v in vars(self).items()
-        ]
-        pq.write_table(pa.concat_tables(parts), path)
-
-    @classmethod
-    def load(cls, path: Path) -> Vocabularies:
-        table = pq.read_table(path)
-        kinds = {kind: table.filter(pc.field("kind") == kind) for kind in cls.__annotations__}
-        return cls(**{
-            kind: Vocabulary(part["name"].combine_chunks(), part["count"].to_numpy(), part["id"].to_numpy())
-            for kind, part in kinds.items()
-        })  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -119,13 +57,6 @@ def feature_count(vocabularies: Vocabularies, config: ModelConfig) -> int:
     return sum(sizes) + PRICE_BUCKETS + config.word_buckets + 1
 
 
-def paths(category_path: list[str] | None) -> list[str]:
-    """Root, second level and leaf of a path as prefixes, so that equal names under different parents stay apart."""
-    kept = [level for level in category_path or [] if level]
-    depths = [1, 2, *([len(kept)] if len(kept) > 2 else [])]
-    return [" > ".join(kept[:depth]) for depth in depths if depth <= len(kept)]
-
-
 def words(title: str | None) -> list[str]:
     """Lower-case words; a run of Chinese or Japanese characters gives its bigrams."""
     found: list[str] = []
@@ -140,26 +71,6 @@ def price_bucket(price: Iterable[float | None]) -> np.ndarray:
     value = np.array([np.nan if p is None else float(p) for p in price], np.float64)
     bucket = 1 + np.floor(2 * np.log2(1 + np.maximum(np.nan_to_num(value), 0)))
     return np.where(np.isnan(value), 0, np.minimum(bucket, PRICE_BUCKETS - 1)).astype(np.int32)
-
-
-def fit(
-    products: pa.Table, product_counts: dict[str, int], type_counts: dict[str, int], min_count: int
-) -> Vocabularies:
-    """Vocabularies from events of the training part; categories and brands count the events of their products."""
-    categories: dict[str, int] = {}
-    brands: dict[str, int] = {}
-    for row in products.select(["product_id", "category_path", "brand"]).to_pylist():
-        if events := product_counts.get(row["product_id"], 0):
-            for name in paths(row["category_path"]):
-                categories[name] = categories.get(name, 0) + events
-            if row["brand"]:
-                brands[row["brand"]] = brands.get(row["brand"], 0) + events
-    return Vocabularies(
-        Vocabulary.fit(product_counts, min_count),
-        Vocabulary.fit(categories),
-        Vocabulary.fit(brands),
-        Vocabulary.fit(type_counts),
-    )
 
 
 def describe(products: pa.Table, vocabularies: Vocabularies, config: ModelConfig) -> Catalogue:
@@ -199,3 +110,32 @@ def _hashed(titles: list[str | None], config: ModelConfig) -> np.ndarray:
         for column, word in enumerate(list(dict.fromkeys(words(title)))[: config.title_words]):
             buckets[row, column] = 1 + zlib.crc32(word.encode()) % config.word_buckets
     return buckets
+
+
+def save_catalogue(catalogue: Catalogue, path: Path) -> None:
+    features = catalogue.features_IF[FIRST:]
+    columns = {
+        "product_id": catalogue.product_ids,
+        "features": pa.FixedSizeListArray.from_arrays(features.ravel(), features.shape[1]),
+        "log_count": catalogue.log_count_I[FIRST:],
+        "category": pa.array(catalogue.category_names).take(pa.array(catalogue.category_I[FIRST:])),
+    }
+    pq.write_table(pa.table(columns), path)
+
+
+def load_catalogue(path: Path) -> Catalogue:
+    table = pq.read_table(path).combine_chunks()
+    width = table.schema.field("features").type.list_size
+    flat = table["features"].combine_chunks().flatten().to_numpy().reshape(-1, width)
+    features = np.concatenate([np.zeros((FIRST, width), np.int32), flat])
+    features[UNKNOWN, 0] = UNKNOWN
+    names = ["", *sorted(set(table["category"].to_pylist()) - {""})]
+    category = find(table["category"].combine_chunks(), pa.array(names))
+    nothing = np.zeros(FIRST, np.float32)
+    return Catalogue(
+        table["product_id"].combine_chunks(),
+        features,
+        np.concatenate([nothing, table["log_count"].to_numpy()]),
+        np.concatenate([nothing, category]).astype(np.int32),
+        names,
+    )

@@ -112,3 +112,20 @@ def crossed(table: pa.Table, users: int) -> tuple[csr_matrix, list[str]]:
     return csr_matrix(
         (table["count_all"].to_numpy().astype(np.float64), (table["user"].to_numpy(), column)), shape
     ), names
+
+
+YEAR = 365
+
+
+def history(warehouse: str, ds: datetime.date, user_ids: pa.Array) -> csr_matrix:
+    """Purchase lines (U, C) of the year up to ds by category."""
+    first = ds - datetime.timedelta(days=YEAR - 1)
+    found = pa.schema([("user_id", pa.string()), ("category", pa.string()), ("count_all", pa.int64())]).empty_table()
+    for batch in events.purchases(warehouse, first, ds, ["user_id", "category"]):
+        batch = batch.filter(batch["category"].is_valid())
+        counted = pa.table(batch).group_by(["user_id", "category"]).aggregate([([], "count_all")])
+        found = pa.concat_tables([found, counted.select(found.column_names)])
+    found = found.group_by(["user_id", "category"]).aggregate([("count_all", "sum")])
+    place = pc.index_in(found["user_id"], value_set=user_ids)
+    cells = pa.table({"user": place, "category": found["category"], "count_all": found["count_all_sum"]})
+    return crossed(cells.filter(place.is_valid()).combine_chunks(), len(user_ids))[0]

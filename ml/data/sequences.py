@@ -6,14 +6,16 @@ Legend: E events, U users, B users of a batch, P places of their events, C conte
 from __future__ import annotations
 
 import datetime
-import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
-from ml.data.catalogue import PADDING, PRICE_BUCKETS, Catalogue, Vocabularies, find
+from ml.common.arrays import find
+from ml.common.hashing import mixed
+from ml.data.catalogue import PRICE_BUCKETS, Catalogue
+from ml.data.vocabulary import PADDING, Vocabularies
 
 SEQUENCE_COLUMNS = ["user_id", "event_times", "event_types", "product_ids", "price_buckets"]
 TYPES = 16  # the contract names 8 event types; two ids are padding and unknown
@@ -108,14 +110,6 @@ class Sequences:
         return self.run(users, lengths - kept, kept, placeholder=True)
 
 
-def mixed(values: np.ndarray) -> np.ndarray:
-    """uint64 well mixed (Steele, Lea and Flood 2014, the finalizer of SplitMix64)."""
-    values = values + np.uint64(0x9E3779B97F4A7C15)
-    values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return values ^ (values >> np.uint64(31))
-
-
 def pack(
     batches: Iterable[pa.RecordBatch],
     catalogue: Catalogue,
@@ -174,8 +168,3 @@ def _pack_batch(batch: pa.RecordBatch, catalogue: Catalogue, vocabularies: Vocab
 def _sums(flags: np.ndarray, offsets: np.ndarray) -> np.ndarray:
     total = np.concatenate([[0], np.cumsum(flags)])
     return total[offsets[1:]] - total[offsets[:-1]]
-
-
-def stable_hash(names: pa.Array) -> np.ndarray:
-    """uint32 of each name, the same on every machine and night."""
-    return np.fromiter((zlib.crc32(name.encode()) for name in names.to_pylist()), np.uint32, len(names))

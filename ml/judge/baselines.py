@@ -7,8 +7,9 @@ import torch
 from scipy import sparse
 from torch import Tensor
 
-from ml.data.catalogue import FIRST, Catalogue
-from ml.judge.ranking import Scorer, Task
+from ml.data.catalogue import Catalogue
+from ml.data.vocabulary import FIRST
+from ml.measures.next_product import Scorer, Task
 
 NEIGHBOURS = 50_000  # users that the co-occurrence is counted on
 QUERY_EVENTS = 128

@@ -20,13 +20,13 @@ import torch
 from torch import Tensor
 
 from ml.common.cli import DataError, UsageError
-from ml.data.catalogue import FIRST, PADDING, UNKNOWN, Catalogue
+from ml.data.catalogue import Catalogue
 from ml.data.sequences import Sequences
+from ml.data.vocabulary import FIRST, PADDING, UNKNOWN
 
 PROTOCOL = "leave-one-out, all items ranked, history masked, no refit"
 HELD_OUT = 2
 _CHUNK_SCORES = 6_000_000  # scores held at a time
-
 # Users (indices) and the number of their events to read -> scores (B, I) of all items, higher is better; or (S, B, I),
 # several rankings at once.
 Scorer = Callable[[np.ndarray, np.ndarray], Tensor]

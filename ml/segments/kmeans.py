@@ -1,65 +1,28 @@
-"""Groups users by k-means and says what each group is: the rows of gold.segment_models.
+"""Groups users by k-means and chooses the number of groups.
 
 Legend: U users, J inputs, K segments.
 """
 
 from __future__ import annotations
 
-import datetime
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 from threadpoolctl import threadpool_limits
 
-from jobs.tables import SEGMENT_MODELS
-from ml.common import lake
 from ml.common.cli import DataError
-from ml.data.sequences import stable_hash
-from ml.heads.taste import Taste
+from ml.common.hashing import stable_hash
 from ml.heads.trial import Trial
-from ml.judge.measures import folds, value
-from ml.segments.alignment import Turn, carried
-from ml.segments.inputs import DEPARTMENT, EXPECTATIONS, KINDS, Block, Scaler, SegmentConfig, Users, fit_scaler
-from ml.segments.matching import Identity, first_identities, identities, nearness
-from ml.segments.rules import rule
-from ml.segments.terms import terms
+from ml.segments.continuity import Before
+from ml.segments.inputs import KINDS, Scaler, Users, fit_scaler
+from ml.segments.model import SegmentModel, nearest
+from ml.segments.settings import Block, SegmentConfig
+from ml.segments.usefulness import usefulness
 
 STABILITY_USERS = 20_000
-
-
-@dataclass(frozen=True)
-class SegmentModel:
-    """Centres (K, J) in standardised inputs; `ids` names them once they are matched."""
-
-    scaler: Scaler
-    centers_KJ: np.ndarray
-    ids: np.ndarray
-
-    @classmethod
-    def read(cls, warehouse: str, version: str) -> SegmentModel | None:
-        """The rows of a model version, or None where there are none."""
-        if not lake.exists(SEGMENT_MODELS, warehouse):
-            return None
-        found = lake.read(lake.open_table(SEGMENT_MODELS, warehouse), SEGMENT_MODELS.column_names)
-        rows = found.filter(pc.field("model_version") == version).sort_by("segment_id").to_pylist()
-        if not rows:
-            return None
-        columns = ("fill", "log_scaled", "mean", "scale")
-        scaler = Scaler(rows[0]["inputs"], *(np.array(rows[0][name]) for name in columns))
-        return cls(scaler, np.array([row["center"] for row in rows]), np.array([row["segment_id"] for row in rows]))
-
-    def assign(self, users: Users) -> np.ndarray:
-        """Index (U) of the nearest centre."""
-        return nearest(self.scaler(users.raw(self.scaler.inputs)), self.centers_KJ)
-
-
-def nearest(values_UJ: np.ndarray, centers_KJ: np.ndarray) -> np.ndarray:
-    squared_UK = (centers_KJ**2).sum(axis=1) - 2 * values_UJ @ centers_KJ.T
-    return squared_UK.argmin(axis=1)
 
 
 @dataclass(frozen=True)
@@ -77,23 +40,6 @@ class Choice:
     @property
     def merit(self) -> float:
         return self.stability if self.useful is None else self.useful
-
-
-@dataclass(frozen=True)
-class Before:
-    """What the champion says of the same users: its segments `ids_K` with their centres in the new model's inputs, and
-    the segment id of each user.
-    """
-
-    ids_K: np.ndarray
-    centers_KJ: np.ndarray
-    ids_U: np.ndarray
-
-    @classmethod
-    def of(cls, model: SegmentModel, users: Users, scaler: Scaler, turn: Turn) -> Before:
-        """`users` with the champion's states, in the order in which the new model has them."""
-        centers = carried(model.centers_KJ, model.scaler, scaler, turn)
-        return cls(model.ids, centers, model.ids[model.assign(users)])
 
 
 def try_k(values_UJ: np.ndarray, k: int, config: SegmentConfig, start_KJ: np.ndarray | None = None) -> Choice:
@@ -132,26 +78,6 @@ def choose(choices: list[Choice], config: SegmentConfig, current: int | None = N
         if choice.k == current and choice.merit >= best - config.stability.switch:
             return choice
     return max((c for c in allowed if c.merit >= best - config.stability.tie), key=lambda choice: choice.k)
-
-
-def usefulness(trial: Trial, config: SegmentConfig) -> dict[int, float]:
-    """By number of segments: bits, eta2 and AUC (ml/judge/measures.py) on the trial's day, each as a share of the best
-    number's, on average. Centres are fitted on what was expected as of that day, and on nothing else; what came true
-    was never seen.
-    """
-    users = Users(trial.user_ids.to_pylist(), pa.table({}), np.zeros((len(trial.user_ids), 0)), trial.expected_UE)
-    alone = {name: block for name, block in config.blocks.items() if name in EXPECTATIONS and block.weight}
-    if not alone:
-        return {}
-    config = config.model_copy(update={"blocks": alone})
-    scaler, fold, found = fit_scaler(users, config), folds(trial.user_ids), {}
-    values = scaler(users.raw(scaler.inputs))
-    for k in config.k.numbers():
-        labels = KMeans(k, n_init=10, random_state=config.seed).fit_predict(values)
-        measured = value(labels, trial.truth, fold)
-        found[k] = [max(part, 0.0) for part in (measured.bits, measured.eta2, np.nan_to_num(measured.auc, nan=0.5))]
-    best = np.maximum(np.max(list(found.values()), axis=0), 1e-9)
-    return {k: float(np.mean(np.array(parts) / best)) for k, parts in found.items()}
 
 
 def by_kind(users: Users, config: SegmentConfig) -> bool:
@@ -204,45 +130,3 @@ def fit(
         choices = [replace(try_k(values, k, config, start), useful=useful.get(k)) for k in config.k.numbers()]
     chosen = choose(choices, config, current)
     return SegmentModel(scaler, chosen.centers_KJ, np.arange(chosen.k)), choices
-
-
-def identify(
-    model: SegmentModel, users: Users, before: Before | None, highest: int, config: SegmentConfig
-) -> list[Identity]:
-    """Ids of the model's segments: those of the champion's segments that they continue, see ml/segments/matching.py."""
-    labels = model.assign(users)
-    if before is None:
-        return first_identities(labels, len(model.ids))
-    near = nearness(model.centers_KJ, before.centers_KJ)
-    by_id = {int(number): near[:, column] for column, number in enumerate(before.ids_K)}
-    return identities(labels, before.ids_U, len(model.ids), highest, config.match, by_id)
-
-
-def rows(
-    model: SegmentModel, users: Users, named: list[Identity], config: SegmentConfig, version: str,
-    fitted_ds: datetime.date, tastes: Taste | None = None,
-) -> pa.RecordBatch:  # fmt: skip
-    """One row a segment, exactly gold.segment_models, by segment id. tastes: of the model's heads, for the rules."""
-    labels, scaler = model.assign(users), model.scaler
-    names = [*config.rule, *(name for name in scaler.inputs if name.startswith(DEPARTMENT))]
-    raw = users.raw(names)
-    fill = dict(zip(scaler.inputs, scaler.fill, strict=True))
-    middle = [fill.get(name, np.nanmedian(np.append(column, 0))) for name, column in zip(names, raw.T, strict=True)]
-    told, values = terms(users, names, np.where(np.isnan(raw), middle, raw), tastes)
-    shared = {name: getattr(scaler, name).tolist() for name in ("fill", "log_scaled", "mean", "scale")}
-    found = []
-    for index, identity in enumerate(named):
-        said = rule(values, told, labels == index)
-        found.append({
-            "model_version": version, "segment_id": identity.segment_id, "center": model.centers_KJ[index].tolist(),
-            "inputs": scaler.inputs, **shared, "parents": identity.parents, "status": identity.status,
-            "rule": said.text, "rule_zh": said.text_zh, "rule_fidelity": said.fidelity, "fitted_ds": fitted_ds,
-        })  # fmt: skip
-    return pa.RecordBatch.from_pylist(
-        sorted(found, key=lambda row: row["segment_id"]), lake.arrow_schema(SEGMENT_MODELS)
-    )
-
-
-def sizes(model: SegmentModel, users: Users) -> list[int]:
-    """Users of each segment."""
-    return np.bincount(model.assign(users), minlength=len(model.ids)).tolist()

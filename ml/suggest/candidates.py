@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from scipy import sparse
 
-from ml.data.catalogue import FIRST
-from ml.suggest.history import Cells, Neighbours
+from ml.data.vocabulary import FIRST
+from ml.suggest.history import Cells
+from ml.suggest.neighbours import Neighbours
 from ml.suggest.settings import Candidates
 from ml.suggest.shelf import Products, Shelf
 from ml.transformer.encoder import Encoder

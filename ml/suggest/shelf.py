@@ -15,8 +15,9 @@ from scipy import sparse
 
 from jobs.tables import SILVER_PRODUCTS
 from ml.common import lake
+from ml.common.arrays import find
 from ml.data import events
-from ml.data.catalogue import PRODUCT_COLUMNS, find
+from ml.data.catalogue import PRODUCT_COLUMNS
 from ml.suggest.settings import Eligible
 
 FACTS = [*PRODUCT_COLUMNS, "category", "attributes"]

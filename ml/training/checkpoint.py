@@ -9,7 +9,7 @@ import torch
 from torch.optim import Optimizer
 
 from ml.common.cli import UsageError
-from ml.common.settings import Config
+from ml.common.model_settings import Config
 from ml.transformer.model import BehaviourModel
 
 

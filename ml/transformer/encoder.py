@@ -1,14 +1,7 @@
-"""A trained model as files, and a model at work. DIR/model/: model.json, weights.pt (state_dict), vocabulary.parquet;
-and MLmodel with catalogue.parquet, by which `mlflow.pyfunc.load_model` serves it (ml/serving.py).
-
-A state_dict and settings, not an exported graph: they load with weights_only=True and take any length (MLflow's default
-format, torch.export, fixes the shapes).
-"""
+"""A model at work: sequences in, states out."""
 
 from __future__ import annotations
 
-import json
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,35 +10,16 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
-from ml.common.settings import ModelConfig
-from ml.data import catalogue as goods
-from ml.data.sequences import Sequences, mixed
-from ml.snapshot import Snapshot, load_catalogue, write_json
+from ml.common.hashing import mixed
+from ml.data.catalogue import Catalogue, describe, load_catalogue
+from ml.data.sequences import Sequences
+from ml.data.vocabulary import Vocabularies
 from ml.transformer.layout import Layout
 from ml.transformer.model import BehaviourModel
+from ml.transformer.package import _loaded
 
 LEAST_ROWS = 8
 BATCH_USERS = 64  # 8,192 positions: activations stay near the caches
-
-
-def save(model: BehaviourModel, snapshot: Snapshot) -> Path:
-    folder = snapshot.folder / "model"
-    folder.mkdir(exist_ok=True)
-    said = {"model": model.config.model_dump(), "ds": str(snapshot.ds), "cutoff": snapshot.cutoff}
-    write_json(folder / "model.json", said)
-    torch.save({name: tensor.cpu() for name, tensor in model.state_dict().items()}, folder / "weights.pt")
-    for name in ("vocabulary.parquet", "catalogue.parquet"):
-        shutil.copyfile(snapshot.folder / name, folder / name)
-    return folder
-
-
-def _loaded(folder: Path, device: str) -> tuple[BehaviourModel, goods.Vocabularies]:
-    said = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-    config = ModelConfig.model_validate(said["model"])
-    vocabularies = goods.Vocabularies.load(folder / "vocabulary.parquet")
-    model = BehaviourModel(config, goods.feature_count(vocabularies, config)).to(device)
-    model.load_state_dict(torch.load(folder / "weights.pt", map_location=device, weights_only=True))
-    return model, vocabularies
 
 
 @dataclass(frozen=True)
@@ -53,13 +27,13 @@ class Encoder:
     """A model with the vectors of a catalogue's products; vectors_ID follows the rows of the catalogue."""
 
     model: BehaviourModel
-    vocabularies: goods.Vocabularies
-    catalogue: goods.Catalogue
+    vocabularies: Vocabularies
+    catalogue: Catalogue
     vectors_ID: Tensor
 
     @classmethod
     @torch.no_grad()
-    def of(cls, model: BehaviourModel, vocabularies: goods.Vocabularies, catalogue: goods.Catalogue) -> Encoder:
+    def of(cls, model: BehaviourModel, vocabularies: Vocabularies, catalogue: Catalogue) -> Encoder:
         device = model.bos_D.device
         parts = torch.from_numpy(catalogue.features_IF).split(65_536)
         vectors = torch.cat([model.items(part.to(device)) for part in parts])
@@ -69,7 +43,7 @@ class Encoder:
     def load(cls, folder: Path, products: pa.Table, device: str = "cpu") -> Encoder:
         """From DIR/model; the products (PRODUCT_COLUMNS) are described by the model's own vocabularies."""
         model, vocabularies = _loaded(folder, device)
-        return cls.of(model, vocabularies, goods.describe(products, vocabularies, model.config))
+        return cls.of(model, vocabularies, describe(products, vocabularies, model.config))
 
     @classmethod
     def packaged(cls, folder: Path) -> Encoder:

@@ -16,9 +16,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ml.common.settings import ModelConfig
-from ml.data.catalogue import FIRST
+from ml.common.model_settings import ModelConfig
 from ml.data.sequences import CONTEXT_SIZE
+from ml.data.vocabulary import FIRST
 from ml.transformer.layout import Layout
 from ml.transformer.losses import exact_cross_entropy
 

@@ -19,8 +19,9 @@ import pyarrow.compute as pc
 
 from jobs.tables import SILVER_PRODUCTS, USER_EMBEDDINGS, Table
 from ml.common import lake
+from ml.common.arrays import find
 from ml.common.registry import download
-from ml.data.catalogue import PRODUCT_COLUMNS, find
+from ml.data.catalogue import PRODUCT_COLUMNS
 from ml.data.sequences import pack
 from ml.transformer.encoder import Encoder
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bench import training
-from ml.common.settings import load
+from ml.common.model_settings import load
 
 
 def test_the_counted_work_is_that_of_the_matmuls(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,9 +15,9 @@ import pytest
 from deltalake import write_deltalake
 
 from jobs.tables import SILVER_PRODUCTS, USER_FEATURES, USER_SEQUENCES
-from ml import snapshot
-from ml.common import settings
+from ml.common import model_settings
 from ml.common.lake import arrow_schema, write_partition
+from ml.data import snapshot
 
 ROOT = Path(__file__).resolve().parents[2]
 DS = datetime.date(2017, 12, 1)
@@ -99,12 +99,12 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture(scope="session")
-def debug() -> settings.Config:
-    return settings.load(ROOT / "conf", "debug")
+def debug() -> model_settings.Config:
+    return model_settings.load(ROOT / "conf", "debug")
 
 
 @pytest.fixture
-def frozen(lake: str, debug: settings.Config, tmp_path: Path) -> snapshot.Snapshot:
+def frozen(lake: str, debug: model_settings.Config, tmp_path: Path) -> snapshot.Snapshot:
     """A fresh snapshot folder."""
     return snapshot.take(lake, DS, tmp_path / "snapshot", debug)
 

@@ -25,8 +25,12 @@ from jobs.tables import (
 from ml import champion, encode, evaluate, gate, register, snapshot, train
 from ml.common import cli
 from ml.common.lake import arrow_schema
-from ml.common.registry import Run, client
 from ml.common.registry import champion as registered_champion
+from ml.common.registry import client
+from ml.common.runs import Run
+from ml.data.catalogue import describe
+from ml.data.snapshot import Snapshot, take
+from ml.segments import promotion
 from ml.users import rescore
 from tests.ml.conftest import DS, ROOT, USERS, command
 
@@ -126,7 +130,7 @@ def test_from_snapshot_to_vectors(
     said = capsys.readouterr().out
     assert "would change their segment by the model alone" in said
     assert "vectors turned onto the champion's" in said
-    run = Run.of(snapshot.Snapshot.open(tmp_path / "second"))
+    run = Run.of(Snapshot.open(tmp_path / "second"))
     tags = run.mlflow.get_run(run.run_id).data.tags
     assert tags["gate.steady"] == "true"
     assert 0 <= float(tags["gate.moved"]) <= 0.25
@@ -148,12 +152,12 @@ def test_a_model_that_moves_too_many_is_not_promoted_and_says_so(
     said = capsys.readouterr().out
     assert "more than max_moved 0%; the nights keep the former model" in said
     assert tracking_champion() == before
-    run = Run.of(snapshot.Snapshot.open(tmp_path / "third"))
+    run = Run.of(Snapshot.open(tmp_path / "third"))
     tags = run.mlflow.get_run(run.run_id).data.tags
     assert tags["gate.steady"] == "false"
     assert float(tags["gate.moved"]) > 0.0001
     rejected = {row["segment_id"] for row in rows_of(SEGMENT_MODELS, warehouse).to_pylist()}
-    assert register.highest_id(warehouse) == max(rejected)
+    assert promotion.highest_id(warehouse) == max(rejected)
 
     place = ["--warehouse", warehouse, "--snapshot", str(tmp_path / "third"), "--conf", str(conf)]
     register.main([*place, "--accept-moves"])
@@ -231,16 +235,15 @@ def test_a_users_mistake_is_one_line(words: list, code: int, said: str) -> None:
 
 def test_a_day_without_history_fails_as_data(lake: str, debug, tmp_path: Path) -> None:
     with pytest.raises(cli.DataError, match="expected events before"):
-        snapshot.take(lake, DS.replace(day=2), tmp_path, debug)
+        take(lake, DS.replace(day=2), tmp_path, debug)
 
 
 def test_the_snapshot_is_what_it_was(lake: str, tmp_path: Path, debug) -> None:
-    taken = snapshot.take(lake, DS, tmp_path / "s", debug)
-    read = snapshot.Snapshot.open(tmp_path / "s")
+    taken = take(lake, DS, tmp_path / "s", debug)
+    read = Snapshot.open(tmp_path / "s")
     assert read == taken
     assert read.rows == {USER_SEQUENCES.full_name: USERS, SILVER_PRODUCTS.full_name: 60, USER_FEATURES.full_name: USERS}
     assert (
-        read.catalogue().features_IF
-        == snapshot.goods.describe(read.products(), read.vocabularies(), debug.model).features_IF
+        read.catalogue().features_IF == describe(read.products(), read.vocabularies(), debug.model).features_IF
     ).all()
     assert ROOT.joinpath("conf", "model.yaml").is_file()

@@ -11,11 +11,12 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from ml.data.outcomes import Outcomes
+from ml.data.snapshot import Snapshot
 from ml.heads.trial import Trial
-from ml.segments import kmeans
-from ml.segments.inputs import FAINT, Range, SegmentConfig, Stability, Users
+from ml.segments import kmeans, usefulness
+from ml.segments.inputs import FAINT, Users
 from ml.segments.kmeans import Choice
-from ml.snapshot import Snapshot
+from ml.segments.settings import Range, SegmentConfig, Stability
 
 CONF = Path(__file__).resolve().parents[3] / "conf"
 
@@ -80,7 +81,7 @@ def test_the_number_of_segments_is_the_most_useful_one_in_the_trial(users: Users
     )  # fmt: skip
     trial = Trial(pa.array([f"u{k:03d}" for k in range(400)]), expected, truth)
     config = small(k=Range(min=2, max=6, step=2))
-    found = kmeans.usefulness(trial, config)
+    found = usefulness.usefulness(trial, config)
     assert list(found) == [2, 4, 6]
     assert found[2] < 0.8 < found[4]
     many = replace(users, expected_UE=expecting(len(users.user_ids), 0)[0])

@@ -12,13 +12,15 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from jobs.tables import PREDICTIONS
-from ml import accuracy, predict
 from ml.common import lake
 from ml.common.cli import UsageError
 from ml.data.outcomes import Outcomes
-from ml.heads import heads, taste
-from ml.heads.heads import Heads, Known, PredictionConfig
-from ml.heads.kinds import Kinds, Reading
+from ml.heads import fit, heads, rows, taste
+from ml.heads.heads import Heads, Known
+from ml.heads.kinds import Kinds
+from ml.heads.settings import PredictionConfig
+from ml.heads.visits import Reading
+from ml.measures import predictions
 
 USERS, CATEGORIES = 1500, 8
 CONFIG = PredictionConfig(
@@ -53,13 +55,13 @@ def world(seed: int) -> tuple[Known, Outcomes]:
 
 @pytest.fixture(scope="module")
 def fitted() -> Heads:
-    return heads.fit(*world(1), CONFIG, IDS)
+    return fit.fit(*world(1), CONFIG, IDS)
 
 
 @pytest.fixture(scope="module")
 def table(fitted: Heads) -> pa.Table:
     known, _ = world(2)
-    batches = predict.rows(IDS, known, fitted, datetime.date(2017, 9, 30), "7", "r")
+    batches = rows.rows(IDS, known, fitted, datetime.date(2017, 9, 30), "7", "r")
     return pa.Table.from_batches(list(batches))
 
 
@@ -71,7 +73,7 @@ def test_rows_are_the_contract(table: pa.Table) -> None:
     assert len(whole["next_categories"]) == len(whole["next_category_scores"]) == heads.TOP
     assert whole["next_category_scores"] == sorted(whole["next_category_scores"], reverse=True)
     assert len(whole["expected"]) == 2 + CONFIG.factors
-    assert len(whole["reasons"]) == len(whole["reasons_zh"]) == predict.REASONS
+    assert len(whole["reasons"]) == len(whole["reasons_zh"]) == rows.REASONS
     first = [row["reasons"][0].split()[0].rstrip(":") for row in table.to_pylist()]
     assert first.count("recency_days") > USERS / 2
 
@@ -89,7 +91,9 @@ def test_a_thin_slice_is_refused_with_the_reason(table: pa.Table, fitted: Heads)
 
 def test_what_is_predicted_comes_true_on_other_users(table: pa.Table) -> None:
     _, truth = world(2)
-    found = {row["prediction"]: row for row in accuracy.scores(table, truth) if row["slice"] == accuracy.EVERYBODY}
+    found = {
+        row["prediction"]: row for row in predictions.scores(table, truth) if row["slice"] == predictions.EVERYBODY
+    }
     churn = found["churn_28d"]
     assert churn["users"] == USERS - 40
     assert churn["predicted"] == pytest.approx(churn["observed"], abs=0.04)

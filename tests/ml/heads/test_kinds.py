@@ -10,7 +10,9 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 
 from ml.heads import kinds
-from ml.heads.kinds import DAY_SECONDS, Events, KindConfig, Kinds
+from ml.heads.kinds import Kinds
+from ml.heads.settings import KindConfig
+from ml.heads.visits import DAY_SECONDS, Events, Reading, likeness, read, together
 
 USERS, CATEGORIES = 1200, 12
 NAMES = [f"c{k}" for k in range(CATEGORIES)]
@@ -108,7 +110,7 @@ def test_who_becomes_another_is_known_soon_and_who_does_not_keeps_his_past(found
     assert kind["elsewhere"] == pytest.approx(found.share_K)
     assert kind["no sequence"] == pytest.approx(found.share_K)
     # In any order the 100 visits of before outweigh the three of now.
-    events = kinds.together(kinds.read([batch(rows)], pa.array(["turned"]), NAMES))
+    events = together(read([batch(rows)], pa.array(["turned"]), NAMES))
     assert found.of_sums(found.reading.sums(events, 1))[0].argmax() == 0
 
 
@@ -120,8 +122,8 @@ def test_who_becomes_another_is_known_soon_and_who_does_not_keeps_his_past(found
 def test_events_of_a_visit_say_less_the_more_they_are_alike(alike: float, a: list, b: list) -> None:
     """Three events at once, one days later; of another user two at that time, one of them of no known category."""
     rows = {"a": [(0, 1), (0, 1), (0, 2), (5, 3)], "b": [(5, 1), (5, 99)]}
-    events = kinds.together(kinds.read([batch(rows)], pa.array(["b", "a"]), NAMES))
-    reading = kinds.Reading(NAMES, np.zeros((CATEGORIES + 1, 3)), (alike, 1.0))
+    events = together(read([batch(rows)], pa.array(["b", "a"]), NAMES))
+    reading = Reading(NAMES, np.zeros((CATEGORIES + 1, 3)), (alike, 1.0))
     assert reading.sums(events, 2).toarray()[:, :4].tolist() == [pytest.approx(b), pytest.approx(a)]
 
 
@@ -138,8 +140,8 @@ def test_how_alike_the_events_of_a_visit_are_is_measured() -> None:
         label = np.where(whole[:, None], chosen[:, :1], chosen).ravel()
         time = np.tile(np.repeat(DAY_SECONDS * np.arange(visits), 6), users)
         events = Events(np.arange(users), np.full(users, 6 * visits), label, label, time)
-        assert kinds.likeness(events, label) == pytest.approx(share, abs=0.03)
-    assert kinds.likeness(first(events, 0), label[:0]) == 1.0
+        assert likeness(events, label) == pytest.approx(share, abs=0.03)
+    assert likeness(first(events, 0), label[:0]) == 1.0
 
 
 def test_evidence_fades_with_the_days_that_pass(found: Kinds) -> None:

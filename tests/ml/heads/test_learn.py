@@ -25,13 +25,18 @@ from jobs.tables import (
     USER_SEGMENTS,
     USER_SEQUENCES,
 )
-from ml import accuracy, encode, evaluate, gate, learn, past, predict, register, renew, snapshot, train, value
+from ml import accuracy, encode, evaluate, gate, learn, predict, register, renew, snapshot, train, value
 from ml.common import registry
 from ml.common.cli import UsageError
 from ml.common.lake import arrow_schema, write_partition
-from ml.heads.heads import Heads, PredictionConfig
+from ml.common.runs import Run
+from ml.data.snapshot import Snapshot
+from ml.heads import days
+from ml.heads.heads import Heads
+from ml.heads.settings import PredictionConfig
 from ml.heads.trial import Trial
-from ml.segments.kmeans import SegmentModel
+from ml.segments import promotion
+from ml.segments.model import SegmentModel
 from tests.ml.conftest import ROOT, USERS, feature_row, product_rows, sequence_row
 
 DS = datetime.date(2017, 12, 1)
@@ -97,9 +102,9 @@ def test_from_the_past_to_segments_that_prove_their_worth(
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
     folder, conf = tmp_path / "snapshot", conf_with(tmp_path, users=30)
-    assert past.missing(shop, DS, PredictionConfig.load(conf)) == []  # before the third day there are no events
+    assert days.missing(shop, DS, PredictionConfig.load(conf)) == []  # before the third day there are no events
     later = DS + datetime.timedelta(days=28)
-    assert past.missing(shop, later + datetime.timedelta(days=28), PredictionConfig.load(conf)) == [later]
+    assert days.missing(shop, later + datetime.timedelta(days=28), PredictionConfig.load(conf)) == [later]
     trained(shop, folder)
     learn.main(["--snapshot", str(folder), "--conf", str(conf)])
     said = capsys.readouterr().out
@@ -132,7 +137,7 @@ def test_from_the_past_to_segments_that_prove_their_worth(
     assert [row["user_id"] for row in written[0]] == [f"u{user:03d}" for user in range(USERS)]
 
     # What the night would place users by is what the centres were fitted on.
-    users = register.users_by(folder / "model", snapshot.Snapshot.open(folder))
+    users = promotion.users_by(folder / "model", Snapshot.open(folder))
     assert np.array_equal(users.expected_UE, np.array([row["expected"] for row in written[0]]))
 
     accuracy.main(["--warehouse", shop, "--ds", str(DS)])
@@ -158,7 +163,7 @@ def test_from_the_past_to_segments_that_prove_their_worth(
     torch.save({name: torch.zeros_like(tensor) for name, tensor in weights.items()}, blank / "model" / "weights.pt")
     week = {f"u{user:03d}": 0.5 + user / 1000 for user in range(USERS)}
 
-    def better(of: Path, _: snapshot.Snapshot) -> dict[str, float]:
+    def better(of: Path, _: Snapshot) -> dict[str, float]:
         return {user: ndcg + 0.1 * (of == blank / "model") for user, ndcg in week.items()}
 
     monkeypatch.setattr(gate, "ndcg_by_user", better)
@@ -169,7 +174,7 @@ def test_from_the_past_to_segments_that_prove_their_worth(
     category = next(one for one in decision["probes"] if one["probe"] == "category")
     assert category["high"] < 0
     assert not decision["promote"]
-    run = registry.Run.of(snapshot.Snapshot.open(blank))
+    run = Run.of(Snapshot.open(blank))
     tags = registry.client().get_run(run.run_id).data.tags
     assert tags["gate.promote"] == "false"
     assert "worse by more than noise" in tags["gate.reason"]

@@ -12,8 +12,8 @@ import yaml
 
 from ml import benchmark
 from ml.common.cli import DataError, UsageError
-from ml.common.settings import load
-from ml.judge import leave_one_out, neighbours
+from ml.common.model_settings import load
+from ml.judge import leave_one_out, list_neighbours, members
 from ml.judge.leave_one_out import ItemLists, metrics, ranks
 from tests.ml.conftest import ROOT
 
@@ -81,8 +81,8 @@ def test_metrics_by_hand() -> None:
 
 
 def test_neighbours_by_hand(lists: ItemLists) -> None:
-    setting = neighbours.Setting(backward=0.5, damp_from=1.0, damp_to=0.5, recency=0.5)
-    ahead_II = neighbours._ahead(lists).toarray()
+    setting = list_neighbours.Setting(backward=0.5, damp_from=1.0, damp_to=0.5, recency=0.5)
+    ahead_II = list_neighbours._ahead(lists).toarray()
     a, b, c, d, e = range(5)
     # Training parts: tom c b d, ann a b, eve d a, bob b.
     expected = np.zeros((5, 5))
@@ -90,9 +90,9 @@ def test_neighbours_by_hand(lists: ItemLists) -> None:
     expected[c, d] = 0.8
     np.testing.assert_allclose(ahead_II, expected, rtol=1e-6)
     count_I = np.maximum(lists.counts(), 1).astype(float)
-    near_II = neighbours._near(neighbours._ahead(lists), count_I, setting)
+    near_II = list_neighbours._near(list_neighbours._ahead(lists), count_I, setting)
     assert near_II.toarray()[b, c] == pytest.approx(0.5 / (3 * 1**0.5))
-    scorer = neighbours.Neighbours(lists, setting, near_II)
+    scorer = list_neighbours.Neighbours(lists, setting, near_II)
     scores = scorer(np.array([1]), np.array([2]))[0]  # ann has read a, then b
     assert scores[d].item() == pytest.approx(1 / (3 * 2**0.5) + 0.5 * (0.5 / (2 * 2**0.5)))
     assert scores[e].item() == 0
@@ -103,7 +103,7 @@ def test_factors_of_items_bought_together_lie_close(tmp_path: Path) -> None:
     lines = [f"u{u} " + " ".join(f"{'xy'[u % 2]}{(u + step) % 5}" for step in range(5)) for u in range(40)]
     (tmp_path / "circles.txt").write_text("\n".join([*lines, "v x0 alone y1"]), encoding="utf-8")
     lists = leave_one_out.read(tmp_path / "circles.txt")
-    found = neighbours.factors(lists, width=2)
+    found = list_neighbours.factors(lists, width=2)
     assert found.shape == (11, 2)
     kind_I = np.array([name[0] for name in lists.names])
     assert (found[kind_I == "a"] == 0).all()
@@ -148,11 +148,11 @@ def test_a_file_that_cannot_be_judged_is_refused(tmp_path: Path, text: str | Non
 
 def test_the_step_follows_the_size_of_the_file(lists: ItemLists) -> None:
     config = load(ROOT / "conf", "benchmark")
-    fitted = benchmark.fitted_to(config, lists)
+    fitted = members.fitted_to(config, lists)
     assert fitted.train.epochs >= config.train.min_steps / 2  # four users are a step or two
     assert fitted.train.batch_users > 500
     long = ItemLists(np.arange(0, 40_001, 200), np.zeros(40_000, np.int64), np.array(["a"]), np.zeros((1, 0), np.int32))
-    assert benchmark.fitted_to(config, long).train.batch_users == round(config.train.batch_events / 50) // 8 * 8
+    assert members.fitted_to(config, long).train.batch_users == round(config.train.batch_events / 50) // 8 * 8
 
 
 def test_the_command_learns_a_pattern_and_ends_in_one_json_line(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

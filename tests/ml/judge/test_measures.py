@@ -16,18 +16,18 @@ from jobs.tables import SILVER_EVENTS
 from ml.common.cli import DataError
 from ml.common.lake import arrow_schema
 from ml.data import outcomes
-from ml.judge import measures
+from ml.measures import metrics, segment_value
 
 DS = datetime.date(2017, 9, 30)
 USERS = 1000
-FOLD = np.arange(USERS) % measures.FOLDS
+FOLD = np.arange(USERS) % metrics.FOLDS
 
 
 def test_two_halves_with_a_category_each_carry_one_bit() -> None:
     """Who buys in which of two equally large categories is settled by the segment: log2(1 / 0.5) = 1 bit a line."""
     half = (np.arange(USERS) // 5) % 2
     lines = csr_matrix(np.where(half[:, None] == [0, 1], 100.0, 0.0))
-    found, pseudo = measures.bits(half, lines, FOLD)
+    found, pseudo = segment_value.bits(half, lines, FOLD)
     # 400 users of a half in four folds, with weight 10 each, shrunk to one half by 100 pseudo-lines.
     rate = (400 * 10 + 50) / (400 * 10 + 100)
     assert pseudo == 100
@@ -37,9 +37,9 @@ def test_two_halves_with_a_category_each_carry_one_bit() -> None:
 def test_a_segment_that_says_nothing_carries_nothing() -> None:
     random = np.random.default_rng(0)
     lines = csr_matrix(random.poisson(2.0, (USERS, 4)).astype(float))
-    found, _ = measures.bits(random.integers(0, 20, USERS), lines, FOLD)
+    found, _ = segment_value.bits(random.integers(0, 20, USERS), lines, FOLD)
     assert abs(found) < 1e-3
-    assert measures.bits(np.zeros(USERS, int), csr_matrix((USERS, 4)), FOLD)[0] == 0.0
+    assert segment_value.bits(np.zeros(USERS, int), csr_matrix((USERS, 4)), FOLD)[0] == 0.0
 
 
 def test_users_count_by_the_root_of_their_lines() -> None:
@@ -47,7 +47,7 @@ def test_users_count_by_the_root_of_their_lines() -> None:
     label = np.repeat([0, 1], USERS // 2)
     lines = np.zeros((USERS, 2))
     lines[:500, 0], lines[500:, 1] = 100, 1
-    found, _ = measures.bits(label, csr_matrix(lines), FOLD)
+    found, _ = segment_value.bits(label, csr_matrix(lines), FOLD)
     base = np.array([4000, 400]) / 4400
     first = (4000 + 100 * base[0]) / (4000 + 100) / base[0]
     second = (400 + 100 * base[1]) / (400 + 100) / base[1]
@@ -57,9 +57,11 @@ def test_users_count_by_the_root_of_their_lines() -> None:
 def test_eta2_is_the_share_between_the_means() -> None:
     label, within = np.arange(USERS) // 500, np.where(np.arange(USERS) // 5 % 2, 1.0, -1.0)
     y = 3.0 * label + within  # between: 1.5^2 = 2.25, within: 1
-    assert measures.eta2(label, y, FOLD) == pytest.approx(2.25 / 3.25, abs=1e-3)
-    assert measures.eta2(np.arange(USERS), y, FOLD) == pytest.approx(0, abs=0.01)  # a user a segment teaches nothing
-    assert measures.eta2(label, np.ones(USERS), FOLD) == 0.0
+    assert segment_value.eta2(label, y, FOLD) == pytest.approx(2.25 / 3.25, abs=1e-3)
+    assert segment_value.eta2(np.arange(USERS), y, FOLD) == pytest.approx(
+        0, abs=0.01
+    )  # a user a segment teaches nothing
+    assert segment_value.eta2(label, np.ones(USERS), FOLD) == 0.0
 
 
 def test_auc_ranks_by_the_rate_of_the_other_folds() -> None:
@@ -67,22 +69,22 @@ def test_auc_ranks_by_the_rate_of_the_other_folds() -> None:
     label = np.arange(USERS) // 500
     turn = np.arange(USERS) // 5 % 5
     event = np.where(label == 1, turn < 4, turn < 1)
-    assert measures.auc(label, event, FOLD) == pytest.approx(0.64 + 0.16)
-    assert np.isnan(measures.auc(label, np.zeros(USERS, bool), FOLD))
+    assert segment_value.auc(label, event, FOLD) == pytest.approx(0.64 + 0.16)
+    assert np.isnan(segment_value.auc(label, np.zeros(USERS, bool), FOLD))
 
 
 def test_labels_may_be_anything_and_folds_are_stable() -> None:
     ids = pa.array([f"u{k}" for k in range(USERS)])
-    assert np.array_equal(measures.folds(ids), measures.folds(ids))
-    assert np.bincount(measures.folds(ids)).min() > 150
+    assert np.array_equal(metrics.folds(ids), metrics.folds(ids))
+    assert np.bincount(metrics.folds(ids)).min() > 150
     label = np.arange(USERS) % 7
     truth = outcomes.Outcomes(
         label.astype(float), label.copy(), np.full(USERS, np.nan), csr_matrix(np.eye(7)[label] * label[:, None]),
         list("abcdefg"),
     )  # fmt: skip
-    assert measures.value(label, truth, FOLD) == measures.value(np.array(list("zyxwvut"))[label], truth, FOLD)
-    assert measures.value(label, truth, FOLD).segments == 7
-    assert measures.value(label, truth, FOLD).auc == 1.0
+    assert segment_value.value(label, truth, FOLD) == segment_value.value(np.array(list("zyxwvut"))[label], truth, FOLD)
+    assert segment_value.value(label, truth, FOLD).segments == 7
+    assert segment_value.value(label, truth, FOLD).auc == 1.0
 
 
 def _event(user: str, day: int, **changes: object) -> dict:

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import ndcg_score, roc_auc_score
 
-from ml import gate, probes
-from ml.probes import Probe, Row
+from ml.judge import gating, probing
+from ml.judge.probing import Probe, Row
+from ml.judge.readings import beside, block
 
 USERS = 400
 EVERYBODY = np.arange(USERS)
@@ -20,10 +21,10 @@ def random() -> np.random.Generator:
 
 def test_measures_are_the_usual_ones(random: np.random.Generator) -> None:
     y, predicted = random.integers(0, 2, USERS).astype(float), np.round(random.random(USERS), 2)  # with ties
-    assert probes.auc(y, predicted) == pytest.approx(roc_auc_score(y, predicted))
+    assert probing.auc(y, predicted) == pytest.approx(roc_auc_score(y, predicted))
     relevant, scores = random.random((USERS, 30)) < 0.2, random.random((USERS, 30))
     kept = relevant.any(axis=1)
-    found = probes.ndcg(relevant[kept], scores[kept]).mean()
+    found = probing.ndcg(relevant[kept], scores[kept]).mean()
     assert found == pytest.approx(ndcg_score(relevant[kept], scores[kept], k=10))
     y = random.normal(size=USERS)
     measure = Probe("spend", "r2", EVERYBODY, y).measure(np.full(USERS, y.mean()))
@@ -33,9 +34,9 @@ def test_measures_are_the_usual_ones(random: np.random.Generator) -> None:
 def test_a_block_that_knows_more_gains_and_noise_does_not(random: np.random.Generator) -> None:
     """Two traits decide; counts show one of them, the vector the other, noise none."""
     seen, hidden = random.normal(size=(2, USERS))
-    counts = probes.block(np.stack([seen, random.normal(size=USERS)], axis=1))
-    vector = probes.block(np.stack([hidden, *random.normal(size=(7, USERS))], axis=1))
-    noise = probes.block(random.normal(size=(USERS, 8)))
+    counts = block(np.stack([seen, random.normal(size=USERS)], axis=1))
+    vector = block(np.stack([hidden, *random.normal(size=(7, USERS))], axis=1))
+    noise = block(random.normal(size=(USERS, 8)))
     fold_U = EVERYBODY % 5
     chance = 1 / (1 + np.exp(-1.5 * (seen + hidden)))
     lines = random.poisson(np.exp(np.stack([seen, -seen, hidden, -hidden, *np.zeros((16, USERS))], axis=1) - 1))
@@ -47,16 +48,16 @@ def test_a_block_that_knows_more_gains_and_noise_does_not(random: np.random.Gene
     ]
     rows = [
         Row("counts", [counts]),
-        Row("counts + noise", probes.beside(counts, noise), "counts"),
-        Row("counts + vector", probes.beside(counts, vector), "counts"),
+        Row("counts + noise", beside(counts, noise), "counts"),
+        Row("counts + vector", beside(counts, vector), "counts"),
     ]
-    found = {(one["row"], one["probe"]): one for one in probes.run(rows, asked, fold_U, 1, lambda line: None)}
+    found = {(one["row"], one["probe"]): one for one in probing.run(rows, asked, fold_U, 1, lambda line: None)}
     for name in ("churn", "spend", "category"):
         assert found["counts + vector", name]["low"] > 0, name
         assert found["counts + noise", name]["low"] <= 0, name
         gain = found["counts + vector", name]
         assert gain["metric"] - found["counts", name]["metric"] == pytest.approx(gain["gain"])
-    assert "**+" in probes.table(list(found.values()))
+    assert "**+" in probing.table(list(found.values()))
 
 
 def test_a_users_own_answer_is_never_learned_from() -> None:
@@ -85,6 +86,6 @@ def test_the_gate_lets_only_the_better_through(gain: float, probed: list, promot
     noise = np.random.default_rng(1).normal(scale=0.1, size=300)
     current = {f"u{user}": 0.3 for user in range(300)}
     challenger = {f"u{user}": 0.3 + gain + noise[user] - noise.mean() for user in range(300)}
-    decision = gate.decide(challenger, current, 1, probed, "no probes: because")
+    decision = gating.decide(challenger, current, 1, probed, "no probes: because")
     assert decision["promote"] == promote
     assert said in decision["reason"]

@@ -11,14 +11,15 @@ import numpy as np
 import pytest
 
 from ml.common.cli import UsageError
+from ml.data.snapshot import Snapshot
 from ml.heads.taste import Taste
-from ml.segments import kmeans
-from ml.segments.alignment import carried, procrustes
-from ml.segments.inputs import SegmentConfig, Users, fit_scaler
-from ml.segments.matching import endings, first_identities, identities, nearness
+from ml.segments import continuity, kmeans, rows
+from ml.segments.continuity import carried, endings, first_identities, identities, nearness, procrustes
+from ml.segments.inputs import Users, fit_scaler
+from ml.segments.model import SegmentModel
 from ml.segments.rules import Term, rule
+from ml.segments.settings import SegmentConfig
 from ml.segments.terms import terms
-from ml.snapshot import Snapshot
 
 CONF = Path(__file__).resolve().parents[3] / "conf"
 
@@ -162,9 +163,9 @@ def test_a_fit_that_follows_another_keeps_ids_by_the_former_centres(users: Users
     first = replace(model, ids=np.array([11, 5, 7]))
     turned = Users(users.user_ids, users.features, users.embedding_UD[:, ::-1].copy())
     scaler = fit_scaler(turned, config)
-    before = kmeans.Before.of(first, users, scaler, procrustes(users.embedding_UD, turned.embedding_UD))
+    before = continuity.Before.of(first, users, scaler, procrustes(users.embedding_UD, turned.embedding_UD))
     again, _ = kmeans.fit(turned, config, scaler, before)
-    named = kmeans.identify(again, turned, before, highest=30, config=config)
+    named = continuity.identify(again, turned, before, highest=30, config=config)
     ids = np.array([n.segment_id for n in named])
     assert {n.status for n in named} == {"kept"}
     assert np.array_equal(ids[again.assign(turned)], first.ids[first.assign(users)])
@@ -175,13 +176,13 @@ def test_rows_give_the_assignment_back(users: Users, tmp_path: Path) -> None:
     from ml.common import lake
 
     model, _ = kmeans.fit(users, small())
-    named = kmeans.identify(model, users, None, 0, small())
-    batch = kmeans.rows(model, users, named, small(), "7", datetime.date(2017, 12, 1))
+    named = continuity.identify(model, users, None, 0, small())
+    batch = rows.rows(model, users, named, small(), "7", datetime.date(2017, 12, 1))
     lake.write_partition(SEGMENT_MODELS, str(tmp_path), "7", [batch])
-    read = kmeans.SegmentModel.read(str(tmp_path), "7")
+    read = SegmentModel.read(str(tmp_path), "7")
     ids = np.array([identity.segment_id for identity in named])
     assert np.array_equal(read.ids[read.assign(users)], ids[model.assign(users)])
-    assert kmeans.SegmentModel.read(str(tmp_path), "8") is None
+    assert SegmentModel.read(str(tmp_path), "8") is None
 
 
 def test_a_wrong_setting_is_named(tmp_path: Path) -> None:

@@ -23,19 +23,23 @@ from jobs.tables import (
     USER_EMBEDDINGS,
     USER_SEQUENCES,
 )
-from ml import recommend, recommend_accuracy
+from ml import recommend_accuracy
 from ml.common import cli, lake
 from ml.data.catalogue import feature_count
-from ml.data.sequences import Sequences
-from ml.snapshot import Snapshot
-from ml.suggest import reasons
+from ml.data.sequences import Sequences, midnight
+from ml.data.snapshot import Snapshot
+from ml.judge import hits
+from ml.suggest import reasons, recommender
+from ml.suggest import rows as rows_of
 from ml.suggest.candidates import INPUTS, Pairs
-from ml.suggest.history import DAY, Cells, Neighbours
+from ml.suggest.history import DAY, Cells
+from ml.suggest.neighbours import Neighbours
 from ml.suggest.ranker import Ranker, first
 from ml.suggest.settings import Candidates, Eligible, RecommendConfig
 from ml.suggest.shelf import Products, Sales, Shelf
 from ml.transformer.encoder import Encoder
 from ml.transformer.model import BehaviourModel
+from ml.users.states import States
 from tests.ml.conftest import DS, USERS
 
 CONFIG = RecommendConfig(least_purchases=20, candidates=Candidates(model=15, together=10, popular=12),
@@ -88,7 +92,7 @@ def encoder(frozen: Snapshot) -> Encoder:
 @pytest.fixture
 def encoded(shop: str, encoder: Encoder) -> str:
     """With the vectors of the night."""
-    sample = recommend.read_sample(shop, DS, encoder, USERS)
+    sample = recommender.read_sample(shop, DS, encoder, USERS)
     schema, states = lake.arrow_schema(USER_EMBEDDINGS), encoder.states(sample)
     told = {"ds": DS, "model_version": "1", "run_id": "r"}
     rows = [{"user_id": user, "embedding": state.tolist(), **told}
@@ -99,8 +103,8 @@ def encoded(shop: str, encoder: Encoder) -> str:
 
 def suggested(warehouse: str, encoder: Encoder, config: RecommendConfig = CONFIG) -> list[dict]:
     unavailable = config.eligible.model_copy(update={"unavailable": {"stock": ["none"]}})
-    recommender = recommend.Recommender.fit(warehouse, DS, encoder, config.model_copy(update={"eligible": unavailable}))
-    batches = list(recommend.rows(recommender, warehouse, DS, "1", "r"))
+    learned = recommender.Recommender.fit(warehouse, DS, encoder, config.model_copy(update={"eligible": unavailable}))
+    batches = list(rows_of.rows(learned, warehouse, DS, "1", "r"))
     assert all(batch.schema == lake.arrow_schema(RECOMMENDATIONS) for batch in batches)
     return [row for batch in batches for row in batch.to_pylist()]
 
@@ -152,7 +156,7 @@ def test_what_a_user_had_to_do_with_is_told_as_it_was(encoded: str, encoder: Enc
 def test_the_same_again_whatever_the_blocks(encoded: str, encoder: Encoder, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = suggested(encoded, encoder)
     assert suggested(encoded, encoder) == rows
-    monkeypatch.setattr(recommend, "BLOCK_USERS", 7)
+    monkeypatch.setattr(recommender, "BLOCK_USERS", 7)
     assert suggested(encoded, encoder) == rows
 
 
@@ -178,7 +182,7 @@ def test_a_week_too_thin_to_learn_from_gives_what_is_popular(encoded: str, encod
 
 def test_vectors_of_another_model_are_refused(encoded: str) -> None:
     with pytest.raises(cli.DataError, match=r"by model version 2, found versions \['1'\]"):
-        recommend.States(encoded, DS, "2")
+        States(encoded, DS, "2")
 
 
 def sequences(*users: list[tuple[int, int, int]]) -> Sequences:
@@ -274,15 +278,15 @@ def test_reasons_in_two_languages() -> None:
 
 def test_measures_by_hand() -> None:
     """User 0 bought three, two of them listed first and third; user 1 nothing; user 2 one that is not listed."""
-    bought = recommend_accuracy.cells_of(np.array([0, 2, 4, 2 * 6 + 5]), (3, 6))
+    bought = hits.cells_of(np.array([0, 2, 4, 2 * 6 + 5]), (3, 6))
     lists = np.full((3, 10), -1)
     lists[:, :3] = [[2, 1, 0], [1, 2, 3], [1, 2, 3]]
-    found = recommend_accuracy.measure(lists, bought)
+    found = hits.measure(lists, bought)
     best = 1 + 1 / np.log2(3) + 1 / np.log2(4)
     assert found == pytest.approx({
         "users": 2, "recall_10": (2 / 3) / 2, "ndcg_10": (1 + 0.5) / best / 2, "hit_rate_10": 0.5, "precision_10": 0.1,
     })  # fmt: skip
-    filled = recommend_accuracy.filled(np.array([[3, -1], [-1, -1]]), np.array([1, 3, 2]))
+    filled = hits.filled(np.array([[3, -1], [-1, -1]]), np.array([1, 3, 2]))
     assert filled[:, :3].tolist() == [[3, 1, 2], [1, 3, 2]]
 
 
@@ -335,7 +339,7 @@ def partition(table, warehouse: str, ds: datetime.date, rows: list[dict]) -> Non
 
 def cut(row: dict, ds: datetime.date) -> dict:
     """A sequence as it was at the end of ds."""
-    events = sum(time < recommend.midnight(ds) for time in row["event_times"])
+    events = sum(time < midnight(ds) for time in row["event_times"])
     return {name: value[:events] if isinstance(value, list) else value for name, value in row.items()}
 
 

@@ -19,16 +19,17 @@ from deltalake import DeltaTable, WriterProperties, write_deltalake
 from mlflow import MlflowClient
 
 from jobs.tables import USER_SEQUENCES
-from ml import snapshot
 from ml.common import lake as lake_room
 from ml.common.cli import DataError, UsageError
-from ml.common.registry import Run
-from ml.common.settings import Config
+from ml.common.model_settings import Config
+from ml.common.runs import Run
+from ml.data import snapshot
 from ml.data.batches import GROUP, epoch_steps, owners, places
-from ml.snapshot import Snapshot
-from ml.train import Speed, Trainer, TrainingData
+from ml.data.snapshot import Snapshot
 from ml.training import checkpoint
+from ml.training.data import TrainingData
 from ml.training.processes import Ranks
+from ml.training.trainer import Speed, Trainer
 from tests.ml.conftest import DS, ROOT, USERS, command
 
 ALONE = Ranks(0, 1, torch.device("cpu"))
@@ -170,7 +171,7 @@ def test_system_metrics_are_logged_while_a_training_runs(
     frozen: Snapshot, tracking: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking)
-    monkeypatch.setattr("ml.common.registry.WATCH_SECONDS", 0.2)
+    monkeypatch.setattr("ml.common.runs.WATCH_SECONDS", 0.2)
     run = Run.start(frozen)
     with run.watched():
         time.sleep(1.5)

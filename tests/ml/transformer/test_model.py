@@ -9,12 +9,13 @@ import pyarrow as pa
 import pytest
 import torch
 
-from ml.common.settings import Config, ModelConfig
+from ml.common.model_settings import Config, ModelConfig
 from ml.data import catalogue as goods
+from ml.data import vocabulary
 from ml.data.sequences import CONTEXT, CONTEXT_SIZE
-from ml.snapshot import Snapshot
-from ml.train import Trainer
+from ml.data.snapshot import Snapshot
 from ml.training.processes import Ranks
+from ml.training.trainer import Trainer
 from ml.transformer import losses
 from ml.transformer.encoder import Encoder
 from ml.transformer.layout import Layout
@@ -79,10 +80,10 @@ def test_a_new_product_lies_near_its_category(frozen: Snapshot, debug: Config) -
     like = products.slice(0, 1).to_pylist()[0]
     new = pa.Table.from_pylist([like | {"product_id": "brand new"}], products.schema)
     extended = goods.describe(pa.concat_tables([products, new]), frozen.vocabularies(), debug.model)
-    vectors_ID = Encoder.of(trainer.model, frozen.vocabularies(), extended).vectors_ID[goods.FIRST :]
+    vectors_ID = Encoder.of(trainer.model, frozen.vocabularies(), extended).vectors_ID[vocabulary.FIRST :]
     similar_I = torch.cosine_similarity(vectors_ID[-1], vectors_ID[:-1], dim=1).numpy()
     assert extended.product_ids[-1].as_py() == "brand new"
-    same_I = extended.category_I[goods.FIRST : -1] == extended.category_I[-1]
+    same_I = extended.category_I[vocabulary.FIRST : -1] == extended.category_I[-1]
     assert np.median(similar_I[same_I]) > np.quantile(similar_I[~same_I], 0.75)
 
 
@@ -91,6 +92,6 @@ def test_words_are_words_and_chinese_bigrams() -> None:
 
 
 def test_vocabulary_goes_by_frequency_then_name_and_rare_names_share_an_id() -> None:
-    vocabulary = goods.Vocabulary.fit({"b": 3, "a": 3, "c": 9, "rare": 1, "": 50}, min_count=2)
-    ids = vocabulary.encode(pa.array(["c", "a", "b", "rare", "never", "", None]))
-    assert ids.tolist() == [2, 3, 4, goods.UNKNOWN, goods.UNKNOWN, goods.PADDING, goods.PADDING]
+    fitted = vocabulary.Vocabulary.fit({"b": 3, "a": 3, "c": 9, "rare": 1, "": 50}, min_count=2)
+    ids = fitted.encode(pa.array(["c", "a", "b", "rare", "never", "", None]))
+    assert ids.tolist() == [2, 3, 4, vocabulary.UNKNOWN, vocabulary.UNKNOWN, vocabulary.PADDING, vocabulary.PADDING]

@@ -7,12 +7,11 @@ import pyarrow as pa
 import pytest
 import torch
 
-from ml import serving
-from ml.common.settings import ModelConfig
-from ml.data.catalogue import Catalogue
+from ml.common.model_settings import ModelConfig
+from ml.data.catalogue import Catalogue, feature_count
 from ml.data.sequences import CONTEXT, Sequences
-from ml.snapshot import Snapshot
-from ml.transformer import encoder as package
+from ml.data.snapshot import Snapshot
+from ml.transformer import package
 from ml.transformer.encoder import Encoder
 from ml.transformer.model import BehaviourModel
 from ml.users import vectors
@@ -83,9 +82,9 @@ def test_served_by_mlflow_with_a_signature(frozen: Snapshot) -> None:
     import mlflow.pyfunc
 
     torch.manual_seed(0)
-    model = BehaviourModel(frozen.config.model, package.goods.feature_count(frozen.vocabularies(), frozen.config.model))
+    model = BehaviourModel(frozen.config.model, feature_count(frozen.vocabularies(), frozen.config.model))
     folder = package.save(model, frozen)
-    serving.describe(folder, frozen.config.model.d_model)
+    package.describe(folder, frozen.config.model.d_model)
     served = mlflow.pyfunc.load_model(str(folder))
     _, batch = next(frozen._sequence_batches())
     said = served.predict(batch.to_pandas())

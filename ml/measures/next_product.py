@@ -9,13 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ml.data.catalogue import FIRST, Catalogue
+from ml.data.catalogue import Catalogue
 from ml.data.sequences import Sequences
+from ml.data.vocabulary import FIRST
 from ml.transformer.encoder import Encoder
 
 TOP = 10
 _CHUNK = 256
-
 # Users (indices) -> scores (B, I) of all products; higher is better. A category's score is the sum over its products.
 Scorer = Callable[[np.ndarray], Tensor]
 

@@ -6,31 +6,17 @@ last fifth, five times. Legend: U users, K segments, C categories.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import pyarrow as pa
 from scipy.sparse import csr_matrix
 from sklearn.metrics import roc_auc_score
 
 from ml.data.outcomes import Outcomes
-from ml.data.sequences import stable_hash
+from ml.measures.metrics import FOLDS
 
-FOLDS = 5
 CATEGORIES = 200  # the largest ones
 PSEUDO_LINES = (100, 300, 1000, 3000, 10_000)
-
-
-RESAMPLES, LEVEL = 2_000, 0.95
-
-
-def bootstrap(measure: Callable[[np.ndarray], float], users: int, seed: int) -> tuple[float, float]:
-    """Percentile interval of a measure of rows (Efron & Tibshirani 1993, chapter 13); users drawn with replacement."""
-    random = np.random.default_rng(seed)
-    found = [measure(random.integers(0, users, users)) for _ in range(RESAMPLES)]
-    low, high = np.nanquantile(found, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(low), float(high)
 
 
 @dataclass(frozen=True)
@@ -42,11 +28,6 @@ class Value:
     pseudo_lines: int
     eta2: float
     auc: float
-
-
-def folds(user_ids: pa.Array) -> np.ndarray:
-    """Fold (U) of each user, 0..FOLDS-1, by a hash of the id: the same whenever it is asked for."""
-    return stable_hash(user_ids) % FOLDS
 
 
 def value(segment_U: np.ndarray, outcomes: Outcomes, fold_U: np.ndarray) -> Value:

@@ -1,0 +1,100 @@
+"""Names as numbers: vocabularies of products, categories, brands and event types, fitted on the training part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from ml.common.arrays import find
+
+PADDING, UNKNOWN, FIRST = 0, 1, 2  # ids of every vocabulary; FIRST.. go by frequency, then name
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """One row a name: names and counts in order of count, ids alike. Ids of names rarer than a minimum are UNKNOWN."""
+
+    names: pa.Array
+    counts: np.ndarray
+    ids: np.ndarray
+
+    @classmethod
+    def fit(cls, counts: dict[str, int], min_count: int = 1) -> Vocabulary:
+        ordered = sorted((name for name in counts if name), key=lambda name: (-counts[name], name))
+        count = np.array([counts[name] for name in ordered], np.int64)
+        ids = np.where(count >= min_count, np.arange(FIRST, FIRST + len(ordered)), UNKNOWN).astype(np.int32)
+        return cls(pa.array(ordered, pa.string()), count, ids)
+
+    @property
+    def size(self) -> int:
+        return int(max(self.ids.max(initial=UNKNOWN), UNKNOWN)) + 1
+
+    def encode(self, names: pa.Array) -> np.ndarray:
+        """Ids of names; PADDING for null and empty text, UNKNOWN for a name that was not seen or is too rare."""
+        place = find(names, self.names)
+        ids = np.append(self.ids, np.int32(UNKNOWN))[place]
+        empty = pc.fill_null(pc.equal(names, ""), True).to_numpy(zero_copy_only=False)
+        return np.where(empty, np.int32(PADDING), ids)
+
+    def count(self, names: pa.Array) -> np.ndarray:
+        return np.append(self.counts, 0)[find(names, self.names)]
+
+
+@dataclass(frozen=True)
+class Vocabularies:
+    """What a model knows by name. `counts` are events of the training part."""
+
+    product: Vocabulary
+    category: Vocabulary  # path prefixes such as "GROCERY > SOFT DRINKS"
+    brand: Vocabulary
+    event_type: Vocabulary
+
+    def save(self, path: Path) -> None:
+        parts = [
+            pa.table(
+                {"kind": pa.array([kind] * len(v.names), pa.string()), "name": v.names, "count": v.counts, "id": v.ids}
+            )
+            for kind, v in vars(self).items()
+        ]
+        pq.write_table(pa.concat_tables(parts), path)
+
+    @classmethod
+    def load(cls, path: Path) -> Vocabularies:
+        table = pq.read_table(path)
+        kinds = {kind: table.filter(pc.field("kind") == kind) for kind in cls.__annotations__}
+        return cls(**{
+            kind: Vocabulary(part["name"].combine_chunks(), part["count"].to_numpy(), part["id"].to_numpy())
+            for kind, part in kinds.items()
+        })  # fmt: skip
+
+
+def paths(category_path: list[str] | None) -> list[str]:
+    """Root, second level and leaf of a path as prefixes, so that equal names under different parents stay apart."""
+    kept = [level for level in category_path or [] if level]
+    depths = [1, 2, *([len(kept)] if len(kept) > 2 else [])]
+    return [" > ".join(kept[:depth]) for depth in depths if depth <= len(kept)]
+
+
+def fit(
+    products: pa.Table, product_counts: dict[str, int], type_counts: dict[str, int], min_count: int
+) -> Vocabularies:
+    """Vocabularies from events of the training part; categories and brands count the events of their products."""
+    categories: dict[str, int] = {}
+    brands: dict[str, int] = {}
+    for row in products.select(["product_id", "category_path", "brand"]).to_pylist():
+        if events := product_counts.get(row["product_id"], 0):
+            for name in paths(row["category_path"]):
+                categories[name] = categories.get(name, 0) + events
+            if row["brand"]:
+                brands[row["brand"]] = brands.get(row["brand"], 0) + events
+    return Vocabularies(
+        Vocabulary.fit(product_counts, min_count),
+        Vocabulary.fit(categories),
+        Vocabulary.fit(brands),
+        Vocabulary.fit(type_counts),
+    )

@@ -1,0 +1,85 @@
+"""Inputs of probes: what a model's vectors, counts and a random encoder say of users. Legend: U users, D width."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow.compute as pc
+import torch
+
+from jobs.tables import USER_FEATURES
+from ml.common import lake
+from ml.data import outcomes
+from ml.data.sequences import Sequences
+from ml.data.snapshot import Snapshot
+from ml.data.vocabulary import FIRST
+from ml.judge import rival_segmentations
+from ml.judge.probing import CATEGORIES, Row
+from ml.transformer.encoder import Encoder
+from ml.transformer.model import BehaviourModel
+
+FADING = 0.97  # an event's weight in a mean to that of the next one
+WEIGHTS = (0.3, 1.0, 2.0)
+
+
+def block(values: np.ndarray) -> np.ndarray:
+    """Columns of mean 0 and equal variances that sum up to one; constant ones are 0."""
+    spread = values.std(axis=0)
+    return (values - values.mean(axis=0)) / np.where(spread > 1e-9, spread, np.inf) / np.sqrt(values.shape[1])
+
+
+def beside(base: np.ndarray, more: np.ndarray) -> list[np.ndarray]:
+    """Designs of two blocks: the first one alone, and with the second at each weight."""
+    return [base, *(np.hstack([base, weight * more]) for weight in WEIGHTS)]
+
+
+@torch.no_grad()
+def readings(encoder: Encoder, sequences: Sequences) -> tuple[np.ndarray, np.ndarray]:
+    """(U, D) the state at the end; (U, 2 D) means of the states and of the products' vectors, newer ones count more."""
+    lengths, max_len = np.diff(sequences.offsets), encoder.model.config.max_len
+    width = encoder.model.config.d_model
+    state, means = np.zeros((len(sequences), width)), np.zeros((len(sequences), 2 * width))
+    order = np.argsort(-np.minimum(lengths, max_len), kind="stable")
+    for users in np.array_split(order, max(1, -(-len(order) // 64))):
+        items_P, states_PD, places_B = encoder.every_state(sequences, users, lengths[users])
+        ends = np.cumsum(places_B)
+        state[users] = states_PD[ends - 1]
+        weight_P = FADING ** (np.repeat(ends, places_B) - 1.0 - np.arange(len(items_P)))
+        total = np.add.reduceat(weight_P, ends - places_B)[:, None]
+        products = encoder.vectors_ID[torch.from_numpy(items_P)].cpu().numpy() * (items_P >= FIRST)[:, None]
+        both = np.hstack([states_PD, products]) * weight_P[:, None]
+        means[users] = np.add.reduceat(both, ends - places_B, axis=0) / total
+    return state, means
+
+
+def random_encoder(encoder: Encoder, seed: int) -> Encoder:
+    """The same, untrained."""
+    torch.manual_seed(seed)
+    model = BehaviourModel(encoder.model.config, encoder.model.features.num_embeddings)
+    return Encoder.of(model, encoder.vocabularies, encoder.catalogue)
+
+
+def rows_of(snapshot: Snapshot, encoder: Encoder, sequences: Sequences) -> list[Row]:
+    """counts: money, orders, lines of 7, 28, 90, 365 days, days since the last order. categories: lines of the year."""
+    user_ids = sequences.user_ids
+    features = lake.read(lake.open_table(USER_FEATURES, snapshot.warehouse, snapshot.versions[USER_FEATURES.full_name]),
+                         ["user_id", *rival_segmentations.COLUMNS], snapshot.ds)  # fmt: skip
+    features = features.take(pc.index_in(user_ids, value_set=features["user_id"].combine_chunks()))
+    history = outcomes.history(snapshot.warehouse, snapshot.ds, user_ids)
+    largest = np.sort(np.argsort(-np.asarray(history.sum(axis=0)).ravel(), kind="stable")[:CATEGORIES])
+    counts = block(rival_segmentations.standardised(features, rival_segmentations.COLUMNS))
+    categories = block(np.log1p(history[:, largest].toarray()))
+    state, means = map(block, readings(encoder, sequences))
+    noise = block(readings(random_encoder(encoder, snapshot.config.train.seed), sequences)[1])
+    detailed = [np.hstack([counts, weight * categories]) for weight in WEIGHTS]
+    return [
+        Row("counts", [counts]),
+        Row("random encoder", [noise]),
+        Row("state", [state]),
+        Row("vector", [means]),
+        Row("counts + random", beside(counts, noise), "counts"),
+        Row("counts + vector", beside(counts, means), "counts"),
+        Row("counts + categories", [counts, *detailed]),
+        Row("counts + categories + vector",
+            [counts, *(np.hstack([design, weight * means]) for design in detailed for weight in (0.0, *WEIGHTS[:2]))],
+            "counts + categories"),
+    ]  # fmt: skip

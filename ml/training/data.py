@@ -1,0 +1,67 @@
+"""What one rank of a training reads, and validates on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from ml.common.model_settings import Config
+from ml.data.batches import owners, places
+from ml.data.catalogue import Catalogue, feature_count
+from ml.data.sequences import Sequences
+from ml.data.snapshot import Snapshot
+from ml.measures.next_product import Task, model_scorer, score
+from ml.training.processes import Ranks
+from ml.transformer.encoder import Encoder
+from ml.transformer.model import BehaviourModel
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What one rank learns from.
+
+    train_events: of all users (U), longest first. place_U: see ml.batches.places. sequences: of the rank's own users,
+    18 bytes an event and an id a user: a rank's memory is its share of that, the columns of U (about 30 bytes a user),
+    one batch of Arrow (about 100 MB), the catalogue and three times the weights. validate: metrics of a model; every
+    rank calls it equally often.
+    """
+
+    train_events: np.ndarray
+    place_U: np.ndarray
+    sequences: Sequences
+    catalogue: Catalogue
+    feature_count: int
+    validate: Callable[[BehaviourModel], dict[str, float]]
+
+    @classmethod
+    def of(cls, snapshot: Snapshot, config: Config, ranks: Ranks) -> TrainingData:
+        """The rank's share of a snapshot, read from the row groups that hold it; validates on its held-out week."""
+        vocabularies, catalogue = snapshot.vocabularies(), snapshot.catalogue()
+        users = snapshot.users()
+        events_U, part_U = users["train_events"].to_numpy(), users["part"].to_numpy()
+        place_U = places(owners(part_U, events_U, ranks.world), ranks.rank)
+        mine = np.flatnonzero(place_U >= 0)
+        keep = users["user_id"].combine_chunks().take(pa.array(mine))
+        sequences = snapshot.sequences(catalogue, vocabularies, keep, np.unique(part_U[mine]))
+        task = _validation_task(sequences, catalogue, snapshot.cutoff, -(-config.train.validation_users // ranks.world))
+
+        def validate(model: BehaviourModel) -> dict[str, float]:
+            found = [0.0, 0.0, 0.0]
+            if len(task.users):
+                scores = score(task, model_scorer(Encoder.of(model, vocabularies, catalogue), task), catalogue)
+                found = [float((scores.rank <= 10).sum()), float(scores.ndcg.sum()), float(len(task.users))]
+            hits, ndcg, users = ranks.sum(*found)
+            return {"val_hr_10": hits / users, "val_ndcg_10": ndcg / users} if users else {}
+
+        count = feature_count(vocabularies, config.model)
+        return cls(events_U, place_U, sequences, catalogue, count, validate)
+
+
+def _validation_task(sequences: Sequences, catalogue: Catalogue, cutoff: int, wanted: int) -> Task:
+    """At most `wanted` users of a rank's share, evenly over all lengths, with what they did in the held-out week."""
+    task = Task.of(sequences, catalogue, cutoff)
+    kept = np.unique(np.linspace(0, len(task.users) - 1, min(wanted, len(task.users))).astype(int))
+    return Task(task.sequences, task.history, task.users[kept], task.target[kept], task.categories_BC[kept])

@@ -1,0 +1,68 @@
+"""A training of a snapshot from its start, or its last checkpoint, to a model and an MLflow run."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+
+from ml.common.model_settings import Config
+from ml.data.snapshot import Snapshot
+from ml.training.processes import Ranks
+from ml.training.trainer import Speed, Trainer
+from ml.transformer import package
+
+
+@contextmanager
+def _progress(total: int, shown: bool) -> Iterator[Callable[[int], None]]:
+    """A bar where someone watches; nothing where nobody does."""
+    if not (shown and sys.stdout.isatty()):
+        yield lambda epoch: None
+        return
+    from rich.progress import Progress
+
+    with Progress() as bar:
+        task = bar.add_task("training", total=total)
+        yield lambda epoch: bar.update(task, advance=1, description=f"epoch {epoch + 1}")
+
+
+def _line(epoch: int, row: dict[str, float]) -> str:
+    said = f"epoch {epoch}: loss {row['loss']:.4f}, {row['seconds']:.1f} s, {row['events_per_second']:,.0f} events/s"
+    validation = [f"{key.removeprefix('val_')} {value:.4f}" for key, value in row.items() if key.startswith("val_")]
+    return said + (", validation " + ", ".join(validation) if validation else "")
+
+
+def train(snapshot: Snapshot, config: Config, ranks: Ranks, speed: Speed) -> Trainer:
+    """Trains to the end, or on from the last checkpoint, and leaves DIR/model and the MLflow run."""
+    trainer = Trainer.of(snapshot, config, ranks, speed)
+    run = None
+    if ranks.first:
+        from ml.common.runs import Run
+
+        run = Run.start(snapshot)
+        how = {"ranks": ranks.world, "device": ranks.device.type, "bf16": speed.bf16, "compiler": speed.compiler}
+        run.parameters(config.flat() | {key: str(value) for key, value in how.items()})
+        count = sum(weight.numel() for weight in trainer.model.parameters())
+        data = trainer.data
+        print(f"{len(data.train_events):,} users, {len(data.catalogue.product_ids):,} products, {count:,} weights, "
+              f"{ranks.world} ranks on {ranks.device.type}, MLflow run {run.run_id}", flush=True)  # fmt: skip
+
+    def report(row: dict[str, float]) -> None:
+        epoch = len(trainer.history)
+        print(_line(epoch, row), flush=True)
+        run.metrics(row, step=epoch)
+
+    left = trainer.total_steps - sum(int(row["steps"]) for row in trainer.history)
+    try:
+        with run.watched() if run else nullcontext(), _progress(left, ranks.first) as advance:
+            trainer.fit(config.train.epochs, report, advance)
+        if run:
+            folder = package.save(trainer.model, snapshot)
+            package.describe(folder, config.model.d_model)
+            run.artifacts(folder, "model")
+            run.end("FINISHED")
+    except BaseException:
+        if run:
+            run.end("FAILED")
+        raise
+    return trainer

@@ -1,0 +1,68 @@
+"""A trained model as files, and a model at work. DIR/model/: model.json, weights.pt (state_dict), vocabulary.parquet;
+and MLmodel with catalogue.parquet, by which `mlflow.pyfunc.load_model` serves it (ml/serving.py).
+
+A state_dict and settings, not an exported graph: they load with weights_only=True and take any length (MLflow's default
+format, torch.export, fixes the shapes).
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ml.common.cli import UsageError
+from ml.common.files import write_json
+from ml.common.model_settings import ModelConfig
+from ml.data.catalogue import feature_count
+from ml.data.snapshot import Snapshot
+from ml.data.vocabulary import Vocabularies
+from ml.transformer.model import BehaviourModel
+
+
+def save(model: BehaviourModel, snapshot: Snapshot) -> Path:
+    folder = snapshot.folder / "model"
+    folder.mkdir(exist_ok=True)
+    said = {"model": model.config.model_dump(), "ds": str(snapshot.ds), "cutoff": snapshot.cutoff}
+    write_json(folder / "model.json", said)
+    torch.save({name: tensor.cpu() for name, tensor in model.state_dict().items()}, folder / "weights.pt")
+    for name in ("vocabulary.parquet", "catalogue.parquet"):
+        shutil.copyfile(snapshot.folder / name, folder / name)
+    return folder
+
+
+def _loaded(folder: Path, device: str) -> tuple[BehaviourModel, Vocabularies]:
+    said = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    config = ModelConfig.model_validate(said["model"])
+    vocabularies = Vocabularies.load(folder / "vocabulary.parquet")
+    model = BehaviourModel(config, feature_count(vocabularies, config)).to(device)
+    model.load_state_dict(torch.load(folder / "weights.pt", map_location=device, weights_only=True))
+    return model, vocabularies
+
+
+def model_folder(snapshot: Snapshot) -> Path:
+    folder = snapshot.folder / "model"
+    if not (folder / "weights.pt").is_file():
+        raise UsageError(
+            f"expected a trained model at {folder}, found none; run `python -m ml.train --snapshot {snapshot.folder}`"
+        )
+    return folder
+
+
+def describe(folder: Path, width: int) -> None:
+    """Writes DIR/MLmodel: what loads the model, and its signature. width: of a vector."""
+    import mlflow.pyfunc
+    from mlflow.models import Model, ModelSignature
+    from mlflow.types import ColSpec, DataType, Schema, TensorSpec
+    from mlflow.types.schema import Array
+
+    lists = {"event_times": DataType.long, "event_types": DataType.string, "product_ids": DataType.string,
+             "price_buckets": DataType.integer}  # fmt: skip
+    read = [ColSpec(DataType.string, "user_id"), *(ColSpec(Array(kind), name) for name, kind in lists.items())]
+    vectors = TensorSpec(np.dtype(np.float32), (-1, width))
+    model = Model(signature=ModelSignature(inputs=Schema(read), outputs=Schema([vectors])))
+    mlflow.pyfunc.add_to_model(model, loader_module="ml.serving")
+    model.save(str(folder / "MLmodel"))
