@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from jobs.collect.reasons import UNREADABLE
 from jobs.errors import DataError
 from jobs.lake import delta
 from jobs.settings import Settings
@@ -16,7 +17,6 @@ from jobs.tables import LOADS, QUALITY_RESULTS
 
 # Below as many records, a wrong one is a wrong record and not a retyped column.
 RETYPED_FROM = 20
-_BAD = r"bad_(\w+): (\w+) from column (.+?) is "  # how jobs/collect/records.py begins such a reason
 _WORDS = {"time": "times", "money": "amounts of money", "count": "whole numbers"}
 
 
@@ -46,11 +46,11 @@ def check_types(kind: str, counts: list[dict], frame: DataFrame) -> None:
     rows, refused = sum(row["rows_in"] for row in counts), sum(row["quarantined"] for row in counts)
     if rows < RETYPED_FROM or refused <= rows / 2:
         return
-    what = F.regexp_extract("reason", _BAD, 0)
-    worst = frame.where("reason IS NOT NULL").groupBy(what.alias("what")).count().where("what != ''")
+    start = F.regexp_extract("reason", UNREADABLE, 0)
+    worst = frame.where("reason IS NOT NULL").groupBy(start.alias("start")).count().where("start != ''")
     for row in worst.orderBy(F.desc("count")).limit(1).collect():
         if row["count"] > rows / 2:
-            expected, field, column = re.fullmatch(_BAD, row["what"]).groups()
+            expected, field, column = re.fullmatch(UNREADABLE, row["start"]).groups()
             raise DataError(
                 f"{kind}: expected column {column!r} to hold {_WORDS[expected]} (our {field}), found something else in "
                 f"{row['count']:,} of {rows:,} records; the source retyped it or the mapping is wrong. Nothing of this "

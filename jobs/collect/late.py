@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from jobs.collect import records
+from jobs.collect import dedupe
 from jobs.lake import delta
 from jobs.settings import Settings
 from jobs.tables import BRONZE_EVENTS, LATENESS, RESTATED
@@ -22,7 +22,7 @@ def taken_back(before: DataFrame, loaded: DataFrame, s: Settings) -> DataFrame:
 
     `before` are its rows in bronze with their `content`, `loaded` the rows that take their place.
     """
-    now = loaded.select("event_id", "ds", records.content_hash().alias("content"))
+    now = loaded.select("event_id", "ds", dedupe.content_hash().alias("content"))
     gone = before.where(f"NOT ({delta.ds_range(s.since, s.ds)})").join(now, ["event_id", "ds", "content"], "left_anti")
     return gone.select("source_file", F.lit(s.since).alias("landed_ds"), "user_id", "ds").distinct()
 

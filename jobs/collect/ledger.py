@@ -7,6 +7,7 @@ import hashlib
 from dataclasses import dataclass
 from datetime import UTC, date
 
+from jobs.collect import counts
 from jobs.lake import delta
 from jobs.settings import Settings
 from jobs.sources.landing import File
@@ -72,14 +73,14 @@ def looks(file: File, digest: str, feed: Feed) -> dict[str, object]:
     return {"digest": digest, "size": file.size, "modified_us": _microseconds(file), "mapping": mapping_of(feed)}
 
 
-def due(found: list[File], ledger: Ledger, feed: Feed, s: Settings) -> list[Due]:
+def due(files: list[File], ledger: Ledger, feed: Feed, s: Settings) -> list[Due]:
     """The files that must be loaded, oldest first.
 
     A file of since..ds is due where it is new, its bytes changed, or its mapping did; an older one (it came after its
     night, or was corrected) where it is new or its bytes changed. With `again` every file of since..ds is due.
     """
     mapping, todo = mapping_of(feed), []
-    for file in found:
+    for file in files:
         known = ledger.files.get(file.name)
         asked = file.landed_ds is None or file.landed_ds >= s.since
         if known is None:
@@ -100,3 +101,18 @@ def _landed(file: File, s: Settings) -> File:
     if file.landed_ds is None or file.landed_ds >= s.since:
         return file
     return dataclasses.replace(file, landed_ds=s.since)
+
+
+def enter(s: Settings, kind: str, feed: Feed, due: list[Due], rows: list[dict]) -> None:
+    """The files and their counts (`rows`, of `counts`) into ops.loads, last of all, so that a killed run finds its
+    files still due; an empty file is entered too.
+    """
+    known_by = {d.file.name: looks(d.file, d.digest, feed) for d in due}
+    counted = {row["source_file"] for row in rows}
+    empty = [counts.nothing(d.file.name, d.file.landed_ds or s.ds) for d in due if d.file.name not in counted]
+    stamp = {"source": s.source, "kind": kind, "run_id": s.run_id, "released": 0}
+    entries = [row | stamp | known_by.get(row["source_file"], {}) for row in [*rows, *empty]]
+    names = delta.listed([feed.jdbc.name] if feed.jdbc else known_by)
+    same = f"source = '{s.source}' AND kind = '{kind}' AND source_file IN ({names})"
+    same += f" AND landed_ds = '{s.ds}'" if feed.jdbc else ""
+    delta.replace_rows(entries, s.warehouse, LOADS, same)

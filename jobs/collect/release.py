@@ -13,12 +13,13 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.storagelevel import StorageLevel
 
-from jobs.collect import late, records
+from jobs.collect import dedupe, late, parse
 from jobs.collect import run as collect
+from jobs.collect.counts import Left
 from jobs.lake import delta, erasures
 from jobs.lake.erasures import Suppressed
 from jobs.settings import Settings
-from jobs.sources.spec import Feed, Source, load
+from jobs.sources.spec import Source, load
 from jobs.tables import LOADS, QUARANTINE
 
 
@@ -35,48 +36,47 @@ def as_records(refused: DataFrame) -> DataFrame:
     )
 
 
-def _release_kind(
-    spark: SparkSession, s: Settings, source: Source, kind: str, feed: Feed, suppressed: Suppressed | None
-) -> str:
+def _release_kind(spark: SparkSession, s: Settings, source: Source, kind: str, suppressed: Suppressed | None) -> str:
     slice_ = f"source = '{source.name}' AND kind = '{kind}' AND stage = 'collect' AND ds <= DATE'{s.ds}'"
     if s.since != s.ds:
         slice_ += f" AND ds >= DATE'{s.since}'"
     refused = delta.read_or_empty(spark, s.warehouse, QUARANTINE).where(slice_)
-    whole, out = collect.left_out(as_records(refused), source, kind, suppressed)
-    keyed = records.with_key(whole, feed, kind)
-    if kind == "events":
-        parsed = records.parse_events(keyed, source, s.since, s.since, s.ds)
-    else:
-        parsed = records.parse_dimension(keyed, feed, s.ds)
+    records, left = collect.left_out(as_records(refused), source, kind, suppressed)
+    keyed = dedupe.with_key(records, source.feeds()[kind], kind)
+    parsed = parse.parse(keyed, source, kind, s.since, s.since, s.ds)
     parsed = parsed.withColumn("refused_ds", F.col("landed_ds")).persist(StorageLevel.MEMORY_AND_DISK)
     try:
-        keys = collect.KEYS[kind]
+        keys = dedupe.KEYS[kind]
         loaded = collect.already_loaded(spark, s, parsed, "false") if kind == "events" else None
-        frame = records.first_of_each(parsed, keys)
-        frame = frame if loaded is None else records.mark_loaded(frame, keys, loaded)
+        frame = dedupe.first_of_each(parsed, keys)
+        frame = frame if loaded is None else dedupe.mark_loaded(frame, keys, loaded)
         frame = frame.persist(StorageLevel.MEMORY_AND_DISK)
-        good = F.col("reason").isNull()
-        counts = frame.groupBy("source_file", "refused_ds").agg(
-            F.count_if(good & ~F.col("duplicate")).alias("released"),
-            F.count_if(good & F.col("duplicate")).alias("duplicates"),
-            F.count_if(~good).alias("refused"),
-        )
-        counts = [row.asDict() | {"suppressed": 0} for row in counts.collect()]
-        counts += [
-            {"source_file": name, "refused_ds": day, "released": 0, "duplicates": 0, "refused": 0, "suppressed": number}
-            for (name, day), number in out.items()
-        ]
-        if any(row["released"] or row["duplicates"] or row["suppressed"] for row in counts):
+        rows = _counts(frame, left)
+        if any(row["released"] or row["duplicates"] or row["suppressed"] for row in rows):
             _write(s, kind, frame, slice_)
-            _enter(s, kind, counts)
+            _enter(s, kind, rows)
             if kind == "events":
                 late.note_lateness(spark, s)
     finally:
         frame.unpersist()
         parsed.unpersist()
-    sums = {name: sum(row[name] for row in counts) for name in ("released", "duplicates", "refused")}
-    said = f"{kind}: {sums['released']:,} released, {sums['duplicates']:,} were there already, {sums['refused']:,} stay"
-    return said + (f", {sum(out.values()):,} of erased users dropped" if out else "")
+    sums = {name: sum(row[name] for row in rows) for name in ("released", "duplicates", "refused")}
+    line = f"{kind}: {sums['released']:,} released, {sums['duplicates']:,} were there already, {sums['refused']:,} stay"
+    return line + (f", {sum(left.values()):,} of erased users dropped" if left else "")
+
+
+def _counts(frame: DataFrame, left: Left) -> list[dict]:
+    """One row a file and day of refusal: released, duplicates (there already), refused still, suppressed."""
+    good = F.col("reason").isNull()
+    counted = frame.groupBy("source_file", "refused_ds").agg(
+        F.count_if(good & ~F.col("duplicate")).alias("released"),
+        F.count_if(good & F.col("duplicate")).alias("duplicates"),
+        F.count_if(~good).alias("refused"),
+    )
+    none = dict.fromkeys(("released", "duplicates", "refused", "suppressed"), 0)
+    rows = [none | row.asDict() for row in counted.collect()]
+    erased = [{"source_file": name, "refused_ds": day, "suppressed": number} for (name, day), number in left.items()]
+    return rows + [none | row for row in erased]
 
 
 def _write(s: Settings, kind: str, frame: DataFrame, slice_: str) -> None:
@@ -91,9 +91,9 @@ def _write(s: Settings, kind: str, frame: DataFrame, slice_: str) -> None:
     delta.replace_where(kept, s.warehouse, QUARANTINE, slice_)
 
 
-def _enter(s: Settings, kind: str, counts: list[dict]) -> None:
+def _enter(s: Settings, kind: str, rows: list[dict]) -> None:
     """Move the counts of the released records in ops.loads: rows in stay the sum of the others."""
-    for row in counts:
+    for row in rows:
         same = f"source = '{s.source}' AND kind = '{kind}' AND source_file IN ({delta.listed([row['source_file']])})"
         same += f" AND landed_ds = '{row['refused_ds']}'"
         entries = delta.rows(s.warehouse, LOADS, same)
@@ -110,5 +110,4 @@ def _enter(s: Settings, kind: str, counts: list[dict]) -> None:
 def run(spark: SparkSession, s: Settings) -> str:
     """Release what can be read of all that was refused by ds (with --since: from that day on)."""
     source, suppressed = load(s.source), erasures.suppressed(s)
-    feeds = source.feeds().items()
-    return "; ".join(_release_kind(spark, s, source, kind, feed, suppressed) for kind, feed in feeds)
+    return "; ".join(_release_kind(spark, s, source, kind, suppressed) for kind in source.feeds())

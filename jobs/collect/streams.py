@@ -10,7 +10,7 @@ from pyarrow import fs
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from jobs.collect import records
+from jobs.collect import parse
 from jobs.errors import DataError, UsageError
 from jobs.lake import delta
 from jobs.lake.erasures import Suppressed
@@ -30,7 +30,7 @@ def blanked(lines: DataFrame, source: Source, suppressed: Suppressed) -> DataFra
     parsed = lines.select(
         "value", F.col("value").alias("raw"), F.from_json("value", "map<string,string>").alias("record")
     )
-    marked = records.with_user(privacy.protect(parsed, source.events), source, "events")
+    marked = parse.with_user(privacy.protect(parsed, source.events), source, "events")
     unknown = F.col("record").isNull() & suppressed.named_in(F.col("value"))
     blank = F.to_json(F.struct(F.lit(True).alias(BLANK)))
     return marked.select(
@@ -99,6 +99,6 @@ def explain(error: Exception, kafka: Kafka) -> Exception | None:
             ". Dropped by its retention: go on by may_lose: true. The topic was made anew: move the folder "
             f"kafka/{kafka.topic} out of the landing, its checkpoint counts the old one"
         )
-    if found := re.search(r"org\.apache\.kafka\.common\.(?:errors|config)\.\w+: ([^\n]+)", text):
-        return ConnectionError(f"expected Kafka to answer for the topic {kafka.topic!r}, found: {found.group(1)}")
+    if cause := re.search(r"org\.apache\.kafka\.common\.(?:errors|config)\.\w+: ([^\n]+)", text):
+        return ConnectionError(f"expected Kafka to answer for the topic {kafka.topic!r}, found: {cause.group(1)}")
     return None

@@ -75,7 +75,7 @@ class Shop:
     def declare(self, text: str) -> None:
         (self.home / "conf" / "shop.yaml").write_text(text, encoding="utf-8")
         source = read_source("shop", self.home / "conf")
-        for module in (collect, release, clean.sources):
+        for module in (collect, release, clean.spec):
             self.monkeypatch.setattr(module, "load", lambda name: source)
 
     def put(self, name: str, *rows: str, head: str = HEAD) -> None:

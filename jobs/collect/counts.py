@@ -1,0 +1,61 @@
+"""How many records of each file were loaded, already there, refused, outside or suppressed: what ops.loads says."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+COUNTS = ("rows_in", "loaded", "duplicates", "quarantined", "outside", "late", "suppressed")
+
+# Records by the file that brought them and its day of delivery (None: a file of any days).
+Left = dict[tuple[str, date | None], int]
+
+
+def by_file(classified: DataFrame, since: date, ds: date, others: list[str] | None) -> list[dict]:
+    """One row a file and day of delivery of parsed records with `duplicate`: rows_in, loaded, duplicates, quarantined,
+    outside, late; `elsewhere`, events of days outside since..ds; `seen`, a bit a mapped column (see `parse`);
+    `columns`, the columns that the mapping does not name.
+
+    `others` are the columns behind the bits of `beside`; None: the keys of attributes are collected, which costs more.
+    """
+    refused, outside, duplicate = F.col("reason").isNotNull(), F.col("outside"), F.col("duplicate")
+    loaded = ~refused & ~outside & ~duplicate
+    conditions = {"loaded": loaded, "duplicates": duplicate, "quarantined": refused, "outside": outside}
+    dated = "ds" in classified.columns
+    conditions["late"] = loaded & (F.col("ds") < F.col("landed_ds")) if dated else F.lit(False)
+    conditions["elsewhere"] = ~F.col("ds").between(F.lit(since), F.lit(ds)) if dated else F.lit(False)
+    keys = F.array_sort(F.array_distinct(F.flatten(F.collect_set(F.map_keys("attributes")))))
+    counted = classified.groupBy("source_file", "landed_ds").agg(
+        F.count("*").alias("rows_in"),
+        *[F.count_if(condition).alias(name) for name, condition in conditions.items()],
+        F.bit_or("seen").alias("seen"),
+        F.bit_or("beside").alias("beside"),
+        (keys if others is None else F.lit(None).cast("array<string>")).alias("columns"),
+    )
+    counts = [row.asDict() for row in counted.collect()]
+    if others is None:
+        return counts
+    return [row | {"columns": [name for k, name in enumerate(others) if row["beside"] >> k & 1]} for row in counts]
+
+
+def nothing(source_file: str, landed_ds: date) -> dict:
+    """The row of a file of which nothing was counted yet."""
+    return dict.fromkeys(COUNTS, 0) | {"source_file": source_file, "landed_ds": landed_ds, "columns": []}
+
+
+def with_suppressed(counts: list[dict], left: Left, ds: date) -> list[dict]:
+    """`counts` with the suppressed records, which are among rows_in; those of a file of any days count on ds."""
+    rows = {(row["source_file"], row["landed_ds"]): row | {"suppressed": 0} for row in counts}
+    for (name, landed), number in left.items():
+        key = (name, landed or ds)
+        row = rows.get(key) or nothing(*key)
+        rows[key] = row | {"suppressed": row["suppressed"] + number, "rows_in": row["rows_in"] + number}
+    return list(rows.values())
+
+
+def in_words(counts: list[dict], *, with_suppressed: bool) -> str:
+    """The sums over all files, as a line for people."""
+    names = [name for name in COUNTS if name != "suppressed" or with_suppressed]
+    return ", ".join(f"{name} {sum(row[name] for row in counts):,}" for name in names)

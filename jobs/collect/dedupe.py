@@ -1,0 +1,83 @@
+"""Which records came before: the keys of records, those that a load repeats, those that bronze holds already.
+
+Pure DataFrame -> DataFrame; records as in `fields`, parsed ones as in `parse`.
+"""
+
+from __future__ import annotations
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from jobs import clock
+from jobs.collect import fields
+from jobs.sources.spec import EVENT_FIELDS, Feed
+from jobs.tables import BRONZE_EVENTS
+
+# What identifies a record of bronze within its source.
+KEYS = {"events": ["event_id", "ds"], "users": ["id", "landed_ds"], "products": ["id", "landed_ds"]}
+
+
+def _usable() -> Column:
+    return F.col("reason").isNull() & ~F.col("outside")
+
+
+def with_key(records: DataFrame, feed: Feed, kind: str) -> DataFrame:
+    """`records` with `key_hash`: 64 bits in place of what identifies a record, enough to find the few candidates that
+    are then held against each other whole. Computed before all else of a record is read.
+    """
+    if kind == "events":
+        frame, day = fields.with_typed(records, feed), clock.day(fields.field("event_time", feed))
+    else:
+        frame, day = fields.with_texts(records, feed), F.col("landed_ds")
+    return frame.select(*records.columns, F.xxhash64(fields.identity(feed), day).alias("key_hash"))
+
+
+def repeated_keys(keyed: DataFrame) -> DataFrame:
+    """`key_hash` of the keys that several records of this load share: one row each. Nothing else is shuffled."""
+    # Shuffled first: nearly every key is new, and to count them before is to keep them all in a table for nothing.
+    keys = keyed.select("key_hash").repartition("key_hash")
+    return keys.groupBy("key_hash").count().where("count > 1").select("key_hash")
+
+
+def apart(keyed: DataFrame, repeated: DataFrame) -> tuple[DataFrame, DataFrame]:
+    """(records whose key no other of this load has, the few others): what is to be found out about the few is not asked
+    of all.
+    """
+    few = F.broadcast(repeated)
+    return keyed.join(few, "key_hash", "left_anti"), keyed.join(few, "key_hash", "left_semi")
+
+
+def first_of_each(parsed: DataFrame, keys: list[str]) -> DataFrame:
+    """`parsed` with `duplicate`: true for all but the first delivery of a key; of records that came together, the one
+    that says most counts.
+    """
+    says = F.desc(F.length(F.to_json("attributes")))
+    first = Window.partitionBy(*keys, _usable()).orderBy("landed_ds", "source_file", says, "tie")
+    return parsed.withColumn("duplicate", _usable() & (F.row_number().over(first) > 1))
+
+
+def mark_loaded(frame: DataFrame, keys: list[str], loaded: DataFrame) -> DataFrame:
+    """`frame` with `duplicate` true also for keys in `loaded`, which bronze holds from other deliveries."""
+    known = loaded.select(*keys).distinct().withColumn("known", F.lit(True))
+    again = F.col("duplicate") | (_usable() & F.coalesce("known", F.lit(False)))
+    return frame.join(known, keys, "left").withColumn("duplicate", again).drop("known")
+
+
+def content_hash() -> Column:
+    """64 bits of what an event says, as bronze types it, to tell a corrected record from one that merely came again."""
+    types = {column.name: column.type for column in BRONZE_EVENTS.columns}
+    return F.xxhash64(*[F.col(name).cast(types[name]) for name in EVENT_FIELDS], F.to_json("attributes"))
+
+
+def keep_landing(parsed: DataFrame, before: DataFrame) -> DataFrame:
+    """`parsed` where an event that stood in the file before, and says the same, keeps the day on which it came.
+
+    `before` has event_id, ds, landed_ds and content of the bronze rows of the file. Without this a log that grows would
+    deliver all its events anew every night.
+    """
+    known = before.select("event_id", "ds", F.col("landed_ds").alias("came"), "content")
+    same = _usable() & (F.col("content") == content_hash())
+    joined = parsed.join(known, ["event_id", "ds"], "left")
+    return joined.withColumn("landed_ds", F.when(same, F.col("came")).otherwise(F.col("landed_ds"))).drop(
+        "came", "content"
+    )

@@ -1,0 +1,105 @@
+"""The mapped fields of a record: the text of each of the source's columns, then that text under its field's type.
+
+Pure DataFrame -> DataFrame. A frame of records has one row a record: `raw` the text as received (null where that is
+`record` as JSON), `record` what it holds (see jobs/sources/layout.py; null where the text is no record), `source_file`,
+`landed_ds` (null where the file is not of one day).
+"""
+
+from __future__ import annotations
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from jobs.sources.layout import Layout
+from jobs.sources.spec import EVENT_FIELDS, Feed, FieldSpec
+
+_EPOCHS = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1}
+_HAS_ZONE = r"(Z|[+-]\d{2}:?\d{2})$"
+
+
+def with_texts(records: DataFrame, feed: Feed) -> DataFrame:
+    """`records` with `text.<column>` for each column of the source that the mapping names: trimmed, null where empty
+    or where the source says by one of its words for it that nothing is known.
+
+    A projection of its own: inlined into every rule, the look-ups grow past what the JVM compiles.
+    """
+
+    layout = Layout.of(records)
+
+    def read(column: str) -> Column:
+        if layout.is_number(column) and not feed.null and column not in feed.whole:
+            return layout.value(column)  # read as a number, it needs no way through text
+        trimmed = F.nullif(F.trim(layout.text(column)), F.lit(""))
+        trimmed = F.regexp_replace(trimmed, r"\.0+$", "") if column in feed.whole else trimmed
+        return F.when(~trimmed.isin(list(feed.null)), trimmed) if feed.null else trimmed
+
+    return records.withColumns({f"text.{column}": read(column) for column in sorted(feed.mapped_columns)})
+
+
+def with_typed(records: DataFrame, feed: Feed) -> DataFrame:
+    """`with_texts`, and `typed.<field>.<column>` for each of our fields: the text under the field's type, null where it
+    cannot be read so.
+    """
+    return with_texts(records, feed).withColumns({
+        f"typed.{name}.{column}": _read_as(column, EVENT_FIELDS[name], spec)
+        for name, spec in feed.fields.items()
+        for column in spec.columns
+    })  # fmt: skip
+
+
+def text_or_number(column: str) -> Column:
+    """A column of `with_texts`: a text, or a number where the format has numbers."""
+    return F.col(f"`text.{column}`")
+
+
+def text(column: str) -> Column:
+    """A column of `with_texts` as a text."""
+    return text_or_number(column).cast("string")
+
+
+def _time(value: Column, spec: FieldSpec) -> Column:
+    if spec.format in _EPOCHS:
+        return F.timestamp_micros(F.try_multiply(value.try_cast("bigint"), F.lit(_EPOCHS[spec.format])))
+    value = value.cast("string")
+    parsed = F.try_to_timestamp(value, F.lit(spec.format)) if spec.format else F.try_to_timestamp(value)
+    if spec.zone == "UTC":
+        return parsed
+    return F.when(value.rlike(_HAS_ZONE), parsed).otherwise(F.to_utc_timestamp(parsed, spec.zone))
+
+
+def translated(value: Column, spec: FieldSpec) -> Column:
+    """`value` under the mapping's `map` of codes; codes that it does not name stay."""
+    if not spec.map:
+        return value
+    codes = F.create_map(*[F.lit(item) for pair in spec.map.items() for item in pair])
+    return F.coalesce(codes[value], value)
+
+
+def _read_as(column: str, kind: str, spec: FieldSpec) -> Column:
+    value = translated(text(column), spec) if spec.map else text_or_number(column)
+    if kind == "time":
+        return _time(value, spec)
+    if kind == "money":
+        return value.try_cast("decimal(18,4)")
+    if kind == "count":
+        return value.try_cast("decimal(20,4)")
+    return value.cast("string")
+
+
+def field(name: str, feed: Feed) -> Column:
+    """One of our event columns from the typed columns of `with_typed`."""
+    spec = feed.fields.get(name)
+    if spec is None or spec.constant is not None:
+        return F.lit(spec.constant if spec else None).cast("string")
+    parts = [F.col(f"`typed.{name}.{column}`") for column in spec.columns]
+    if spec.sum:
+        return sum((F.coalesce(part, F.lit(0)) for part in parts[1:]), F.coalesce(parts[0], F.lit(0)))
+    if EVENT_FIELDS[name] == "count":
+        return F.when(parts[0] == F.floor(parts[0]), parts[0].cast("bigint"))
+    return parts[0]
+
+
+def identity(feed: Feed) -> Column:
+    """The id columns joined by `-`; null where one is missing that may not be."""
+    parts = [F.coalesce(text(c), F.lit("")) if c in feed.may_be_empty else text(c) for c in feed.id]
+    return F.concat(*[piece for part in parts for piece in (F.lit("-"), part)][1:])

@@ -1,0 +1,110 @@
+"""A record -> a row of bronze with typed columns, and the reason where it cannot be loaded. Frames: see `fields`."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from jobs import clock
+from jobs.collect import fields, reasons
+from jobs.sources.layout import Layout
+from jobs.sources.spec import EVENT_FIELDS, Feed, Source
+
+MASKED = 62  # columns that a bit mask of one bigint can name
+
+
+def parse(keyed: DataFrame, source: Source, kind: str, start: date, since: date, ds: date) -> DataFrame:
+    """Records of one kind with `key_hash` (see `dedupe.with_key`) -> `parse_events` or `parse_dimension`."""
+    if kind == "events":
+        return parse_events(keyed, source, start, since, ds)
+    return parse_dimension(keyed, source.feeds()[kind], ds)
+
+
+def parse_events(records: DataFrame, source: Source, start: date, since: date, ds: date) -> DataFrame:
+    """One row a record: the columns of bronze.events, `raw`, `outside`, and `reason` (null where it can be loaded).
+
+    A record of a file of any days counts as delivered on its own day, or on `since` where it is older; before `start`,
+    the first day of the shop's history here, it is `outside`.
+    """
+    feed, layout = source.events, Layout.of(records)
+    frame = fields.with_typed(records, feed)
+    ours = {name: fields.field(name, feed) for name in EVENT_FIELDS}
+    frame = frame.withColumns(ours | {"event_id": fields.identity(feed)})
+    frame = frame.withColumns({"reason": reasons.of_event(source, ds), "ds": clock.day(F.col("event_time"))})
+    attributes = layout.attributes(feed.mapped_columns).alias("attributes")
+    frame = frame.select(*EVENT_FIELDS, "event_id", attributes, "reason", "ds", *_carried(feed, layout))
+    any_days, good, old = F.col("landed_ds").isNull(), F.col("reason").isNull(), F.col("ds") < F.lit(start)
+    own = F.when(good, F.greatest("ds", F.lit(since))).otherwise(F.lit(ds))
+    return frame.withColumns({"outside": any_days & good & old, "landed_ds": F.coalesce("landed_ds", own)})
+
+
+def parse_dimension(records: DataFrame, feed: Feed, ds: date) -> DataFrame:
+    """One row a user or product record: `id`, `attributes` (mapped fields under our names, a path as a JSON list,
+    all other columns under theirs), and `reason` (null where it can be loaded).
+    """
+    layout, mapped = Layout.of(records), []
+    for name, spec in feed.fields.items():
+        if spec.constant is not None:
+            value = F.lit(spec.constant)
+        elif spec.path:
+            value = F.to_json(F.filter(F.array(*[fields.text(c) for c in spec.path]), lambda part: part.isNotNull()))
+        elif spec.split:
+            value = F.to_json(F.split(fields.text(spec.column), re.escape(spec.split)))
+        else:
+            value = fields.translated(fields.text(spec.column), spec)
+        mapped.append(F.struct(F.lit(name).alias("key"), value.alias("value")))
+    ours = F.map_filter(F.map_from_entries(F.array(*mapped)), lambda _, value: value.isNotNull())
+    others = F.map_filter(
+        layout.attributes(feed.mapped_columns), lambda key, _: ~F.array_contains(F.map_keys("ours"), key)
+    )
+    return (
+        fields.with_texts(records, feed)
+        .withColumns({"id": fields.identity(feed), "ours": ours, "landed_ds": F.coalesce("landed_ds", F.lit(ds))})
+        .withColumns({"attributes": F.map_concat("ours", others), "reason": reasons.of_dimension(feed)})
+        .select("id", "attributes", "reason", F.lit(False).alias("outside"), *_carried(feed, layout))
+    )
+
+
+def with_user(records: DataFrame, source: Source, kind: str) -> DataFrame:
+    """`records` with `user`, the id that the user of a record has in our tables; null where it is of none, or does not
+    say. A product's record is of the user in whose event it stands, where the products are read from the events.
+    """
+    if kind == "users":
+        frame, user = fields.with_texts(records, source.users), fields.identity(source.users)
+    elif kind == "events" or source.products_are_in_events:
+        frame, user = fields.with_typed(records, source.events), fields.field("user_id", source.events)
+    else:
+        frame, user = records, F.lit(None).cast("string")
+    return frame.select(*records.columns, user.alias("user"))
+
+
+def _carried(feed: Feed, layout: Layout) -> list[Column]:
+    """What goes along with a parsed record: where it is from, a tie-break, its text where it is refused; `seen`: bit k
+    is set where the k-th mapped column stands in the record; `beside`: the same of the columns that the mapping does
+    not name, where the layout knows them.
+    """
+
+    def bits(flags: list[Column]) -> Column:
+        marks = [F.when(flag, F.lit(1 << k)).otherwise(F.lit(0)).cast("bigint") for k, flag in enumerate(flags)]
+        return sum(marks[1:], marks[0]) if marks else F.lit(0).cast("bigint")
+
+    others = layout.others(feed.mapped_columns) or []
+    record = F.col("record") if layout.types else F.col("raw")
+    return [
+        F.col("source_file"),
+        F.col("landed_ds"),
+        F.col("key_hash"),
+        F.xxhash64(record).alias("tie"),
+        F.when(F.col("reason").isNotNull(), F.coalesce("raw", F.to_json("record"))).alias("raw"),
+        F.coalesce(bits([layout.stands(c) for c in sorted(feed.mapped_columns)]), F.lit(0)).alias("seen"),
+        bits([layout.value(c).isNotNull() for c in others[:MASKED]]).alias("beside"),
+    ]
+
+
+def beside(feed: Feed, layout: Layout) -> list[str] | None:
+    """The columns behind the bits of `beside`; None where the records' attributes must be asked."""
+    others = layout.others(feed.mapped_columns)
+    return others if others is not None and len(others) <= MASKED else None

@@ -1,0 +1,78 @@
+"""Why a record cannot be loaded: a rule a reason, null where the record keeps the rule."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+from jobs.collect import fields
+from jobs.sources.spec import EVENT_FIELDS, Feed, Source
+from jobs.tables import EVENT_TYPES
+
+# How the reason of a column that cannot be read begins: what was expected, our field, the source's column.
+UNREADABLE = r"bad_(\w+): (\w+) from column (.+?) is "
+
+
+def of_event(source: Source, ds: date) -> Column:
+    """Every reason against a record of events, joined by `; `; null where it can be loaded. Reads the columns of
+    `fields.with_typed`, our event columns, event_id, landed_ds and written_ds.
+    """
+    rules = [
+        _missing_id(source.events, "event_id"),
+        *_missing_fields(source.events),
+        *[reason for name in source.events.fields for reason in _unreadable(name, source.events)],
+        _unknown_type(),
+        *_impossible_times(source.shop_opened or "1990-01-01", ds),
+    ]
+    return F.coalesce(_no_record(source.events), F.nullif(F.concat_ws("; ", *rules), F.lit("")))
+
+
+def of_dimension(feed: Feed) -> Column:
+    """The reason against a record of a user or product; null where it can be loaded. Reads record and id."""
+    return F.coalesce(_no_record(feed), _missing_id(feed, "id"))
+
+
+def _no_record(feed: Feed) -> Column:
+    return F.when(F.col("record").isNull(), F.lit(f"not_a_record: expected {feed.format}"))
+
+
+def _missing_id(feed: Feed, identity: str) -> Column:
+    return F.when(F.col(identity).isNull(), F.lit(f"missing_id: one of {', '.join(feed.id)} is empty"))
+
+
+def _missing_fields(feed: Feed) -> list[Column]:
+    required = [name for name in ("user_id", "event_time", "event_type") if feed.fields[name].column]
+    return [
+        F.when(fields.text_or_number(feed.fields[name].column).isNull(), F.lit(f"missing_{name}")) for name in required
+    ]
+
+
+def _unreadable(name: str, feed: Feed) -> list[Column]:
+    """Why a field of a record cannot be read, a column of the source each."""
+    kind = EVENT_FIELDS[name]
+    reasons = []
+    for column in feed.fields[name].columns if kind != "text" else ():
+        typed = F.col(f"`typed.{name}.{column}`")
+        wrong = typed.isNull() if kind != "count" else typed.isNull() | (typed != F.floor(typed))
+        start = F.lit(f"bad_{kind}: {name} from column {column} is ")
+        reason = F.concat(start, F.substring(fields.text(column), 1, 80))
+        reasons.append(F.when(fields.text_or_number(column).isNotNull() & wrong, reason))
+    return reasons
+
+
+def _unknown_type() -> Column:
+    code = F.col("event_type")
+    return F.when(~code.isin(*EVENT_TYPES), F.concat(F.lit("unknown_event_type: "), F.substring(code, 1, 80)))
+
+
+def _impossible_times(opened: str, ds: date) -> list[Column]:
+    time = F.col("event_time")
+    # A file of one day was delivered on its day; of any days, when it was written, or tonight.
+    delivered = F.coalesce("landed_ds", F.greatest("written_ds", F.lit(ds)))
+    before, after = f"impossible_time: before {opened}: ", "impossible_time: after its delivery: "
+    return [
+        F.when(time < F.lit(opened).cast("timestamp"), F.concat(F.lit(before), time.cast("string"))),
+        F.when(time >= F.date_add(delivered, 2).cast("timestamp"), F.concat(F.lit(after), time.cast("string"))),
+    ]
