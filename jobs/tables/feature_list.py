@@ -1,7 +1,7 @@
 """Every feature of gold.user_features: name, type, unit, names and meaning in English and Chinese.
 
-Plain Python that imports nothing, as jobs/tables. The Column expression of each name stands in jobs/features/run.py; a
-test holds the two sets equal, and docs/dictionary.md is generated from this list.
+Plain Python that imports nothing, as jobs/tables. The Column expression of each name stands in
+jobs/features/expressions.py; a test holds the two sets equal, and docs/dictionary.md is generated from this list.
 """
 
 from __future__ import annotations

@@ -1,0 +1,121 @@
+"""ops: what models of other nights say, and how good predictions, suggestions, segments and audiences were."""
+
+from __future__ import annotations
+
+from jobs.tables.contract import MODEL, RUN, Table, columns
+
+RESCORED_EMBEDDINGS = Table(
+    "ops", "rescored_embeddings", "a user as the model of the last published night sees him tonight",
+    ("user_id", "ds", "as_of"),
+    columns(
+        ("user_id", "string", "who"),
+        ("ds", "date", "the night that scores again"),
+        ("as_of", "date", "ds: behaviour up to tonight; else the last published night, as it is known tonight", "截至日期"),
+        ("embedding", "array<float>", "state of that night's Transformer", "向量"),
+        ("model_version", "string", "the version of the last published night", "模型版本"),
+        ("run_id", "string", "the run that wrote the row"),
+    ),
+    "By what a move's cause is told: everybody where the champion is another, and whom late records touch.", "复算向量",
+    partition_by=("ds",), owner="machine-learning",
+)  # fmt: skip
+
+RESCORED_EXPECTATIONS = Table(
+    "ops", "rescored_expectations", "what the model of the last published night expects of a user tonight",
+    ("user_id", "ds"),
+    columns(
+        ("user_id", "string", "who"),
+        ("ds", "date", "the night that scores again"),
+        ("expected", "array<double>", "as in gold.predictions, by that night's heads", "预期向量"),
+        ("model_version", "string", "the version of the last published night", "模型版本"),
+        ("run_id", "string", "the run that wrote the row"),
+    ),
+    "With ops.rescored_embeddings: where a user would be, had the model not changed.", "复算预期",
+    partition_by=("ds",), owner="machine-learning",
+)  # fmt: skip
+
+PREDICTION_ACCURACY = Table(
+    "ops", "prediction_accuracy", "one prediction, held against what happened, for one slice of users",
+    ("ds", "prediction", "slice"),
+    columns(
+        ("ds", "date", "the day that the predictions were made as of", "日期"),
+        ("prediction", "string", "a column of gold.predictions", "预测"),
+        ("slice", "string", "kind of user; all = everybody", "用户分层"),
+        ("users", "bigint", "users scored", "用户数"),
+        ("observed", "double", "mean of what happened: a share for probabilities, else money or days", "实际均值"),
+        ("predicted", "double", "mean of what was predicted", "预测均值"),
+        ("brier", "double", "mean squared error of a probability (Brier 1950); null for others", "布里尔分数"),
+        ("auc", "double", "area under the ROC curve of a probability", "AUC"),
+        ("r2", "double", "share of variance explained: of log(1 + money) for spend_28d", "R2"),
+        ("precision", "double", "of next_categories: share of the five that were bought in, over buyers", "准确率"),
+        ("recall", "double", "of next_categories: share of a buyer's categories that are among the five", "召回率"),
+        ("curve_predicted", "array<double>", "reliability curve: mean prediction of each tenth of the users", "可靠性曲线预测"),
+        ("curve_observed", "array<double>", "what happened in the same tenths", "可靠性曲线实际"),
+        MODEL,
+        RUN,
+    ),
+    "How good the published predictions were, once their 28 days were over.", "预测准确度",
+    partition_by=("ds",), owner="machine-learning",
+)  # fmt: skip
+
+RECOMMENDATION_ACCURACY = Table(
+    "ops", "recommendation_accuracy", "a way to suggest products, held against what was bought after ds",
+    ("ds", "method", "days", "purchases"),
+    columns(
+        ("ds", "date", "the day that the suggestions were made as of", "日期"),
+        ("method", "string", "ours, or a simple one: popularity, item kNN, buy again", "推荐方法"),
+        ("days", "int", "days after ds that count", "观察天数"),
+        ("purchases", "string", "all, or new: products that the user had not bought before", "购买范围"),
+        ("users", "bigint", "users with such a purchase, of at most 50,000", "用户数"),
+        ("recall_10", "double", "share of a user's bought products that are among the first ten, mean over users", "召回率"),
+        ("ndcg_10", "double", "the same with earlier places worth more, over the best that ten places allow", "NDCG"),
+        ("hit_rate_10", "double", "share of users with at least one bought product among the ten", "命中率"),
+        ("precision_10", "double", "share of the ten that were bought", "准确率"),
+        ("model_version", "string", "version behind ours; null for simple ones", "模型版本"),
+        RUN,
+    ),
+    "How good the published suggestions were, beside simple ones.", "推荐准确度",
+    partition_by=("ds",), owner="machine-learning",
+)  # fmt: skip
+
+SEGMENT_VALUE = Table(
+    "ops", "segment_value", "an assignment of users to segments, held against the 28 days after ds", ("ds", "assignment"),
+    columns(
+        ("ds", "date", "the day that the users were assigned as of", "日期"),
+        ("assignment", "string", "ours, or the name of a usual one", "分群方法"),
+        ("segments", "int", "segments with a user", "人群数"),
+        ("users", "bigint", "users assigned", "用户数"),
+        ("bits", "double", "information on the category of a purchase line, bits a line; see docs/value.md", "类目信息量"),
+        ("pseudo_lines", "int", "pseudo-lines by which rates were shrunk to the base", "收缩行数"),
+        ("eta2", "double", "share of the variance of log(1 + spend) explained", "消费解释度"),
+        ("auc", "double", "area under the ROC curve of 'no purchase' by the segment's rate", "流失AUC"),
+        ("model_version", "string", "version behind ours; null for usual ones", "模型版本"),
+        RUN,
+    ),
+    "What segments are worth, beside the usual ones.", "人群价值",
+    partition_by=("ds",), owner="machine-learning",
+)  # fmt: skip
+
+AUDIENCE_LIFT = Table(
+    "ops", "audience_lift", "an audience and a measure, treated against holdout in the 28 days after ds",
+    ("ds", "audience_id", "measure"),
+    columns(
+        ("ds", "date", "the day that the members were members of", "日期"),
+        ("audience_id", "string", "the audience", "受众编号"),
+        ("measure", "string", "purchase_rate (share of users who bought) or spend (money a user)", "指标"),
+        ("treated_users", "bigint", "members who may have been addressed", "实验组人数"),
+        ("holdout_users", "bigint", "members who may not", "对照组人数"),
+        ("treated", "double", "mean of the treated", "实验组均值"),
+        ("holdout", "double", "mean of the holdout", "对照组均值"),
+        ("difference", "double", "treated - holdout", "差值"),
+        ("low", "double", "lower end of its 95 % interval: Newcombe (1998) for rates, Welch (1947) for money; null where "
+         "an arm is too small", "区间下限"),
+        ("high", "double", "upper end", "区间上限"),
+        ("lift", "double", "difference / holdout; null where that is 0", "提升率"),
+        ("expected_holdout", "double", "share of the members that the hash should hold out", "预期对照组占比"),
+        ("ratio_p", "double", "probability of arms so uneven by chance (exact binomial test)", "样本比例P值"),
+        ("ratio_ok", "boolean", "false where ratio_p < 0.001: the arms are not comparable, trust no difference", "样本比例正常"),
+        RUN,
+    ),
+    "What addressing an audience changed, once the 28 days after ds were over.", "受众提升",
+    partition_by=("ds",), owner="analytics",
+)  # fmt: skip
