@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -22,17 +21,15 @@ PACKAGE_INDEX = re.compile(r"https?://[^\s)]*(pypi|npmjs|maven|conda|crates|ruby
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
 
-def tracked() -> list[str]:
-    """Files of the clone; of a copy without git, what lies there."""
-    listed = subprocess.run(["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True)
-    if listed.returncode == 0:
-        return [name for name in listed.stdout.splitlines() if (ROOT / name).exists()]
-    return [str(path.relative_to(ROOT)) for path in ROOT.rglob("*") if path.is_file()]
+def files() -> list[Path]:
+    """Relative paths of the clone's files, but for what runs have made."""
+    tops = [top for top in ROOT.iterdir() if not top.name.startswith((".", *MADE))]
+    return [path.relative_to(ROOT) for top in tops for path in (top.rglob("*") if top.is_dir() else [top])]
 
 
-FILES = tracked()
-TOP = {name.split("/")[0] for name in FILES}
-BARE = {name.rsplit("/", 1)[-1] for name in FILES}
+FILES = files()
+TOP = {path.parts[0] for path in FILES}
+BARE = {path.name for path in FILES}
 ENDINGS = (".py", ".md", ".yaml", ".sh", ".toml", ".svg", ".j2", ".sql")
 
 
