@@ -49,6 +49,15 @@ def test_a_query_of_a_page_runs(query, warehouse, capsys):
     answer(query, warehouse, capsys)
 
 
+@pytest.mark.parametrize("page", ["analysing", "operating"])
+def test_both_languages_have_the_same_examples(page):
+    english, chinese = (
+        [text for kind, text in FENCE.findall((ROOT / "docs" / name).read_text(encoding="utf-8")) if kind != "bash"]
+        for name in (f"{page}.md", f"{page}.zh-CN.md")
+    )
+    assert english == chinese
+
+
 @pytest.mark.parametrize("page", ["analysing.md", "operating.md"])
 def test_a_query_for_people_finds_something(page, warehouse, capsys):
     for query in blocks(ROOT / "docs" / page, "sql"):
