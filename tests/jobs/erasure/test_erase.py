@@ -29,6 +29,7 @@ from jobs.features import sequences
 from jobs.lake import delta, erasures, sql
 from jobs.publish import run as publish
 from jobs.settings import Settings
+from jobs.sources import spec
 from jobs.sources.spec import Source
 from jobs.tables import BRONZE_EVENTS, ERASURES, LOADS, QUARANTINE, RUNS, SEGMENTS, SILVER_PRODUCTS, USER_SEGMENTS
 
@@ -63,7 +64,7 @@ def night(home: Path, run_id: str = "night", **changes) -> Settings:
 
 
 def of_the_shop(patch: pytest.MonkeyPatch, home: Path, key: str = KEY) -> None:
-    for module in (collect, release, clean.sources, erase.sources):
+    for module in (collect, release, spec):
         patch.setattr(module, "load", lambda name: SOURCE)
     patch.setenv("HUAXIANG_PII_KEY", key)
     patch.delenv("HUAXIANG_PII_KEY_FILE", raising=False)
