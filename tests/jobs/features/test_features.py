@@ -13,6 +13,7 @@ import pytest
 from pyspark.sql import functions as F
 
 from jobs.features import daily as user_daily
+from jobs.features import expressions
 from jobs.features import run as features
 from jobs.lake import delta
 from jobs.settings import Settings
@@ -59,7 +60,7 @@ def build(spark, events, **first_seen):
 
 
 def test_every_declared_feature_has_one_expression_and_no_other(spark):
-    assert set(features.expressions(DS)) == set(NAMES)
+    assert set(expressions.by_name(DS)) == set(NAMES)
     assert len(set(NAMES)) == len(NAMES) == len(USER_FEATURES.columns) - 3
     assert len({feature.zh for feature in FEATURES}) == len({feature.en for feature in FEATURES}) == len(NAMES)
     for feature in FEATURES:
