@@ -13,28 +13,27 @@ from pathlib import Path
 from typing import Any, Literal
 
 import great_expectations as gx
-import yaml
 from great_expectations import expectations as gxe
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ConfigDict
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from jobs import tables
 from jobs.audiences import changes as audience_changes
+from jobs.conf import CONF, Strict, read
 from jobs.errors import DataError, UsageError
 from jobs.lake import delta, pages
 from jobs.segments import changes
 from jobs.settings import Settings
-from jobs.sources.spec import CONF
 
 # Counts only: a result holds no value of a row, so no personal data.
 _COUNTS_ONLY = {"result_format": "BASIC", "partial_unexpected_count": 0}
 
 
-class Expectation(BaseModel):
+class Expectation(Strict):
     """One line of a suite: the type is a class of great_expectations.expectations, the rest are its arguments."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    model_config = ConfigDict(extra="allow")
     type: str
     severity: Literal["critical", "warning", "info"]
 
@@ -42,12 +41,11 @@ class Expectation(BaseModel):
         return getattr(gxe, self.type)(severity=self.severity, **(self.model_extra or {}))
 
 
-class Suite(BaseModel):
+class Suite(Strict):
     """What is checked: `landed_ds` and `days`, the rows of since..ds by day of delivery or of the event; `ds`, the rows
     of the night; null, the whole table; `nights`, the night's changes, each with whether it fits the two nights.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     slice: Literal["ds", "days", "landed_ds", "nights"] | None
     expectations: tuple[Expectation, ...]
 
@@ -71,11 +69,11 @@ def load_suite(table: tables.Table, folder: Path = CONF / "checks") -> Suite:
     if not path.is_file():
         have = ", ".join(sorted(file.stem for file in folder.glob("*.yaml")))
         raise UsageError(f"expected a suite at {path}, found none; suites stand for {have}")
+    suite = read(path, Suite, "suite")
     try:
-        suite = Suite.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
         for expectation in suite.expectations:
             expectation.build()
-    except (ValidationError, AttributeError, ValueError, TypeError) as error:
+    except (AttributeError, ValueError, TypeError) as error:
         raise UsageError(f"{path} is not a valid suite: {error}") from error
     return suite
 

@@ -1,32 +1,19 @@
-"""What a source file looks like and how its columns map to ours: `conf/sources/*.yaml`, typed and validated."""
+"""A source of conf/sources: what its files look like and how its columns map to ours, typed and validated."""
 
 from __future__ import annotations
 
 import codecs
-import re
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Literal
-from zoneinfo import ZoneInfo, available_timezones
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from jobs.conf import CONF, Strict, nearest, read
 from jobs.errors import UsageError
+from jobs.sources.mapping import EVENT_FIELDS, PRODUCT_FIELDS, USER_FIELDS, FieldSpec, check_zone
+from jobs.sources.origins import Jdbc, Kafka
 from jobs.tables import EVENT_TYPES
 
-CONF = Path(__file__).resolve().parents[2] / "conf"
-
-# Our columns that a mapping of events may fill, with what they are read as.
-EVENT_FIELDS: dict[str, str] = {
-    "user_id": "text", "event_time": "time", "event_type": "text", "product_id": "text", "quantity": "count",
-    "price": "money", "amount": "money", "discount": "money", "session_id": "text", "query": "text",
-    "user_agent": "text",
-}  # fmt: skip
-USER_FIELDS = ("age_band", "gender", "region", "occupation", "income_band", "marketing_consent")
-PRODUCT_FIELDS = ("title", "category_path", "brand")
-
-_VARIABLE = r"^[A-Z][A-Z0-9_]*$"  # the name of an environment variable
 _OF_FILES = {
     "files": set(),
     "jdbc": {"format", "encoding", "delimiter", "columns", "explode"},
@@ -34,110 +21,7 @@ _OF_FILES = {
 }  # what a feed of another origin may not say
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class FieldSpec(_Strict):
-    """Where one of our columns comes from: exactly one of `column`, `constant`, `sum`, `path`.
-
-    `column` one of the source's columns; `constant` the same text for every record; `sum` the sum of number columns
-    (absent ones count 0); `path` a list of columns from root to leaf. `map` translates codes after reading.
-    `split` cuts the text of a category path's one `column`.
-    `format` is a Spark date pattern, or epoch_s, epoch_ms, epoch_us; none = ISO 8601. `zone` is the zone of times
-    that carry none.
-    """
-
-    column: str | None = None
-    constant: str | None = None
-    sum: tuple[str, ...] | None = None
-    path: tuple[str, ...] | None = None
-    map: dict[str, str] | None = None
-    split: str | None = Field(default=None, min_length=1)
-    format: str | None = None
-    zone: str = "UTC"
-
-    @model_validator(mode="after")
-    def _one_origin(self) -> FieldSpec:
-        given = [name for name in ("column", "constant", "sum", "path") if getattr(self, name) is not None]
-        if len(given) != 1:
-            raise ValueError(f"expected exactly one of column, constant, sum, path; found {given or 'none'}")
-        if self.split and not self.column:
-            raise ValueError("split cuts the text of one column: expected column beside it")
-        return self
-
-    @field_validator("zone")
-    @classmethod
-    def _known_zone(cls, zone: str) -> str:
-        return _check_zone(zone)
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The source's columns that this field reads."""
-        return (self.column,) if self.column else (self.sum or self.path or ())
-
-
-class Jdbc(_Strict):
-    """A table of a database, or what a query finds there; `{ds}` in the query stands for the day of delivery.
-
-    `user_env`, `password_env` name the environment variables that hold them: neither is ever in the file.
-    `partitions` connections read at once, each a range of `partition_column`.
-    """
-
-    url: str = Field(pattern=r"^jdbc:\w+:")
-    table: str | None = None
-    query: str | None = None
-    user_env: str | None = Field(default=None, pattern=_VARIABLE)
-    password_env: str | None = Field(default=None, pattern=_VARIABLE)
-    partition_column: str | None = None
-    partitions: int | None = Field(default=None, ge=2)
-
-    @field_validator("url")
-    @classmethod
-    def _without_login(cls, url: str) -> str:
-        if re.search(r"(?i)[?&;](user|password)=|//[^/?]*@", url):
-            raise ValueError("a login stands in it; user_env and password_env name the variables that hold it")
-        return url
-
-    @model_validator(mode="after")
-    def _one_origin(self) -> Jdbc:
-        if bool(self.table) == bool(self.query):
-            raise ValueError(f"expected exactly one of table, query; found {'both' if self.table else 'none'}")
-        if bool(self.partition_column) != bool(self.partitions):
-            raise ValueError("partition_column and partitions go together: expected both or none")
-        return self
-
-    @property
-    def name(self) -> str:
-        """What stands for a file's name in our tables."""
-        return f"jdbc:{self.table or 'query'}"
-
-    @property
-    def address(self) -> str:
-        """The database without its connection's settings, for people to read."""
-        return re.split("[?;]", self.url)[0]
-
-
-class Kafka(_Strict):
-    """A topic of JSON records, at the servers (host:port,host:port), or at those that the environment variable
-    `servers_env` holds. `may_lose`: go on where the topic dropped records before a night took them.
-    """
-
-    servers: str | None = Field(default=None, min_length=1)
-    servers_env: str | None = Field(default=None, pattern=_VARIABLE)
-    topic: str = Field(pattern=r"^[A-Za-z0-9._-]+$")
-    may_lose: bool = False
-
-    @model_validator(mode="after")
-    def _one_place(self) -> Kafka:
-        if bool(self.servers) == bool(self.servers_env):
-            raise ValueError(
-                f"expected exactly one of servers, servers_env; found {'both' if self.servers else 'none'}"
-            )
-        return self
-
-
-class Feed(_Strict):
+class Feed(Strict):
     """One kind of record of a source. It lies in `files`, a glob under the landing folder (`{ds}` in it stands for the
     day of delivery, without it a file holds any days), or in a database (`jdbc`), or comes by a topic (`kafka`), which
     becomes files. `id` lists the columns that identify a record; one of them is empty in a record only where
@@ -206,7 +90,7 @@ class Feed(_Strict):
             raise ValueError(f"may_be_empty lists columns of id, found {sorted(stray)}")
         if deep := [column for column in self.pii if column.count(".") > 1]:
             raise ValueError(f"pii reaches one level into an object, found {deep}; declare the object that holds it")
-        dropped = {column for column, what in self.pii.items() if what == "drop"} & self.mapped_columns
+        dropped = {column for column, treatment in self.pii.items() if treatment == "drop"} & self.mapped_columns
         if dropped:
             raise ValueError(f"pii drops {sorted(dropped)}, which the mapping reads; hash it, or leave it out")
         return self
@@ -220,7 +104,7 @@ class Feed(_Strict):
         return {column for spec in self.fields.values() for column in spec.columns} | set(self.id)
 
 
-class Source(_Strict):
+class Source(Strict):
     """A shop's logs: where its files lie, what is in them, whose they are."""
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -238,7 +122,7 @@ class Source(_Strict):
     @field_validator("shop_zone")
     @classmethod
     def _known_zone(cls, zone: str) -> str:
-        return _check_zone(zone)
+        return check_zone(zone)
 
     @model_validator(mode="after")
     def _known_fields(self) -> Source:
@@ -246,8 +130,7 @@ class Source(_Strict):
                               (self.products, PRODUCT_FIELDS)):  # fmt: skip
             for name in feed.fields if feed else ():
                 if name not in allowed:
-                    near = get_close_matches(name, allowed, n=1)
-                    raise ValueError(f"field {name!r} is none of ours; {_hint(near, allowed)}")
+                    raise ValueError(f"field {name!r} is none of ours{nearest(name, allowed, 'ours are')}")
         missing = {"user_id", "event_time", "event_type"} - set(self.events.fields)
         if missing:
             raise ValueError(f"events.fields must map {sorted(missing)}")
@@ -279,34 +162,14 @@ class Source(_Strict):
         return {kind: feed for kind, feed in kinds.items() if feed is not None}
 
 
-def _hint(near: list[str], allowed: tuple[str, ...]) -> str:
-    return f"did you mean {near[0]!r}?" if near else f"ours are {', '.join(allowed)}"
-
-
-def _check_zone(zone: str) -> str:
-    if zone not in available_timezones():
-        near = get_close_matches(zone, available_timezones(), n=1)
-        raise ValueError(f"no time zone {zone!r}{f'; did you mean {near[0]!r}?' if near else ''}")
-    return str(ZoneInfo(zone))
-
-
 def load(name: str, folder: Path = CONF / "sources") -> Source:
     """The source `name`; UsageError says which file, which key, what was expected and what was found."""
     path = folder / f"{name}.yaml"
     if not path.is_file():
         have = sorted(file.stem for file in folder.glob("*.yaml"))
-        near = get_close_matches(name, have, n=1)
-        raise UsageError(
-            f"no source {name!r} in {folder}; {_hint(near, tuple(have)) if have else 'the folder is empty'}"
-        )
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-        source = Source.model_validate(document)
-    except yaml.YAMLError as error:
-        raise UsageError(f"{path} is not YAML: {error}") from error
-    except ValidationError as error:
-        lines = [f"  {'.'.join(map(str, e['loc'])) or 'source'}: {e['msg']}" for e in error.errors()]
-        raise UsageError(f"{path} is not a valid source:\n" + "\n".join(lines)) from error
+        hint = nearest(name, have, "ours are") if have else "; the folder is empty"
+        raise UsageError(f"no source {name!r} in {folder}{hint}")
+    source = read(path, Source, "source")
     if source.name != name:
         raise UsageError(f"{path}: expected name: {name}, found {source.name}")
     return source
