@@ -1,6 +1,6 @@
 """What the audiences of conf/audiences are, one a file: typed, in the order in which they need each other, hashed.
 
-Plain Python: whether a predicate is one, Spark says (jobs/audiences/validate.py).
+Plain Python: what a predicate may have, jobs/lake/expressions.py says; whether the examples hold, the engine.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
-from difflib import get_close_matches
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from jobs import conf
+from jobs.conf import CONF, Strict, nearest
 from jobs.errors import UsageError
-from jobs.sources.spec import CONF
+from jobs.lake import expressions
 from jobs.tables import USER_PROFILES
 
 FOLDER = CONF / "audiences"
@@ -31,19 +31,15 @@ _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "su
 _BESIDE = {"name", "name_zh", "description", "description_zh", "owner", "schedule", "holdout", "examples"}
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-
-class Weekly(_Strict):
+class Weekly(Strict):
     weekly: Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 
 
-class Monthly(_Strict):
+class Monthly(Strict):
     monthly: int = Field(ge=1, le=28)
 
 
-class Suppression(_Strict):
+class Suppression(Strict):
     """Who is kept out though the rule holds: on every night, also where the rule is not asked.
 
     consent: granted (only who said yes), not_refused (everybody but who said no), any. once_in_days: who entered within
@@ -55,14 +51,14 @@ class Suppression(_Strict):
     once_in_days: int | None = Field(None, ge=1, le=365)
 
 
-class Lookalike(_Strict):
+class Lookalike(Strict):
     """The `size` users outside `seed` whose vectors are most like those of its members."""
 
     seed: str
     size: int = Field(ge=1)
 
 
-class Examples(_Strict):
+class Examples(Strict):
     """Rows of gold.user_profiles, of the columns that matter: who must be in the audience and who must not."""
 
     match: tuple[dict[str, Any], ...] = ()
@@ -76,7 +72,13 @@ class Examples(_Strict):
         return self
 
 
-class Definition(_Strict):
+def _held(where: str) -> str:
+    """The predicate itself; ConditionError where it has what is not on the list."""
+    expressions.condition(where, USER_PROFILES)
+    return where
+
+
+class Definition(Strict):
     """One file of conf/audiences. Exactly one of KINDS says who is in it; `except`: of the first, in none of the
     rest.
     """
@@ -86,7 +88,7 @@ class Definition(_Strict):
     description: str = Field(min_length=1)
     description_zh: str = Field(min_length=1)
     owner: str = Field(min_length=1)
-    where: str | None = Field(None, min_length=1)
+    where: Annotated[str, AfterValidator(_held)] | None = Field(None, min_length=1)
     union: tuple[str, ...] | None = Field(None, min_length=1)
     intersect: tuple[str, ...] | None = Field(None, min_length=1)
     except_: tuple[str, ...] | None = Field(None, alias="except", min_length=2)
@@ -147,8 +149,7 @@ class Definition(_Strict):
 
 
 def nearest_column(name: str) -> str:
-    near = get_close_matches(name, USER_PROFILES.column_names, n=1)
-    return f"; did you mean {near[0]!r}?" if near else f"; it has {', '.join(USER_PROFILES.column_names)}"
+    return nearest(name, USER_PROFILES.column_names, "it has")
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,8 +164,7 @@ class Book:
         for one, definition in by_id.items():
             for other in definition.needs:
                 if other not in by_id:
-                    near = get_close_matches(other, by_id, n=1)
-                    hint = f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(sorted(by_id))}"
+                    hint = nearest(other, sorted(by_id), "there are")
                     raise UsageError(f"audience {one}: expected an audience of conf/audiences, found {other!r}{hint}")
         try:
             needs = {one: sorted(set(definition.needs)) for one, definition in sorted(by_id.items())}
@@ -245,16 +245,4 @@ def read(path: Path) -> Definition:
     """One file; UsageError says which file and which key is wrong."""
     if not _ID.fullmatch(path.stem):
         raise UsageError(f"{path}: expected a name of small letters, digits and _ for an audience, found {path.stem!r}")
-    try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return Definition.model_validate(found)
-    except OSError as error:
-        raise UsageError(f"expected an audience's file at {path}, found: {error.strerror}") from None
-    except yaml.YAMLError as error:
-        raise UsageError(f"{path} is not YAML: {error}") from None
-    except ValidationError as error:
-        wrong = "; ".join(
-            f"{'.'.join(map(str, one['loc'])) or 'the file'}: {one['msg'].removeprefix('Value error, ')}"
-            for one in error.errors()
-        )
-        raise UsageError(f"{path} is not a valid audience: {wrong}") from None
+    return conf.read(path, Definition, "audience")

@@ -11,9 +11,9 @@ from pyspark.sql import functions as F
 
 from jobs.audiences.book import Book, Definition
 from jobs.chance import Chance
-from jobs.lake import delta, erasures
+from jobs.lake import delta, erasures, expressions
 from jobs.settings import Settings
-from jobs.tables import AUDIENCE_CHANGES, AUDIENCE_MEMBERS, AUDIENCE_SUPPRESSED
+from jobs.tables import AUDIENCE_CHANGES, AUDIENCE_MEMBERS, AUDIENCE_SUPPRESSED, USER_PROFILES
 
 CONSENT = "consent"
 ONCE = "entered before"  # once_in_days
@@ -73,7 +73,7 @@ def _rule(one: str, definition: Definition, asked: bool, alike: bool, part: Call
     if definition.lookalike:
         return F.coalesce(F.map_contains_key("_alike", one), F.lit(False)) if alike else _was(one)
     if definition.where:
-        return F.coalesce(F.expr(definition.where), F.lit(False))
+        return F.coalesce(F.expr(expressions.condition(definition.where, USER_PROFILES)), F.lit(False))
     first, *rest = definition.parts
     if definition.kind == "except":
         return reduce(lambda found, other: found & ~F.col(f"_in_{other}"), rest, part(first))

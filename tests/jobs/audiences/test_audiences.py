@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -101,40 +100,6 @@ def test_each_comes_after_what_it_needs_and_its_hash_is_of_what_it_means():
 )
 def test_on_which_nights_a_rule_is_asked(schedule, evaluated, due):
     assert Definition.model_validate(SAID | {"where": "true", "schedule": schedule}).due(DS, evaluated) is due
-
-
-@pytest.mark.parametrize(
-    ("where", "said"),
-    [
-        ("monetary_365 >= 100", "found 'monetary_365'; did you mean 'monetary_365d'"),
-        ("monetary_365d", r"expected a condition \(boolean\), found decimal"),
-        ("count(*) > 3", "found an aggregate or a window"),
-        ("row_number() OVER (ORDER BY user_id) < 3", "found an aggregate or a window"),
-        ("user_id IN (SELECT user_id FROM other)", "found a query"),
-        ("user_id IN (VALUES ('a'))", "found a query"),
-        ("rand() < 0.1", "same answer whenever the night is run, found rand"),
-        ("ds > current_date", "same answer whenever the night is run, found current_date"),
-        ("reflect('java.lang.System', 'exit', 1) = ''", "found reflect"),
-        ("cast(age_band AS int) > 3", "expected try_cast, found cast"),
-        ("nosuch(age_band)", "expected a function of Spark SQL, found `?nosuch"),
-        ("age_band = ", "PARSE_SYNTAX_ERROR"),
-        ("tags > 3", "DATATYPE_MISMATCH"),
-    ],
-)
-def test_a_predicate_that_is_none_says_why(spark, where, said):
-    told = validate.wrong(people(spark), where)
-    assert told, f"{where} was taken for a good one"
-    assert re.search(said, told), told
-
-
-def test_good_predicates_are_let_through(spark):
-    for where in (
-        "segment_name = 'now() we SELECT -- them'",
-        "try_cast(age_band AS int) > 3",
-        "array_contains(tags, 'win back') OR attributes['size'] = 'L'",
-        "ds >= DATE'2017-01-01'",
-    ):
-        assert validate.wrong(people(spark), where) is None
 
 
 def test_the_shipped_audiences_hold_and_every_rule_has_examples_of_both_kinds(spark):
@@ -282,13 +247,6 @@ def test_a_preview_of_a_file_that_is_not_in_conf_yet(spark, shop, tmp_path):
     assert not list(folder.glob("huge*")), "nothing is written"
     with pytest.raises(UsageError, match="expected an audience's file at"):
         preview.run(spark, first, tmp_path / "none.yaml", True, None)
-
-
-def test_a_predicate_that_fails_on_a_row_is_no_stack_trace(spark, shop, tmp_path):
-    first, *_ = shop
-    path = write(tmp_path, rate={"where": "monetary_365d / recency_days > 3"}) / "rate.yaml"
-    with pytest.raises(DataError, match="DIVIDE_BY_ZERO; write try_divide"):
-        preview.run(spark, first, path, True, None)
 
 
 def test_the_command_line_takes_a_preview():
