@@ -28,16 +28,16 @@ def check_columns(feed: Feed, kind: str, counts: list[dict], raw: DataFrame) -> 
     gone = [column for k, column in enumerate(sorted(feed.mapped_columns)) if not seen >> k & 1]
     if not counts or not gone:
         return
-    held = F.map_keys(F.from_json(F.to_json("record"), "map<string,string>"))
-    have = [r[0] for r in raw.limit(10_000).select(F.explode(held)).distinct().limit(200).collect()]
-    if not have:
+    keys = F.map_keys(F.from_json(F.to_json("record"), "map<string,string>"))
+    columns = [row[0] for row in raw.limit(10_000).select(F.explode(keys)).distinct().limit(200).collect()]
+    if not columns:
         return  # no line is a record: each is quarantined with its reason
-    near = {column: get_close_matches(column, have, n=1) for column in gone}
-    named = ", ".join(f"{c!r}" + (f" (nearest: {n[0]!r})" if n else "") for c, n in near.items())
+    nearest = {column: get_close_matches(column, columns, n=1) for column in gone}
+    named = ", ".join(f"{c!r}" + (f" (nearest: {n[0]!r})" if n else "") for c, n in nearest.items())
     rows = sum(row["rows_in"] for row in counts)
     raise DataError(
         f"{kind}: expected column {named} as the mapping says, found it in none of {rows:,} records, which have "
-        f"{', '.join(sorted(have))}; the source changed or the mapping is wrong. Nothing of this load was written"
+        f"{', '.join(sorted(columns))}; the source changed or the mapping is wrong. Nothing of this load was written"
     )
 
 

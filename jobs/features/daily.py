@@ -51,11 +51,11 @@ def with_prices(events: DataFrame, prices: DataFrame) -> DataFrame:
 
     A line of a category without a mean is expected at its own list price, and is neither low nor high.
     """
-    found = F.broadcast(prices.withColumnsRenamed({"ds": "price_ds", "category": "price_category"}))
+    means = F.broadcast(prices.withColumnsRenamed({"ds": "price_ds", "category": "price_category"}))
     bought_on = F.when(_of("purchase"), F.col("ds"))  # null, and not looked up, for all other events
     same = (bought_on == F.col("price_ds")) & F.col("category").eqNullSafe(F.col("price_category"))
     mean = F.col("mean_price") * F.col("quantity")
-    return events.join(found, same, "left").withColumns({
+    return events.join(means, same, "left").withColumns({
         "expected_amount": F.coalesce(mean, F.col("list_amount")).cast(MONEY),
         "is_low": F.col("list_amount") * 4 < mean * 3,
         "is_high": F.col("list_amount") * 4 > mean * 5,

@@ -166,8 +166,8 @@ def load(name: str, folder: Path = CONF / "sources") -> Source:
     """The source `name`; UsageError says which file, which key, what was expected and what was found."""
     path = folder / f"{name}.yaml"
     if not path.is_file():
-        have = sorted(file.stem for file in folder.glob("*.yaml"))
-        hint = nearest(name, have, "ours are") if have else "; the folder is empty"
+        names = sorted(file.stem for file in folder.glob("*.yaml"))
+        hint = nearest(name, names, "ours are") if names else "; the folder is empty"
         raise UsageError(f"no source {name!r} in {folder}{hint}")
     source = read(path, Source, "source")
     if source.name != name:

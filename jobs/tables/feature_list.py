@@ -140,10 +140,10 @@ def _taste() -> list[Feature]:
          "金额最高的品牌的消费占比", "brands", "品牌"),
     )  # fmt: skip
     features = []
-    for stem, unit, en, zh, meaning, meaning_zh, what, what_zh in rows:
+    for stem, unit, en, zh, meaning, meaning_zh, things, things_zh in rows:
         features += _family(
             HABITS, stem, "double", unit, en, zh, f"{meaning}, {{span}}", f"{{span}}{meaning_zh}",
-            f"no money for known {what} in the window", f"窗口内无已知{what_zh}的消费",
+            f"no money for known {things} in the window", f"窗口内无已知{things_zh}的消费",
         )  # fmt: skip
     return features
 
@@ -178,11 +178,11 @@ def _trends() -> list[Feature]:
     return [
         Feature(
             f"{stem}trend_28d", "double", "-1 to 1", f"{en} trend", zh,
-            f"(last 28 days - the 28 before) / their sum, in {what}: 1 = all of it is new, -1 = all of it has gone",
-            f"（近28天-前28天）/两者之和，按{what_zh}：1表示全为新增，-1表示全部流失",
-            f"no {what} in the 56 days", f"56天内无{what_zh}",
+            f"(last 28 days - the 28 before) / their sum, in {things}: 1 = all of it is new, -1 = all of it has gone",
+            f"（近28天-前28天）/两者之和，按{things_zh}：1表示全为新增，-1表示全部流失",
+            f"no {things} in the 56 days", f"56天内无{things_zh}",
         )
-        for stem, en, zh, what, what_zh in rows
+        for stem, en, zh, things, things_zh in rows
     ]  # fmt: skip
 
 
@@ -220,19 +220,19 @@ NUMERIC: tuple[Feature, ...] = (
 )  # fmt: skip
 
 
-def _shares(what: str, zh: str, kept: str = "", kept_zh: str = "") -> Feature:
+def _shares(kind: str, zh: str, kept: str = "", kept_zh: str = "") -> Feature:
     return Feature(
-        f"{what}_shares_365d", "map<string,double>", "share", f"{what} shares", f"{zh}占比",
-        f"share of the money by {what} {_YEAR}, largest first{kept}", f"近365天消费金额按{zh}的占比，从大到小{kept_zh}",
-        f"no money for a known {what} {_YEAR}", f"近365天无已知{zh}的消费",
+        f"{kind}_shares_365d", "map<string,double>", "share", f"{kind} shares", f"{zh}占比",
+        f"share of the money by {kind} {_YEAR}, largest first{kept}", f"近365天消费金额按{zh}的占比，从大到小{kept_zh}",
+        f"no money for a known {kind} {_YEAR}", f"近365天无已知{zh}的消费",
     )  # fmt: skip
 
 
-def _firsts(count: int, what: str, stem: str, zh: str) -> Feature:
+def _firsts(count: int, kind: str, stem: str, zh: str) -> Feature:
     return Feature(
         f"top_{stem}", "array<string>", stem, f"first {stem}", f"首{zh}",
         f"the first {count} {stem} by money {_YEAR}, equal ones by name", f"近365天消费金额最高的{count}个{zh}，并列按名称",
-        f"no money for a known {what} {_YEAR}", f"近365天无已知{zh}的消费",
+        f"no money for a known {kind} {_YEAR}", f"近365天无已知{zh}的消费",
     )  # fmt: skip
 
 
