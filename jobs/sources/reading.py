@@ -21,7 +21,7 @@ _HEADER_BYTES = 1 << 16
 
 
 def read_records(spark: SparkSession, files: list[File], feed: Feed) -> DataFrame:
-    """One row a record of the files: raw, record, source_file, landed_ds, written_ds. See jobs/collect/records.py."""
+    """One row a record of the files: raw, record, source_file, landed_ds, written_ds. See jobs/collect/fields.py."""
     if feed.format == "jsonl":
         lines = spark.read.text([file.spark_path for file in files]).where(F.trim("value") != "")
         frame = lines.withColumns({"raw": F.col("value"), "record": F.from_json("value", "map<string,string>")})
