@@ -99,6 +99,7 @@ def parser() -> argparse.ArgumentParser:
         if verb == "sql":
             one.add_argument("query", help="e.g. SELECT segment_name, size FROM gold.segments")
             one.add_argument("--format", choices=("table", "csv", "json"), default="table")
+            one.add_argument("--out", type=Path, metavar="FILE", help="write all rows to FILE.csv, .parquet or .xlsx")
             continue
         _add_night(one)
         if verb == "collect":
@@ -201,7 +202,7 @@ def main(arguments: list[str] | None = None) -> int:
         if given.verb == "sql":
             from jobs.lake import sql
 
-            print(sql.run(given.query, given.warehouse, given.format))
+            print(sql.run(given.query, given.warehouse, given.format, given.out))
         elif given.verb in PLAIN_VERBS:
             print(importlib.import_module(MODULES[given.verb]).run(_settings(given)))
         elif given.verb in ("audience", "erase", "maintain"):

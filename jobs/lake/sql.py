@@ -1,13 +1,17 @@
 """sql: a query over the Delta tables through DuckDB, without a JVM.
 
 What was published is read at the versions that the newest row of ops.runs names, so that half a run is never seen.
+A query is read before (jobs/lake/queries.py), and DuckDB is locked: no files, no network, no settings.
 """
 
 from __future__ import annotations
 
-import re
+import os
+import sys
+import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import duckdb
 from deltalake import DeltaTable, QueryBuilder
@@ -15,8 +19,9 @@ from deltalake.exceptions import TableNotFoundError
 
 from jobs import tables
 from jobs.errors import UsageError
+from jobs.lake import answers, queries
 
-_NAME = re.compile(r"\b(bronze|silver|gold|ops|staged)\.(\w+)\b")
+SHOWN = 1000  # rows of a text table
 _PUBLISHED = {table.full_name for table in tables.PUBLISHED}
 
 
@@ -39,20 +44,16 @@ class Rows:
         return found.execute(f"SELECT {', '.join(self.columns)} FROM t").__arrow_c_stream__(requested_schema)
 
 
-def _named(query: str, columns: list[str]) -> list[str]:
-    """The columns that the query may read: DuckDB does not tell a stream which ones it wants."""
-    if "*" in re.sub(r"count\s*\(\s*\*\s*\)", "", query, flags=re.IGNORECASE):
-        return columns
-    words = {word.lower() for word in re.findall(r"\w+", query)}
-    return [name for name in columns if name.lower() in words] or columns[:1]
-
-
-def scannable(warehouse: str, table: tables.Table, version: int | None = None, query: str = "*") -> object:
-    """The table as DuckDB scans it, with the columns at least that `query` names."""
+def scannable(
+    warehouse: str, table: tables.Table, version: int | None = None, query: queries.Query | None = None
+) -> object:
+    """The table as DuckDB scans it, with the columns at least that `query` reads."""
     opened = _open(warehouse, table, version)
     if not table.deletion_vectors:
         return opened.to_pyarrow_dataset()
-    return Rows(opened, _named(query, [field.name for field in opened.schema().fields]))
+    # DuckDB does not tell a stream which columns it wants.
+    columns = [field.name for field in opened.schema().fields]
+    return Rows(opened, query.names(columns) if query else columns)
 
 
 def manifest(warehouse: str) -> dict[str, int]:
@@ -66,38 +67,69 @@ def manifest(warehouse: str) -> dict[str, int]:
 
 
 def connect(warehouse: str, query: str) -> duckdb.DuckDBPyConnection:
-    """A connection in which the tables that `query` names stand as `layer.table`."""
+    """A connection that reads the tables of `query` as `layer.table`, and nothing else; UsageError where the query is
+    anything but one SELECT over tables of the contract.
+    """
+    read = queries.parse(query)
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
-    versions = None
-    for layer, name in sorted(set(_NAME.findall(query))):
-        try:
-            table = tables.table(f"{layer}.{name}")
-        except KeyError as error:
-            raise UsageError(error.args[0]) from None
-        if versions is None and table.full_name in _PUBLISHED:
-            versions = manifest(warehouse)
-        version = (versions or {}).get(table.full_name) if table.full_name in _PUBLISHED else None
-        connection.register(f"{layer}__{name}", scannable(warehouse, table, version, query))
-        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {layer}")
-        connection.execute(f"CREATE VIEW {layer}.{name} AS SELECT * FROM {layer}__{name}")
+    versions = manifest(warehouse) if _PUBLISHED & {table.full_name for table in read.tables} else {}
+    for table in read.tables:
+        version = versions.get(table.full_name) if table.full_name in _PUBLISHED else None
+        connection.register(f"{table.layer}__{table.name}", scannable(warehouse, table, version, read))
+        connection.execute(f"CREATE SCHEMA IF NOT EXISTS {table.layer}")
+        connection.execute(f"CREATE VIEW {table.full_name} AS SELECT * FROM {table.layer}__{table.name}")
+    _lock(connection)
+    if [statement.type for statement in connection.extract_statements(query)] != [duckdb.StatementType.SELECT]:
+        raise UsageError("the query failed: expected one SELECT, found what is another statement to DuckDB")
     return connection
 
 
-def run(query: str, warehouse: str, form: str) -> str:
-    """The answer as a text table, CSV or JSON lines; UsageError with DuckDB's own words where the query is wrong."""
+def _lock(connection: duckdb.DuckDBPyConnection) -> None:
+    """Nothing but what is registered can be read, nothing written, nothing of this set again."""
+    settings = {
+        "memory_limit": "'50%'",
+        "threads": min(4, os.cpu_count() or 1),
+        "temp_directory": f"'{tempfile.gettempdir()}/huaxiang-sql-{os.getpid()}'",
+        "python_enable_replacements": "false",
+        "autoinstall_known_extensions": "false",
+        "autoload_known_extensions": "false",
+        "allow_community_extensions": "false",
+        "enable_external_access": "false",
+        "lock_configuration": "true",
+    }
+    for name, value in settings.items():
+        connection.execute(f"SET {name} = {value}")
+
+
+def run(query: str, warehouse: str, form: str, out: Path | None = None) -> str:
+    """The answer as a text table of SHOWN rows at most, as CSV or JSON lines, or in the file `out`; UsageError with
+    DuckDB's own words where the query is wrong.
+    """
+    if out is not None:
+        answers.hold_name(out)
     try:
-        answer = connect(warehouse, query).sql(query)
-        if answer is None:
-            return ""
+        connection = connect(warehouse, query)
+        if out is not None:
+            return f"{answers.write(connection, query, out):,} rows in {out}"
         if form == "table":
-            return as_table(answer.columns, answer.limit(1000).fetchall())
-        frame = answer.df()
+            return _first_rows(connection, query)
+        if form == "csv":
+            return answers.csv_text(connection, query)
+        frame = connection.sql(query).df()
     except duckdb.Error as error:
         raise UsageError(f"the query failed: {error}") from None
-    if form == "csv":
-        return frame.to_csv(index=False).rstrip("\n")
     return frame.to_json(orient="records", lines=True, force_ascii=False, date_format="iso").rstrip("\n")
+
+
+def _first_rows(connection: duckdb.DuckDBPyConnection, query: str) -> str:
+    answer = connection.sql(query)
+    rows = answer.limit(SHOWN + 1).fetchall()
+    text = as_table(answer.columns, rows[:SHOWN])
+    if len(rows) <= SHOWN:
+        return text
+    [(count,)] = answer.count("*").fetchall()
+    return f"{text}\n{SHOWN:,} of {count:,} rows; --out FILE.csv, .parquet or .xlsx writes all of them"
 
 
 def as_table(columns: Iterable[str], rows: Iterable[tuple]) -> str:
@@ -109,7 +141,8 @@ def as_table(columns: Iterable[str], rows: Iterable[tuple]) -> str:
     grid = Grid(*map(str, columns))
     for row in rows:
         grid.add_row(*["" if value is None else str(value) for value in row])
-    console = Console(width=None)
+    # A file or a pipe has room for all columns.
+    console = Console(width=None if sys.stdout.isatty() else 100_000)
     with console.capture() as captured:
         console.print(grid)
     return captured.get().rstrip("\n")
