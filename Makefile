@@ -4,6 +4,7 @@ LANDING   ?=
 DS        ?=
 SINCE     ?=
 WAREHOUSE ?= ./warehouse
+ENGINE    ?= sail
 EVENTS    ?= 20e6
 WORK      ?=
 
@@ -12,15 +13,17 @@ unexport PYTHONPATH PYTHONHOME SPARK_HOME SPARK_CONF_DIR SPARK_REMOTE PYSPARK_PY
 
 PYTHON := .venv/bin/python
 JAVA    = JAVA_HOME="$$($(PYTHON) -m local.java)"
+ON      = HUAXIANG_ENGINE=$(ENGINE) $(if $(filter spark,$(ENGINE)),$(JAVA))
 
 COMPILE := --quiet --universal --python-version 3.11 --no-annotate --custom-compile-command "make lock"
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run stop test bench lint dictionary lock clean
+.PHONY: help setup jars run stop test test-spark bench lint dictionary lock clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "variables of run: SOURCE=$(SOURCE) LANDING= DS=2017-12-01 SINCE=2017-01-01 WAREHOUSE=$(WAREHOUSE)"
+	@echo "ENGINE=sail (in the verb's own process) or spark (needs Java 17 to 21, fetched where there is none)"
 	@echo "with neither DS nor SINCE: the demo's whole history in one pass; with DS alone: that one night"
 
 # What runs, and what tests and checks need besides.
@@ -33,24 +36,29 @@ $(RUNTIME): requirements.txt local/venv.sh
 $(DEV): requirements-dev.txt $(RUNTIME)
 	@sh local/venv.sh requirements-dev.txt
 
-setup: $(RUNTIME)  ## virtual environment, Java, the jars that Spark lacks
+setup: $(RUNTIME) $(if $(filter spark,$(ENGINE)),jars)  ## virtual environment; with ENGINE=spark also Java and jars
+
+jars: $(RUNTIME)
 	@$(JAVA) && export JAVA_HOME && $(PYTHON) -m local.jars > /dev/null
 
 run: setup  ## land the demo data, stand Airflow and MLflow up, run one night, print what was written
-	@$(PYTHON) -m local.run --source "$(SOURCE)" --landing "$(LANDING)" --ds "$(DS)" --since "$(SINCE)" --warehouse "$(WAREHOUSE)"
+	@$(PYTHON) -m local.run --source "$(SOURCE)" --landing "$(LANDING)" --ds "$(DS)" --since "$(SINCE)" --warehouse "$(WAREHOUSE)" --engine "$(ENGINE)"
 
 stop:  ## end all that `make run` started here, and nothing else
 	@test ! -x $(PYTHON) || $(PYTHON) -m local.stop
 
-test: setup $(DEV) lint  ## all tests
-	@$(JAVA) && export JAVA_HOME && $(PYTHON) -m pytest
+test: $(DEV) lint  ## all tests, on Sail: no Java needed
+	@HUAXIANG_ENGINE=sail $(PYTHON) -m pytest
+
+test-spark: jars $(DEV)  ## the tests that hold the two engines against each other, on Apache Spark
+	@$(JAVA) && export JAVA_HOME && HUAXIANG_ENGINE=spark $(PYTHON) -m pytest -m engines
 
 bench: setup  ## a build beside DuckDB, nights on two histories, a training step, segments: a million users, known personas
-	@$(JAVA) && export JAVA_HOME && $(PYTHON) -m bench build --events $(EVENTS) $(if $(WORK),--work "$(WORK)")
-	@$(JAVA) && export JAVA_HOME && $(PYTHON) -m bench night --history $(EVENTS) $$(awk 'BEGIN {print 2 * $(EVENTS)}') $(if $(WORK),--work "$(WORK)")
+	@$(ON) $(PYTHON) -m bench build --events $(EVENTS) $(if $(WORK),--work "$(WORK)")
+	@$(ON) $(PYTHON) -m bench night --history $(EVENTS) $$(awk 'BEGIN {print 2 * $(EVENTS)}') $(if $(WORK),--work "$(WORK)")
 	@$(PYTHON) -m bench training
-	@$(JAVA) && export JAVA_HOME && $(PYTHON) -m bench segment $(if $(WORK),--work "$(WORK)")
-	@$(JAVA) && export JAVA_HOME && $(PYTHON) -m bench personas $(if $(WORK),--work "$(WORK)")
+	@$(ON) $(PYTHON) -m bench segment $(if $(WORK),--work "$(WORK)")
+	@$(ON) $(PYTHON) -m bench personas $(if $(WORK),--work "$(WORK)")
 
 lint: $(DEV)  ## ruff: style; mypy: types
 	@$(PYTHON) -m ruff check .

@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 
-from airflow.sdk import Asset, CronTriggerTimetable, DeadlineAlert, DeadlineReference, Param, SyncCallback
-from dags._operators import Command, SparkVerb
+from airflow.sdk import Asset, BaseOperator, CronTriggerTimetable, DeadlineAlert, DeadlineReference, Param, SyncCallback
+from dags._operators import Command, SparkVerb, Verb
 from jobs.tables import Table
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -19,7 +19,10 @@ WAREHOUSE = os.environ.get("HUAXIANG_WAREHOUSE", str(ROOT / "warehouse"))
 LANDING = os.environ.get("HUAXIANG_LANDING", str(ROOT / "landing"))
 SOURCES = sorted(path.stem for path in (ROOT / "conf" / "sources").glob("*.yaml"))
 
-# One slot each. Two local Spark sessions would fight for the same cores; the model must not wait for Spark.
+# What runs the transforms: Sail on one machine, Apache Spark on many; see jobs/lake/engine.
+ENGINE = os.environ.get("HUAXIANG_ENGINE", "sail")
+
+# One slot each. Two verbs over all tables would fight for the same cores; the model must not wait for them.
 SPARK_POOL, TORCH_POOL = "spark", "torch"
 
 DEFAULTS = {
@@ -31,7 +34,7 @@ DEFAULTS = {
     "execution_timeout": timedelta(hours=3),
 }
 
-# The JVM compiles also the long methods that Spark writes for a wide table; see jobs/lake/options.py.
+# The JVM compiles also the long methods that Spark writes for a wide table; see jobs/lake/engine/options.py.
 EXECUTOR_OPTIONS = "-XX:-DontCompileHugeMethods"
 JVM_OPTIONS = f"{EXECUTOR_OPTIONS} -XX:+UseSerialGC"
 if "HUAXIANG_SPARK_REMOTE" in os.environ:  # then it needs a quick start and nothing more
@@ -105,14 +108,18 @@ def verb_line(verb: str, *arguments: str) -> list[str]:
     return [verb, *night_and_place, *arguments, "--run-id", "{{ run_id }}"]
 
 
-def spark(task_id: str, verb: str, *arguments: str, nightly=True, reads=(), writes=(), **kwargs) -> SparkVerb:
-    """A task that runs a verb of jobs/ by spark-submit; one that is not `nightly` is told of no night and no source."""
-    line = verb_line(verb, *arguments) if nightly else [verb, "--warehouse", WAREHOUSE, *arguments]
+def verb(task_id: str, name: str, *arguments: str, nightly=True, reads=(), writes=(), **kwargs) -> BaseOperator:
+    """A task that runs a verb of jobs/: with Sail in its own process, or by spark-submit. One that is not `nightly` is
+    told of no night and no source.
+    """
+    line = verb_line(name, *arguments) if nightly else [name, "--warehouse", WAREHOUSE, *arguments]
+    if ENGINE == "sail":
+        return plain(task_id, line, reads=reads, writes=writes, pool=SPARK_POOL, **kwargs)
     folder = Path(os.environ.get("HUAXIANG_JARS", ROOT / ".tools" / "jars"))
     jars = [str(jar) for jar in sorted(folder.glob("*.jar"))]
     return SparkVerb(
         task_id=task_id,
-        name=verb,
+        name=name,
         application=str(ROOT / "jobs" / "__main__.py"),
         application_args=line,
         conn_id="spark_huaxiang",
@@ -127,14 +134,18 @@ def spark(task_id: str, verb: str, *arguments: str, nightly=True, reads=(), writ
 
 
 def command(task_id: str, line: str, *, reads=(), writes=(), pool=TORCH_POOL, **kwargs) -> Command:
-    """A task without a JVM, by the shell."""
-    return Command(
-        task_id=task_id,
-        bash_command=line,
-        cwd=str(ROOT),
-        env=ENVIRONMENT | {"HUAXIANG_WAREHOUSE": WAREHOUSE, "HUAXIANG_HOME": HOME},
-        append_env=True,
-        pool=pool,
-        **_assets(reads, writes),
-        **kwargs,
-    )
+    """A task by the shell."""
+    return Command(task_id=task_id, bash_command=line, pool=pool, **_here(), **_assets(reads, writes), **kwargs)
+
+
+def plain(task_id: str, arguments: list[str], *, reads=(), writes=(), pool=TORCH_POOL, **kwargs) -> Verb:
+    """A task that runs `python -m jobs` with `arguments`."""
+    return Verb(task_id=task_id, arguments=arguments, pool=pool, **_here(), **_assets(reads, writes), **kwargs)
+
+
+def _here() -> dict:
+    return {
+        "cwd": str(ROOT),
+        "env": ENVIRONMENT | {"HUAXIANG_WAREHOUSE": WAREHOUSE, "HUAXIANG_HOME": HOME},
+        "append_env": True,
+    }

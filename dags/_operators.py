@@ -1,4 +1,4 @@
-"""The two ways in which a task runs a command of ours, and what an exit code means to Airflow.
+"""The three ways in which a task runs a command of ours, and what an exit code means to Airflow.
 
 0 done, 1 crash (retried), 2 wrong usage or configuration, 3 the data failed a critical check: 2 and 3 are never
 retried, because the same input gives the same answer.
@@ -61,12 +61,28 @@ class SparkVerb(SparkSubmitOperator):
 class Command(BashOperator):
     """A command line without a JVM; fails at once on exit 2 and 3, is skipped on `skip_on_exit_code`."""
 
-    def execute(self, context) -> None:
+    def line(self) -> list[str]:
+        """The program and its arguments."""
         # A task's stdin is a socket, which bash takes for a remote shell's: it would read ~/.bashrc, and a PATH there
         # would put another Python before ours.
-        line = ["bash", "--norc", "-c", self.bash_command]
-        result = self.subprocess_hook.run_command(command=line, env=self.get_env(context), cwd=self.cwd)
+        return ["bash", "--norc", "-c", self.bash_command]
+
+    def execute(self, context) -> None:
+        result = self.subprocess_hook.run_command(command=self.line(), env=self.get_env(context), cwd=self.cwd)
         if result.exit_code in self.skip_on_exit_code:
             raise AirflowSkipException(f"{self.task_id}: nothing to do (exit {result.exit_code})")
         if result.exit_code:
             raise failure(self.task_id, result.exit_code, [result.output])
+
+
+class Verb(Command):
+    """A verb of jobs/ in a Python of its own, without a shell: what stands in the form is an argument, nothing else."""
+
+    template_fields = (*Command.template_fields, "arguments")
+
+    def __init__(self, *, arguments: list[str], **kwargs) -> None:
+        super().__init__(bash_command="python -m jobs", **kwargs)
+        self.arguments = arguments
+
+    def line(self) -> list[str]:
+        return [*self.bash_command.split(), *self.arguments]

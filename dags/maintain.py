@@ -8,7 +8,7 @@ replayed from the versions that their row of `ops.runs` names; older ones by run
 from __future__ import annotations
 
 from airflow.sdk import DAG, Param
-from dags._house import DEFAULTS, deadline, every, spark
+from dags._house import DEFAULTS, deadline, every, verb
 
 with DAG(
     "huaxiang_maintain",
@@ -30,4 +30,4 @@ with DAG(
         ),
     },
 ) as maintain:
-    spark("maintain", "maintain", "--keep-days", "{{ params.keep_days }}", nightly=False)
+    verb("maintain", "maintain", "--keep-days", "{{ params.keep_days }}", nightly=False)

@@ -25,7 +25,6 @@ names the reason in its last log line.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Sequence
 
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
@@ -41,7 +40,8 @@ from dags._house import (
     day_param,
     deadline,
     every,
-    spark,
+    plain,
+    verb,
     verb_line,
 )
 from jobs import tables as t
@@ -57,13 +57,13 @@ def checked(name: str, run: Callable[[], BaseOperator], check: Sequence[t.Table]
     """A task and the check of what it wrote; only a passed check opens the next hop."""
     with TaskGroup(name) as group:
         names = [part for table in check for part in ("--table", table.full_name)]
-        run() >> spark("check", "check", *names, reads=check, writes=[t.QUALITY_RESULTS])
+        run() >> verb("check", "check", *names, reads=check, writes=[t.QUALITY_RESULTS])
     return group
 
 
-def hop(verb: str, *arguments: str, reads=(), writes=(), check=()) -> TaskGroup:
+def hop(name: str, *arguments: str, reads=(), writes=(), check=()) -> TaskGroup:
     """A verb of jobs/ and its check."""
-    return checked(verb, lambda: spark("run", verb, *arguments, reads=reads, writes=writes), check)
+    return checked(name, lambda: verb("run", name, *arguments, reads=reads, writes=writes), check)
 
 
 def model_hop(module: str, reads=(), writes=(), check=()) -> TaskGroup:
@@ -95,7 +95,7 @@ with DAG(
         "landing": Param(LANDING, type="string", description="Where the source's files lie: a folder or a URI."),
     },
 ) as nightly:
-    definitions = spark("definitions", "definitions")
+    definitions = verb("definitions", "definitions")
     collect = hop(
         "collect", "--landing", "{{ params.landing }}",
         writes=[*BRONZE, t.QUARANTINE, t.LOADS, t.RESTATED, t.LATENESS], check=BRONZE,
@@ -149,10 +149,10 @@ with DAG(
         reads=[t.USER_PROFILES.staged(), t.SEGMENT_CHANGES.staged(), t.USER_EMBEDDINGS, t.RESTATED, t.RUNS],
         writes=ADDRESSED, check=ADDRESSED,
     )  # fmt: skip
-    publish = spark("publish", "publish", reads=[*SEGMENTED, *SUGGESTED, *ADDRESSED], writes=[*t.PUBLISHED, t.RUNS])
-    report = command(
+    publish = verb("publish", "publish", reads=[*SEGMENTED, *SUGGESTED, *ADDRESSED], writes=[*t.PUBLISHED, t.RUNS])
+    report = plain(
         "report",
-        "python -m jobs " + shlex.join(verb_line("report")),
+        verb_line("report"),
         reads=[*t.PUBLISHED, t.QUALITY_RESULTS, t.RUNS],
     )  # fmt: skip
 
@@ -176,7 +176,7 @@ with DAG(
     )  # fmt: skip
 
     # The 28 days of the audiences of four weeks ago are over: those held out tell what addressing them changed.
-    lift = spark(
+    lift = verb(
         "lift", "lift", reads=[t.AUDIENCES, t.AUDIENCE_MEMBERS, t.USER_DAILY], writes=[t.AUDIENCE_LIFT]
     )  # fmt: skip
 

@@ -1,7 +1,7 @@
 """Which day and hour a time is, by arithmetic on its seconds: what Spark has for it goes through calendar objects for
 every row, a twentieth of the time of reading a log.
 
-Sessions are in UTC (jobs/lake/options.py), so a timestamp's seconds are those of its own clock.
+Sessions are in UTC (jobs/lake/engine/options.py), so a timestamp's seconds are those of its own clock.
 """
 
 from __future__ import annotations

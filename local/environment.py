@@ -57,32 +57,42 @@ def inherited(caller: Mapping[str, str] | None = None, sources: Path = ROOT / "c
     }
 
 
-def of_services(java_home: Path, warehouse: str, landing: str, at: Ports, token: str) -> dict[str, str]:
-    """What every service, and by them every task, sees besides; `token` is that of the standing Spark."""
+def of_services(warehouse: str, landing: str, at: Ports, spark: dict[str, str] | None = None) -> dict[str, str]:
+    """What every service, and by them every task, sees besides; `spark` is `of_spark` where Apache Spark is the engine,
+    Sail is by default.
+    """
     loopback = "127.0.0.1,localhost"
     return {
         "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
         "PYTHONPATH": str(ROOT),
-        "JAVA_HOME": str(java_home),
         "PYSPARK_PYTHON": str(BIN / "python"),
-        "SPARK_LOCAL_IP": "127.0.0.1",
         "OMP_NUM_THREADS": "1",
         "NO_PROXY": loopback,
         "no_proxy": loopback,
         "HUAXIANG_HOME": str(RUN),
         "HUAXIANG_WAREHOUSE": warehouse,
         "HUAXIANG_LANDING": landing,
-        "HUAXIANG_JARS": str(JARS),
         "HUAXIANG_DRIVER_MEMORY": driver_memory(),
-        "HUAXIANG_SPARK_REMOTE": f"sc://localhost:{at.spark}",  # by this name only, a token needs no certificate
-        "SPARK_CONNECT_AUTHENTICATE_TOKEN": token,
-        "AIRFLOW_CONN_SPARK_HUAXIANG": json.dumps({"conn_type": "spark", "host": "local[*]"}),
+        **({"HUAXIANG_ENGINE": "sail"} if spark is None else spark),
         "MLFLOW_TRACKING_URI": f"http://127.0.0.1:{at.mlflow}",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # four more processes for a feature that nobody here uses
         "GIT_PYTHON_REFRESH": "quiet",
         **({"OBJC_DISABLE_INITIALIZE_FORK_SAFETY": "YES"} if sys.platform == "darwin" else {}),
         **airflow_settings(at.airflow),
+    }
+
+
+def of_spark(java_home: Path, at: Ports, token: str) -> dict[str, str]:
+    """What tasks need where Apache Spark runs them: one that stands, which `token` opens."""
+    return {
+        "HUAXIANG_ENGINE": "spark",
+        "JAVA_HOME": str(java_home),
+        "SPARK_LOCAL_IP": "127.0.0.1",
+        "HUAXIANG_JARS": str(JARS),
+        "HUAXIANG_SPARK_REMOTE": f"sc://localhost:{at.spark}",  # by this name only, a token needs no certificate
+        "SPARK_CONNECT_AUTHENTICATE_TOKEN": token,
+        "AIRFLOW_CONN_SPARK_HUAXIANG": json.dumps({"conn_type": "spark", "host": "local[*]"}),
     }
 
 
@@ -113,5 +123,5 @@ def airflow_settings(port: int) -> dict[str, str]:
 
 
 def driver_memory() -> str:
-    """A quarter of the machine for the one Spark JVM, between 1 and 4 GB."""
+    """A quarter of the machine for the one verb that runs, between 1 and 4 GB."""
     return f"{max(1, min(4, psutil.virtual_memory().total // 4 // 2**30))}g"

@@ -31,6 +31,9 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--source", default=DEMO, help="name of a file in conf/sources (default: %(default)s)")
     parser.add_argument("--landing", default="", help="folder or URI of the source's files (default: the demo's)")
     parser.add_argument("--warehouse", default="./warehouse", help="folder or URI of the tables")
+    parser.add_argument(
+        "--engine", default="sail", choices=("sail", "spark"), help="what runs the transforms (default: %(default)s)"
+    )
     asked = parser.parse_args(given)
     if not asked.ds:
         asked.ds, asked.since = DEFAULT_NIGHT, asked.since or FIRST_DAY
@@ -63,8 +66,8 @@ def stand_up(env: dict[str, str], at: ports.Ports) -> bool:
 
     True where Airflow was started, False where it stood.
     """
-    spark = services.spark(env, at.spark)
-    first = [*services.airflow(env), spark]
+    spark = [services.spark(env, at.spark)] if "HUAXIANG_SPARK_REMOTE" in env else []
+    first = [*services.airflow(env), *spark]
     later = [services.mlflow(env, at.mlflow), services.triggerer(env)]
     if all(service.standing() for service in [*first, *later]):
         out.print("services: standing already")
@@ -72,15 +75,16 @@ def stand_up(env: dict[str, str], at: ports.Ports) -> bool:
     if processes.stop():
         out.print("services: ended those of other settings")
     started = time.monotonic()
-    out.print("services: starting Airflow, Spark and MLflow ...")
+    out.print(f"services: starting Airflow, {'Spark ' if spark else ''}and MLflow ...")
     services.migrate(env)
     for service in first:
         service.start()
     processes.await_healthy(first[0], f"http://127.0.0.1:{at.airflow}/api/v2/monitor/health", _airflow_healthy)
     for service in later:  # nobody needs them in the first minute, and each costs ten seconds of a core to come up
         service.start()
-    processes.await_listening(spark, at.spark)
-    out.print(f"services: Airflow healthy, Spark listening after {time.monotonic() - started:.0f} s")
+    for service in spark:
+        processes.await_listening(service, at.spark)
+    out.print(f"services: Airflow healthy after {time.monotonic() - started:.0f} s")
     return True
 
 
@@ -102,7 +106,7 @@ def patiently(client: Airflow, what: str, done: Callable[[], bool], seconds: flo
 
 def night(client: Airflow, given: argparse.Namespace, landing: str) -> bool:
     """Trigger the nightly and follow it; True where it was published."""
-    for pool, what in (("spark", "one local Spark at a time"), ("torch", "one model process group at a time")):
+    for pool, what in (("spark", "one verb over all tables at a time"), ("torch", "one model process group at a time")):
         client.pool(pool, 1, what)
     patiently(client, "Airflow to know the DAGs", lambda: all(map(client.knows, DAGS)))
     run_id = f"local__{given.ds}__{datetime.now(UTC):%Y%m%dT%H%M%S}"
@@ -121,11 +125,13 @@ def night(client: Airflow, given: argparse.Namespace, landing: str) -> bool:
 def main() -> int:
     started = time.monotonic()
     given = arguments()
-    java_home = java.find()
-    jars.ensure()
     landing, warehouse = absolute(given.landing or "landing"), absolute(given.warehouse)
     at = ports.choose()
-    env = environment.of_services(java_home, warehouse, landing, at, secrets.spark_token())
+    spark = None
+    if given.engine == "spark":
+        spark = environment.of_spark(java.find(), at, secrets.spark_token())
+        jars.ensure()
+    env = environment.of_services(warehouse, landing, at, spark)
     password = secrets.password()
     with ThreadPoolExecutor(1) as beside:  # the demo lands while the services come up
         standing = beside.submit(stand_up, env, at)

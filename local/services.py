@@ -1,4 +1,4 @@
-"""The services of a local run: Airflow's four processes, MLflow and one Spark.
+"""The services of a local run: Airflow's four processes and MLflow; and one Spark, where it is the engine.
 
 Airflow's components are started one by one and not by `airflow standalone`: that one also opens two log servers on
 every network interface, has no clean end on SIGTERM, and cannot start its parts while MLflow comes up.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import subprocess
 from importlib.metadata import version
 
-from jobs.lake.options import JVM, STATIC
+from jobs.lake.engine.options import JVM, STATIC
 from local import environment
 from local.places import BIN, JARS, RUN, SetupError
 from local.processes import Service

@@ -6,11 +6,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pyspark.sql import DataFrame, Observation, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from jobs.chance import Chance
 from jobs.lake import delta
+from jobs.lake.engine import frames
 from simulate import behaviour, catalogue, clickstream
 from simulate.clickstream import FLAGS
 from simulate.plan import Plan
@@ -47,22 +48,16 @@ def deliveries(spark: SparkSession, plan: Plan, first: int, last: int, files: in
     return clickstream.events(behaviour.looks(behaviour.visits(days, plan), plan), plan)
 
 
-def _counted(records: DataFrame, watch: Observation) -> DataFrame:
-    """`records` as the shop sees them; what they are is counted on the way."""
-    counts = [F.count(F.lit(1)).alias("records"), *[F.count_if(flag).alias(flag) for flag in FLAGS]]
-    return records.observe(watch, *counts).drop(*FLAGS)
-
-
 def _write_events(spark: SparkSession, plan: Plan, home: str) -> list[dict[str, int]]:
     """Write the deliveries chunk by chunk, saying how far it is; the counts of each chunk."""
+    counts = [F.count(F.lit(1)).alias("records"), *[F.count_if(flag).alias(flag) for flag in FLAGS]]
     started, a_day, done = time.monotonic(), plan.events / plan.days, []
     files, step = max(1, round(a_day / RECORDS_A_FILE)), max(2, int(RECORDS_A_CHUNK / a_day))
     for start in range(0, plan.days, step):
         end = min(start + step, plan.days) - 1
-        watch = Observation()
-        rows = _counted(deliveries(spark, plan, start, end, files), watch)
-        delta.write_raw(rows, f"{home}/events", add=start > 0, by=("ds",))
-        done.append(watch.get)
+        rows, counted = frames.counted(deliveries(spark, plan, start, end, files), *counts)
+        delta.write_raw(rows.drop(*FLAGS), f"{home}/events", add=start > 0, by=("ds",))
+        done.append(counted())
         records, seconds = sum(counts["records"] for counts in done), time.monotonic() - started
         print(f"{end + 1} of {plan.days} days, {records:,} records, {seconds:.0f} s", flush=True)
     return done

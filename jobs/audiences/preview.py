@@ -19,6 +19,7 @@ from jobs.audiences.lookalike import Found
 from jobs.audiences.run import with_last_night, with_lookalikes
 from jobs.errors import DataError
 from jobs.lake import delta
+from jobs.lake.engine import frames
 from jobs.settings import Settings
 from jobs.tables import USER_PROFILES
 
@@ -67,9 +68,9 @@ def preview(spark: SparkSession, s: Settings, path: Path, *, exact: bool, share:
     rows, found = with_lookalikes(spark, s, rows, book, wanted)
     made = {other for other, f in found.items() if f.members is not None}
     told = members.evaluate(rows.where("here"), needed, "now", alike=made)
-    told = told.withColumns({
+    told = frames.kept(told.withColumns({
         "inside": members.has("now", one), "was": F.coalesce(F.map_contains_key("_since", one), F.lit(False)),
-    }).select("user_id", "global_holdout", "inside", "was", "_since", "now_out").persist()  # fmt: skip
+    }).select("user_id", "global_holdout", "inside", "was", "_since", "now_out"))  # fmt: skip
     counted = _counted(told, one, book)
     overlaps = _overlaps(told, one, counted["size"])
     enters, leaves = "inside AND NOT was", "was AND NOT inside"
@@ -77,7 +78,7 @@ def preview(spark: SparkSession, s: Settings, path: Path, *, exact: bool, share:
         one=one, users=users, suppressed=_suppressed(told, one), known=counted.pop("known") > 0,
         entering=_some(told, enters), leaving=_some(told, leaves), overlaps=overlaps, found=found.get(one), **counted,
     )  # fmt: skip
-    told.unpersist()
+    frames.free(told)
     return result, book
 
 

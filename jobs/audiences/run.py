@@ -18,6 +18,7 @@ from jobs.audiences import estimate, lookalike, overlap, validate
 from jobs.audiences import members as audience_members
 from jobs.audiences.book import Book
 from jobs.lake import delta, erasures, staging
+from jobs.lake.engine import frames
 from jobs.segments import changes, profiles
 from jobs.settings import Settings
 from jobs.tables import (
@@ -186,7 +187,7 @@ def _run(spark: SparkSession, s: Settings, book: Book, people: DataFrame, last: 
     wanted = {one for one in asked if book[one].lookalike}
     rows, found = with_lookalikes(spark, s, rows, book, wanted)
     alike = {one for one, f in found.items() if f.members is not None}
-    told = nights(spark, s, rows, book, last, alike).persist()
+    told = frames.kept(nights(spark, s, rows, book, last, alike))
 
     evaluated = {one: one in asked and (one in alike or not book[one].lookalike) for one in book}
     before = {one: row["evaluated_hash"] for one, row in last.audiences.items()}
@@ -219,7 +220,7 @@ def _run(spark: SparkSession, s: Settings, book: Book, people: DataFrame, last: 
         for one in book
     ]  # fmt: skip
     staging.put_rows(rows_of, s, AUDIENCES)
-    told.unpersist()
+    frames.free(told)
     against = f"held against {last.day}: +{sum(tally.entered.values())} -{sum(tally.left.values())}" if last.day else ""
     refused = "; ".join(f"{one}: {f.refused}" for one, f in found.items() if f.refused)
     parts = [f"{len(book)} audiences, {sum(evaluated.values())} asked, {sum(sizes.values()):,} memberships",

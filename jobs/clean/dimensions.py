@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from jobs.clean import titles
 from jobs.clean.rules import Titles
+from jobs.lake.engine import frames
 from jobs.sources import spec
 
 _PRODUCT = ("title", "category_path", "category", "department", "brand", "attributes")
@@ -15,16 +16,13 @@ _USER = (*spec.USER_FIELDS, "attributes")
 
 def _newest(records: DataFrame, key: str) -> DataFrame:
     """One row an id of bronze: the newest record's `facts`, record_landed_ds, record_file; ties by their text."""
-    newest = F.max_by(
-        F.struct("attributes", "landed_ds", "source_file"),
-        F.struct("landed_ds", "source_file", F.to_json("attributes")),
-    )
-    found = records.groupBy(F.col("id").alias(key)).agg(newest.alias("newest"))
-    return found.select(
-        key,
-        F.col("newest.attributes").alias("facts"),
-        F.col("newest.landed_ds").alias("record_landed_ds"),
-        F.col("newest.source_file").alias("record_file"),
+    newest_first = (F.desc("landed_ds"), F.desc("source_file"), F.desc(F.to_json("attributes")))
+    ranked = records.withColumn("nth", F.row_number().over(Window.partitionBy("id").orderBy(*newest_first)))
+    return ranked.where("nth = 1").select(
+        F.col("id").alias(key),
+        F.col("attributes").alias("facts"),
+        F.col("landed_ds").alias("record_landed_ds"),
+        F.col("source_file").alias("record_file"),
     )
 
 
@@ -69,13 +67,14 @@ def newer(fresh: DataFrame, previous: DataFrame, key: str) -> DataFrame:
         stood = stood.withColumn("brand", F.when(F.col("brand_source") == "record", F.col("brand")))
     both = stood.select(key, *columns).withColumn("fresh", F.lit(False))
     both = both.unionByName(fresh.withColumn("fresh", F.lit(True)))
-    newest = F.max_by(F.struct(*columns), F.struct("record_landed_ds", "record_file", "fresh"))
-    return both.groupBy(key).agg(newest.alias("newest")).select(key, "newest.*")
+    newest_first = [F.desc(name) for name in ("record_landed_ds", "record_file", "fresh")]
+    ranked = both.withColumn("nth", F.row_number().over(Window.partitionBy(key).orderBy(*newest_first)))
+    return ranked.where("nth = 1").select(key, *columns)
 
 
 def described(facts: DataFrame, previous: DataFrame, rules: Titles) -> DataFrame:
     """`facts` of products with what their titles say; `previous` are rows of silver.products."""
-    return titles.with_brands(titles.with_title_facts(facts, previous), rules)
+    return titles.with_brands(frames.once(titles.with_title_facts(frames.once(facts), previous)), rules)
 
 
 def current_products(facts: DataFrame, previous: DataFrame, events: DataFrame) -> DataFrame:

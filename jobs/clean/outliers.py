@@ -10,6 +10,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from jobs.clean.rules import Level, Outliers
+from jobs.lake.engine import columns
 from jobs.tables import MONEY
 
 # Makes the median absolute deviation of a normal distribution its standard deviation.
@@ -85,9 +86,9 @@ def winsorise(events: DataFrame, lines: DataFrame, rules: Outliers) -> DataFrame
     value = price.cast("double") * quantity
     much, little = value > F.col("bound.value_high"), (value > 0) & (value < F.col("bound.value_low"))
     # Never further than the line's money is unusual: 3 of what is sold by the gram, at 280 each, is not 3 grams.
-    dear = F.greatest(F.col("bound.price_high"), F.try_divide("bound.value_high", quantity))
-    cheap = F.least(F.col("bound.price_low"), F.try_divide("bound.value_low", quantity))
-    many = F.greatest(F.col("bound.quantity_high"), F.floor(F.try_divide("bound.value_high", price.cast("double"))))
+    dear = F.greatest(F.col("bound.price_high"), columns.divided("bound.value_high", quantity))
+    cheap = F.least(F.col("bound.price_low"), columns.divided("bound.value_low", quantity))
+    many = F.greatest(F.col("bound.quantity_high"), F.floor(columns.divided("bound.value_high", price.cast("double"))))
     fair_price = F.when(money & much & (price > F.col("bound.price_high")), dear).when(
         money & little & (price < F.col("bound.price_low")), cheap
     )
@@ -99,12 +100,12 @@ def winsorise(events: DataFrame, lines: DataFrame, rules: Outliers) -> DataFrame
     fair_value = F.coalesce("fair_price", "price").cast("double") * F.coalesce("fair_quantity", "quantity")
     follows = F.abs(value - F.col("list_amount")) <= F.col("list_amount") * _FOLLOWS
     changed = (F.col("fair_price").isNotNull() | F.col("fair_quantity").isNotNull()) & follows
-    frame = frame.withColumn("scale", F.when(changed, F.try_divide(fair_value, value)))
+    frame = frame.withColumn("scale", F.when(changed, columns.divided(fair_value, value)))
 
     def scaled(column: str) -> Column:
-        return F.when(F.col("scale").isNotNull(), F.round(F.col(column) * F.col("scale"), 2).cast(MONEY)).otherwise(
-            F.col(column)
-        )
+        return F.when(
+            F.col("scale").isNotNull(), columns.rounded(F.col(column) * F.col("scale"), 2).cast(MONEY)
+        ).otherwise(F.col(column))
 
     def raw(column: str, because: str) -> Column:
         return F.when(F.col(because).isNotNull(), F.col(column))

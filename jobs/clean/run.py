@@ -11,6 +11,7 @@ from jobs.clean import bots, dimensions, missing, outliers, refunds, sessions, t
 from jobs.clean import rules as cleaning
 from jobs.clean.rules import Rules
 from jobs.lake import delta, touched
+from jobs.lake.engine import frames
 from jobs.lake.touched import Touched
 from jobs.settings import Settings
 from jobs.sources import spec
@@ -146,9 +147,9 @@ def build(
     clocked = sessions.with_clock(near(bronze, what), {shop.name: shop.shop_zone for shop in shops})
     rows = with_context(clocked, what)
     # Single users' rows are few, found among six weeks of them, and asked for often; a history is cheap to read again.
-    found = [rows.persist()] if len(what.others) > len(what.whole) else []
+    found = [frames.kept(rows)] if len(what.others) > len(what.whole) else []
     good = correct(rows).where("reason IS NULL")
-    acts = bots.acts(good).persist()  # asked for the agents, then for the bots
+    acts = frames.kept(bots.acts(good))  # asked for the agents, then for the bots
     known = text.devices(acts)
     good = bots.mark(text.with_device(good, known), bots.bot_days(good, text.with_device(acts, known), rules.bots))
     good = outliers.winsorise(with_product_facts(good, facts), lines, rules.outliers)
@@ -175,19 +176,19 @@ def _put_refunds(spark: SparkSession, s: Settings, what: Touched, rules: Rules) 
     first, last = min(what.days), max(what.days) + reach
     silver = delta.read(spark, s.warehouse, SILVER_EVENTS).where(delta.ds_range(first - reach, last))
     # The stack of a product needs the refunds before the days that are written as well. Few rows, each asked for often.
-    every = silver.where("event_type = 'refund'").select(*refunds.READS).persist()
+    every = frames.kept(silver.where("event_type = 'refund'").select(*refunds.READS))
     if every.where(delta.ds_range(first, last)).isEmpty():
         # A shop without refunds has the table too, and pays no match for it.
         delta.replace_rows([], s.warehouse, SILVER_REFUNDS, delta.ds_range(first, last))
-        every.unpersist()
+        frames.free(every)
         return
     bought = silver.where("event_type = 'purchase'").select(*refunds.READS)
-    bought = refunds.returned(bought, every).persist()
+    bought = frames.kept(refunds.returned(bought, every))
     matched = refunds.match(every, bought, rules.refunds.days).where(delta.ds_range(first, last))
     matched = matched.withColumn("run_id", F.lit(s.run_id)).coalesce(1)
     delta.replace_where(matched, s.warehouse, SILVER_REFUNDS, delta.ds_range(first, last))
-    every.unpersist()
-    bought.unpersist()
+    frames.free(every)
+    frames.free(bought)
 
 
 def run(spark: SparkSession, s: Settings) -> str:
@@ -196,13 +197,15 @@ def run(spark: SparkSession, s: Settings) -> str:
     bronze = delta.read(spark, s.warehouse, BRONZE_EVENTS).drop("attributes", "run_id", "ingested_at")
     shops = [spec.load(row["source"]) for row in delta.rows(s.warehouse, LOADS, "kind = 'events'", "DISTINCT source")]
     facts, products = _facts(spark, s, BRONZE_PRODUCTS, SILVER_PRODUCTS)
-    facts = dimensions.described(facts, products, rules.titles).persist()  # read twice, and a title is read in Python
+    facts = frames.kept(
+        dimensions.described(facts, products, rules.titles)
+    )  # read twice, and a title is read in Python
     small = F.broadcast(facts) if facts.count() < MOST_TO_BROADCAST else facts
-    lines = purchase_lines(bronze, small, what).persist()
+    lines = frames.kept(purchase_lines(bronze, small, what))
     cleaned, kept = build(bronze, small, lines, what, rules, shops, _pieces(spark, s, what))
     touched.put(cleaned.withColumns(stamp), spark, s, SILVER_EVENTS, what)
     for frame in (*kept, lines):
-        frame.unpersist()
+        frames.free(frame)
     # Of the whole days: a refused record of one user is not told apart in the quarantine.
     refused = refused_rows(correct(bronze.where(what.where)).where("reason IS NOT NULL")).withColumns(stamp)
     refusals = f"kind = 'events' AND stage = 'clean' AND {what.where}"
@@ -211,7 +214,7 @@ def run(spark: SparkSession, s: Settings) -> str:
     clean = delta.read(spark, s.warehouse, SILVER_EVENTS).where(what.where)
     written = what.of(clean).where(F.col("run_id") == s.run_id)  # whose files are found by their statistics
     delta.overwrite(dimensions.current_products(facts, products, written), s.warehouse, SILVER_PRODUCTS)
-    facts.unpersist()
+    frames.free(facts)
     delta.overwrite(
         dimensions.current_users(*_facts(spark, s, BRONZE_USERS, SILVER_USERS), written), s.warehouse, SILVER_USERS
     )

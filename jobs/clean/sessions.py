@@ -6,6 +6,7 @@ from pyspark.sql import DataFrame, Window, WindowSpec
 from pyspark.sql import functions as F
 
 from jobs import clock
+from jobs.lake.engine import columns
 
 GAP_SECONDS = 30 * 60
 DAY_BREAKS_AT = 4  # o'clock at the shop: the hour in which least is going on, and no session goes on past it
@@ -22,7 +23,7 @@ def with_clock(events: DataFrame, zones: dict[str, str]) -> DataFrame:
     session_day = clock.day(F.col("local"), DAY_BREAKS_AT)
     return frame.withColumns({
         "local_hour": clock.hour(F.col("local")),
-        "local_weekday": F.weekday(clock.day(F.col("local"))) + 1,
+        "local_weekday": columns.weekday(clock.day(F.col("local"))),
         "session_day": session_day,
         "reaches_on": session_day == clock.day(next_day, DAY_BREAKS_AT),
     }).drop("local")  # fmt: skip

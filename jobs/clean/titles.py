@@ -73,7 +73,8 @@ def with_brands(products: DataFrame, rules: Titles) -> DataFrame:
 
 def _joined(words: Column) -> Column:
     """Words beside Chinese lose their space, so that it does not matter where a run of Chinese was cut."""
-    return F.regexp_replace(words, r"(?<=\p{IsHan}) | (?=\p{IsHan})", "")
+    before = F.regexp_replace(words, r"(\p{IsHan}) ", "$1")  # one of the two engines has no look-around
+    return F.regexp_replace(before, r" (\p{IsHan})", "$1")
 
 
 def _key(brand: Column) -> Column:
@@ -93,9 +94,7 @@ def _phrases() -> Column:
 
     def starting(length: int) -> Column:
         last = F.size(words) - (length - 1)
-        none = F.array().cast("array<struct<start:int,words:int,text:string>>")
-        return F.when(
-            last >= 1, F.transform(F.sequence(F.lit(1), F.greatest(last, F.lit(1))), phrase(length))
-        ).otherwise(none)
+        return F.when(last >= 1, F.transform(F.sequence(F.lit(1), F.greatest(last, F.lit(1))), phrase(length)))
 
-    return F.flatten(F.array(*[starting(length) for length in range(1, _BRAND_WORDS + 1)]))
+    each = F.array(*[starting(length) for length in range(1, _BRAND_WORDS + 1)])
+    return F.flatten(F.filter(each, lambda phrases: phrases.isNotNull()))

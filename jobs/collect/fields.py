@@ -10,6 +10,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from jobs.lake.engine import columns
 from jobs.sources.layout import Layout
 from jobs.sources.spec import EVENT_FIELDS, Feed, FieldSpec
 
@@ -80,9 +81,9 @@ def _read_as(column: str, kind: str, spec: FieldSpec) -> Column:
     if kind == "time":
         return _time(value, spec)
     if kind == "money":
-        return value.try_cast("decimal(18,4)")
+        return columns.number(value, "decimal(18,4)")
     if kind == "count":
-        return value.try_cast("decimal(20,4)")
+        return columns.number(value, "decimal(20,4)")
     return value.cast("string")
 
 

@@ -11,14 +11,15 @@ from dataclasses import replace
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.storagelevel import StorageLevel
 
 from jobs.collect import dedupe, late, parse
 from jobs.collect import run as collect
 from jobs.collect.counts import Left
 from jobs.lake import delta, erasures
+from jobs.lake.engine import frames
 from jobs.lake.erasures import Suppressed
 from jobs.settings import Settings
+from jobs.sources import reading
 from jobs.sources.spec import Source, load
 from jobs.tables import LOADS, QUARANTINE
 
@@ -27,13 +28,8 @@ def as_records(refused: DataFrame) -> DataFrame:
     """Rows of ops.quarantine as records again: raw, record, source_file, landed_ds, written_ds. Personal data were
     hashed before they came there, and are not hashed again.
     """
-    return refused.select(
-        "raw",
-        F.from_json("raw", "map<string,string>").alias("record"),
-        "source_file",
-        F.col("ds").alias("landed_ds"),
-        F.col("ds").alias("written_ds"),
-    )
+    texts = refused.select("raw", "source_file", F.col("ds").alias("landed_ds"), F.col("ds").alias("written_ds"))
+    return reading.with_objects(texts)
 
 
 def _release_kind(spark: SparkSession, s: Settings, source: Source, kind: str, suppressed: Suppressed | None) -> str:
@@ -44,13 +40,13 @@ def _release_kind(spark: SparkSession, s: Settings, source: Source, kind: str, s
     records, left = collect.left_out(as_records(refused), source, kind, suppressed)
     keyed = dedupe.with_key(records, source.feeds()[kind], kind)
     parsed = parse.parse(keyed, source, kind, s.since, s.since, s.ds)
-    parsed = parsed.withColumn("refused_ds", F.col("landed_ds")).persist(StorageLevel.MEMORY_AND_DISK)
+    parsed = frames.kept(parsed.withColumn("refused_ds", F.col("landed_ds")))
     try:
         keys = dedupe.KEYS[kind]
         loaded = collect.already_loaded(spark, s, parsed, "false") if kind == "events" else None
         frame = dedupe.first_of_each(parsed, keys)
         frame = frame if loaded is None else dedupe.mark_loaded(frame, keys, loaded)
-        frame = frame.persist(StorageLevel.MEMORY_AND_DISK)
+        frame = frames.kept(frame)
         rows = _counts(frame, left)
         if any(row["released"] or row["duplicates"] or row["suppressed"] for row in rows):
             _write(s, kind, frame, slice_)
@@ -58,8 +54,8 @@ def _release_kind(spark: SparkSession, s: Settings, source: Source, kind: str, s
             if kind == "events":
                 late.note_lateness(spark, s)
     finally:
-        frame.unpersist()
-        parsed.unpersist()
+        frames.free(frame)
+        frames.free(parsed)
     sums = {name: sum(row[name] for row in rows) for name in ("released", "duplicates", "refused")}
     line = f"{kind}: {sums['released']:,} released, {sums['duplicates']:,} were there already, {sums['refused']:,} stay"
     return line + (f", {sum(left.values()):,} of erased users dropped" if left else "")

@@ -8,29 +8,26 @@ night.
 
 from __future__ import annotations
 
-import re
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
-from urllib.parse import unquote
 
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.storagelevel import StorageLevel
 
 from jobs.collect import counts, dedupe, drift, late, ledger, parse, streams
 from jobs.collect.counts import Left
 from jobs.collect.ledger import Due, Ledger
 from jobs.errors import DataError
 from jobs.lake import delta, erasures
+from jobs.lake.engine import frames
 from jobs.lake.erasures import Suppressed
 from jobs.settings import Settings
-from jobs.sources import databases
+from jobs.sources import databases, reading
 from jobs.sources.landing import list_files
 from jobs.sources.layout import Layout
-from jobs.sources.reading import read_records
 from jobs.sources.spec import Feed, Source, load
 from jobs.tables import BRONZE_EVENTS, BRONZE_PRODUCTS, BRONZE_USERS, QUARANTINE
 
@@ -65,7 +62,7 @@ def run(spark: SparkSession, s: Settings) -> str:
                 raise reason from None  # the database's own words may name the user
             if feed.kafka and (reason := streams.explain(error, feed.kafka)):
                 raise reason from error
-            raise (_unreadable(error) or error) from error
+            raise (reading.unreadable(error) or error) from error
     return "; ".join(lines)
 
 
@@ -121,7 +118,7 @@ def _due(s: Settings, kind: str, feed: Feed, book: Ledger) -> list[Due] | None:
 def _read(spark: SparkSession, s: Settings, load: Load) -> DataFrame:
     if load.feed.jdbc:
         return databases.read_records(spark, load.feed, s.ds)
-    return read_records(spark, [d.file for d in load.due], load.feed)
+    return reading.read_records(spark, [d.file for d in load.due], load.feed)
 
 
 def left_out(records: DataFrame, source: Source, kind: str, suppressed: Suppressed | None) -> tuple[DataFrame, Left]:
@@ -133,8 +130,8 @@ def left_out(records: DataFrame, source: Source, kind: str, suppressed: Suppress
         of_erased |= F.coalesce(F.map_contains_key("record", streams.BLANK), F.lit(False))
     unknown = F.col("record").isNull() & suppressed.named_in(F.col("raw"))
     marked = parse.with_user(records, source, kind).withColumn("suppressed", of_erased | unknown)
-    left = marked.where("suppressed").groupBy("source_file", "landed_ds").count().collect()
-    kept = marked.where("NOT suppressed").drop("user", "suppressed")
+    left = marked.where(frames.of_rows(F.col("suppressed"))).groupBy("source_file", "landed_ds").count().collect()
+    kept = marked.where(frames.of_rows(~F.col("suppressed"))).drop("user", "suppressed")
     return kept, {(row["source_file"], row["landed_ds"]): row["count"] for row in left}
 
 
@@ -165,8 +162,8 @@ def _classified(
     """
 
     def keep(frame: DataFrame) -> DataFrame:
-        kept = frame.persist(StorageLevel.MEMORY_AND_DISK)
-        cached.callback(kept.unpersist)
+        kept = frames.kept(frame)
+        cached.callback(frames.free, kept)
         return kept
 
     def parsed(keyed: DataFrame) -> DataFrame:
@@ -227,15 +224,3 @@ def _changes(s: Settings, good: DataFrame, rows: list[dict], before: DataFrame |
     """The users' days outside since..ds that the load changes; asked of the records only where there are any."""
     changes = late.other_days(good if any(row["elsewhere"] for row in rows) else good.where("false"), s)
     return changes if before is None else changes.unionByName(late.taken_back(before, good, s))
-
-
-def _unreadable(error: Exception) -> DataError | None:
-    """A DataError that names the file, where Spark failed at reading one."""
-    file = re.search(r"FAILED_READ_FILE\S*\] Encountered error while reading file (\S+?)\.? ", str(error) + " ")
-    if file is None:
-        return None
-    causes = re.findall(r"Caused by: [\w.$]+: ([^\n]+)", str(error)) or ["no cause given"]
-    return DataError(
-        f"expected a readable file, found {unquote(file.group(1))}: {causes[-1].strip()}. Nothing of this load was "
-        "written; fix the file or move it out of the landing folder, then run again"
-    )

@@ -14,8 +14,8 @@ from jobs.collect import parse
 from jobs.errors import DataError, UsageError
 from jobs.lake import delta
 from jobs.lake.erasures import Suppressed
+from jobs.lake.folders import open_folder
 from jobs.sources import privacy
-from jobs.sources.landing import open_folder
 from jobs.sources.spec import Kafka, Source
 
 # Until the brokers count as away; Spark's own three attempts of a minute are the scheduler's to make.

@@ -153,7 +153,7 @@ def delete(spark: SparkSession, s: Settings, ids: list[str], known: list[Source]
     texts, refused = _quarantined(spark, s, ids, _names(known))
     if refused:
         delta.remove(s.warehouse, QUARANTINE, texts, erasure_scan.QUARANTINED)
-    kept = f"attributes = map_filter(t.attributes, (name, value) -> name IN ({delta.quoted(PRODUCT_FIELDS)}))"
+    kept = {"attributes": f"map_filter(t.attributes, (name, value) -> name IN ({delta.quoted(PRODUCT_FIELDS)}))"}
     for source in known:
         for column in source.events.fields["user_id"].columns if source.products_are_in_events else ():
             on = f"try_element_at(t.attributes, {delta.quoted([column])}) = s.user_id"

@@ -25,7 +25,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import fs
 
-from jobs.sources.landing import open_folder
+from jobs.lake.folders import open_folder
 from jobs.tables import BRONZE_USERS
 
 _BLOCK = 1 << 23  # bytes of text that are looked at together

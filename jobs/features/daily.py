@@ -9,6 +9,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from jobs.lake.engine import columns
 from jobs.tables import MONEY
 
 _FACTS = ("department", "category", "brand")
@@ -42,7 +43,7 @@ def mean_prices(events: DataFrame) -> DataFrame:
     a late row.
     """
     bought = events.where(_of("purchase") & (F.col("landed_ds") <= F.col("ds")))
-    mean = F.try_divide(F.sum("list_amount"), F.sum("quantity")).cast("decimal(18,4)")
+    mean = columns.divided(F.sum("list_amount"), F.sum("quantity")).cast("decimal(18,4)")
     return bought.groupBy("ds", "category").agg(mean.alias("mean_price"))
 
 

@@ -111,7 +111,7 @@ def _profiles() -> dict[str, Column]:
         return F.when(_taste(kind, f"money_{YEAR}") > 0, F.slice(_taste(kind, "ranked"), 1, count))
 
     def names(kind: str, count: int) -> Column:
-        return ranked(kind, count).getField("name")
+        return F.transform(ranked(kind, count), lambda entry: entry["name"])
 
     def shares(kind: str, count: int) -> Column:
         money = _taste(kind, f"money_{YEAR}")

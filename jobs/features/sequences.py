@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from jobs.lake import delta
+from jobs.lake.engine import frames
 from jobs.settings import Settings
 from jobs.tables import RESTATED, SEQUENCE_LENGTH, SILVER_EVENTS, SILVER_USERS, USER_SEQUENCES
 
@@ -73,7 +74,8 @@ def merge(
     touched = touched if restated is None else touched.unionByName(restated.select("user_id")).distinct()
     touched = F.broadcast(touched)  # the stored sequences are not shuffled: most of them stay as they are
     columns = ["user_id", "length", "last_event_ds", *_ARRAYS]
-    same = stored.join(touched, "user_id", "left_anti").select(*columns)
+    same = stored.join(touched, "user_id", "left_anti")
+    same = same.select(*columns[:3], *[frames.computed(F.col(name)).alias(name) for name in _ARRAYS])
     old = unpack(stored.join(touched, "user_id", "left_semi"))
     kept = old.join(fresh.select("event_id"), F.col("step.event_id") == F.col("event_id"), "left_anti")
     if restated is not None:
@@ -105,10 +107,10 @@ def _by_merge(spark: SparkSession, s: Settings, events: DataFrame, base: date) -
     days = [row["ds"] for row in restated.select("ds").distinct().collect()]
     fresh = events.where(f"ds > DATE'{base}'")
     if not days:
-        return merge(stored, news := fresh.select(*READS).persist()), news
+        return merge(stored, news := frames.kept(fresh.select(*READS))), news
     again = events.where(delta.ds_list(days)).join(F.broadcast(restated), ["user_id", "ds"], "left_semi")
     # Few rows, found among six weeks of them, and asked for often.
-    news = fresh.unionByName(again).select(*READS).persist()
+    news = frames.kept(fresh.unionByName(again).select(*READS))
     merged = merge(stored, news, restated)
     # Only who has a restated day can have lost events.
     asked = F.broadcast(restated.select("user_id").distinct())
@@ -129,6 +131,6 @@ def run(spark: SparkSession, s: Settings) -> str:
     frame = delta.in_files(frame, delta.count(s.warehouse, SILVER_USERS), USERS_A_FILE)
     delta.replace_where(frame, s.warehouse, USER_SEQUENCES, f"ds = DATE'{s.ds}'")
     if kept is not None:
-        kept.unpersist()
+        frames.free(kept)
     count = delta.count(s.warehouse, USER_SEQUENCES, f"ds = DATE'{s.ds}'")
     return f"{count:,} users, " + (f"from those of {base} and newer events" if base else "from the whole history")

@@ -14,6 +14,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from jobs.lake import delta
+from jobs.lake.engine import columns
 from jobs.tables import WINDOWS
 from jobs.tables.feature_list import HABITS, RECENT
 
@@ -134,7 +135,7 @@ def tastes(daily: DataFrame, ds: date) -> DataFrame:
     facts = [F.count_if(F.col("age") < w).alias(f"distinct_{w}") for w in WINDOWS]
     for w in HABITS:
         cents = F.when(F.col(f"cents_{w}") > 0, F.col(f"cents_{w}"))
-        spread = F.try_sum(F.rint(cents * F.log2(cents) * SPREAD).try_cast("bigint"))
+        spread = F.try_sum(columns.whole(cents * F.log2(cents) * SPREAD))
         facts += [F.sum(cents).alias(f"money_{w}"), F.max(cents).alias(f"top_{w}"), spread.alias(f"spread_{w}")]
     entry = F.struct((-F.col(f"cents_{YEAR}")).alias("order"), "name")
     facts.append(F.sort_array(F.collect_list(F.when(F.col(f"cents_{YEAR}") > 0, entry))).alias("ranked"))

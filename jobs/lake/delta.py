@@ -15,12 +15,12 @@ from deltalake import DeltaTable, QueryBuilder, write_deltalake
 from pyarrow import fs
 from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.pandas.types import to_arrow_schema
-from pyspark.sql.types import _parse_datatype_string
 from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from jobs.errors import DataError
-from jobs.sources.landing import open_folder
+from jobs.lake import engine
+from jobs.lake.engine import frames, writes
+from jobs.lake.folders import open_folder
 from jobs.tables import Table
 
 UNKNOWN_HOURS = 24  # longer than a task may run (dags/_house.py)
@@ -104,11 +104,13 @@ _until_it_wins = retry(
 
 def _created(writer: DataFrameWriter, table: Table) -> DataFrameWriter:
     """`writer` for the first write of a table, which settles how its files are laid out and described."""
-    if table.skipped_by:
-        writer = writer.option("delta.dataSkippingStatsColumns", ",".join(table.skipped_by))
     if table.deletion_vectors:
         writer = writer.option("delta.enableDeletionVectors", "true")
-    return writer.partitionBy(*table.partition_by)
+    return writer.options(**_configuration(table)).partitionBy(*table.partition_by)
+
+
+def _configuration(table: Table) -> dict[str, str]:
+    return {"delta.dataSkippingStatsColumns": ",".join(table.skipped_by)} if table.skipped_by else {}
 
 
 @_until_it_wins
@@ -118,20 +120,30 @@ def replace_where(frame: DataFrame, warehouse: str, table: Table, predicate: str
     Delta refuses rows outside the predicate, which makes a wrong slice an error and not a mixture. Two nights may write
     at the same time: the second to commit does its write again.
     """
-    writer = conform(frame, table).write.format("delta").mode("overwrite")
-    if exists(warehouse, table):
-        # mergeSchema: a column that the contract has got since the table was created.
-        writer = writer.option("replaceWhere", predicate).option("mergeSchema", "true")
-    else:
-        writer = _created(writer, table)
-    writer.save(table.path(warehouse))
+    path, frame = table.path(warehouse), conform(frame, table)
+    with writes.one_writer(path):
+        if engine.is_sail():
+            writes.replace(frame, path, table, predicate, _configuration(table))
+            return
+        writer = frame.write.format("delta").mode("overwrite")
+        if exists(warehouse, table):
+            # mergeSchema: a column that the contract has got since the table was created.
+            writer = writer.option("replaceWhere", predicate).option("mergeSchema", "true")
+        else:
+            writer = _created(writer, table)
+        writer.save(path)
 
 
 def append(frame: DataFrame, warehouse: str, table: Table) -> None:
     """Add rows, in one commit; the caller answers for it that none of them is there already."""
-    writer = conform(frame, table).write.format("delta").mode("append").option("mergeSchema", "true")
-    writer = writer.partitionBy(*table.partition_by) if exists(warehouse, table) else _created(writer, table)
-    writer.save(table.path(warehouse))
+    path, frame = table.path(warehouse), conform(frame, table)
+    with writes.one_writer(path):
+        if engine.is_sail():
+            writes.append(frame, path, table, _configuration(table))
+            return
+        writer = frame.write.format("delta").mode("append").option("mergeSchema", "true")
+        writer = writer.partitionBy(*table.partition_by) if exists(warehouse, table) else _created(writer, table)
+        writer.save(path)
 
 
 @_until_it_wins
@@ -140,14 +152,14 @@ def replace_rows(rows: list[dict], warehouse: str, table: Table, predicate: str)
 
     Written by delta-rs: a first Spark write costs seconds, which a night would pay many times for a handful of rows.
     """
-    schema = to_arrow_schema(_parse_datatype_string(table.ddl), timezone="UTC")
-    data = pa.Table.from_pylist([{name: row.get(name) for name in table.column_names} for row in rows], schema)
-    path = table.path(warehouse)
-    if exists(warehouse, table):
-        write_deltalake(path, data, mode="overwrite", predicate=predicate, schema_mode="merge")
-    else:
-        # Never over a table that another made in between: this one is then written as a slice.
-        write_deltalake(path, data, mode="error", partition_by=list(table.partition_by))
+    data = [{name: row.get(name) for name in table.column_names} for row in rows]
+    data, path = pa.Table.from_pylist(data, writes.arrow_schema(table)), table.path(warehouse)
+    with writes.one_writer(path):
+        if exists(warehouse, table):
+            write_deltalake(path, data, mode="overwrite", predicate=predicate, schema_mode="merge")
+        else:
+            # Never over a table that another made in between: this one is then written as a slice.
+            write_deltalake(path, data, mode="error", partition_by=list(table.partition_by))
 
 
 def batch_lander(folder: str, ds: date) -> Callable[[DataFrame, int], None]:
@@ -169,28 +181,57 @@ def overwrite(frame: DataFrame, warehouse: str, table: Table) -> None:
     """Replace a whole small table that is neither partitioned nor clustered (the current users, products)."""
     if table.partition_by:
         raise ValueError(f"{table.full_name} is partitioned: use replace_where")
-    writer = conform(frame, table).write.format("delta").mode("overwrite").option("mergeSchema", "true")
-    writer.save(table.path(warehouse))
+    path = table.path(warehouse)
+    with writes.one_writer(path):
+        if engine.is_sail():
+            writes.overwrite(conform(frame, table), path, table, _configuration(table))
+        else:
+            writer = conform(frame, table).write.format("delta").mode("overwrite")
+            writer.option("mergeSchema", "true").save(path)
 
 
 @_until_it_wins
-def remove(warehouse: str, table: Table, chosen: DataFrame, on: str, instead: str = "") -> None:
+def remove(warehouse: str, table: Table, chosen: DataFrame, on: str, instead: dict[str, str] | None = None) -> None:
     """Delete the rows of `table` (t) that a row of `chosen` (s) meets by the condition `on`, in one commit; with
-    `instead`, assignments, they are changed.
+    `instead`, expressions by column, they are changed. `chosen` has no row twice.
 
-    By MERGE: the log tells the condition, as it would of DELETE, but not the values that are chosen.
+    The log tells neither the condition's values nor who was chosen.
     """
+    if engine.is_sail():
+        _remove_anew(warehouse, table, chosen, on, instead)
+        return
     spark, view = chosen.sparkSession, f"chosen_of_{table.layer}_{table.name}"
     # A shuffle by partition would mix the rows of a file, whose order readers profit from.
     spark.conf.set("spark.databricks.delta.merge.repartitionBeforeWrite.enabled", "false")
     chosen.createOrReplaceTempView(view)
-    then = f"UPDATE SET {instead}" if instead else "DELETE"
+    changes = ", ".join(f"{column} = {expression}" for column, expression in (instead or {}).items())
+    then = f"UPDATE SET {changes}" if changes else "DELETE"
     spark.sql(f"MERGE INTO delta.`{table.path(warehouse)}` t USING {view} s ON {on} WHEN MATCHED THEN {then}").collect()
     spark.catalog.dropTempView(view)
 
 
+def _remove_anew(warehouse: str, table: Table, chosen: DataFrame, on: str, instead: dict[str, str] | None) -> None:
+    """`remove` for an engine whose MERGE would mark rows in place of writing files anew: the days that hold chosen rows
+    are written whole.
+    """
+    rows, chosen, condition = read(chosen.sparkSession, warehouse, table).alias("t"), chosen.alias("s"), F.expr(on)
+    met = rows.join(F.broadcast(chosen), condition, "left_semi")
+    if met.isEmpty():
+        return
+    has_days = "ds" in table.column_names
+    where = ds_list([row["ds"] for row in met.select("ds").distinct().collect()]) if has_days else "true"
+    left = rows.where(where)
+    kept = left.join(F.broadcast(chosen), condition, "left_anti")
+    if instead:
+        changed = left.join(F.broadcast(chosen), condition, "left_semi")
+        kept = kept.unionByName(changed.withColumns({name: F.expr(text) for name, text in instead.items()}))
+    replace_where(frames.kept(kept), warehouse, table, where)
+
+
 def purge(spark: SparkSession, warehouse: str, table: Table) -> None:
-    """Write the files anew that hold rows which are marked as deleted."""
+    """Write the files anew that hold rows which are marked as deleted; `remove` by Sail marks none."""
+    if engine.is_sail() and not writes.has_marks(table.path(warehouse)):
+        return
     spark.sql(f"REORG TABLE delta.`{table.path(warehouse)}` APPLY (PURGE)").collect()
 
 
@@ -200,6 +241,9 @@ def compact(spark: SparkSession, warehouse: str, table: Table) -> None:
 
     The rows of a file stay in their order. Nothing is committed where there is nothing to do.
     """
+    if engine.is_sail():
+        writes.compact(table.path(warehouse), table)
+        return
     spark.conf.set("spark.databricks.delta.optimize.minFileSize", str(SMALL_FILE))
     spark.conf.set("spark.databricks.delta.optimize.maxFileSize", str(LARGE_FILE))
     spark.sql(f"OPTIMIZE delta.`{table.path(warehouse)}`").collect()
@@ -208,8 +252,11 @@ def compact(spark: SparkSession, warehouse: str, table: Table) -> None:
 def vacuum(spark: SparkSession, warehouse: str, table: Table, hours: int) -> None:
     """Delete the files that no version of the last `hours` needs.
 
-    By Spark: delta-rs does not know which files of marks (deletion vectors) are in use.
+    Not by delta-rs where a table may have marks (deletion vectors): it does not know which files of them are in use.
     """
+    if engine.is_sail():
+        writes.vacuum(table.path(warehouse), table, hours)
+        return
     spark.conf.set("spark.databricks.delta.retentionDurationCheck.enabled", "false")
     # A folder is listed by 10,000 tasks by default: minutes on two cores.
     tasks = spark.conf.get("spark.sql.shuffle.partitions")

@@ -7,6 +7,8 @@ from datetime import date, timedelta
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
+from jobs.lake.engine import frames
+
 DAYS, BEFORE = 28, timedelta(days=7)  # purchases of so many days, and what came at most so long before one
 MOST_USERS = 50_000  # journeys are told of a sample, by a stable hash
 DEAREST = 2  # categories that an occasion is told by
@@ -74,7 +76,9 @@ def typical(sequences: DataFrame, members: DataFrame, ds: date, users: int) -> d
     sequences: rows of user_sequences of ds; members: user_id, segment_id; users: how many there are.
     """
     one_of = max(1, -(-users // MOST_USERS))
-    sample = members.where(F.pmod(F.xxhash64("user_id"), F.lit(one_of)) == 0).select("user_id", "segment_id").persist()
+    sample = frames.kept(
+        members.where(F.pmod(F.xxhash64("user_id"), F.lit(one_of)) == 0).select("user_id", "segment_id")
+    )
     sizes = {row["segment_id"]: row["count"] for row in sample.groupBy("segment_id").count().collect()}
     small = F.broadcast(sample)
     went = paths(occasions(sequences.join(small, "user_id", "left_semi"), ds), ds).join(small, "user_id")
@@ -91,5 +95,5 @@ def typical(sequences: DataFrame, members: DataFrame, ds: date, users: int) -> d
     for row in rows.withColumn("rank", rank).where(F.col("rank") <= MOST).orderBy("segment_id", "rank").collect():
         one = {name: row[name] for name in ("path", "path_zh", "users")}
         found.setdefault(row["segment_id"], []).append(one | {k: round(row[k], 4) for k in ("share", "lift")})
-    sample.unpersist()
+    frames.free(sample)
     return found

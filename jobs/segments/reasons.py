@@ -8,6 +8,7 @@ from fractions import Fraction
 from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
+from jobs.lake.engine import columns as engine_columns
 from jobs.segments.traits import Trait
 
 # A trait of the user counts as a reason where it points the way of the segment's, this strongly.
@@ -53,7 +54,7 @@ class Moments:
 def _in_two(value: Column, high: int, unit: int, name: str) -> list[Column]:
     """The sum of values, exact: of multiples of `high`, and of the rest in 1/unit."""
     times = F.floor(value / high)
-    rest = F.rint((value - times * high) * unit).cast("bigint")
+    rest = engine_columns.whole((value - times * high) * unit)
     return [F.sum(times).alias(f"{name}_high"), F.sum(rest).alias(f"{name}_rest")]
 
 

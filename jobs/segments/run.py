@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 
 from jobs.errors import DataError
 from jobs.lake import delta, erasures, staging
+from jobs.lake.engine import frames
 from jobs.segments import changes, journeys, profiles, reasons, tags, traits
 from jobs.segments.assign import Scorer, SegmentModel
 from jobs.settings import Settings
@@ -247,7 +248,7 @@ def run(spark: SparkSession, s: Settings) -> str:
     known = traits.all_traits(departments, source.labels, source.labels_zh)
     # What is kept of a user in memory: not all of some 200 features.
     told = sorted(reasons.columns(known) | {"monetary_28d", "monetary_365d", "tenure_days", "inactive_days"})
-    members = features.select("user_id", *told).join(scorer(features, vectors, old), "user_id").persist()
+    members = frames.kept(features.select("user_id", *told).join(scorer(features, vectors, old), "user_id"))
 
     of_groups = reasons.moments(members, known)
     base, groups = reasons.base_statistics(of_groups, known), reasons.group_means(of_groups)
@@ -264,7 +265,7 @@ def run(spark: SparkSession, s: Settings) -> str:
     changed = changes.with_changes(
         explained, last.members, again, unchanged=former is scorer, since=since, gone=last.gone
     )
-    changed = changed.withColumn("model_version", F.lit(model.version)).persist()
+    changed = frames.kept(changed.withColumn("model_version", F.lit(model.version)))
 
     here = changed.where("segment_id IS NOT NULL").withColumns(stamp)
     staging.put(here, s, USER_SEGMENTS)
@@ -287,7 +288,7 @@ def run(spark: SparkSession, s: Settings) -> str:
     staged = delta.read(spark, s.warehouse, USER_PROFILES.staged()).where(tonight)
     staging.put_rows(tags.coverage(staged, size, last.tags, sorted(names.values()), lines.tags), s, TAGS)
     for frame in (members, changed):  # a standing Spark would keep them
-        frame.unpersist()
+        frames.free(frame)
     against = f"{last.day}: {steadiness(found)}" if last.day else "no night before"
     died = f"; ended: {[row['segment_id'] for row in ended]}" if ended else ""
     return f"{size:,} users in {len(rows)} segments by model version {model.version}, held against {against}{died}"

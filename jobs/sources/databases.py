@@ -6,13 +6,23 @@ import os
 import re
 from datetime import date
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import DateType, DecimalType, IntegralType, StructField, TimestampNTZType
+from pyspark.sql.types import (
+    ArrayType,
+    DateType,
+    DecimalType,
+    IntegralType,
+    MapType,
+    NumericType,
+    StructField,
+    StructType,
+    TimestampNTZType,
+    TimestampType,
+)
 
 from jobs.errors import DataError, UsageError
 from jobs.sources import privacy
-from jobs.sources.reading import as_records
 from jobs.sources.spec import Feed, Jdbc
 
 _POSTGRES = {"driver": "org.postgresql.Driver", "tcpKeepAlive": "true"}  # a read ends where the other side has gone
@@ -46,6 +56,23 @@ def read_records(spark: SparkSession, feed: Feed, ds: date) -> DataFrame:
         read = read.option("customSchema", ", ".join(f"`{name}` STRING" for name in texts))
     records = privacy.protect(as_records(read.load()).select("raw", "record"), feed)
     return records.withColumns({"source_file": F.lit(jdbc.name), "landed_ds": F.lit(ds), "written_ds": F.lit(ds)})
+
+
+def as_records(table: DataFrame) -> DataFrame:
+    """`table` with `record`, a struct of its columns in which numbers stay, and `raw`, null."""
+    held = [_held(field).alias(field.name) for field in sorted(table.schema, key=lambda field: field.name)]
+    return table.withColumns({"record": F.struct(*held), "raw": F.lit(None).cast("string")})
+
+
+def _held(field: StructField) -> Column:
+    """A number as it is; else text: a list or an object as JSON, an instant with its zone, the session's, UTC."""
+    value, kind = F.col(f"`{field.name}`"), field.dataType
+    if isinstance(kind, NumericType):
+        return value
+    if isinstance(kind, (ArrayType, MapType, StructType)):
+        return F.to_json(value)
+    text = value.cast("string")
+    return F.concat(text, F.lit("Z")) if isinstance(kind, TimestampType) else text
 
 
 def _options(jdbc: Jdbc, ds: date) -> dict[str, str]:

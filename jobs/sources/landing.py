@@ -12,12 +12,8 @@ from datetime import date, datetime
 import pyarrow as pa
 from pyarrow import fs
 
-from jobs.errors import UsageError
+from jobs.lake.folders import open_folder
 from jobs.sources.spec import Feed
-
-_GLOB_CHARACTERS = re.compile(r"([\\\[\]{}*?])")
-# What java.net.URI escapes in a path.
-_ESCAPED = re.compile(r"[\x00-\x20\"#%<>?\[\\\]^`{|}\x7f]")
 
 # How uploaders call what is not whole yet.
 _UNFINISHED = (".tmp", ".temp", ".part", ".partial", ".filepart", ".crdownload", ".inprogress", "._COPYING_")
@@ -49,31 +45,6 @@ class File:
             while block := stream.read(1 << 20):
                 whole.update(block)
         return whole.hexdigest()
-
-    @property
-    def spark_path(self) -> str:
-        """The file as Spark's readers take it: nothing in it is a glob."""
-        return _GLOB_CHARACTERS.sub(r"\\\1", self.path)
-
-    @property
-    def spark_name(self) -> str:
-        """The file as Spark names it in `_metadata.file_path`."""
-        return _ESCAPED.sub(lambda found: f"%{ord(found.group()):02X}", self.path)
-
-
-def open_folder(landing: str, what: str = "landing", option: str = "--landing") -> tuple[fs.FileSystem, str]:
-    """The landing folder, or another, as Arrow reaches it; UsageError where it is not there."""
-    landing = landing.removeprefix("file://").rstrip("/")
-    remote = "://" in landing
-    try:  # Hadoop's s3a is everybody else's s3
-        system, root = (
-            fs.FileSystem.from_uri(re.sub("^s3a:", "s3:", landing)) if remote else (fs.LocalFileSystem(), landing)
-        )
-    except (OSError, ValueError) as error:
-        raise UsageError(f"expected the {what} folder {landing} to be readable, found: {error}") from None
-    if system.get_file_info(root).type != fs.FileType.Directory:
-        raise UsageError(f"expected the {what} folder {landing}, found nothing there; give {option} DIR")
-    return system, root
 
 
 def list_files(landing: str, feed: Feed, since: date, ds: date) -> list[File]:

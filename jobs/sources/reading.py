@@ -1,131 +1,140 @@
-"""Delivered files -> one row a record, whatever their format: see `read_records`."""
+"""Delivered files -> one row a record, whatever their format: see `read_records`. The same on both engines: the bytes
+are read by Arrow (jobs/sources/formats.py), where the engine's partitions are.
+"""
 
 from __future__ import annotations
 
-import csv
-import io as texts
-from collections.abc import Callable
-from functools import reduce
+import re
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import pyarrow as pa
-import pyarrow.parquet as pq
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import ArrayType, DataType, MapType, NumericType, StructType, TimestampType
+from pyspark.sql.pandas.types import from_arrow_type
+from pyspark.sql.types import DateType, LongType, MapType, StringType, StructField, StructType
 
-from jobs.sources import privacy
+from jobs.errors import DataError
+from jobs.sources import formats, privacy
+from jobs.sources.formats import Part, UnreadableFileError
 from jobs.sources.landing import File
 from jobs.sources.spec import Feed
 
-_HEADER_BYTES = 1 << 16
+MOST_BYTES = 64 << 20  # of a text that one task reads, where it may be split
+MOST_ROWS = 1 << 20  # of a Parquet file that one task reads
+
+_PARTS = (
+    "path string, start bigint, stop bigint, line bigint, columns array<string>, "
+    "source_file string, landed_ds date, written_ds date"
+)
+_OF_FILE = {"source_file": pa.string(), "landed_ds": pa.date32(), "written_ds": pa.date32()}
+_FAILED = re.compile(rf"{UnreadableFileError.EXPECTED} ([^\n]+)")
+
+Read = Callable[[Part], Iterator[pa.RecordBatch]]
 
 
 def read_records(spark: SparkSession, files: list[File], feed: Feed) -> DataFrame:
-    """One row a record of the files: raw, record, source_file, landed_ds, written_ds. See jobs/collect/fields.py."""
-    if feed.format == "jsonl":
-        lines = spark.read.text([file.spark_path for file in files]).where(F.trim("value") != "")
-        frame = lines.withColumns({"raw": F.col("value"), "record": F.from_json("value", "map<string,string>")})
-    else:
-        frame = _read_columns(spark, files, feed)
-    stray = F.raise_error(F.concat(F.lit("read a file that was not listed: "), "uri")).cast("string")
-    known = spark.createDataFrame(
-        [(f.spark_name, f.name, f.landed_ds, f.modified_at.date() if f.modified_at else None) for f in files],
-        "uri string, source_file string, landed_ds date, written_ds date",
-    )
-    frame = frame.select("raw", "record", F.col("_metadata.file_path").alias("uri"))
-    frame = privacy.protect(_exploded(frame, feed.explode) if feed.explode else frame, feed)
-    return frame.join(F.broadcast(known), "uri", "left").select(
-        "raw", "record", F.coalesce("source_file", stray).alias("source_file"), "landed_ds", "written_ds"
-    )
+    """One row a record of the files: raw, record, source_file, landed_ds, written_ds, line. See jobs/collect/fields.py.
 
-
-_BROKEN = "_corrupt_record"
-
-
-def _read_columns(spark: SparkSession, files: list[File], feed: Feed) -> DataFrame:
-    """CSV or Parquet as raw, record (a struct) and _metadata. Files whose columns differ are read apart, each by its
-    own, and put together by name: Spark would read all of them by the first one's.
+    DataError for a file that cannot be read; where only its end is broken, the query that uses the rows fails: see
+    `unreadable`.
     """
-    shape: Callable[[File, Feed], tuple] = _parquet_shape if feed.format == "parquet" else _csv_shape
-    kinds: dict[tuple, list[File]] = {}
-    for file in files:
-        kinds.setdefault(shape(file, feed), []).append(file)
-    parts = []
-    for group in kinds.values():
-        paths = [file.spark_path for file in group]
-        parts.append(spark.read.parquet(*paths) if feed.format == "parquet" else _read_csv(spark, group, feed))
-    types: dict[str, set[DataType | None]] = {}
-    for part in parts:
-        held = {field.name: field.dataType for field in part.schema if field.name != _BROKEN}
-        for name in {*held, *types}:
-            types.setdefault(name, set()).add(held.get(name))
-    # A number stays one where every file has it as the same type; all else is text, as it would be in a CSV.
-    columns = {name: len(found) == 1 and isinstance(next(iter(found)), NumericType) for name, found in types.items()}
-    each = [as_records(part, columns).select("raw", "record", "_metadata") for part in parts]
-    return reduce(DataFrame.unionByName, each)
-
-
-def _parquet_shape(file: File, feed: Feed) -> tuple:
+    read = {"jsonl": _read_lines, "csv": _read_csv, "parquet": _read_parquet}[feed.format]
     try:
-        with file.open() as stream:
-            schema = pq.read_schema(stream)
-    except (pa.ArrowInvalid, OSError):
-        return ()  # no Parquet file: Spark's error names it
-    return tuple((field.name, str(field.type)) for field in schema)
+        frame = read(spark, files, feed)
+    except UnreadableFileError as error:
+        raise unreadable(error) from error
+    frame = privacy.protect(frame, feed)
+    return frame.select("raw", "record", "source_file", "landed_ds", "written_ds", "line")
 
 
-def _csv_shape(file: File, feed: Feed) -> tuple:
-    if feed.columns:
-        return tuple(feed.columns)
-    with file.open(unpack=True) as stream:
-        head = stream.read(_HEADER_BYTES).decode(feed.encoding, errors="ignore").lstrip("\ufeff")
-    return tuple(next(csv.reader(texts.StringIO(head), delimiter=feed.delimiter), ()))
+def with_objects(texts: DataFrame) -> DataFrame:
+    """`texts` (raw and more) with `record`, what raw says as a JSON object: as JSON lines are read, null where it is
+    none.
+    """
+    shape = StructType([*texts.schema, StructField("record", MapType(StringType(), StringType()))])
+    return texts.mapInArrow(_objects, shape)
+
+
+def _objects(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    for batch in batches:
+        yield batch.append_column("record", formats.objects(batch.column("raw").cast(pa.string())))
+
+
+def unreadable(error: Exception) -> DataError | None:
+    """A DataError that names the file, where a query failed at reading one; else None."""
+    found = _FAILED.search(str(error))
+    if found is None:
+        return None
+    return DataError(
+        f"{UnreadableFileError.EXPECTED} {found.group(1).strip()}. Nothing of this load was written; fix the file or "
+        "move it out of the landing folder, then run again"
+    )
+
+
+def _read_lines(spark: SparkSession, files: list[File], feed: Feed) -> DataFrame:
+    parts = {file: formats.split_lines(file.path, file.size, MOST_BYTES) for file in files}
+    read = partial(formats.lines, encoding=feed.encoding, explode=feed.explode)
+    rows = _rows(spark, parts, read, [pa.field("record", pa.map_(pa.string(), pa.string()))])
+    # What was taken out of a list has no line of its own.
+    return rows.withColumn("record", F.col("c0")).withColumn("raw", F.coalesce("raw", F.to_json("c0")))
 
 
 def _read_csv(spark: SparkSession, files: list[File], feed: Feed) -> DataFrame:
-    options = {"header": not feed.columns, "sep": feed.delimiter, "encoding": feed.encoding, "enforceSchema": False}
-    paths = [file.spark_path for file in files]
-    header = feed.columns or spark.read.options(**options).csv(paths[0]).columns
-    schema = ", ".join(f"`{name}` string" for name in [*header, _BROKEN])
-    return spark.read.options(**options, columnNameOfCorruptRecord=_BROKEN).schema(schema).csv(paths)
+    """Each file by its own columns, put together by name; `record` is null for a row that does not fit them."""
+    parts: dict[File, list[Part]] = {}
+    for file in files:
+        columns = feed.columns or formats.header(file.path, feed.encoding, feed.delimiter)
+        if columns:  # else the file is empty
+            parts[file] = formats.split_csv(file.path, file.size, MOST_BYTES, tuple(columns))
+    names = sorted({name for of_file in parts.values() for part in of_file for name in part.columns})
+    fields = [pa.field(name, pa.string()) for name in names]
+    read = partial(
+        formats.rows, encoding=feed.encoding, delimiter=feed.delimiter, has_header=not feed.columns, wanted=names
+    )
+    return _with_record(_rows(spark, parts, read, fields), names)
 
 
-def as_records(table: DataFrame, columns: dict[str, bool] | None = None) -> DataFrame:
-    """`table` with `record`, a struct of its columns, and `raw`, the text of a line that is no record, else null.
-
-    `columns` says of each column to be there whether it stays a number; None: those of the table, numbers stay.
-    """
-    types = {field.name: field.dataType for field in table.schema if field.name != _BROKEN}
-    columns = columns or {name: isinstance(kind, NumericType) for name, kind in types.items()}
-    held = [_held(name, types.get(name), number).alias(name) for name, number in sorted(columns.items())]
-    if _BROKEN not in table.columns:
-        return table.withColumns({"record": F.struct(*held), "raw": F.lit(None).cast("string")})
-    record = F.when(F.col(_BROKEN).isNull(), F.struct(*held))
-    return table.withColumns({"record": record, "raw": F.col(_BROKEN)})
+def _read_parquet(spark: SparkSession, files: list[File], feed: Feed) -> DataFrame:
+    """A number stays one where every file has it as the same type; all else is text, as it would be in a CSV."""
+    parts = {file: formats.split_parquet(file.path, MOST_ROWS) for file in files}
+    schemas = [formats.schema(file.path) for file in files]
+    names = sorted({name for schema in schemas for name in schema.names})
+    kinds = {name: {schema.field(name).type if name in schema.names else None for schema in schemas} for name in names}
+    alike = {name: next(iter(found)) for name, found in kinds.items() if len(found) == 1}
+    fields = [pa.field(name, alike.get(name, pa.string())) for name in names]
+    return _with_record(_rows(spark, parts, partial(formats.groups, wanted=pa.schema(fields)), fields), names)
 
 
-def _held(name: str, kind: DataType | None, number: bool) -> Column:
-    """A number as it is; else text: a list or an object as JSON, an instant with its zone, the session's, UTC."""
-    value = F.lit(None) if kind is None else F.col(f"`{name}`")
-    if number:
-        return value
-    if isinstance(kind, (ArrayType, MapType, StructType)):
-        return F.to_json(value)
-    text = value.cast("string")
-    return F.concat(text, F.lit("Z")) if isinstance(kind, TimestampType) else text
+def _rows(spark: SparkSession, parts: dict[File, list[Part]], read: Read, fields: list[pa.Field]) -> DataFrame:
+    """raw, line, a column c0, c1, .. for each of `fields` (a name of a file may be any text), and the row's file."""
+    listed = [
+        (part.path, part.start, part.stop, part.line, list(part.columns), file.name, file.landed_ds,
+         file.modified_at.date() if file.modified_at else None)
+        for file, of_file in parts.items() for part in of_file
+    ]  # fmt: skip
+    columns = [StructField(f"c{k}", from_arrow_type(field.type)) for k, field in enumerate(fields)]
+    shape = StructType([
+        StructField("raw", StringType()), StructField("line", LongType()), *columns,
+        StructField("source_file", StringType()), StructField("landed_ds", DateType()),
+        StructField("written_ds", DateType()),
+    ])  # fmt: skip
+    tasks = max(1, min(len(listed), int(spark.conf.get("spark.sql.shuffle.partitions"))))
+    frame = spark.createDataFrame(listed, _PARTS).repartition(tasks)
+    return frame.mapInArrow(partial(_batches, read=read, names=shape.fieldNames()), shape)
 
 
-def _exploded(frame: DataFrame, column: str) -> DataFrame:
-    """One row an object of the JSON list in `column`; a record without such a list stays one row."""
+def _batches(listed: Iterator[pa.RecordBatch], read: Read, names: list[str]) -> Iterator[pa.RecordBatch]:
+    for row in (row for batch in listed for row in batch.to_pylist()):
+        part = Part(row["path"], row["start"], row["stop"], row["line"], tuple(row["columns"]))
+        of_file = [pa.scalar(row[name], kind) for name, kind in _OF_FILE.items()]
+        with formats.named(part.path):
+            for batch in read(part):
+                beside = [pa.repeat(value, batch.num_rows) for value in of_file]
+                yield pa.RecordBatch.from_arrays([*batch.columns, *beside], names)
 
-    def named(key: Column, _: Column) -> Column:
-        return F.concat(F.lit(f"{column}."), key)
 
-    items = F.from_json(F.col("record").getItem(column), "array<map<string,string>>")
-    beside = F.map_filter("record", lambda key, _: key != column)
-    place = F.create_map(F.lit(f"{column}.position"), F.col("position").cast("string"))
-    each = frame.select("*", F.posexplode_outer(items).alias("position", "item"))
-    whole = F.map_concat(beside, F.transform_keys("item", named), place)
-    each = each.withColumn("record", F.when(F.col("item").isNotNull(), whole).otherwise(F.col("record")))
-    return each.select(F.when(F.col("item").isNotNull(), F.to_json("record")).otherwise(F.col("raw")).alias("raw"),
-                       "record", "uri")  # fmt: skip
+def _with_record(rows: DataFrame, names: list[str]) -> DataFrame:
+    """`rows` with `record`, a struct of `names`; null where `raw` is a text that is none."""
+    record = F.struct(*[F.col(f"c{k}").alias(name) for k, name in enumerate(names)])
+    return rows.withColumn("record", F.when(F.col("raw").isNull(), record))

@@ -39,7 +39,7 @@ def test_every_task_has_an_owner_a_pool_retries_and_an_end(bag):
             assert task.retries >= 1, f"{name}: a lost process is worth another try"
             assert task.retry_exponential_backoff, f"{name}: retries without backoff"
             assert timedelta(0) < task.execution_timeout <= timedelta(hours=6), f"{name}: may hang for ever"
-            if task.task_type in ("SparkVerb", "Command"):
+            if task.task_type in ("SparkVerb", "Verb", "Command"):
                 assert task.pool in ("spark", "torch"), f"{name}: outside the pools"
 
 
@@ -83,7 +83,7 @@ def shape(dag) -> dict:
         task.task_id: {
             "after": sorted(task.upstream_task_ids),
             "pool": task.pool,
-            "kind": task.task_type,
+            "kind": "Verb" if task.task_type == "SparkVerb" else task.task_type,
             **({} if task.trigger_rule == "all_success" else {"when": str(task.trigger_rule.value)}),
         }
         for task in sorted(dag.tasks, key=lambda one: one.task_id)

@@ -15,13 +15,15 @@ import pytest
 from airflow.exceptions import AirflowException
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from dags._house import command, spark
+from dags import _house
+from dags._house import command
 from dags._operators import last_word
 
 
 @pytest.fixture
-def verb():
-    task = spark("clean", "clean")
+def verb(monkeypatch):
+    monkeypatch.setattr(_house, "ENGINE", "spark")
+    task = _house.verb("clean", "clean")
     task.application_args = ["clean", "--ds", "2017-12-01"]
     return task
 
@@ -95,6 +97,18 @@ def test_the_last_word_is_the_reason_not_the_jvm():
     assert last_word(lines) == "data: too few rows"
     assert last_word(["Traceback", "KeyError: 'a'"]) == "KeyError: 'a'"
     assert last_word([]) == "it said nothing"
+
+
+def test_on_one_machine_a_verb_is_a_python_of_its_own_and_no_shell_reads_its_arguments(monkeypatch):
+    monkeypatch.setattr(_house, "ENGINE", "sail")
+    task = _house.verb("clean", "collect", "--landing", "it's; echo $HOME")
+    assert task.task_type == "Verb"
+    assert task.line()[:4] == ["python", "-m", "jobs", "collect"]
+    assert "it's; echo $HOME" in task.line()
+    assert "arguments" in task.template_fields
+    task.bash_command, task.arguments = "python -c", ["import sys; print('data: too few'); sys.exit(3)"]
+    with pytest.raises(AirflowFailException, match=r"no retry.*data: too few"):
+        task.execute({})
 
 
 def test_a_command_finds_our_python_whatever_bashrc_says(tmp_path):

@@ -154,7 +154,8 @@ def test_the_services_have_every_variable_that_a_local_run_sets():
     local_only = re.compile(r"AIRFLOW__(API|SCHEDULER|DAG_PROCESSOR)__|no_proxy$|NO_PROXY$|SPARK_LOCAL_IP$|OBJC_")
     # One Spark stands for all verbs of a local run; in a container each verb starts its own.
     standing_spark = {"HUAXIANG_SPARK_REMOTE", "SPARK_CONNECT_AUTHENTICATE_TOKEN"}
-    listed = environment.of_services(Path("/java"), "/warehouse", "/landing", Ports(8080, 5000, 15002), "token")
+    at = Ports(8080, 5000, 15002)
+    listed = environment.of_services("/warehouse", "/landing", at, environment.of_spark(Path("/java"), at, "token"))
     assert {name for name in listed if not local_only.match(name)} - standing_spark <= in_containers
 
 

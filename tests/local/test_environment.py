@@ -50,7 +50,14 @@ def caller(monkeypatch):
 
 
 def ours() -> dict[str, str]:
-    return environment.of_services(Path("/java"), "/warehouse", "/landing", Ports(8080, 5000, 15002), "token")
+    at = Ports(8080, 5000, 15002)
+    return environment.of_services("/warehouse", "/landing", at, environment.of_spark(Path("/java"), at, "token"))
+
+
+def test_sail_needs_no_java_and_no_spark():
+    alone = environment.of_services("/warehouse", "/landing", Ports(8080, 5000, 15002))
+    assert alone["HUAXIANG_ENGINE"] == "sail"
+    assert not [name for name in alone if "JAVA" in name or ("SPARK" in name and name != "PYSPARK_PYTHON")]
 
 
 def test_the_list_hands_on_what_a_service_needs_and_nothing_else():

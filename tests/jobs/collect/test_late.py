@@ -17,7 +17,7 @@ from jobs.collect import ledger, release
 from jobs.collect import run as collect
 from jobs.features import run as features
 from jobs.features import sequences
-from jobs.lake import delta, erasures, sql, touched
+from jobs.lake import delta, engine, erasures, sql, touched
 from jobs.settings import Settings
 from jobs.sources.spec import load as read_source
 from jobs.tables import (
@@ -102,7 +102,7 @@ class Shop:
     def rows(self, table, *columns: str) -> list[tuple]:
         frame = delta.read(self.spark, str(self.home / "wh"), table)
         times = {c: delta.F.col(c).cast("string") for c, kind in frame.dtypes if kind == "timestamp"}
-        return sorted(map(tuple, frame.withColumns(times).select(*columns).collect()), key=str)
+        return sorted(map(tuple, (frame.withColumns(times) if times else frame).select(*columns).collect()), key=str)
 
 
 def buy(id_: str, user: str, time: str, item: str = "p1") -> str:
@@ -145,7 +145,8 @@ def test_late_records_go_to_their_day_and_only_their_users_days_are_made_anew(sp
         counted = sql.run(f"SELECT count(*) AS n FROM {table.full_name}", shop.warehouse, "csv")
         assert counted == f"n\n{len(shop.rows(table, *table.keys))}"
     # No file of events is written again: rows are taken out beside it.
-    assert stood < shop.files(SILVER_EVENTS)
+    if not engine.is_sail():  # which has no marks
+        assert stood < shop.files(SILVER_EVENTS)
     # Of users' days, those of the late records' weeks are, and no others.
     assert {name.split("week=")[1][:10] for name in daily_stood & shop.files(USER_DAILY)} == {"2024-03-18"}
     bought = [

@@ -38,6 +38,7 @@ def kept(spark, tmp_path_factory):
     home = str(tmp_path_factory.mktemp("maintain"))
     for ds in NIGHTS:
         delta.replace_where(_events(spark, ds, 50).coalesce(1), home, SILVER_EVENTS, f"ds = DATE'{ds}'")
+    whole = delta.version(home, SILVER_EVENTS) - 1
     few = f"ds = DATE'{FIRST}' AND user_id IN ('u1', 'u2', 'u3', 'u4')"
     delta.replace_where(_events(spark, FIRST, 0), home, SILVER_EVENTS, few)
     delta.replace_rows([_segments(FIRST, 1)], home, USER_SEGMENTS, f"ds = '{FIRST}'")
@@ -51,7 +52,7 @@ def kept(spark, tmp_path_factory):
     before = _rows(spark, home)
     files = delta.file_count(home, SILVER_EVENTS)
     said = maintain.run(spark, home, 1)
-    old = spark.read.format("delta").option("versionAsOf", 2).load(SILVER_EVENTS.path(home)).count()
+    old = spark.read.format("delta").option("versionAsOf", whole).load(SILVER_EVENTS.path(home)).count()
     return home, before, named, files, said, old
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from jobs.lake import session
+from jobs.lake.engine import spark
 
 
 def test_only_a_spark_that_answers_is_used(capsys):
@@ -12,7 +12,7 @@ def test_only_a_spark_that_answers_is_used(capsys):
         server.bind(("127.0.0.1", 0))
         server.listen()
         remote = f"sc://127.0.0.1:{server.getsockname()[1]}"
-        assert session._standing(remote) == remote
-    assert session._standing(remote) is None
+        assert spark._standing(remote) == remote
+    assert spark._standing(remote) is None
     assert f"no Spark at {remote}" in capsys.readouterr().err
-    assert session._standing("") is None
+    assert spark._standing("") is None

@@ -6,7 +6,7 @@ from datetime import date
 
 from pyspark.sql import functions as F
 
-from jobs.lake import delta, staging
+from jobs.lake import delta, engine, staging
 from jobs.settings import Settings
 from jobs.tables import USER_FEATURES, USER_SEGMENTS
 
@@ -23,6 +23,7 @@ def test_a_night_of_many_users_is_staged_in_several_files(spark, tmp_path, monke
         here = spark.createDataFrame(rows[:users], USER_SEGMENTS.ddl).withColumn("ds", F.lit(ds)).repartition(4)
         before = delta.file_count(home, room) if delta.exists(home, room) else 0
         staging.put(here, Settings(ds, ds, home, "shop", "", "r"), USER_SEGMENTS)
-        assert delta.file_count(home, room) - before == -(-users // 2)
+        written = delta.file_count(home, room) - before
+        assert 1 <= written <= -(-users // 2) if engine.is_sail() else written == -(-users // 2)
     staged = {ds: sorted(r["user_id"] for r in delta.rows(home, room, f"ds = '{ds}'")) for ds in (NIGHT, NEXT)}
     assert staged == {NIGHT: ["u0"], NEXT: ["u0", "u1", "u2", "u3", "u4"]}

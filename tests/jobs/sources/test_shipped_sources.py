@@ -34,7 +34,7 @@ def shop(tmp_path, spark):
         def rows(self, table, *order: str) -> list:
             frame = delta.read(spark, self.warehouse, table)
             times = {name: F.col(name).cast("string") for name, kind in frame.dtypes if kind == "timestamp"}
-            return frame.withColumns(times).orderBy(*(order or table.keys)).collect()
+            return (frame.withColumns(times) if times else frame).orderBy(*(order or table.keys)).collect()
 
     Shop.landing.mkdir()
     return Shop()

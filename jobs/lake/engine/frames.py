@@ -1,0 +1,75 @@
+"""Frames that are read more than once: computed once, kept until `free`."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+
+from pyspark.sql import Column, DataFrame, Observation
+from pyspark.sql import functions as F
+from pyspark.storagelevel import StorageLevel
+
+from jobs.lake import engine
+from jobs.lake.engine import sail
+
+
+def kept(frame: DataFrame) -> DataFrame:
+    """`frame`, computed once for all that is asked of it. Apache Spark keeps it in memory at its first use; Sail, whose
+    `persist` does nothing, writes it to the scratch folder now, which goes with the process.
+    """
+    return _written(frame) if engine.is_sail() else frame.persist(StorageLevel.MEMORY_AND_DISK)
+
+
+def _written(frame: DataFrame) -> DataFrame:
+    # As a Delta table, because Sail's own checkpoints refuse some frames with lists and maps.
+    folder = tempfile.mkdtemp(dir=sail.scratch())
+    frame.write.format("delta").mode("overwrite").save(folder)
+    return frame.sparkSession.read.format("delta").load(folder)
+
+
+def once(frame: DataFrame) -> DataFrame:
+    """`frame` for several readers in one plan. Apache Spark shares what is equal between them; Sail computes it for
+    each, so it is written down there.
+    """
+    return _written(frame) if engine.is_sail() else frame
+
+
+def free(*frames: DataFrame | None) -> None:
+    """What `kept` keeps in memory may go. A null is nothing."""
+    if not engine.is_sail():
+        for frame in frames:
+            if frame is not None:
+                frame.unpersist()
+
+
+def counted(frame: DataFrame, *counts: Column) -> tuple[DataFrame, Callable[[], dict[str, int]]]:
+    """`frame`, and what gives the `counts` (aggregates with names) of its rows once it was written: Apache Spark counts
+    on the way, Sail asks the rows, which are kept for it.
+    """
+    if engine.is_sail():
+        frame = kept(frame)
+        return frame, lambda: frame.agg(*counts).first().asDict()
+    watch = Observation()
+    return frame.observe(watch, *counts), lambda: watch.get
+
+
+def union(frames: list[DataFrame]) -> DataFrame:
+    """All rows of frames of one schema, in a plan as flat as can be: a chain of hundreds overflows a stack."""
+    while len(frames) > 1:
+        pairs = [frames[k : k + 2] for k in range(0, len(frames), 2)]
+        frames = [pair[0].unionByName(pair[1]) if len(pair) == 2 else pair[0] for pair in pairs]
+    return frames[0]
+
+
+def computed(stored: Column) -> Column:
+    """A list of a table as an expression makes it, to stand in a union with computed ones: Sail calls the elements of
+    the two by different names.
+    """
+    return F.transform(stored, lambda item: item) if engine.is_sail() else stored
+
+
+def of_rows(condition: Column) -> Column:
+    """`condition` as one that is asked of rows alone, not while a table is read: there Sail loses the columns that a
+    function over the items of a list names.
+    """
+    return condition & (F.rand() >= 0)

@@ -1,0 +1,145 @@
+"""What Delta's writer in Sail leaves to its caller: who may write, what may be written, and the care of old files.
+
+Sail commits without a look at what others committed in between, takes rows outside the slice that it replaces, writes
+down which columns are never null, and neither compacts nor sweeps: delta-rs does the last two.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+from deltalake import DeltaTable, Field, Schema, write_deltalake
+from filelock import FileLock
+from pyspark.errors import AnalysisException
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import to_arrow_schema
+from pyspark.sql.types import _parse_datatype_string
+
+from jobs.errors import UsageError
+from jobs.lake import engine
+from jobs.lake.engine import sail
+from jobs.tables import Table
+
+LARGE_FILE = 256 << 20  # bytes of a file that small ones are put together to
+
+
+def arrow_schema(table: Table) -> pa.Schema:
+    """The contract's columns as Arrow types; each may be null."""
+    return to_arrow_schema(_parse_datatype_string(table.ddl), timezone="UTC")
+
+
+@contextmanager
+def one_writer(path: str) -> Iterator[None]:
+    """Nobody else of this machine writes the table meanwhile; a killed writer leaves no lock behind."""
+    if not engine.is_sail():
+        yield
+        return
+    folder = Path(tempfile.gettempdir()) / "huaxiang-writers"
+    folder.mkdir(exist_ok=True)
+    where = path if "://" in path else str(Path(path).resolve())
+    with FileLock(folder / f"{hashlib.sha256(where.encode()).hexdigest()[:32]}.lock"):
+        yield
+
+
+def created(path: str, table: Table, configuration: dict[str, str]) -> None:
+    """The table as it is before its first row, and a column that the contract has got since."""
+    wanted = Schema.from_arrow(arrow_schema(table))
+    if not DeltaTable.is_deltatable(path):
+        DeltaTable.create(
+            path, wanted, mode="ignore", partition_by=list(table.partition_by), configuration=configuration
+        )
+        return
+    there = DeltaTable(path)
+    stored = {field.name for field in there.schema().fields}
+    new: list[Field] = [field for field in wanted.fields if field.name not in stored]
+    if new:
+        there.alter.add_columns(new)
+
+
+def fitted(frame: DataFrame, path: str) -> DataFrame:
+    """`frame` with the columns of the table that stands, in its order; those that the frame lacks are null."""
+    stored = frame.sparkSession.read.format("delta").load(path).schema
+    there = set(frame.columns)
+    return frame.select(*[
+        F.col(f"`{field.name}`") if field.name in there else F.lit(None).cast(field.dataType).alias(field.name)
+        for field in stored
+    ])  # fmt: skip
+
+
+def inside(frame: DataFrame, predicate: str) -> DataFrame:
+    """`frame`; its query fails where a row is outside the slice that `predicate` describes."""
+    # In a column, not in a filter: filters are moved below those that the frame was made by.
+    # With chance in it, so that it is asked of rows, and not of the plan where all of their columns are constants.
+    name, kind = frame.dtypes[0]
+    reason = F.concat(F.lit(f"expected rows of the slice {predicate} alone, found another ("), F.rand(), F.lit(")"))
+    refused = F.raise_error(reason).cast(kind)
+    return frame.withColumn(name, F.when(F.expr(predicate), F.col(f"`{name}`")).otherwise(refused))
+
+
+def replace(frame: DataFrame, path: str, table: Table, predicate: str, configuration: dict[str, str]) -> None:
+    """The slice that `predicate` describes becomes `frame`, in one commit; the table is made on first use."""
+    created(path, table, configuration)
+    frame = inside(fitted(frame, path), predicate)
+    if not DeltaTable(path).file_uris():
+        frame.write.format("delta").mode("append").save(path)
+    elif any("<" in kind for _, kind in frame.dtypes):
+        # Sail unites the rows that stay in a file with the new ones, and knows the elements of a stored list or map by
+        # other names than those of a computed one.
+        with tempfile.TemporaryDirectory(dir=sail.scratch()) as folder:
+            frame.write.format("delta").save(folder)
+            try:
+                _replaced(frame.sparkSession.read.format("delta").load(folder), path, predicate)
+            except AnalysisException as error:
+                if "same data type per column" not in str(error):
+                    raise
+                # Files that delta-rs wrote, of few rows: it puts the new ones in.
+                rows = DeltaTable(folder).to_pyarrow_table()
+                write_deltalake(path, rows, mode="overwrite", predicate=predicate)
+    else:
+        _replaced(frame, path, predicate)
+
+
+def append(frame: DataFrame, path: str, table: Table, configuration: dict[str, str]) -> None:
+    """The rows of `frame` beside those that are there, in one commit; the table is made on first use."""
+    created(path, table, configuration)
+    fitted(frame, path).write.format("delta").mode("append").save(path)
+
+
+def overwrite(frame: DataFrame, path: str, table: Table, configuration: dict[str, str]) -> None:
+    """The table becomes `frame`, in one commit."""
+    created(path, table, configuration)
+    fitted(frame, path).write.format("delta").mode("overwrite").save(path)
+
+
+def _replaced(frame: DataFrame, path: str, predicate: str) -> None:
+    frame.write.format("delta").mode("overwrite").option("replaceWhere", predicate).save(path)
+
+
+def has_marks(path: str) -> bool:
+    """Whether rows may be marked as deleted beside their file (by Apache Spark), which delta-rs does not know."""
+    return "deletionVectors" in (DeltaTable(path).protocol().reader_features or ())
+
+
+def _without_marks(path: str, table: Table) -> DeltaTable:
+    if has_marks(path):
+        raise UsageError(
+            f"expected {table.full_name} without deletion vectors, found them: Apache Spark wrote it, and it alone "
+            "keeps such a table; run this verb with HUAXIANG_ENGINE=spark"
+        )
+    return DeltaTable(path)
+
+
+def compact(path: str, table: Table) -> None:
+    """Put small files together; nothing is committed where there is nothing to do."""
+    _without_marks(path, table).optimize.compact(target_size=LARGE_FILE)
+
+
+def vacuum(path: str, table: Table, hours: int) -> None:
+    """Delete the files that no version of the last `hours` needs."""
+    _without_marks(path, table).vacuum(hours, dry_run=False, enforce_retention_duration=False, full=True)
