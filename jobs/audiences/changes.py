@@ -15,88 +15,24 @@ Of a lookalike, all changes on the night of another definition are rule, and of 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from jobs import segments
 from jobs.audiences.members import has
 from jobs.lake import delta, erasures
-from jobs.segments import changes, profiles
 from jobs.settings import Settings
-from jobs.tables import (
-    AUDIENCE_CHANGES,
-    AUDIENCE_MEMBERS,
-    PREDICTIONS,
-    RESTATED,
-    SEGMENT_CHANGES,
-    USER_PROFILES,
-)
-
-_SEGMENT = ["segment_id", "segment_name", "segment_name_zh"]
-_TAGS = ["tags", "tags_zh"]
-_NO_PREDICTION = {"user_id", "ds", "model_version", "run_id"}
-
-
-def _predicted(columns: list[str]) -> list[str]:
-    """Columns of a profile that are predictions."""
-    of_model = {name for name in PREDICTIONS.column_names if name not in _NO_PREDICTION} | {"prediction_reasons"}
-    return [name for name in columns if name in of_model - {"reasons", "reasons_zh"}]
-
-
-def something_to_put_back(s: Settings, other_model: bool) -> bool:
-    """Whether any user's row is another for what the model, the rules of profiles or late records did."""
-    moved = "change = 'move' AND cause != 'behaviour'"
-    found = delta.rows(s.warehouse, SEGMENT_CHANGES.staged(), f"ds = '{s.ds}' AND {moved} LIMIT 1", "user_id")
-    stage = f"ds = '{s.ds}' AND lifecycle_cause = 'rule' LIMIT 1"
-    return other_model or bool(found) or bool(delta.rows(s.warehouse, USER_PROFILES.staged(), stage, "user_id"))
-
-
-def put_back(people: DataFrame, before: DataFrame, moves: DataFrame, *, other_model: bool) -> DataFrame:
-    """`people` as they would be, had only they themselves changed, with `moved_by`: what else changed their row (model,
-    rule or late data), null where nothing did.
-
-    people: tonight's rows of user_profiles; before: those of the last night; moves: rows of segment_changes.
-    """
-    predicted = _predicted(people.columns)
-    old = {name: F.col(f"_old_{name}") for name in [*_SEGMENT, *_TAGS, *predicted]}
-    told = before.select("user_id", F.lit(True).alias("_old"), *[F.col(name).alias(f"_old_{name}") for name in old])
-    moved = moves.where("change = 'move' AND cause != 'behaviour'").select("user_id", F.col("cause").alias("_by"))
-    frame = people.join(told, "user_id", "left").join(moved, "user_id", "left")
-    elsewhere, restaged = F.col("_by").isNotNull(), F.col("lifecycle_cause").eqNullSafe("rule")
-    scored = F.col("_old").isNotNull() & F.lit(other_model)
-    by = F.coalesce("_by", F.when(restaged, "rule"), F.when(scored, "model"))
-    again: dict[str, Column] = {name: F.when(elsewhere, old[name]).otherwise(F.col(name)) for name in _SEGMENT}
-    again |= {name: F.when(elsewhere | restaged, old[name]).otherwise(F.col(name)) for name in _TAGS}
-    again |= {name: F.when(scored, old[name]).otherwise(F.col(name)) for name in predicted}
-    stage = F.when(restaged, F.col("previous_lifecycle_stage")).otherwise(F.col("lifecycle_stage"))
-    columns = {"moved_by": by, "lifecycle_stage": stage} | again
-    return frame.withColumns(columns).drop("_old", "_by", *[f"_old_{name}" for name in old])
-
-
-def came_late(s: Settings, night: date) -> bool:
-    where = f"landed_ds > '{night}' AND landed_ds <= '{s.ds}' AND ds <= '{night}' LIMIT 1"
-    return bool(delta.rows(s.warehouse, RESTATED, where, "user_id"))
-
-
-def corrected(late: DataFrame, before: DataFrame, lines: profiles.Lines) -> DataFrame:
-    """Rows of user_profiles of the last night (`before`) as they are known tonight, of the users of `late`: their rows
-    of user_features of that night, late records in. Segment, class and tags stay as they were published.
-    """
-    shared = (set(late.columns) & set(before.columns)) - {"user_id"}
-    frame = late.join(before.drop(*shared), "user_id")
-    stage = profiles.lifecycle_stage(lines.lifecycle, F.col("previous_lifecycle_stage"))
-    tier, hours = profiles.price_tier(lines.price_tier), profiles.active_hours()
-    return frame.withColumns({"lifecycle_stage": stage, "price_tier": tier, "active_hours": hours})
+from jobs.tables import AUDIENCE_CHANGES, AUDIENCE_MEMBERS
 
 
 def changed(nights: DataFrame, gone: Sequence[dict] = ()) -> DataFrame:
     """One row a change: user_id, audience_id, change (enter, exit) and cause.
 
-    nights: one row a user of either night. here: he is there tonight; now, now_out: see `audience_members.evaluate`;
-    _since, _held: see `audience_members.BESIDE`; corrected: audiences of the last night as it is known tonight, null
+    nights: one row a user of either night. here: he is there tonight; now, now_out: see `members.evaluate`;
+    _since, _held: see `members.BESIDE`; corrected: audiences of the last night as it is known tonight, null
     where nothing came late; same_rules: by the last night's rules; same_model: by them, put back; moved_by: see
-    `put_back`. gone: see `erasures.leavers`, in `nights` as their subjects.
+    `counterfactual.put_back`. gone: see `erasures.leavers`, in `nights` as their subjects.
     """
     nobody = F.array().cast("array<string>")
     now, was = F.coalesce("now", nobody), F.coalesce(F.map_keys("_since"), nobody)
@@ -120,26 +56,20 @@ def changed(nights: DataFrame, gone: Sequence[dict] = ()) -> DataFrame:
     return rows.select("user_id", "audience_id", change.alias("change"), cause.alias("cause"))
 
 
-def balance(before: DataFrame, told: DataFrame, now: DataFrame) -> DataFrame:
-    """One row a row of `told`, and a membership that it leaves out: with `balanced`, whether both nights and the
-    change agree: `before`, changed, is `now`.
+def balance(before: DataFrame, changes: DataFrame, now: DataFrame) -> DataFrame:
+    """Rows of gold.audience_changes held against the two nights that they lead from and to, see `segments.balance`.
 
-    before, now: audience_id and user_id of the two nights; told: rows of gold.audience_changes between them.
+    before, now: audience_id and user_id of the two nights.
     """
-    key = ["audience_id", "user_id"]
-    old = before.select(*key, F.lit(True).alias("_old"))
-    new = now.select(*key, F.lit(True).alias("_new"))
-    rows = old.join(new, key, "full").join(told.withColumn("_told", F.lit(True)), key, "full")
-    was, is_ = F.col("_old").isNotNull(), F.col("_new").isNotNull()
-    expected = F.when(was & ~is_, "exit").when(is_ & ~was, "enter")
-    balanced = expected.eqNullSafe(F.col("change")) & (F.col("_told").isNotNull() == (was != is_))
-    return rows.withColumn("balanced", balanced).where("_told OR NOT balanced").drop("_old", "_new", "_told")
+    inside = F.lit(True)
+    old, new = (frame.withColumn("_state", inside) for frame in (before, now))
+    moves = changes.withColumns({
+        "_from": F.when(F.col("change") == "exit", inside), "_to": F.when(F.col("change") == "enter", inside),
+    })  # fmt: skip
+    return segments.balance(old, moves, new, ["audience_id", "user_id"])
 
 
-def tonight(spark: SparkSession, s: Settings) -> DataFrame:
-    """What is staged for ds, see `balance`. The first night is held against itself: it has no changes."""
-    night, day = changes.last_published(s), f"ds = DATE'{s.ds}'"
-    now = delta.read(spark, s.warehouse, AUDIENCE_MEMBERS.staged()).where(day)
-    before = delta.read_or_empty(spark, s.warehouse, AUDIENCE_MEMBERS).where(f"ds = DATE'{night}'") if night else now
-    before = erasures.with_audiences(before, erasures.leavers(s, night))
-    return balance(before, delta.read(spark, s.warehouse, AUDIENCE_CHANGES.staged()).where(day), now)
+def tonights_changes(spark: SparkSession, s: Settings) -> DataFrame:
+    """The changes that are staged for ds, see `balance`."""
+    before, now = segments.both_nights(spark, s, AUDIENCE_MEMBERS, erasures.with_audiences)
+    return balance(before, delta.read(spark, s.warehouse, AUDIENCE_CHANGES.staged()).where(f"ds = DATE'{s.ds}'"), now)

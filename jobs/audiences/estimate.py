@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from math import sqrt
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
+from jobs.audiences import intervals
 from jobs.chance import Chance
 
 METHOD = "Wilson score interval, 95 %, corrected for a finite population"
 _SHARE, _LEAST = 0.05, 1000  # of the users, and users
-_Z = 1.959963984540054
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +37,13 @@ def sampled(ds: date, share: float) -> Column:
 def estimate(hits: int, sample: int, users: int) -> Estimate:
     """The size of an audience of which `hits` members are among `sample` of `users` users, drawn without replacement.
 
-    Wilson (1927), with n in place of the sample's size such that the variance is that of draws without replacement:
-    n = sample (users - 1) / (users - sample). Never less than the members seen, nor more than who was not seen outside.
+    Never less than the members seen, nor more than who was not seen outside.
     """
     if not sample:
         return Estimate(0.0, 0.0, float(users))
     if sample >= users:
         return Estimate(float(hits), float(hits), float(hits))
-    share, n = hits / sample, sample * (users - 1) / (users - sample)
-    middle = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
-    half = _Z / (1 + _Z**2 / n) * sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2))
-    low, high = users * (middle - half), users * (middle + half)
-    return Estimate(share * users, max(low, float(hits)), min(high, float(users - (sample - hits))))
+    low, high = intervals.share(hits, sample, users)
+    return Estimate(
+        hits / sample * users, max(users * low, float(hits)), min(users * high, float(users - (sample - hits)))
+    )

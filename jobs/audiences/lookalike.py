@@ -58,15 +58,15 @@ def moments(vectors: DataFrame) -> dict[bool, Moments]:
     parts = vectors.select("seed", "embedding").mapInArrow(
         add, "seed boolean, n bigint, total array<double>, products array<double>"
     )
-    found = {}
+    sides = {}
     rows = sorted(parts.collect(), key=lambda row: (row["n"], row["total"]))  # not in the order of tasks
     for side in (True, False):
         mine = [row for row in rows if row["seed"] == side and row["n"]]
         if mine:
             total_D = np.sum([row["total"] for row in mine], axis=0)
             outer_DD = np.sum([row["products"] for row in mine], axis=0).reshape(len(total_D), -1)
-            found[side] = Moments(sum(row["n"] for row in mine), total_D, outer_DD)
-    return found
+            sides[side] = Moments(sum(row["n"] for row in mine), total_D, outer_DD)
+    return sides
 
 
 def direction(seed: Moments, rest: Moments) -> np.ndarray:
@@ -97,22 +97,25 @@ def scored(vectors: DataFrame, w_D: np.ndarray, middle_D: np.ndarray) -> DataFra
     return vectors.select("user_id", "embedding").mapInArrow(score, "user_id string, similarity double")
 
 
-def find(asked: DataFrame, size: int) -> Found:
-    """The `size` most like the seed. asked: user_id, embedding, seed (he is in it), free (nothing keeps him out)."""
-    sides = moments(asked)
+def find(candidates: DataFrame, size: int) -> Found:
+    """The `size` most like the seed.
+
+    candidates: user_id, embedding, seed (he is in it), free (nothing keeps him out).
+    """
+    sides = moments(candidates)
     n_seed, n_rest = (sides[side].n if side in sides else 0 for side in (True, False))
     if n_seed < LEAST:
         return Found(n_seed, None, refused=f"expected a seed of at least {LEAST} users with a vector, found {n_seed}")
     if n_seed > MOST * (n_seed + n_rest):
-        told = f"expected a seed of at most {MOST:.0%} of the users, found {n_seed} of {n_seed + n_rest}"
-        return Found(n_seed, None, refused=f"{told}: nearly everybody is in it, so nobody is like it")
+        sizes = f"expected a seed of at most {MOST:.0%} of the users, found {n_seed} of {n_seed + n_rest}"
+        return Found(n_seed, None, refused=f"{sizes}: nearly everybody is in it, so nobody is like it")
     w_D = direction(sides[True], sides[False])
-    free = scored(asked.where("NOT seed AND free"), w_D, sides[False].mean)
+    free = scored(candidates.where("NOT seed AND free"), w_D, sides[False].mean)
     ranked = free.orderBy(F.desc("similarity"), "user_id").limit(size)
     count = free.count()
     if count < size:
-        told = f"expected at least {size} users outside the seed to choose from, found {count}"
-        return Found(n_seed, None, refused=told)
+        refused = f"expected at least {size} users outside the seed to choose from, found {count}"
+        return Found(n_seed, None, refused=refused)
     return Found(n_seed, ranked, curve(free, size, count))
 
 

@@ -13,8 +13,8 @@ def pairs(members: DataFrame, column: str) -> dict[tuple[str, str], int]:
 
     members: one row a user, `column` an array of audiences. Pairs are made within a row: nothing is joined.
     """
-    one = members.where(F.size(column) > 1).select(F.explode(column).alias("one"), column)
-    both = one.select("one", F.explode(column).alias("other")).where("one < other")
+    each = members.where(F.size(column) > 1).select(F.explode(column).alias("one"), column)
+    both = each.select("one", F.explode(column).alias("other")).where("one < other")
     return {(row["one"], row["other"]): row["users"]
             for row in both.groupBy("one", "other").agg(F.count("*").alias("users")).collect()}  # fmt: skip
 
@@ -37,5 +37,5 @@ def row(one: str, other: str, sizes: dict[str, int], both: int) -> dict:
 
 def with_one(sizes: dict[str, int], both: dict[tuple[str, str], int], one: str) -> list[dict]:
     """Rows of one audience with each other, most alike first."""
-    of = [tuple(sorted((one, other))) for other in sizes if other != one]
-    return sorted((row(*pair, sizes, both.get(pair, 0)) for pair in of), key=lambda r: -(r["jaccard"] or 0))
+    pairs_of_one = [tuple(sorted((one, other))) for other in sizes if other != one]
+    return sorted((row(*pair, sizes, both.get(pair, 0)) for pair in pairs_of_one), key=lambda r: -(r["jaccard"] or 0))

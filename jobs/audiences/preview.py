@@ -16,7 +16,7 @@ from jobs.audiences import estimate, members, overlap, validate
 from jobs.audiences.book import Book
 from jobs.audiences.estimate import Estimate
 from jobs.audiences.lookalike import Found
-from jobs.audiences.run import with_last_night, with_lookalikes
+from jobs.audiences.people import with_last_night, with_lookalikes
 from jobs.errors import DataError
 from jobs.lake import delta
 from jobs.lake.engine import frames
@@ -30,7 +30,7 @@ _EXAMPLES = 5
 class Preview:
     """What a file would make on ds. Counts are of the sample: `sample` of `users` users."""
 
-    one: str
+    audience: str
     users: int
     sample: int
     size: int
@@ -51,75 +51,77 @@ class Preview:
 def preview(spark: SparkSession, s: Settings, path: Path, *, exact: bool, share: float | None) -> tuple[Preview, Book]:
     """Ask the file's rule of the published profiles of ds, as if it were due; nothing is written.
 
-    share: of the users that are asked (a stable hash says who); default: `audience_estimate.sample_share`. exact:
+    share: of the users that are asked (a stable hash says who); default: `estimate.sample_share`. exact:
     everybody, as always where a lookalike is asked, which nobody can tell from some.
     """
-    book, one = Book.load(beside=path), path.stem
+    book, audience = Book.load(beside=path), path.stem
     validate.validate(spark, book)
     people = delta.read(spark, s.warehouse, USER_PROFILES).where(f"ds = DATE'{s.ds}'")
     if not (users := people.count()):
         raise DataError(f"expected published profiles of {s.ds} in gold.user_profiles, found none; publish it first")
-    share = 1.0 if exact or book.reads_vectors(one) else share or estimate.sample_share(users)
+    share = 1.0 if exact or book.reads_vectors(audience) else share or estimate.sample_share(users)
     rows = with_last_night(spark, s, people, book, s.ds)
     if share < 1:
         rows = rows.where(estimate.sampled(s.ds, share))
-    needed = book.with_needs({one})
+    needed = book.with_needs({audience})
     wanted = {other for other in needed if book[other].lookalike}
-    rows, found = with_lookalikes(spark, s, rows, book, wanted)
-    made = {other for other, f in found.items() if f.members is not None}
-    told = members.evaluate(rows.where("here"), needed, "now", alike=made)
-    told = frames.kept(told.withColumns({
-        "inside": members.has("now", one), "was": F.coalesce(F.map_contains_key("_since", one), F.lit(False)),
+    rows, lookalikes = with_lookalikes(spark, s, rows, book, wanted)
+    made = {other for other, found in lookalikes.items() if found.members is not None}
+    evaluated = members.evaluate(rows.where("here"), needed, "now", alike=made)
+    evaluated = frames.kept(evaluated.withColumns({
+        "inside": members.has("now", audience),
+        "was": F.coalesce(F.map_contains_key("_since", audience), F.lit(False)),
     }).select("user_id", "global_holdout", "inside", "was", "_since", "now_out"))  # fmt: skip
-    counted = _counted(told, one, book)
-    overlaps = _overlaps(told, one, counted["size"])
+    counts = _counted(evaluated, audience, book)
+    overlaps = _overlaps(evaluated, audience, counts["size"])
     enters, leaves = "inside AND NOT was", "was AND NOT inside"
     result = Preview(
-        one=one, users=users, suppressed=_suppressed(told, one), known=counted.pop("known") > 0,
-        entering=_some(told, enters), leaving=_some(told, leaves), overlaps=overlaps, found=found.get(one), **counted,
+        audience=audience, users=users, suppressed=_suppressed(evaluated, audience), known=counts.pop("known") > 0,
+        entering=_some(evaluated, enters), leaving=_some(evaluated, leaves), overlaps=overlaps,
+        found=lookalikes.get(audience), **counts,
     )  # fmt: skip
-    frames.free(told)
+    frames.free(evaluated)
     return result, book
 
 
-def _counted(told: DataFrame, one: str, book: Book) -> dict[str, int]:
-    row = told.agg(
+def _counted(evaluated: DataFrame, audience: str, book: Book) -> dict[str, int]:
+    row = evaluated.agg(
         F.count("*").alias("sample"), F.count_if("inside").alias("size"),
-        F.count_if(F.col("inside") & members.held_out(one, book[one].holdout)).alias("holdout"),
+        F.count_if(F.col("inside") & members.held_out(audience, book[audience].holdout)).alias("holdout"),
         F.count_if(F.expr("inside AND NOT was")).alias("enter"),
         F.count_if(F.expr("was AND NOT inside")).alias("leave"), F.count_if("was").alias("known"),
     ).first()  # fmt: skip
     return row.asDict()
 
 
-def _suppressed(told: DataFrame, one: str) -> dict[str, int]:
-    reasons = told.select(F.inline("now_out")).where(F.col("audience_id") == one).groupBy("reason").count()
+def _suppressed(evaluated: DataFrame, audience: str) -> dict[str, int]:
+    reasons = evaluated.select(F.inline("now_out")).where(F.col("audience_id") == audience).groupBy("reason").count()
     return {row["reason"]: row["count"] for row in reasons.orderBy("reason").collect()}
 
 
-def _overlaps(told: DataFrame, one: str, size: int) -> list[dict]:
+def _overlaps(evaluated: DataFrame, audience: str, size: int) -> list[dict]:
     """With each other audience as it was published for ds."""
-    others = told.select("inside", F.explode(F.map_keys("_since")).alias("other")).groupBy("other").agg(
+    others = evaluated.select("inside", F.explode(F.map_keys("_since")).alias("other")).groupBy("other").agg(
         F.count("*").alias("size"), F.count_if("inside").alias("both")
-    ).where(F.col("other") != one).collect()  # fmt: skip
-    sizes = {one: size} | {row["other"]: row["size"] for row in others}
-    both = {tuple(sorted((one, row["other"]))): row["both"] for row in others}
-    return list(overlap.with_one(sizes, both, one))
+    ).where(F.col("other") != audience).collect()  # fmt: skip
+    sizes = {audience: size} | {row["other"]: row["size"] for row in others}
+    both = {tuple(sorted((audience, row["other"]))): row["both"] for row in others}
+    return list(overlap.with_one(sizes, both, audience))
 
 
-def _some(told: DataFrame, which: str) -> list[str]:
-    return [row["user_id"] for row in told.where(which).orderBy("user_id").limit(_EXAMPLES).collect()]
+def _some(evaluated: DataFrame, which: str) -> list[str]:
+    return [row["user_id"] for row in evaluated.where(which).orderBy("user_id").limit(_EXAMPLES).collect()]
 
 
-def _number(told: Estimate) -> str:
-    if told.low == told.high:
-        return f"{told.size:,.0f}"
-    return f"about {told.size:,.0f} (95 %: {told.low:,.0f} to {told.high:,.0f})"
+def _number(users: Estimate) -> str:
+    if users.low == users.high:
+        return f"{users.size:,.0f}"
+    return f"about {users.size:,.0f} (95 %: {users.low:,.0f} to {users.high:,.0f})"
 
 
 def shown(p: Preview, book: Book, s: Settings) -> Group:
     """The preview as a terminal shows it."""
-    definition, size = book[p.one], p.of_all(p.size)
+    definition, size = book[p.audience], p.of_all(p.size)
     how = "everybody was asked" if p.sample == p.users else (
         f"told from {p.sample:,} of {p.users:,} users; {estimate.METHOD}; --exact asks everybody"
     )  # fmt: skip
@@ -131,7 +133,7 @@ def shown(p: Preview, book: Book, s: Settings) -> Group:
     facts.add_row("who", definition.description)
     facts.add_row("", definition.description_zh)
     facts.add_row(definition.kind, rule)
-    facts.add_row("schedule", f"{definition.when} · owner {definition.owner} · definition {book.hash(p.one)}")
+    facts.add_row("schedule", f"{definition.when} · owner {definition.owner} · definition {book.hash(p.audience)}")
     facts.add_row("size", f"[bold green]{_number(size)}[/], {size.size / p.users:.1%} of the users", end_section=True)
     facts.add_row("", Text(how, style="dim"))
     if definition.holdout:
@@ -143,7 +145,7 @@ def shown(p: Preview, book: Book, s: Settings) -> Group:
     if p.found and p.found.curve:
         steps = ", ".join(f"{step['users']:,}: {step['similarity']:.2f}" for step in p.found.curve)
         facts.add_row("similarity", f"of the last of so many (seed {p.found.seed_size:,}): {steps}")
-    title = f"{p.one}: {definition.name} {definition.name_zh} as of {s.ds}"
+    title = f"{p.audience}: {definition.name} {definition.name_zh} as of {s.ds}"
     return Group(Panel(facts, title=title, title_align="left"), _moves(p, s), *_overlap_grid(p))
 
 
@@ -161,7 +163,7 @@ def _overlap_grid(p: Preview) -> list[Grid]:
         return []
     grid = Grid("overlap with", "users in both", "Jaccard", "of the smaller")
     for row in p.overlaps:
-        other = row["other_id"] if row["audience_id"] == p.one else row["audience_id"]
+        other = row["other_id"] if row["audience_id"] == p.audience else row["audience_id"]
         near = "bold yellow" if (row["jaccard"] or 0) >= 0.8 else ""
         grid.add_row(other, _number(p.of_all(row["both"])), f"{row['jaccard'] or 0:.0%}",
                      f"{row['share_of_smaller'] or 0:.0%}", style=near)  # fmt: skip
@@ -171,8 +173,8 @@ def _overlap_grid(p: Preview) -> list[Grid]:
 def run(spark: SparkSession, s: Settings, path: Path, exact: bool, share: float | None) -> str:
     """The preview as a text."""
     with validate.computed():
-        found, book = preview(spark, s, path, exact=exact, share=share)
+        result, book = preview(spark, s, path, exact=exact, share=share)
     console = Console()
     with console.capture() as captured:
-        console.print(shown(found, book, s))
+        console.print(shown(result, book, s))
     return captured.get().rstrip("\n")

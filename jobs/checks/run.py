@@ -18,12 +18,10 @@ from pydantic import ConfigDict
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from jobs import tables
-from jobs.audiences import changes as audience_changes
+from jobs import audiences, segments, tables
 from jobs.conf import CONF, Strict, read
 from jobs.errors import DataError, UsageError
 from jobs.lake import delta, pages
-from jobs.segments import changes
 from jobs.settings import Settings
 
 # Counts only: a result holds no value of a row, so no personal data.
@@ -158,8 +156,8 @@ def run(spark: SparkSession, s: Settings, names: list[str]) -> str:
             lines.append(f"{name}: never delivered")
             continue
         if suite.slice == "nights":
-            of = {tables.SEGMENT_CHANGES.name: changes, tables.AUDIENCE_CHANGES.name: audience_changes}
-            rows = of[table.name].tonight(spark, s)
+            of = {tables.SEGMENT_CHANGES.name: segments, tables.AUDIENCE_CHANGES.name: audiences}
+            rows = of[table.name].tonights_changes(spark, s)
         else:
             rows = slice_of(delta.read(spark, s.warehouse, table), suite, s)
         results = validate(rows, name, suite, docs)

@@ -13,10 +13,10 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from jobs.audiences.book import Book
+from jobs.audiences import Book
 from jobs.errors import DataError
 from jobs.lake import delta, erasures, staging
-from jobs.segments import profiles
+from jobs.segments import Rules
 from jobs.settings import Settings
 from jobs.tables import ALL, LOADS, PUBLISHED, QUALITY_RESULTS, QUARANTINE, RUNS, USER_SEGMENTS
 
@@ -70,7 +70,7 @@ def run(spark: SparkSession, s: Settings) -> str:
     row = {
         "run_id": s.run_id, "ds": s.ds, "since": s.since, "source": s.source, "git_sha": git_sha(),
         "table_versions": list(versions.items()),
-        "definitions": [("profiles", profiles.definition(profiles.load_lines())), ("audiences", Book.load().text())],
+        "definitions": [("profiles", Rules.load().text()), ("audiences", Book.load().text())],
         "model_version": people["version"], "users": people["users"],
         "published_at": datetime.now(UTC), **counts,
     }  # fmt: skip

@@ -13,58 +13,52 @@ import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from jobs.lake import delta
+from jobs.segments.inputs import Input
+from jobs.settings import Settings
+from jobs.tables import PREDICTIONS, SEGMENT_MODELS
+
 _SCHEMA = "user_id string, segment_id int, confidence double"
 _CHUNK = 4096  # users held against all centres at once: 4,096 x 12 x 100 doubles = 40 MB
 
 
+def model_rows(s: Settings, version: str) -> list[dict]:
+    """The rows of gold.segment_models of a model version, one a segment; none where the version is not there."""
+    return delta.rows(s.warehouse, SEGMENT_MODELS, f"model_version = '{version}'")
+
+
 @dataclass(frozen=True, slots=True)
 class SegmentModel:
-    """Rows of gold.segment_models of one version. centers_KD; fill, log_scaled, mean, scale have D values."""
+    """Segments of one model version: ids_K, centers_KD and what the D numbers are."""
 
     version: str
     ids: np.ndarray
     centers_KD: np.ndarray
-    inputs: list[str]
-    fill: list[float]
-    log_scaled: list[bool]
-    mean: list[float]
-    scale: list[float]
+    inputs: tuple[Input, ...]
 
     @classmethod
-    def from_rows(cls, version: str, rows: list) -> SegmentModel:
+    def from_rows(cls, version: str, rows: list[dict]) -> SegmentModel:
+        """Of rows of gold.segment_models of one version; at least one."""
         rows = sorted(rows, key=lambda row: row["segment_id"])
-        one = rows[0]
         centers = np.array([row["center"] for row in rows], dtype=np.float64)
         ids = np.array([row["segment_id"] for row in rows], dtype=np.int32)
-        return cls(version, ids, centers, *(list(one[k]) for k in ("inputs", "fill", "log_scaled", "mean", "scale")))
+        columns = [rows[0][name] for name in ("inputs", "fill", "log_scaled", "mean", "scale")]
+        return cls(version, ids, centers, tuple(Input(*of_input) for of_input in zip(*columns, strict=True)))
 
     @property
     def reads_expectations(self) -> bool:
         """Whether users are placed by what is expected of them: gold.predictions.expected."""
-        return any(name.startswith("exp:") for name in self.inputs)
+        return any(number.place.table is PREDICTIONS for number in self.inputs)
 
-
-def _raw(name: str) -> Column:
-    if name.startswith("dept:"):
-        return F.col("department_shares_365d").getItem(name.removeprefix("dept:"))
-    if name.startswith("emb:"):
-        return F.get("embedding", F.lit(int(name.removeprefix("emb:"))))
-    if name.startswith("exp:"):
-        return F.get("expected", F.lit(int(name.removeprefix("exp:"))))
-    return F.col(name)
+    @property
+    def departments(self) -> list[str]:
+        """The departments whose shares of the money are among the inputs."""
+        return [number.place.key for number in self.inputs if number.place.column == "department_shares_365d"]
 
 
 def standardised(model: SegmentModel) -> Column:
-    """The model's inputs as one array<double>: filled, logged, centred, scaled."""
-    values = []
-    for name, fill, log, mean, scale in zip(
-        model.inputs, model.fill, model.log_scaled, model.mean, model.scale, strict=True
-    ):
-        value = F.coalesce(_raw(name).cast("double"), F.lit(float(fill)))
-        if log:
-            value = F.log1p(F.greatest(value, F.lit(0.0)))
-        values.append((value - F.lit(float(mean))) / F.lit(float(scale)))
-    return F.array(*values)
+    """The model's inputs of a row as one array<double>."""
+    return F.array(*[number.in_spark() for number in model.inputs])
 
 
 def nearest(inputs: DataFrame, model: SegmentModel, margin: float) -> DataFrame:
@@ -112,6 +106,6 @@ class Scorer:
 
         before: user_id and previous.
         """
-        known = features.join(vectors, "user_id", "left").join(before, "user_id", "left")
-        inputs = known.select("user_id", standardised(self.model).alias("x"), "previous")
+        rows = features.join(vectors, "user_id", "left").join(before, "user_id", "left")
+        inputs = rows.select("user_id", standardised(self.model).alias("x"), "previous")
         return nearest(inputs, self.model, self.margin)

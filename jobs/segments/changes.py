@@ -17,42 +17,37 @@ from collections.abc import Sequence
 from datetime import date
 from functools import reduce
 
-from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from jobs.features import run as features
 from jobs.lake import delta, erasures
-from jobs.segments.assign import Scorer
+from jobs.segments import night as nights
+from jobs.segments.assign import Scorer, SegmentModel, model_rows
+from jobs.segments.rules import Rules
 from jobs.settings import Settings
 from jobs.tables import (
     PREDICTIONS,
     RESCORED_EMBEDDINGS,
     RESCORED_EXPECTATIONS,
-    RESTATED,
-    RUNS,
     SEGMENT_CHANGES,
-    SILVER_USERS,
-    USER_DAILY,
     USER_SEGMENTS,
     Table,
 )
 
-
-def last_published(s: Settings) -> date | None:
-    """The last night published before ds; None where there is none."""
-    return max((row["ds"] for row in delta.rows(s.warehouse, RUNS, f"ds < '{s.ds}'", "DISTINCT ds")), default=None)
+_KINDS = ("corrected", "former", "unruled")
+NOT_ASKED = "user_id string, " + ", ".join(f"{kind}_segment_id int" for kind in _KINDS)
 
 
-def _came_late(s: Settings, night: date) -> str:
-    return f"landed_ds > '{night}' AND landed_ds <= '{s.ds}' AND ds <= '{night}'"
+def last_scorer(s: Settings, last: nights.LastNight, rules: Rules | None, now: Scorer) -> Scorer | None:
+    """By what the last night scored, `now` itself where that is the same; None without a night, or where it is gone.
 
-
-def late_features(spark: SparkSession, s: Settings, night: date) -> DataFrame:
-    """Rows of user_features as of `night`, as it is known tonight, of the users whom late records touch since."""
-    late = delta.read(spark, s.warehouse, RESTATED).where(_came_late(s, night)).select("user_id").distinct()
-    daily, users = (delta.read(spark, s.warehouse, table) for table in (USER_DAILY, SILVER_USERS))
-    of_late = [frame.join(F.broadcast(late), "user_id", "left_semi") for frame in (daily, users)]
-    return features.build(*of_late, night)
+    rules: that night's, None where they are not known.
+    """
+    margin = rules.segments.margin if rules else now.margin
+    if last.version == now.model.version:
+        return now if margin == now.margin else Scorer(now.model, margin)
+    rows = model_rows(s, last.version) if last.version else []
+    return Scorer(SegmentModel.from_rows(last.version, rows), margin) if rows else None
 
 
 def _expected(spark: SparkSession, s: Settings, table: Table, day: date, by: Scorer) -> DataFrame:
@@ -60,56 +55,49 @@ def _expected(spark: SparkSession, s: Settings, table: Table, day: date, by: Sco
     return rows.where(F.col("model_version") == by.model.version).select("user_id", "expected")
 
 
-NOT_ASKED = "user_id string, corrected_segment_id int, former_segment_id int, unruled_segment_id int"
+def _rescored(spark: SparkSession, s: Settings, night: date, former: Scorer) -> tuple[DataFrame, DataFrame]:
+    """One row a user as the last night's model sees him: of `night`, as it is known tonight, and of tonight."""
+    again = delta.read_or_empty(spark, s.warehouse, RESCORED_EMBEDDINGS).where(
+        (F.col("ds") == F.lit(s.ds)) & (F.col("model_version") == former.model.version)
+    )
+    then, now = (again.where(F.col("as_of") == F.lit(day)).select("user_id", "embedding") for day in (night, s.ds))
+    if former.model.reads_expectations:
+        # Of that night, as it was expected then: late records show in the features and the vector alone.
+        then = then.join(_expected(spark, s, PREDICTIONS, night, former), "user_id", "left")
+        now = now.join(_expected(spark, s, RESCORED_EXPECTATIONS, s.ds, former), "user_id", "left")
+    return then, now
 
 
 def scored_again(
     spark: SparkSession, s: Settings, night: date, before: DataFrame, former: Scorer | None, now: Scorer,
-    features_: DataFrame, vectors: DataFrame,
+    features: DataFrame, vectors: DataFrame,
 ) -> DataFrame:  # fmt: skip
     """One row a user who was asked about (NOT_ASKED without one): corrected_segment_id and former_segment_id as in
     gold.segment_changes; unruled_segment_id, by tonight's model under the last night's rules. Null: not asked.
 
     before: rows of user_segments of the last published `night`; former: by what it scored, None where that is gone;
-    now: by what tonight scores `features_` and `vectors`.
+    now: by what tonight scores `features` and `vectors`.
     """
     old = before.select("user_id", F.col("segment_id").alias("previous"))
-    found = {}
+    answers: dict[str, DataFrame] = {}
     if former is not None:
-        again = delta.read_or_empty(spark, s.warehouse, RESCORED_EMBEDDINGS).where(
-            (F.col("ds") == F.lit(s.ds)) & (F.col("model_version") == former.model.version)
-        )
-        of_day = [again.where(F.col("as_of") == F.lit(day)).select("user_id", "embedding") for day in (night, s.ds)]
-        if former.model.reads_expectations:
-            # Of that night, as it was expected then: late records show in the features and the vector alone.
-            tables = ((PREDICTIONS, night), (RESCORED_EXPECTATIONS, s.ds))
-            of_day = [
-                frame.join(_expected(spark, s, table, day, former), "user_id", "left")
-                for frame, (table, day) in zip(of_day, tables, strict=True)
-            ]
-        same = former.model.version == now.model.version
-        if delta.rows(s.warehouse, RESTATED, f"{_came_late(s, night)} LIMIT 1"):
+        seen_then, seen_now = _rescored(spark, s, night, former)
+        same_model, same_margin = former.model.version == now.model.version, former.margin == now.margin
+        if nights.came_late(s, night):
             older = before.select("user_id", F.col("previous_segment_id").alias("previous"))
-            found["corrected"] = former(late_features(spark, s, night), of_day[0], older)
-        if same and former.margin != now.margin:
-            found["former"] = former(features_, vectors, old)
-        if not same and not of_day[1].isEmpty():
-            found["former"] = former(features_, of_day[1], old)
-        if not same and former.margin != now.margin:
-            found["unruled"] = Scorer(now.model, former.margin)(features_, vectors, old)
-    asked = spark.createDataFrame([], NOT_ASKED)
-    if not found:
-        return asked
-    parts = [frame.select("user_id", "segment_id", F.lit(kind).alias("kind")) for kind, frame in found.items()]
-    kinds = ("corrected", "former", "unruled")
-    return reduce(lambda one, more: one.unionByName(more), parts).groupBy("user_id").agg(
-        *[F.max(F.when(F.col("kind") == kind, F.col("segment_id"))).alias(f"{kind}_segment_id") for kind in kinds]
+            answers["corrected"] = former(nights.late_features(spark, s, night), seen_then, older)
+        if same_model and not same_margin:
+            answers["former"] = former(features, vectors, old)
+        if not same_model and not seen_now.isEmpty():
+            answers["former"] = former(features, seen_now, old)
+        if not same_model and not same_margin:
+            answers["unruled"] = Scorer(now.model, former.margin)(features, vectors, old)
+    if not answers:
+        return spark.createDataFrame([], NOT_ASKED)
+    parts = [frame.select("user_id", "segment_id", F.lit(kind).alias("kind")) for kind, frame in answers.items()]
+    return reduce(DataFrame.unionByName, parts).groupBy("user_id").agg(
+        *[F.max(F.when(F.col("kind") == kind, F.col("segment_id"))).alias(f"{kind}_segment_id") for kind in _KINDS]
     )  # fmt: skip
-
-
-def change(old: Column, new: Column) -> Column:
-    """enter, exit, stay or move: from segment `old` to segment `new`, null where the user is not there."""
-    return F.when(old.isNull(), "enter").when(new.isNull(), "exit").when(old == new, "stay").otherwise("move")
 
 
 def with_changes(
@@ -125,7 +113,7 @@ def with_changes(
         "user_id", F.col("segment_id").alias("previous_segment_id"), F.col("model_version").alias("before_version")
     )
     joined = members.join(old, "user_id", "full").join(again, "user_id", "left")
-    joined = joined.withColumn("change", change(F.col("previous_segment_id"), F.col("segment_id")))
+    joined = joined.withColumn("change", nights.change(F.col("previous_segment_id"), F.col("segment_id")))
     was, same = F.col("previous_segment_id"), F.col("before_version") == F.col("model_version")
     former = F.col("segment_id") if unchanged else F.col("former_segment_id")
     move = (
@@ -142,29 +130,16 @@ def with_changes(
 
 
 def balance(before: DataFrame, changes: DataFrame, now: DataFrame) -> DataFrame:
-    """One row a row of `changes`, and a user whom they leave out: with `balanced`, whether the user's two nights and
-    his change agree: `before`, changed, is `now`.
+    """Rows of gold.segment_changes held against the two nights that they lead from and to, see `nights.balance`.
 
-    before, now: user_id and segment_id of the two nights; changes: rows of gold.segment_changes between them.
+    before, now: user_id and segment_id of the two nights.
     """
-    old = before.select("user_id", F.col("segment_id").alias("old"))
-    new = now.select("user_id", F.col("segment_id").alias("new"))
-    told = changes.withColumn("told", F.lit(True))
-    rows = old.join(new, "user_id", "full").join(told, "user_id", "full")
-    stayed = F.col("old").eqNullSafe(F.col("new"))
-    agrees = (
-        F.col("from_segment_id").eqNullSafe(F.col("old"))
-        & F.col("to_segment_id").eqNullSafe(F.col("new"))
-        & F.col("change").eqNullSafe(change(F.col("old"), F.col("new")))
-    )
-    balanced = F.when(F.col("told"), ~stayed & agrees).otherwise(stayed)
-    return rows.withColumn("balanced", balanced).where("told OR NOT balanced").drop("old", "new", "told")
+    old, new = (frame.withColumn("_state", F.col("segment_id")) for frame in (before, now))
+    moves = changes.withColumns({"_from": F.col("from_segment_id"), "_to": F.col("to_segment_id")})
+    return nights.balance(old, moves, new, ["user_id"])
 
 
-def tonight(spark: SparkSession, s: Settings) -> DataFrame:
-    """What is staged for ds, see `balance`. The first night is held against itself: it has no changes."""
-    night, day = last_published(s), f"ds = DATE'{s.ds}'"
-    now = delta.read(spark, s.warehouse, USER_SEGMENTS.staged()).where(day)
-    before = delta.read(spark, s.warehouse, USER_SEGMENTS).where(f"ds = DATE'{night}'") if night else now
-    before = erasures.with_segments(before, erasures.leavers(s, night))
-    return balance(before, delta.read(spark, s.warehouse, SEGMENT_CHANGES.staged()).where(day), now)
+def tonights_changes(spark: SparkSession, s: Settings) -> DataFrame:
+    """The changes that are staged for ds, see `balance`."""
+    before, now = nights.both_nights(spark, s, USER_SEGMENTS, erasures.with_segments)
+    return balance(before, delta.read(spark, s.warehouse, SEGMENT_CHANGES.staged()).where(f"ds = DATE'{s.ds}'"), now)

@@ -7,8 +7,6 @@ from datetime import date, timedelta
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from jobs.lake.engine import frames
-
 DAYS, BEFORE = 28, timedelta(days=7)  # purchases of so many days, and what came at most so long before one
 MOST_USERS = 50_000  # journeys are told of a sample, by a stable hash
 DEAREST = 2  # categories that an occasion is told by
@@ -33,30 +31,30 @@ def occasions(sequences: DataFrame, ds: date) -> DataFrame:
     of_category = rows.groupBy("user_id", "time", "type", "category").agg((-F.max("price_buckets")).alias("order"))
     words = F.create_map(*[F.lit(word) for pair in _CHINESE.items() for word in pair])
 
-    def said(kind: Column) -> Column:
+    def with_category(kind: Column) -> Column:
         return F.concat_ws(" ", kind, F.nullif("category", F.lit("")))
 
-    one = F.struct("order", said(F.col("type")).alias("en"), said(words[F.col("type")]).alias("zh"))
-    all_of = of_category.groupBy("user_id", "time", "type").agg(F.array_sort(F.collect_list(one)).alias("steps"))
-    return all_of.withColumn("steps", F.slice("steps", 1, DEAREST))
+    step = F.struct("order", with_category(F.col("type")).alias("en"), with_category(words[F.col("type")]).alias("zh"))
+    occasion = of_category.groupBy("user_id", "time", "type").agg(F.array_sort(F.collect_list(step)).alias("steps"))
+    return occasion.withColumn("steps", F.slice("steps", 1, DEAREST))
 
 
-def paths(found: DataFrame, ds: date) -> DataFrame:
+def paths(occasions: DataFrame, ds: date) -> DataFrame:
     """One row a user and way that he went: `path` and `path_zh`, a purchase and the one or two steps before it.
 
-    found: see `occasions`. Looking at the same again and again is one step; a step counts while it is within BEFORE of
-    the purchase.
+    occasions: see the function of this name. Looking at the same again and again is one step; a step counts while it is
+    within BEFORE of the purchase.
     """
     first = F.unix_timestamp(F.lit(ds - timedelta(days=DAYS - 1)).cast("timestamp"))
     by_time = Window.partitionBy("user_id").orderBy("time", "type")
     again = F.lag("steps.en").over(by_time).eqNullSafe(F.col("steps.en")) & (F.col("type") != "purchase")
-    rows = found.withColumn("again", again).where("NOT again")
+    rows = occasions.withColumn("again", again).where("NOT again")
 
     def back(n: int) -> Column:
         near = F.col("time") - F.lag("time", n).over(by_time) <= BEFORE.total_seconds()
         return F.when(near, F.lag("steps", n).over(by_time))
 
-    rows = rows.withColumns({"one": back(1), "two": back(2)})
+    rows = rows.withColumns({"one": back(1), "two": back(2)})  # steps back
     rows = rows.where((F.col("type") == "purchase") & (F.col("time") >= first))
     # The last of `two` is null: the way without a step before `one`.
     two = F.array_append(F.coalesce("two", F.slice("steps", 1, 0)), F.lit(None))
@@ -76,9 +74,7 @@ def typical(sequences: DataFrame, members: DataFrame, ds: date, users: int) -> d
     sequences: rows of user_sequences of ds; members: user_id, segment_id; users: how many there are.
     """
     one_of = max(1, -(-users // MOST_USERS))
-    sample = frames.kept(
-        members.where(F.pmod(F.xxhash64("user_id"), F.lit(one_of)) == 0).select("user_id", "segment_id")
-    )
+    sample = members.where(F.pmod(F.xxhash64("user_id"), F.lit(one_of)) == 0).select("user_id", "segment_id")
     sizes = {row["segment_id"]: row["count"] for row in sample.groupBy("segment_id").count().collect()}
     small = F.broadcast(sample)
     went = paths(occasions(sequences.join(small, "user_id", "left_semi"), ds), ds).join(small, "user_id")
@@ -91,9 +87,8 @@ def typical(sequences: DataFrame, members: DataFrame, ds: date, users: int) -> d
     )
     more = (F.col("share") - F.col("share") / F.col("lift")).desc()
     rank = F.row_number().over(Window.partitionBy("segment_id").orderBy(more, "path"))
-    found: dict[int, list[dict]] = {}
+    journeys: dict[int, list[dict]] = {}
     for row in rows.withColumn("rank", rank).where(F.col("rank") <= MOST).orderBy("segment_id", "rank").collect():
-        one = {name: row[name] for name in ("path", "path_zh", "users")}
-        found.setdefault(row["segment_id"], []).append(one | {k: round(row[k], 4) for k in ("share", "lift")})
-    frames.free(sample)
-    return found
+        journey = {name: row[name] for name in ("path", "path_zh", "users")}
+        journeys.setdefault(row["segment_id"], []).append(journey | {k: round(row[k], 4) for k in ("share", "lift")})
+    return journeys

@@ -1,4 +1,4 @@
-"""The portrait of a user: lifecycle stage, RFM class, tiers, what is expected of him. Lines: conf/profiles.yaml.
+"""The portrait of a user: lifecycle stage, RFM class, tiers, what is expected of him. Rules: conf/profiles.yaml.
 
 Stage and class have hysteresis: the border to leave one lies behind the border to enter it, so that nobody flaps at a
 border from night to night. The last published night's stage and class are an input: the same night after the same
@@ -7,140 +7,43 @@ night gives the same rows, whenever it is run. A user without a night before is 
 
 from __future__ import annotations
 
-import json
-from itertools import pairwise
-from pathlib import Path
-
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from jobs.chance import Chance
-from jobs.errors import UsageError
 from jobs.segments import tags
-from jobs.sources.spec import CONF
+from jobs.segments.rules import Border, Holdout, Lifecycle, PriceTier, Rules
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Border(_Strict):
-    """Where a stage begins for who is not in it, and where it ends for who is."""
-
-    enter: int
-    leave: int
-
-
-class Longest(Border):
-    """Of days since the last purchase: the most that a stage allows."""
-
-    @model_validator(mode="after")
-    def _wider(self) -> Longest:
-        if self.leave < self.enter:
-            raise ValueError(f"expected leave of at least enter ({self.enter}) days, found {self.leave}")
-        return self
-
-
-class Least(Border):
-    """Of orders: the fewest that a stage asks for."""
-
-    @model_validator(mode="after")
-    def _wider(self) -> Least:
-        if self.leave > self.enter:
-            raise ValueError(f"expected leave of at most enter ({self.enter}) orders, found {self.leave}")
-        return self
-
-
-class Lifecycle(_Strict):
-    new_days: int
-    active_days: Longest
-    loyal_orders_90d: Least
-    slipping_days: Longest
-    dormant_days: Longest
-
-    @model_validator(mode="after")
-    def _ascending(self) -> Lifecycle:
-        borders = [self.active_days, self.slipping_days, self.dormant_days]
-        if any(low.leave >= high.enter for low, high in pairwise(borders)):
-            raise ValueError("expected leave of active_days < enter of slipping_days, and so on to dormant_days")
-        return self
-
-
-class Segments(_Strict):
-    margin: float = Field(ge=0, lt=0.5)
-
-
-class Rfm(_Strict):
-    margin: float = Field(ge=0, lt=0.1)
-
-
-class PriceTier(_Strict):
-    budget_below: float
-    premium_above: float
-
-
-class Holdout(_Strict):
-    """Users whom no campaign addresses; another salt draws others."""
-
-    share: float = Field(0.0, ge=0, le=0.5)
-    salt: str = ""
-
-
-class Lines(_Strict):
-    """conf/profiles.yaml."""
-
-    segments: Segments
-    lifecycle: Lifecycle
-    rfm: Rfm
-    price_tier: PriceTier
-    tags: tags.Lines
-    holdout: Holdout = Holdout()
-
-
-def load_lines(path: Path = CONF / "profiles.yaml") -> Lines:
-    """The lines; UsageError says which key is wrong."""
-    try:
-        return Lines.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, yaml.YAMLError, ValidationError) as error:
-        raise UsageError(f"{path} is not valid: {error}") from error
-
-
-def definition(lines: Lines) -> str:
-    """The rule set as ops.runs keeps it, so that a later night can apply the rules of this one."""
-    return json.dumps(lines.model_dump(), sort_keys=True)
-
-
-def lifecycle_stage(lines: Lifecycle, previous: Column) -> Column:
+def lifecycle_stage(rules: Lifecycle, previous: Column) -> Column:
     """new, active, loyal, slipping, dormant, lost, or browsing for who never bought within the year.
 
     previous: the stage of the last published night; null where there is none.
     """
     recency = F.col("recency_days")
 
-    def border(one: Border, *stages: str) -> Column:
-        return F.when(previous.isin(*stages), one.leave).otherwise(one.enter)
+    def border(of_stage: Border, *stages: str) -> Column:
+        return F.when(previous.isin(*stages), of_stage.leave).otherwise(of_stage.enter)
 
-    here = recency <= border(lines.active_days, "active", "loyal")
+    here = recency <= border(rules.active_days, "active", "loyal")
     return (
         F.when(recency.isNull() & (F.col("tenure_days") < 365), "browsing")
         .when(recency.isNull(), "lost")
-        .when(F.col("tenure_days") <= lines.new_days, "new")
-        .when(here & (F.col("frequency_90d") >= border(lines.loyal_orders_90d, "loyal")), "loyal")
+        .when(F.col("tenure_days") <= rules.new_days, "new")
+        .when(here & (F.col("frequency_90d") >= border(rules.loyal_orders_90d, "loyal")), "loyal")
         .when(here, "active")
-        .when(recency <= border(lines.slipping_days, "slipping"), "slipping")
-        .when(recency <= border(lines.dormant_days, "dormant"), "dormant")
+        .when(recency <= border(rules.slipping_days, "slipping"), "slipping")
+        .when(recency <= border(rules.dormant_days, "dormant"), "dormant")
         .otherwise("lost")
     )
 
 
-def stage_cause(lines: Lifecycle, former: Lifecycle | None, previous: Column) -> Column:
+def stage_cause(rules: Lifecycle, former: Lifecycle | None, previous: Column) -> Column:
     """Why lifecycle_stage is another than `previous`: rule, where the last night's rules (`former`, null: not known)
     would keep it; else behaviour. Null where it is the same, or there was none.
     """
     moved = previous.isNotNull() & (F.col("lifecycle_stage") != previous)
-    if former is None or former == lines:
+    if former is None or former == rules:
         return F.when(moved, "behaviour")
     kept = lifecycle_stage(former, previous) == previous
     return F.when(moved & kept, "rule").when(moved, "behaviour")
@@ -176,10 +79,10 @@ def rfm_class(features: DataFrame, previous: Column, margin: float) -> Column:
     return F.when(F.col("frequency_365d") > 0, F.concat(*digits)).otherwise("111")
 
 
-def price_tier(lines: PriceTier) -> Column:
+def price_tier(rules: PriceTier) -> Column:
     index = F.col("price_index_365d")
     return (
-        F.when(index < lines.budget_below, "budget").when(index > lines.premium_above, "premium")
+        F.when(index < rules.budget_below, "budget").when(index > rules.premium_above, "premium")
         .when(index.isNotNull(), "middle")
     )  # fmt: skip
 
@@ -193,15 +96,15 @@ def active_hours() -> Column:
 
 def expectations(predictions: DataFrame) -> DataFrame:
     """Rows of gold.predictions as a profile shows them; without a churn, without reasons for it."""
-    said = F.col("churn_28d").isNotNull()
-    told = [F.when(said, F.col(f"reasons{end}")).alias(f"prediction_reasons{end}") for end in ("", "_zh")]
+    predicted = F.col("churn_28d").isNotNull()
+    reasons = [F.when(predicted, F.col(f"reasons{end}")).alias(f"prediction_reasons{end}") for end in ("", "_zh")]
     numbers = ("churn_28d", "purchase_7d", "purchase_28d", "spend_28d", "days_to_next_order", "next_categories")
-    return predictions.select("user_id", *numbers, *told)
+    return predictions.select("user_id", *numbers, *reasons)
 
 
-def held_out(lines: Holdout) -> Column:
+def held_out(rules: Holdout) -> Column:
     """Whether a user is in the global holdout: by a hash of his id and the salt, so that it stays as it is."""
-    return Chance(0).happens(lines.share, f"global holdout {lines.salt}", "user_id")
+    return Chance(0).happens(rules.share, f"global holdout {rules.salt}", "user_id")
 
 
 def build(
@@ -210,8 +113,8 @@ def build(
     segments: DataFrame,
     predictions: DataFrame,
     before: DataFrame,
-    lines: Lines,
-    former: Lines | None,
+    rules: Rules,
+    former: Rules | None,
 ) -> DataFrame:
     """One row a user of `features`: rows of gold.user_profiles less the stamps.
 
@@ -233,11 +136,11 @@ def build(
     )
     was = F.col("previous_lifecycle_stage")
     frame = frame.withColumns({
-        "lifecycle_stage": lifecycle_stage(lines.lifecycle, was),
-        "rfm_class": rfm_class(features, F.col("previous_rfm"), lines.rfm.margin),
-        "price_tier": price_tier(lines.price_tier), "active_hours": active_hours(),
-        "global_holdout": held_out(lines.holdout),
+        "lifecycle_stage": lifecycle_stage(rules.lifecycle, was),
+        "rfm_class": rfm_class(features, F.col("previous_rfm"), rules.rfm.margin),
+        "price_tier": price_tier(rules.price_tier), "active_hours": active_hours(),
+        "global_holdout": held_out(rules.holdout),
     })  # fmt: skip
-    frame = frame.withColumn("lifecycle_cause", stage_cause(lines.lifecycle, former and former.lifecycle, was))
-    english, chinese = tags.columns(lines.tags)
+    frame = frame.withColumn("lifecycle_cause", stage_cause(rules.lifecycle, former and former.lifecycle, was))
+    english, chinese = tags.columns(rules.tags)
     return frame.withColumns({"tags": english, "tags_zh": chinese})

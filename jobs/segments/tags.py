@@ -4,21 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pydantic import BaseModel, ConfigDict
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from jobs.segments.rules import Tags
+
 KINDS = {"statistical": "统计类", "rule": "规则类", "mined": "挖掘类"}
-
-
-class Lines(BaseModel):
-    """`tags` of conf/profiles.yaml."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-    big_basket: float
-    deal_share: float
-    growing: float
-    fading: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +22,7 @@ class Tag:
     rule: Column
 
 
-def known(lines: Lines) -> list[Tag]:
+def known(rules: Tags) -> list[Tag]:
     """Every tag but the mined one, in a fixed order; rules are over rows of user_profiles being built."""
 
     def statistical(name: str, name_zh: str, rule: Column) -> Tag:
@@ -47,10 +38,10 @@ def known(lines: Lines) -> list[Tag]:
         statistical("morning shopper", "上午活跃", hours == "morning"),
         statistical("afternoon shopper", "下午活跃", hours == "afternoon"),
         statistical("evening shopper", "晚间活跃", hours == "evening"),
-        ruled("large basket", "大单", F.col("basket_value_365d") >= lines.big_basket),
-        ruled("deal seeker", "优惠敏感", F.col("discount_share_365d") >= lines.deal_share),
-        ruled("spend growing", "消费上升", F.col("trend_28d") >= lines.growing),
-        ruled("spend fading", "消费下滑", F.col("trend_28d") <= lines.fading),
+        ruled("large basket", "大单", F.col("basket_value_365d") >= rules.big_basket),
+        ruled("deal seeker", "优惠敏感", F.col("discount_share_365d") >= rules.deal_share),
+        ruled("spend growing", "消费上升", F.col("trend_28d") >= rules.growing),
+        ruled("spend fading", "消费下滑", F.col("trend_28d") <= rules.fading),
         ruled("weekend shopper", "周末购物", F.col("weekend_share_365d") >= 0.5),
         ruled("night shopper", "夜间购物", F.col("night_share_365d") >= 0.25),
         ruled("leaves carts", "常弃购", F.col("cart_abandonment_28d") >= 0.7),
@@ -59,10 +50,10 @@ def known(lines: Lines) -> list[Tag]:
     ]
 
 
-def columns(lines: Lines) -> tuple[Column, Column]:
+def columns(rules: Tags) -> tuple[Column, Column]:
     """(English, Chinese) tags of a row: those of `known` that hold, then the mined one, the name of its segment."""
-    english = [F.when(tag.rule, F.lit(tag.name)) for tag in known(lines)]
-    chinese = [F.when(tag.rule, F.lit(tag.name_zh)) for tag in known(lines)]
+    english = [F.when(tag.rule, F.lit(tag.name)) for tag in known(rules)]
+    chinese = [F.when(tag.rule, F.lit(tag.name_zh)) for tag in known(rules)]
     return (
         F.array_compact(F.array(*english, F.col("segment_name"))),
         F.array_compact(F.array(*chinese, F.col("segment_name_zh"))),
@@ -70,7 +61,7 @@ def columns(lines: Lines) -> tuple[Column, Column]:
 
 
 def coverage(
-    profiles: DataFrame, total: int, before: dict[str, float], names: list[tuple[str, str]], lines: Lines
+    profiles: DataFrame, total: int, before: dict[str, float], names: list[tuple[str, str]], rules: Tags
 ) -> list[dict]:
     """Rows of gold.tags less the stamps, one a tag, also where nobody has it.
 
@@ -78,7 +69,7 @@ def coverage(
     """
     counted = profiles.select(F.explode("tags").alias("tag")).groupBy("tag").agg(F.count("*").alias("users"))
     users = {row["tag"]: row["users"] for row in counted.collect()}
-    tags = [(tag.kind, tag.name, tag.name_zh) for tag in known(lines)] + [("mined", *name) for name in names]
+    tags = [(tag.kind, tag.name, tag.name_zh) for tag in known(rules)] + [("mined", *name) for name in names]
     return [
         {"tag": name, "tag_zh": name_zh, "kind": kind, "kind_zh": KINDS[kind], "users": users.get(name, 0),
          "coverage": users.get(name, 0) / total, "previous_coverage": before.get(name)}

@@ -1,8 +1,7 @@
-"""What is said of a group or a user in words: traits, their names, and the phrases that make a segment's name."""
+"""The readable traits of a user: their names, and the phrases for a group far above or below the whole base."""
 
 from __future__ import annotations
 
-from collections.abc import Set
 from dataclasses import dataclass
 
 
@@ -11,7 +10,7 @@ class Trait:
     """One readable trait: `key` is a column of gold.user_features, or `dept:NAME` for a share of the money.
 
     `theme` groups traits that say much the same; a name takes one of a theme. `high` and `low` are phrases for a
-    group far above or below the whole base; empty = never said.
+    group far above or below the whole base; empty = none.
     """
 
     key: str
@@ -58,64 +57,3 @@ def all_traits(departments: list[str], labels: dict[str, str], labels_zh: dict[s
         for name in departments
     ]  # fmt: skip
     return [*_FIXED, *tastes]
-
-
-# A group's mean is worth a phrase from this far off the mean of all, in standard deviations of users.
-STRONG = 0.35
-PLAIN = ("everyday shoppers", "日常客群")  # said of a group without a strong trait
-
-
-def phrases(z: dict[str, float], traits: list[Trait], least: float = STRONG) -> list[tuple[str, str]]:
-    """(English, Chinese) phrases for a group with mean z-scores `z` from `least` on, strongest first, one a theme, value
-    first.
-    """
-    said, themes = [], set()
-    for trait in sorted(traits, key=lambda t: (t.theme != "value", -abs(z[t.key]), t.key)):
-        text = (trait.high, trait.high_zh) if z[trait.key] > 0 else (trait.low, trait.low_zh)
-        if abs(z[trait.key]) < least or not text[0] or trait.theme in themes:
-            continue
-        themes.add(trait.theme)
-        said.append(text)
-    return said
-
-
-def name_groups(
-    z_by_group: dict[int, dict[str, float]], traits: list[Trait], given: Set[str] = frozenset()
-) -> dict[int, tuple[str, str]]:
-    """A unique (English, Chinese) name for each group: two phrases, more where two groups would share a name, at last
-    such as are not strong, then the group's number.
-
-    given: English names that other groups have already.
-    """
-    strong = {group: phrases(z, traits) or [PLAIN] for group, z in z_by_group.items()}
-    weak = {group: phrases(z, traits, STRONG / 2) for group, z in z_by_group.items()}
-    spoken = {group: said + [phrase for phrase in weak[group] if phrase not in said] for group, said in strong.items()}
-    names: dict[int, tuple[str, str]] = {}
-    for more in range(max(map(len, spoken.values()), default=0)):
-        for group in sorted(set(spoken) - set(names)):
-            names[group] = _join(spoken[group][: min(2, len(strong[group])) + more])
-        taken = [*given, *(en for en, _ in names.values())]
-        clashes = {group for group, (en, _) in names.items() if taken.count(en) > 1}
-        if not clashes:
-            break
-        names = {group: name for group, name in names.items() if group not in clashes}
-    for group in sorted(set(spoken) - set(names)):
-        en, zh = _join(strong[group])
-        names[group] = (f"{en} {group}", f"{zh}{group}")
-    return names
-
-
-def _join(said: list[tuple[str, str]]) -> tuple[str, str]:
-    en = " · ".join(text for text, _ in said)
-    return en[:1].upper() + en[1:], "·".join(text for _, text in said)
-
-
-def sentence(size: int, share: float, spend: float, total: float, said: list[tuple[str, str]]) -> tuple[str, str]:
-    """A one-sentence portrait of a group, English and Chinese; `spend` and `total` are money in 365 days."""
-    part = spend / total if total else 0.0
-    en = ", ".join(text for text, _ in said[:4]) or "close to the average in every trait"
-    zh = "、".join(text for _, text in said[:4]) or "各项特征接近整体平均"
-    return (
-        f"{size:,} users ({share:.0%}) who bring {part:.0%} of the year's spend: {en}.",
-        f"{size:,}位用户（占{share:.0%}），贡献全年消费的{part:.0%}：{zh}。",
-    )

@@ -16,10 +16,13 @@ from jobs.audiences import members as audience_members
 from jobs.audiences import overlap, preview, validate
 from jobs.audiences import run as audiences
 from jobs.audiences.book import Book, Definition
+from jobs.audiences.counterfactual import as_of_then
+from jobs.audiences.former import Former
 from jobs.checks import run as checks
 from jobs.errors import DataError, UsageError
 from jobs.features import daily as user_daily
 from jobs.lake import delta
+from jobs.segments import LastNight
 from jobs.settings import Settings
 from jobs.tables import USER_PROFILES
 from tests.jobs.frames import at, silver
@@ -390,13 +393,13 @@ def test_the_last_night_is_asked_again_with_what_came_late(spark, tmp_path):
     users = ("late", "same", "other")
     delta.replace_rows([known | {"user_id": user} for user in users], s.warehouse, tables.SILVER_USERS, "true")
     which = book(big={"where": "monetary_365d >= 100"}, active={"where": "lifecycle_stage = 'active'"})
-    last = audiences.LastNight(night, {one: {"evaluated_ds": night} for one in which}, which, "1")
+    former = Former(LastNight(night, "1"), {one: {"evaluated_ds": night} for one in which}, which)
     before = people(spark, *[{"user_id": user, "ds": night, "monetary_365d": Decimal(0)} for user in users])
     rows = audience_members.alone(people(spark, *[{"user_id": user} for user in users]))
-    assert audiences.as_of_then(spark, s, rows, last, before) is None
+    assert as_of_then(spark, s, rows, former, before) is None
     restated = {"source": "shop", "source_file": "f", "landed_ds": DS, "ds": night}
     delta.replace_rows(
         [restated | {"user_id": user} for user in ("late", "same")], s.warehouse, tables.RESTATED, "true"
     )
-    found = audiences.as_of_then(spark, s, rows, last, before).collect()
+    found = as_of_then(spark, s, rows, former, before).collect()
     assert {row["user_id"]: row["corrected"] for row in found} == {"late": ["active", "big"], "same": ["active"]}

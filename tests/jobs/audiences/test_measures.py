@@ -10,9 +10,9 @@ import pytest
 from pyspark.sql import functions as F
 
 from jobs import tables
-from jobs.audiences import changes, estimate, lift, lookalike
+from jobs.audiences import changes, counterfactual, estimate, intervals, lift, lookalike
 from jobs.audiences import members as audience_members
-from jobs.audiences.lift import Arm
+from jobs.audiences.intervals import Arm
 from jobs.errors import DataError
 from jobs.lake import delta
 from jobs.settings import Settings
@@ -105,7 +105,7 @@ def test_what_the_model_and_the_lines_moved_is_put_back(spark):
     moves = spark.createDataFrame(
         [("m", "move", "model"), ("b", "move", "behaviour")], "user_id string, change string, cause string"
     )
-    rows = changes.put_back(now, before, moves, other_model=False).collect()
+    rows = counterfactual.put_back(now, before, moves, other_model=False).collect()
     found = {
         r["user_id"]: (r["segment_id"], r["segment_name"], r["lifecycle_stage"], r["tags"], r["moved_by"]) for r in rows
     }
@@ -113,7 +113,7 @@ def test_what_the_model_and_the_lines_moved_is_put_back(spark):
         "m": (1, "A", "active", ["A"], "model"), "b": (2, "B", "active", [], None),
         "r": (1, None, "active", ["A"], "rule"), "new": (1, None, "new", [], None),
     }  # fmt: skip
-    other = changes.put_back(now, before, moves, other_model=True)
+    other = counterfactual.put_back(now, before, moves, other_model=True)
     assert {r["user_id"]: r["moved_by"] for r in other.collect()} == {
         "m": "model",
         "b": "model",
@@ -160,7 +160,7 @@ def test_an_erased_member_leaves_by_his_subject(spark, tmp_path):
     change = {"audience_id": "a", "ds": DS, "user_id": "f" * 64, "change": "exit", "cause": "erasure"}
     for told, balanced in (([change], True), ([], False)):
         delta.replace_rows(told, s.warehouse, tables.AUDIENCE_CHANGES.staged(), "true")
-        rows = changes.tonight(spark, s).collect()
+        rows = changes.tonights_changes(spark, s).collect()
         assert [(row["user_id"], row["balanced"]) for row in rows] == [("f" * 64, balanced)]
 
 
@@ -246,7 +246,7 @@ def test_a_seed_that_says_nothing_is_refused(planted, seed, size, said):
 
 def test_intervals_of_two_rates_are_newcombes():
     """His example (a), method 10: 56 of 70 against 48 of 80."""
-    low, high = lift.rates(Arm(70, 56, 0, 0), Arm(80, 48, 0, 0))
+    low, high = intervals.rates(Arm(70, 56, 0, 0), Arm(80, 48, 0, 0))
     assert (round(low, 4), round(high, 4)) == (0.0524, 0.3339)
 
 
@@ -256,7 +256,7 @@ def test_intervals_of_two_means_are_welchs():
     random = np.random.default_rng(3)
     one, other = random.lognormal(3, 1, 90), random.lognormal(3.2, 1, 40)
     expected = stats.ttest_ind(one, other, equal_var=False).confidence_interval(0.95)
-    found = lift.means(*[Arm(len(x), 0, x.sum(), (x * x).sum()) for x in (one, other)])
+    found = intervals.means(*[Arm(len(x), 0, x.sum(), (x * x).sum()) for x in (one, other)])
     assert found == pytest.approx((expected.low, expected.high))
 
 

@@ -13,10 +13,11 @@ from jobs.checks import run as checks
 from jobs.errors import DataError
 from jobs.features import daily as user_daily
 from jobs.features import run as features
-from jobs.lake import delta
+from jobs.lake import delta, erasures
 from jobs.segments import changes
-from jobs.segments import run as segment
 from jobs.segments.assign import Scorer, SegmentModel
+from jobs.segments.inputs import Input
+from jobs.segments.night import LastNight
 from jobs.settings import Settings
 from tests.jobs.frames import DAY, at, silver
 
@@ -100,8 +101,8 @@ def test_the_last_night_is_asked_again_with_what_came_late_and_tonight_by_its_mo
 
     def model(version, ids):
         centers = np.array([[0.0, 0.0], [3.0, 0.0]])
-        return SegmentModel(version, np.array(ids, dtype=np.int32), centers, ["purchases_28d", "emb:0"],
-                            [0.0, 0.0], [False, False], [0.0, 0.0], [1.0, 1.0])  # fmt: skip
+        inputs = tuple(Input(name, 0.0, False, 0.0, 1.0) for name in ("purchases_28d", "emb:0"))
+        return SegmentModel(version, np.array(ids, dtype=np.int32), centers, inputs)
 
     before = spark.createDataFrame([(user, 1, None) for user in days],
                                    "user_id string, segment_id int, previous_segment_id int")  # fmt: skip
@@ -161,7 +162,7 @@ def test_the_nightly_check_stops_a_night_whose_changes_leave_one_out(spark, tmp_
 
     stage(tables.USER_SEGMENTS, *[{"user_id": user, "segment_id": 1} for user in "ab"])
     stage(tables.SEGMENT_CHANGES)
-    assert changes.tonight(spark, s).isEmpty()  # the first night has no changes
+    assert changes.tonights_changes(spark, s).isEmpty()  # the first night has no changes
 
     yesterday = DAY - timedelta(days=1)
     members = spark.createDataFrame([("a", yesterday, 2)], "user_id string, ds date, segment_id int")
@@ -191,12 +192,13 @@ def test_an_erased_user_leaves_by_his_subject(spark, tmp_path):
     rows = [row | {"table_versions": []} for row in (erased, earlier, nobody)]
     delta.replace_rows(rows, s.warehouse, tables.ERASURES, "true")
 
-    last = segment.LastNight.before(spark, s)
+    last = LastNight.before(s)
+    before = erasures.with_segments(last.read(spark, s, tables.USER_SEGMENTS), last.gone)
     now = spark.createDataFrame(
         [("a", 2, 90, "1")], "user_id string, segment_id int, tenure_days int, model_version string"
     )
     nothing = spark.createDataFrame([], changes.NOT_ASKED)
-    told = changes.with_changes(now, last.members, nothing, unchanged=True, since=1, gone=last.gone)
+    told = changes.with_changes(now, before, nothing, unchanged=True, since=1, gone=last.gone)
     rows = {row["user_id"]: row for row in told.collect()}
     assert {user: (row["change"], row["cause"]) for user, row in rows.items()} == {
         "a": ("stay", None), "f" * 64: ("exit", "erasure"),

@@ -6,19 +6,26 @@ from datetime import date
 from decimal import Decimal
 
 import numpy as np
+import pandas as pd
 import pytest
 from pyspark.sql import functions as F
 
 from jobs.errors import UsageError
 from jobs.lake import delta
-from jobs.segments import profiles, reasons, tags, traits
-from jobs.segments import run as segment
+from jobs.segments import profiles, rules, tags, traits
 from jobs.segments.assign import SegmentModel, nearest, standardised
+from jobs.segments.flows import Flow, came_and_went, steadiness, successors
+from jobs.segments.inputs import Input
+from jobs.segments.names import name_groups, names_of
+from jobs.segments.portraits import Portraits
+from jobs.segments.reasons import reasons
+from jobs.segments.rules import Rules
+from jobs.segments.summary import ended_rows
 from jobs.tables import SEGMENTS, SILVER_USERS, USER_PROFILES
 
 MODEL = SegmentModel(
-    "3", np.array([1, 4], dtype=np.int32), np.array([[0.0, 0.0], [2.0, 0.0]]), ["monetary_90d", "dept:MEAT"],
-    [0.0, 0.0], [True, False], [1.0, 0.5], [1.0, 0.5],
+    "3", np.array([1, 4], dtype=np.int32), np.array([[0.0, 0.0], [2.0, 0.0]]),
+    (Input("monetary_90d", 0.0, True, 1.0, 1.0), Input("dept:MEAT", 0.0, False, 0.5, 0.5)),
 )  # fmt: skip
 
 
@@ -28,6 +35,26 @@ def test_inputs_are_filled_logged_centred_and_scaled(spark):
     rows = {r["user_id"]: r["x"] for r in frame.select("user_id", standardised(MODEL).alias("x")).collect()}
     assert rows["a"] == [-1.0, -1.0]
     assert rows["b"] == [-1.0, 1.0]
+
+
+def test_an_input_is_the_same_number_in_spark_and_in_pandas(spark):
+    """As DuckDB hands them to the page: a null is None, NaN or NA, a map a dict, an array one of NumPy's."""
+    inputs = [Input("monetary_90d", 2.0, True, 1.0, 3.0), Input("dept:MEAT", 0.1, False, 0.5, 0.25),
+              Input("emb:1", 0.0, False, 0.1, 2.0), Input("exp:0", 0.3, True, 0.0, 1.0)]  # fmt: skip
+    rows = [(None, None, [1.0, 2.0], None), (Decimal("12.50"), {"MEAT": 0.75}, [0.5, -3.0], [0.25, 1.0]),
+            (Decimal("-1.00"), {"ALE": 1.0}, [0.0, 0.0], [None, 2.0])]  # fmt: skip
+    ddl = "m decimal(18,2), shares map<string,double>, embedding array<float>, expected array<double>"
+    names = {"m": "monetary_90d", "shares": "department_shares_365d"}
+    frame = spark.createDataFrame(rows, ddl).withColumnsRenamed(names)
+    in_spark = [list(row) for row in frame.select(*[number.in_spark() for number in inputs]).collect()]
+    of_duckdb = pd.DataFrame({
+        "monetary_90d": pd.array([None, 12.5, -1.0], dtype="Float64"),
+        "department_shares_365d": [pd.NA, {"MEAT": 0.75}, {"ALE": 1.0}],
+        "embedding": [np.array(row[2], dtype=np.float32) for row in rows],
+        "expected": [np.nan, np.array([0.25, 1.0]), np.array([np.nan, 2.0])],
+    })  # fmt: skip
+    in_pandas = np.stack([number.in_pandas(of_duckdb) for number in inputs], axis=1)
+    assert in_pandas == pytest.approx(np.array(in_spark), abs=1e-12)
 
 
 def test_the_nearest_centre_and_how_sure(spark):
@@ -56,7 +83,7 @@ def z(**strong):
 
 
 def test_names_come_from_what_differs_and_are_unique():
-    names = traits.name_groups(
+    names = name_groups(
         {1: z(monetary_90d=1.2, dept_MEAT=0.9), 2: z(monetary_90d=-0.8, discount_share_365d=1.0),
          3: z(monetary_90d=-0.9, discount_share_365d=1.1, night_share_365d=0.5), 4: z()}, KNOWN,
     )  # fmt: skip
@@ -68,7 +95,7 @@ def test_names_come_from_what_differs_and_are_unique():
 
 def test_what_is_not_strong_tells_two_groups_apart_before_a_number_does():
     same = {"monetary_90d": 1.0, "basket_value_365d": 0.5}
-    names = traits.name_groups({7: z(**same), 8: z(**same, weekend_share_365d=-0.25), 9: z(**same)}, KNOWN)
+    names = name_groups({7: z(**same), 8: z(**same, weekend_share_365d=-0.25), 9: z(**same)}, KNOWN)
     assert names[8] == ("Big spenders · large baskets · on weekdays", "高消费·大单·工作日购物")
     assert names[9] == ("Big spenders · large baskets 9", "高消费·大单9")
 
@@ -77,7 +104,7 @@ def test_a_name_stays_while_part_of_it_is_true():
     base = {t.key: (0.0, 1.0) for t in KNOWN}
     groups = {1: z(monetary_90d=1.0, weekend_share_365d=0.9), 2: z(monetary_90d=-1.0)}
     old = {1: ("Big spenders · growing", "高消费·消费上升"), 2: ("Long unseen", "久未购买")}
-    names = segment.names_of(groups, base, KNOWN, old)
+    names = names_of(Portraits(KNOWN, base, groups), old)
     assert names[1] == old[1]
     assert names[2][0].startswith("Light spenders")
 
@@ -86,25 +113,24 @@ def test_a_new_segment_takes_no_name_that_a_kept_one_has():
     base = {t.key: (0.0, 1.0) for t in KNOWN}
     groups = {1: z(monetary_90d=1.0, weekend_share_365d=0.5), 2: z(monetary_90d=1.0, weekend_share_365d=0.9)}
     old = {2: ("Big spenders · at weekends", "高消费·周末购物")}
-    names = segment.names_of(groups, base, KNOWN, old)
+    names = names_of(Portraits(KNOWN, base, groups), old)
     assert names[2] == old[2]
     assert names[1][0] != names[2][0]
 
 
 def test_flows_say_who_came_went_and_stayed_without_an_event():
-    found = [segment.Flow(1, 1, "stay", 90, 80), segment.Flow(1, 2, "move", 6, 1), segment.Flow(3, 2, "move", 8, 8),
-             segment.Flow(3, 1, "move", 2, 0), segment.Flow(None, 1, "enter", 5, 0),
-             segment.Flow(2, None, "exit", 1, 1)]  # fmt: skip
-    assert segment.came_and_went(found, 1) == (7, 6)
-    assert segment.came_and_went(found, 2) == (14, 1)
-    assert segment.successors(found, 3) == [2]
-    assert segment.steadiness(found) == "of 89 users without a new event 89.89% kept their segment"
+    found = [Flow(1, 1, "stay", 90, 80), Flow(1, 2, "move", 6, 1), Flow(3, 2, "move", 8, 8),
+             Flow(3, 1, "move", 2, 0), Flow(None, 1, "enter", 5, 0),
+             Flow(2, None, "exit", 1, 1)]  # fmt: skip
+    assert came_and_went(found, 1) == (7, 6)
+    assert came_and_went(found, 2) == (14, 1)
+    assert successors(found, 3) == [2]
+    assert steadiness(found) == "of 89 users without a new event 89.89% kept their segment"
 
 
-def test_a_segment_that_ended_is_recorded_with_what_it_went_into(spark):
-    none = spark.range(0)
-    last = segment.LastNight(None, none, none, {}, {1: ("A", "甲"), 3: ("Old", "旧"), 4: ("B", "乙")}, "2", None)
-    (row,) = segment.ended_rows(last, MODEL, [segment.Flow(3, 4, "move", 7, 0), segment.Flow(3, 1, "move", 3, 0)])
+def test_a_segment_that_ended_is_recorded_with_what_it_went_into():
+    before = {1: ("A", "甲"), 3: ("Old", "旧"), 4: ("B", "乙")}
+    (row,) = ended_rows(before, MODEL, [Flow(3, 4, "move", 7, 0), Flow(3, 1, "move", 3, 0)])
     assert (row["segment_id"], row["status"], row["successors"], row["size"], row["left"]) == (3, "died", [4, 1], 0, 10)
     assert row.keys() | {"ds", "run_id", "rule", "rule_zh", "rule_fidelity"} == set(SEGMENTS.column_names)
 
@@ -142,21 +168,21 @@ def features(spark, *rows):
     ],
 )
 def test_lifecycle(spark, previous, row, stage):
-    lines = profiles.load_lines().lifecycle
-    found = features(spark, row).select(profiles.lifecycle_stage(lines, F.lit(previous).cast("string")).alias("s"))
+    borders = Rules.load().lifecycle
+    found = features(spark, row).select(profiles.lifecycle_stage(borders, F.lit(previous).cast("string")).alias("s"))
     assert found.first()["s"] == stage
 
 
 def test_a_stage_that_only_the_rules_moved_says_so(spark):
     """Two users at 33 and 40 days, active last night; tonight's rules end `active` at 30 days, the former's at 35."""
-    former = profiles.load_lines().lifecycle
-    now = former.model_copy(update={"active_days": profiles.Longest(enter=28, leave=30)})
+    former = Rules.load().lifecycle
+    now = former.model_copy(update={"active_days": rules.Longest(enter=28, leave=30)})
     frame = features(spark, {"user_id": "33", "recency_days": 33}, {"user_id": "40", "recency_days": 40})
     was = F.lit("active")
     frame = frame.withColumn("lifecycle_stage", profiles.lifecycle_stage(now, was))
 
-    def causes(rules):
-        rows = frame.select("user_id", profiles.stage_cause(now, rules, was).alias("c")).collect()
+    def causes(then):
+        rows = frame.select("user_id", profiles.stage_cause(now, then, was).alias("c")).collect()
         return {row["user_id"]: row["c"] for row in rows}
 
     assert causes(former) == {"33": "rule", "40": "behaviour"}
@@ -165,10 +191,10 @@ def test_a_stage_that_only_the_rules_moved_says_so(spark):
 
 def test_borders_that_would_flap_are_refused(tmp_path):
     path = tmp_path / "profiles.yaml"
-    text = (profiles.CONF / "profiles.yaml").read_text(encoding="utf-8")
+    text = (rules.CONF / "profiles.yaml").read_text(encoding="utf-8")
     path.write_text(text.replace("{enter: 56, leave: 63}", "{enter: 56, leave: 50}"), encoding="utf-8")
     with pytest.raises(UsageError, match=r"slipping_days[\s\S]*expected leave of at least enter \(56\)"):
-        profiles.load_lines(path)
+        Rules.load(path)
 
 
 def buyers(spark, *more):
@@ -201,10 +227,10 @@ def test_an_rfm_class_stays_until_its_fifth_is_left_by_the_margin(spark):
 
 
 def test_tags_are_covered_by_kind_also_where_nobody_has_one(spark):
-    lines = profiles.load_lines().tags
+    of_tags = Rules.load().tags
     ddl = "user_id string, tags array<string>"
     people = spark.createDataFrame([("a", ["deal seeker", "Big"]), ("b", ["deal seeker"]), ("c", [])], ddl)
-    rows = {row["tag"]: row for row in tags.coverage(people, 3, {"deal seeker": 0.5}, [("Big", "大")], lines)}
+    rows = {row["tag"]: row for row in tags.coverage(people, 3, {"deal seeker": 0.5}, [("Big", "大")], of_tags)}
     deal, mined = rows["deal seeker"], rows["Big"]
     assert (deal["users"], deal["coverage"], deal["previous_coverage"], deal["kind_zh"]) == (2, 2 / 3, 0.5, "规则类")
     assert (mined["kind"], mined["users"], mined["tag_zh"], mined["previous_coverage"]) == ("mined", 1, "大", None)
@@ -219,12 +245,11 @@ def test_reasons_point_the_way_of_the_segment(spark):
         {"user_id": "b", "monetary_90d": Decimal(100), "discount_share_365d": 0.1},
     ).selectExpr("*", "if(user_id = 'a', 1, 2) AS segment_id")
     known = [t for t in KNOWN if t.key in ("monetary_90d", "discount_share_365d")]
-    moments = reasons.moments(frame, known)
-    base, groups = reasons.base_statistics(moments, known), reasons.group_means(moments)
-    assert base["monetary_90d"] == (500.0, 400.0)
-    assert base["discount_share_365d"] == (0.3, pytest.approx(0.2, abs=1e-9))
-    assert groups[2] == {"monetary_90d": 100.0, "discount_share_365d": 0.1}
-    english, chinese = reasons.reasons(known, base, groups)
+    portraits = Portraits.of(frame, known)
+    assert portraits.base["monetary_90d"] == (500.0, 400.0)
+    assert portraits.base["discount_share_365d"] == (0.3, pytest.approx(0.2, abs=1e-9))
+    assert portraits.means[2] == {"monetary_90d": 100.0, "discount_share_365d": 0.1}
+    english, chinese = reasons(portraits)
     rows = {r["user_id"]: r for r in frame.select("user_id", english.alias("en"), chinese.alias("zh")).collect()}
     assert rows["a"]["en"] == ["share of discounts 50% (all users 30%)", "spend in 90 days 900.00 (all users 500.00)"]
     assert rows["b"]["zh"][1] == "近90天消费 100.00（全体平均 500.00）"
@@ -246,7 +271,7 @@ def test_a_profile_tells_what_is_expected_and_nothing_where_that_was_refused(spa
             ("refused", None, None, None, None, None, None, ["why"], ["因"])]  # fmt: skip
     nobody = spark.createDataFrame([], USER_PROFILES.ddl)
     built = profiles.build(
-        frame, people, placed, spark.createDataFrame(told, ddl), nobody, profiles.load_lines(), None
+        frame, people, placed, spark.createDataFrame(told, ddl), nobody, Rules.load(), None
     ).withColumns({"ds": F.lit(date(2017, 6, 1)), "run_id": F.lit("r")})
     rows = {row["user_id"]: row for row in delta.conform(built, USER_PROFILES).collect()}
     assert rows.keys() == set(ids)
