@@ -36,7 +36,7 @@ CREATE MACRO normalised_query(query) AS nullif(trim(regexp_replace(
     lower(CASE WHEN regexp_matches(query, '[' || getvariable('wide') || ']')
                THEN translate(query, getvariable('wide'), getvariable('narrow')) ELSE query END),
     '[\s\p{Z}\p{Cc}\x{200b}\x{feff}]+', ' ', 'g')), '');
--- The patterns of jobs/clean/text.py without its looks around: RE2 has none. `agent` is in lower case.
+-- The patterns of jobs/clean/devices.py without its looks around: RE2 has none. `agent` is in lower case.
 CREATE MACRO device_class(agent) AS CASE
     WHEN regexp_matches(agent, '(^|[^u]|(^|[^c])u)bot\b|bot[/_.-]|robot|crawl|spider|slurp|scrap[ey]|archiver|fetcher'
         || '|validator|checker|indexer|monitor|(link ?|uri|bing)preview|google-|whatsapp|feed|lighthouse'

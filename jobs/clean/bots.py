@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import or_
+
 from pyspark.sql import Column, DataFrame, Window, WindowSpec
 from pyspark.sql import functions as F
 
@@ -36,7 +39,12 @@ def bot_days(events: DataFrame, acts: DataFrame, rules: Bots) -> DataFrame:
     order = Window.partitionBy("user_id", "ds").orderBy("acted_at")
     fast = [_faster_than(rate.events, rate.minutes, order) for rate in rules.rates]
     doubtful = seen.where("acted_at IS NOT NULL").join(F.broadcast(days.where(~sure)), ["user_id", "ds"], "left_semi")
-    caught = doubtful.withColumn("too_fast", _any(fast)).where("too_fast").select("user_id", "ds").distinct()
+    caught = (
+        doubtful.withColumn("too_fast", reduce(or_, fast, F.lit(False)))
+        .where("too_fast")
+        .select("user_id", "ds")
+        .distinct()
+    )
     return days.where(sure).select("user_id", "ds").unionByName(caught)
 
 
@@ -50,10 +58,3 @@ def _faster_than(events: int, minutes: float, order: WindowSpec) -> Column:
     """True at an event that has `events` others before it within `minutes`."""
     earlier = F.lag("acted_at", events).over(order)
     return F.coalesce(F.col("acted_at") - earlier <= int(minutes * 60_000_000), F.lit(False))
-
-
-def _any(conditions: list[Column]) -> Column:
-    found = F.lit(False)
-    for condition in conditions:
-        found = found | condition
-    return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from jobs.clean import titles
+from jobs.clean import brands, titles
 from jobs.clean.rules import Titles
 from jobs.lake.engine import frames
 from jobs.sources import spec
@@ -74,7 +74,7 @@ def newer(fresh: DataFrame, previous: DataFrame, key: str) -> DataFrame:
 
 def described(facts: DataFrame, previous: DataFrame, rules: Titles) -> DataFrame:
     """`facts` of products with what their titles say; `previous` are rows of silver.products."""
-    return titles.with_brands(frames.once(titles.with_title_facts(frames.once(facts), previous)), rules)
+    return brands.with_brands(frames.once(titles.with_title_facts(frames.once(facts), previous)), rules)
 
 
 def current_products(facts: DataFrame, previous: DataFrame, events: DataFrame) -> DataFrame:

@@ -62,10 +62,6 @@ def bounds(lines: DataFrame, key: str, level: Level, deviations: float) -> DataF
     )
 
 
-def _beside(events: DataFrame, found: DataFrame, key: str) -> DataFrame:
-    return events.join(F.broadcast(found), ["ds", key], "left")
-
-
 def winsorise(events: DataFrame, lines: DataFrame, rules: Outliers) -> DataFrame:
     """`events` with price, quantity and money of purchases and refunds drawn in, and price_raw, quantity_raw,
     amount_raw (null where nothing was changed).
@@ -75,40 +71,14 @@ def winsorise(events: DataFrame, lines: DataFrame, rules: Outliers) -> DataFrame
     0.0025). amount, list_amount and discount change by the same factor as price × quantity, where they followed from
     them; else they stay.
     """
-    group, money = F.coalesce("category", F.lit("")), F.col("event_type").isin("purchase", "refund")
-    by_product = bounds(lines, "product_id", rules.product, rules.deviations)
-    by_category = bounds(lines.withColumn("group", group), "group", rules.category, rules.deviations)
-    # Most events are without money: a key of null is not looked up.
-    frame = events.withColumns({"priced": F.when(money, F.col("product_id")), "group": F.when(money, group)})
-    frame = _beside(frame, by_product.withColumnsRenamed({"product_id": "priced", "bound": "of_product"}), "priced")
-    frame = _beside(frame, by_category, "group").withColumn("bound", F.coalesce("of_product", "bound"))
-    price, quantity = F.col("price"), F.col("quantity")
-    value = price.cast("double") * quantity
-    much, little = value > F.col("bound.value_high"), (value > 0) & (value < F.col("bound.value_low"))
-    # Never further than the line's money is unusual: 3 of what is sold by the gram, at 280 each, is not 3 grams.
-    dear = F.greatest(F.col("bound.price_high"), columns.divided("bound.value_high", quantity))
-    cheap = F.least(F.col("bound.price_low"), columns.divided("bound.value_low", quantity))
-    many = F.greatest(F.col("bound.quantity_high"), F.floor(columns.divided("bound.value_high", price.cast("double"))))
-    fair_price = F.when(money & much & (price > F.col("bound.price_high")), dear).when(
-        money & little & (price < F.col("bound.price_low")), cheap
-    )
-    fair_quantity = F.when(money & much & (quantity > F.col("bound.quantity_high")), many)
-    frame = frame.withColumns(
-        {"fair_price": fair_price.cast("decimal(18,4)"), "fair_quantity": fair_quantity.cast("bigint")}
-    )
-
-    fair_value = F.coalesce("fair_price", "price").cast("double") * F.coalesce("fair_quantity", "quantity")
-    follows = F.abs(value - F.col("list_amount")) <= F.col("list_amount") * _FOLLOWS
-    changed = (F.col("fair_price").isNotNull() | F.col("fair_quantity").isNotNull()) & follows
-    frame = frame.withColumn("scale", F.when(changed, columns.divided(fair_value, value)))
-
-    def scaled(column: str) -> Column:
-        return F.when(
-            F.col("scale").isNotNull(), columns.rounded(F.col(column) * F.col("scale"), 2).cast(MONEY)
-        ).otherwise(F.col(column))
+    frame = _with_fair_values(_with_bounds(events, lines, rules))
 
     def raw(column: str, because: str) -> Column:
         return F.when(F.col(because).isNotNull(), F.col(column))
+
+    def scaled(column: str) -> Column:
+        fair = columns.rounded(F.col(column) * F.col("scale"), 2).cast(MONEY)
+        return F.when(F.col("scale").isNotNull(), fair).otherwise(F.col(column))
 
     return (
         frame.withColumns({"price_raw": raw("price", "fair_price"), "quantity_raw": raw("quantity", "fair_quantity"),
@@ -117,5 +87,48 @@ def winsorise(events: DataFrame, lines: DataFrame, rules: Outliers) -> DataFrame
                       "amount": scaled("amount"), "list_amount": scaled("list_amount")})
         .withColumn("discount", F.when(F.col("scale").isNotNull(), F.col("list_amount") - F.col("amount"))
                     .otherwise(F.col("discount")).cast(MONEY))
-        .drop("priced", "group", "of_product", "bound", "fair_price", "fair_quantity", "scale")
+        .drop("fair_price", "fair_quantity", "scale")
     )  # fmt: skip
+
+
+def _money() -> Column:
+    return F.col("event_type").isin("purchase", "refund")
+
+
+def _with_bounds(events: DataFrame, lines: DataFrame, rules: Outliers) -> DataFrame:
+    """`events` with `bound`, of the product's day where it has enough lines, else of the category's; null where neither
+    has, and for events without money.
+    """
+    group = F.coalesce("category", F.lit(""))
+    by_product = bounds(lines, "product_id", rules.product, rules.deviations)
+    by_product = by_product.withColumnsRenamed({"product_id": "priced", "bound": "of_product"})
+    by_category = bounds(lines.withColumn("group", group), "group", rules.category, rules.deviations)
+    # Most events are without money: a key of null is not looked up.
+    frame = events.withColumns({"priced": F.when(_money(), F.col("product_id")), "group": F.when(_money(), group)})
+    frame = frame.join(F.broadcast(by_product), ["ds", "priced"], "left")
+    frame = frame.join(F.broadcast(by_category), ["ds", "group"], "left")
+    return frame.withColumn("bound", F.coalesce("of_product", "bound")).drop("priced", "group", "of_product")
+
+
+def _with_fair_values(frame: DataFrame) -> DataFrame:
+    """`frame`, which has `bound`, with fair_price and fair_quantity in place of what cannot be meant (null: it can),
+    and `scale`, by which the line's money changes with them (null: it does not).
+    """
+    price, quantity = F.col("price"), F.col("quantity")
+    value = price.cast("double") * quantity
+    much, little = value > F.col("bound.value_high"), (value > 0) & (value < F.col("bound.value_low"))
+    # Never further than the line's money is unusual: 3 of what is sold by the gram, at 280 each, is not 3 grams.
+    dear = F.greatest(F.col("bound.price_high"), columns.divided("bound.value_high", quantity))
+    cheap = F.least(F.col("bound.price_low"), columns.divided("bound.value_low", quantity))
+    many = F.greatest(F.col("bound.quantity_high"), F.floor(columns.divided("bound.value_high", price.cast("double"))))
+    fair_price = F.when(_money() & much & (price > F.col("bound.price_high")), dear).when(
+        _money() & little & (price < F.col("bound.price_low")), cheap
+    )
+    fair_quantity = F.when(_money() & much & (quantity > F.col("bound.quantity_high")), many)
+    frame = frame.withColumns(
+        {"fair_price": fair_price.cast("decimal(18,4)"), "fair_quantity": fair_quantity.cast("bigint")}
+    )
+    fair_value = F.coalesce("fair_price", "price").cast("double") * F.coalesce("fair_quantity", "quantity")
+    follows = F.abs(value - F.col("list_amount")) <= F.col("list_amount") * _FOLLOWS
+    changed = (F.col("fair_price").isNotNull() | F.col("fair_quantity").isNotNull()) & follows
+    return frame.withColumn("scale", F.when(changed, columns.divided(fair_value, value))).drop("bound")

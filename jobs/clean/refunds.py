@@ -43,7 +43,7 @@ def match(refunds: DataFrame, purchases: DataFrame, days: int) -> DataFrame:
         F.col("height").alias("base"),
     )  # fmt: skip
     within = (F.col("purchase.event_time") <= F.col("event_time")) & (_days_between() <= days)
-    found = (
+    matched = (
         given.join(bought, ["user_id", "product_id"])
         .where(within & (F.col("base") < F.col("height")))
         .groupBy("event_id", "ds")
@@ -52,7 +52,7 @@ def match(refunds: DataFrame, purchases: DataFrame, days: int) -> DataFrame:
             F.least(F.max("pieces"), F.max("height") - F.min("base")).alias("matched_quantity"),
         )
     )
-    return _moves(refunds, -1).join(found, ["event_id", "ds"], "left").select(
+    return _moves(refunds, -1).join(matched, ["event_id", "ds"], "left").select(
         "event_id", "ds", "user_id", "product_id", F.col("event_time").alias("refund_time"), "amount",
         F.col("pieces").alias("quantity"),
         F.col("purchase.event_id").alias("purchase_event_id"), F.col("purchase.ds").alias("purchase_ds"),

@@ -1,4 +1,4 @@
-"""What one title says, in English or Chinese: its words, and size, pack, colour and for whom where they stand.
+"""One title read in Python, English or Chinese: its words, and size, pack, colour and for whom where they stand.
 
 Plain functions of a text. Words of Chinese come from jieba's dictionary, by rjieba, its Rust edition: some 2 µs a
 title, wheels for every platform. (jieba itself is pure Python, and was last released in 2020.)
@@ -79,10 +79,10 @@ def _plain(title: str) -> str:
 
 def tokens(title: str) -> list[str]:
     """The words of a title in its order: NFKC, lower case, no punctuation, none left out."""
-    found: list[str] = []
+    words: list[str] = []
     for word in _WORD.findall(_plain(title)):
-        found += rjieba.cut(word) if _IS_HAN.search(word) else [word]
-    return [word.lower() for word in found]
+        words += rjieba.cut(word) if _IS_HAN.search(word) else [word]
+    return [word.lower() for word in words]
 
 
 def attributes(title: str) -> dict[str, str]:
@@ -91,10 +91,10 @@ def attributes(title: str) -> dict[str, str]:
     """
     plain, words = _plain(title), tokens(title)
     text = plain.lower()
-    found = {kind: _measure(kind, text) for kind in _UNITS}
-    found |= {"pack": _pack(text), "size": _size(plain)}
-    found |= {"colour": _first(_COLOURS, words), "gender": _gender(words), "age": _first(_AGES, words)}
-    return {name: value for name, value in sorted(found.items()) if value}
+    stated = {kind: _measure(kind, text) for kind in _UNITS}
+    stated |= {"pack": _pack(text), "size": _size(plain)}
+    stated |= {"colour": _first(_COLOURS, words), "gender": _gender(words), "age": _first(_AGES, words)}
+    return {name: value for name, value in sorted(stated.items()) if value}
 
 
 def _measure(kind: str, text: str) -> str | None:

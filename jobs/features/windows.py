@@ -15,16 +15,15 @@ from pyspark.sql import functions as F
 
 from jobs.lake import delta
 from jobs.lake.engine import columns
-from jobs.tables import WINDOWS
+from jobs.tables import MONEY, USER_DAILY, WINDOWS
 from jobs.tables.feature_list import HABITS, RECENT
 
 YEAR = max(WINDOWS)
 EDGES = tuple(sorted({*WINDOWS, 56}))  # 56: a trend holds 28 days against the 28 before
 
-_COUNTS = ("events", "views", "searches", "favourites", "carts", "uncarts", "purchases", "refunds", "orders",
-           "sessions", "quantity")  # fmt: skip
-_AMOUNTS = ("amount", "list_amount", "discount", "refund_amount", "expected_amount", "low_price_amount",
-            "high_price_amount")  # fmt: skip
+# Every number of a user's day, by its type; what no feature reads is dropped from the plan.
+_COUNTS = tuple(column.name for column in USER_DAILY.columns if column.type in ("int", "bigint"))
+_AMOUNTS = tuple(column.name for column in USER_DAILY.columns if column.type == MONEY)
 HOURS = {"morning": range(5, 12), "afternoon": range(12, 18), "evening": range(18, 23), "night": (23, *range(5))}
 TASTES = ("department", "category", "brand")
 SPREAD = 10_000
@@ -76,10 +75,7 @@ def period_sums(daily: DataFrame, ds: date) -> DataFrame:
 
 
 def window_sums(periods: DataFrame) -> DataFrame:
-    """One row a user: NAME_W, sums over the last W days, and the age of the newest event, cart and purchase.
-
-    What no feature reads is never computed: Spark drops it from the plan.
-    """
+    """One row a user: NAME_W, sums over the last W days, and the age of the newest event, cart and purchase."""
     parts = {part: reduce(add, [F.col(f"hour_{hour}") for hour in hours]) for part, hours in HOURS.items()}
     sums = {name: F.col(name) for name in (*_COUNTS, *_AMOUNTS, "active_days")} | parts
     sums["weekend"] = F.col("weekday_6") + F.col("weekday_7")

@@ -223,8 +223,9 @@ def _remove_anew(warehouse: str, table: Table, chosen: DataFrame, on: str, inste
     left = rows.where(where)
     kept = left.join(F.broadcast(chosen), condition, "left_anti")
     if instead:
-        changed = left.join(F.broadcast(chosen), condition, "left_semi")
-        kept = kept.unionByName(changed.withColumns({name: F.expr(text) for name, text in instead.items()}))
+        changed = left.join(F.broadcast(chosen), condition)
+        values = {name: F.expr(instead[name]) if name in instead else F.col(f"t.`{name}`") for name in kept.columns}
+        kept = kept.unionByName(changed.select(*[value.alias(name) for name, value in values.items()]))
     replace_where(frames.kept(kept), warehouse, table, where)
 
 

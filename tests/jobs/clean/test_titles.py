@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jobs.clean import title_words, titles
+from jobs.clean import brands, title_words, titles
 from jobs.clean.rules import Titles
 from jobs.tables import SILVER_PRODUCTS
 
@@ -71,7 +71,7 @@ def test_a_brand_is_found_in_the_title_where_the_record_names_none(spark):
         ("no title", None, None), ("own", "Nova socks", "Mine"), ("millet", "小米粥 500g", None),
     )  # fmt: skip
     empty = spark.createDataFrame([], SILVER_PRODUCTS.ddl)
-    found = titles.with_brands(titles.with_title_facts(products, empty), Titles(brand_products=2))
+    found = brands.with_brands(titles.with_title_facts(products, empty), Titles(brand_products=2))
     rows = {row["product_id"]: (row["brand"], row["brand_source"]) for row in found.collect()}
     assert len(rows) == 26
     assert rows["k3"] == ("COCA COLA", "record")

@@ -1,10 +1,10 @@
-"""clean: each rule on small frames, with a null and an edge row."""
+"""amounts: each rule on small frames, with a null and an edge row."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 
-from jobs.clean import run as clean
+from jobs.clean import amounts
 from tests.jobs.frames import bronze
 
 
@@ -13,7 +13,7 @@ def by_id(frame):
 
 
 def test_quantity_amount_and_price_are_made_whole(spark):
-    rows = by_id(clean.correct(bronze(
+    rows = by_id(amounts.correct(bronze(
         spark,
         {"event_id": "plain", "quantity": 2, "amount": Decimal("4.00"), "discount": Decimal("1.00")},
         {"event_id": "null", "quantity": None, "discount": None},

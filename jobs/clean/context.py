@@ -1,0 +1,52 @@
+"""Which rows of bronze a run looks at: those of the touched days, and of the day before where a session runs on."""
+
+from __future__ import annotations
+
+from datetime import date
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from jobs.lake import delta, touched
+from jobs.lake.touched import Touched
+
+
+def _and_eves(days: list[date]) -> list[date]:
+    """The days and the day before each, in order."""
+    return sorted({*days, *(day - touched.ONE for day in days)})
+
+
+def near(bronze: DataFrame, scope: Touched) -> DataFrame:
+    """The rows that `with_context` chooses from: whole days and the days before them, and of other days those of the
+    touched users and of the day before. By one look-up of a number a row, before anything is asked of it.
+    """
+    rows = bronze.where(delta.ds_list(_and_eves(scope.days)))
+    if scope.users is None:
+        return rows
+    both = scope.users.unionByName(scope.users.withColumn("ds", F.date_sub("ds", 1)))
+    names = both.select(F.xxhash64("user_id", "ds").alias("name"), F.lit(True).alias("near")).distinct()
+    whole = F.expr(delta.ds_list(_and_eves(scope.whole)))
+    named = rows.withColumn("name", F.xxhash64("user_id", "ds")).join(F.broadcast(names), "name", "left")
+    return named.where(whole | F.col("near")).drop("name", "near")
+
+
+def with_context(bronze: DataFrame, scope: Touched) -> DataFrame:
+    """The rows of `bronze` (with session_day and reaches_on) that are touched, `target`, and those of the day before
+    whose session day reaches into a touched one: without them a session that runs past midnight would be cut.
+    """
+    eves = [day - touched.ONE for day in scope.whole]
+    rows = bronze.where(delta.ds_list(_and_eves(scope.days)))
+    whole, context = F.expr(delta.ds_list(scope.whole)), F.col("reaches_on") & F.expr(delta.ds_list(eves))
+    if scope.users is None:
+        return rows.withColumn("target", whole).where(whole | context)
+    eve = scope.users.select("user_id", F.date_sub("ds", 1).alias("ds"), F.lit(False).alias("mark"))
+    marks = (
+        scope.users.withColumn("mark", F.lit(True))
+        .unionByName(eve)
+        .groupBy("user_id", "ds")
+        .agg(F.max("mark").alias("mark"))
+    )
+    rows = rows.join(F.broadcast(marks), ["user_id", "ds"], "left")
+    target = F.expr(scope.rows) if scope.rows else whole | F.coalesce("mark", F.lit(False))
+    wanted = target | context | (F.col("reaches_on") & F.col("mark").isNotNull())
+    return rows.withColumn("target", target).where(wanted).drop("mark")
