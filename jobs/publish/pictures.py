@@ -33,11 +33,11 @@ _CJK = (
 
 def chinese_font() -> bool:
     """Use a font with Chinese where the machine has one; False where labels must stay English."""
-    have = {font.name for font in font_manager.fontManager.ttflist}
-    found = [name for name in _CJK if name in have]
-    plt.rcParams["font.sans-serif"] = [*found, "DejaVu Sans"]
+    installed = {font.name for font in font_manager.fontManager.ttflist}
+    chinese = [name for name in _CJK if name in installed]
+    plt.rcParams["font.sans-serif"] = [*chinese, "DejaVu Sans"]
     plt.rcParams["axes.unicode_minus"] = False
-    return bool(found)
+    return bool(chinese)
 
 
 def label(segment_id: int, english: str, chinese: str = "") -> str:
@@ -117,13 +117,13 @@ def user_map(points: pd.DataFrame, segments: pd.DataFrame) -> Figure:
     figure, axes = plt.subplots(figsize=(11, max(6.5, 0.19 * lines + 0.5)), layout="constrained")
     shade = colours(sorted(segments["segment_id"]))
     for row in segments.sort_values("size", ascending=False).to_dict("records"):
-        of = points[points["segment_id"] == row["segment_id"]]
+        users = points[points["segment_id"] == row["segment_id"]]
         axes.scatter(
-            of["x"], of["y"], s=7, alpha=0.65, color=shade[row["segment_id"]], label=row["label"], linewidths=0
+            users["x"], users["y"], s=7, alpha=0.65, color=shade[row["segment_id"]], label=row["label"], linewidths=0
         )
-        if len(of):  # colours repeat where there are many segments, numbers do not
+        if len(users):  # colours repeat where there are many segments, numbers do not
             box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.75}
-            at = (of["x"].median(), of["y"].median())
+            at = (users["x"].median(), users["y"].median())
             axes.annotate(str(row["segment_id"]), at, ha="center", va="center", fontsize=9, bbox=box)
     axes.set_xticks([])
     axes.set_yticks([])
@@ -139,24 +139,17 @@ def moves(changes: pd.DataFrame, segments: pd.DataFrame) -> Figure:
     """
     table = changes.pivot_table(index="from_label", columns="to_label", values="users", aggfunc="sum", fill_value=0)
     seen = {*table.index, *table.columns}
-    known = [one for one in segments.sort_values("segment_id")["label"] if one in seen]
+    known = [text for text in segments.sort_values("segment_id")["label"] if text in seen]
     both = [*known, *sorted(seen.difference(known))]
     table = table.reindex(index=both, columns=both, fill_value=0)
     figure, axes = plt.subplots(figsize=(9, _tall(pd.Series(both), 0.35) + 0.9), layout="constrained")
     axes.imshow(table.to_numpy(), cmap="Blues", aspect="auto")
-    axes.set_xticks(range(len(both)), [one.split("  ")[0] for one in both], fontsize=9)
+    axes.set_xticks(range(len(both)), [text.split("  ")[0] for text in both], fontsize=9)
     axes.set_yticks(range(len(both)), both, fontsize=9)
     highest = table.to_numpy().max()
     for (i, j), value in np.ndenumerate(table.to_numpy()):
         if value:
-            axes.text(
-                j,
-                i,
-                f"{value:,}",
-                ha="center",
-                va="center",
-                fontsize=8,
-                color="white" if value > highest / 2 else "black",
-            )
+            shade = "white" if value > highest / 2 else "black"
+            axes.text(j, i, f"{value:,}", ha="center", va="center", fontsize=8, color=shade)
     _bare(axes, "Moves since the night before: from (rows) to (columns)", "人群流转")
     return figure

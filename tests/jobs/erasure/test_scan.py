@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from jobs.erasure import scan
-from jobs.erasure.scan import Wanted
+from jobs.erasure import decoding, scan
+from jobs.erasure.wanted import Wanted
 from jobs.errors import UsageError
 
 TELLING, PLAIN, LONG = "u-4711", "12", "f" * 30 + "0123456789" * 4
@@ -101,7 +101,7 @@ def test_what_is_not_what_its_name_says_is_read_as_bytes(tmp_path):
 
 
 def test_a_find_across_two_blocks_of_bytes(tmp_path, monkeypatch):
-    monkeypatch.setattr(scan, "_BLOCK", 5000)
+    monkeypatch.setattr(decoding, "_BLOCK", 5000)
     put(tmp_path / "a.bin", b"." * 4997 + TELLING.encode() + b"." * 9000)
     assert {file for file, _ in places(tmp_path, TELLING)} == {"a.bin"}
     lines = [str(n) for n in range(4000)]
