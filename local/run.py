@@ -75,7 +75,7 @@ def stand_up(env: dict[str, str], at: ports.Ports) -> bool:
     if processes.stop():
         out.print("services: ended those of other settings")
     started = time.monotonic()
-    out.print(f"services: starting Airflow, {'Spark ' if spark else ''}and MLflow ...")
+    out.print(f"services: starting Airflow{', Spark' if spark else ''} and MLflow ...")
     services.migrate(env)
     for service in first:
         service.start()
