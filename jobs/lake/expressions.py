@@ -31,7 +31,7 @@ _COMPUTED = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*"}
 _CASTABLE = {"number": " +-.0123456789", "day": "-0123456789"}
 
 
-class _Dialect(Spark):
+class _ConditionSql(Spark):
     """Spark's SQL, in which every call but a cast is a name and arguments, as they were written."""
 
     class Parser(Spark.Parser):
@@ -52,7 +52,7 @@ def value(text: str, table: Table) -> Value:
     """The same of an expression of any kind."""
     try:
         _hold_signs(text)
-        return _Reader(table).read(sqlglot.parse_one(text, dialect=_Dialect, into=exp.Condition))
+        return _Reader(table).read(sqlglot.parse_one(text, dialect=_ConditionSql, into=exp.Condition))
     except SqlglotError as error:
         place = (getattr(error, "errors", None) or [{}])[-1]
         near = f"{place.get('start_context') or ''}{place.get('highlight') or ''}"[-60:]
@@ -65,7 +65,7 @@ def value(text: str, table: Table) -> Value:
 
 def _hold_signs(text: str) -> None:
     """Refuse what engines read beside, or within, texts: comments, escapes, ${variables}."""
-    tokens = _Dialect().tokenize(text)
+    tokens = _ConditionSql().tokenize(text)
     if any(token.comments or token.token_type == sqlglot.TokenType.HINT for token in tokens):
         raise ConditionError("expected no comment within SQL, found one; write it behind # of YAML")
     if any(token.token_type == sqlglot.TokenType.SEMICOLON for token in tokens):

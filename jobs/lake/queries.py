@@ -36,7 +36,7 @@ _STATEMENTS = (
 )
 
 
-class _Dialect(DuckDB):
+class _QuerySql(DuckDB):
     """DuckDB's SQL, in which a call keeps the name that was written."""
 
     class Parser(DuckDB.Parser):
@@ -79,7 +79,7 @@ def _calls(node: exp.Expression | None, name: str) -> bool:
 def parse(text: str) -> Query:
     """The query; UsageError in one line where it is anything but one SELECT over tables of the contract."""
     try:
-        parsed = sqlglot.parse(text, dialect=_Dialect)
+        parsed = sqlglot.parse(text, dialect=_QuerySql)
     except SqlglotError as error:
         raise UsageError(f"the query failed: {_said(text, error)}") from None
     except RecursionError:
