@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from jobs.collect import parse
 from jobs.errors import DataError, UsageError
-from jobs.lake import delta
+from jobs.lake import delta, engine
 from jobs.lake.erasures import Suppressed
 from jobs.lake.folders import open_folder
 from jobs.sources import privacy
@@ -53,6 +53,7 @@ def drain(
     home = f"{root}/kafka/{kafka.topic}"
     if any(day >= str(ds) for day in _names(system, f"{home}/_drained")):
         return
+    engine.needs_spark(f"read the Kafka topic {kafka.topic}")
     folder = f"{landing.rstrip('/')}/kafka/{kafka.topic}"
     options = _PATIENCE | {
         "kafka.bootstrap.servers": _servers(kafka), "subscribe": kafka.topic, "startingOffsets": "earliest",

@@ -22,6 +22,7 @@ from pyspark.sql.types import (
 )
 
 from jobs.errors import DataError, UsageError
+from jobs.lake import engine
 from jobs.sources import privacy
 from jobs.sources.spec import Feed, Jdbc
 
@@ -46,6 +47,7 @@ def read_records(spark: SparkSession, feed: Feed, ds: date) -> DataFrame:
 
     A database answers when it is asked, so Spark's errors come from here and from whoever uses the rows: see `explain`.
     """
+    engine.needs_spark(f"read the database at {feed.jdbc.address}")
     jdbc = feed.jdbc
     options = _options(jdbc, ds)
     found = spark.read.format("jdbc").options(**options).load()

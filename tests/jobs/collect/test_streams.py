@@ -20,6 +20,7 @@ from jobs.tables import BRONZE_EVENTS, LOADS, QUARANTINE
 from local.places import SetupError
 from tests.jobs import kafka
 
+pytestmark = [pytest.mark.engines, pytest.mark.spark_alone]
 DS = date(2017, 1, 2)
 
 

@@ -17,6 +17,7 @@ from jobs.sources.spec import Feed
 from jobs.tables import BRONZE_PRODUCTS, BRONZE_USERS, LOADS
 from tests.jobs import postgres
 
+pytestmark = [pytest.mark.engines, pytest.mark.spark_alone]
 DS = date(2017, 1, 2)
 LOGIN = {"user_env": "SHOP_DB_USER", "password_env": "SHOP_DB_PASSWORD"}
 
