@@ -166,7 +166,12 @@ def _maps(records: list[dict[str, msgspec.Raw] | None]) -> pa.MapArray:
     there = [record or {} for record in records]
     ends = np.cumsum([0, *map(len, there)])
     offsets = pa.array(ends, pa.int32(), mask=np.array([*(record is None for record in records), False]))
-    names = pa.array(chain.from_iterable(there), pa.string())
+    shapes = set(map(tuple, there))
+    if len(shapes) == 1:  # a log's lines mostly name the same fields
+        shape = pa.array(next(iter(shapes)), pa.string())
+        names = shape.take(pa.array(np.tile(np.arange(len(shape)), len(there))))
+    else:
+        names = pa.array(chain.from_iterable(there), pa.string())
     pieces = pa.array(map(bytes, chain.from_iterable(map(dict.values, there))), pa.binary()).cast(pa.string())
     return pa.MapArray.from_arrays(offsets, names, _said(pieces))
 
