@@ -20,9 +20,8 @@ from jobs.erasure import deletion, proof, register, versions
 from jobs.erasure.accounts import keep_accounts
 from jobs.erasure.wanted import Wanted
 from jobs.errors import DataError
-from jobs.lake import erasures
+from jobs.lake import erasures, keys
 from jobs.settings import Settings
-from jobs.sources import privacy
 from jobs.sources.spec import Source
 from jobs.tables import PUBLISHED
 
@@ -45,7 +44,7 @@ def run(spark: SparkSession, s: Settings, ids: list[str], verify: bool = False) 
     """Erase users and prove it, or with `verify` only look for them; DataError names each place where one still is.
     UsageError without the shop's key.
     """
-    secret = privacy.key("an erased user is remembered by a keyed hash of his id")
+    secret = keys.key("an erased user is remembered by a keyed hash of his id")
     erasures.suppressed(s)  # another key than that of earlier erasures is refused
     sources = deletion.known_sources(s)
     wanted = Wanted(ids, deletion.user_columns(sources))

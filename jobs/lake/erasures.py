@@ -1,6 +1,6 @@
 """ops.erasures, and what the hops ask of it: who is suppressed, and who left by an erasure.
 
-No id is kept: a user is known by `subject`, the HMAC-SHA256 of his id under the shop's key (jobs/sources/privacy.py).
+No id is kept: a user is known by `subject`, the HMAC-SHA256 of his id under the shop's key (jobs/lake/keys.py).
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from jobs.errors import UsageError
-from jobs.lake import delta
+from jobs.lake import delta, keys
 from jobs.settings import Settings
-from jobs.sources import privacy
 from jobs.tables import ERASURES
 
 # Before the id, so that a subject is never what `pii: hash` makes of the same text in another source.
@@ -43,7 +42,7 @@ class Suppressed:
 
     def holds(self, user: Column) -> Column:
         """True where the user is one of them; a null is nobody."""
-        found = privacy.keyed_hash(F.concat(F.lit(_APART), user), self.secret)
+        found = keys.keyed_hash(F.concat(F.lit(_APART), user), self.secret)
         return F.coalesce(found.isin(list(self.subjects)), F.lit(False))
 
     def named_in(self, text: Column) -> Column:
@@ -59,7 +58,7 @@ def suppressed(s: Settings) -> Suppressed | None:
     rows = delta.rows(s.warehouse, ERASURES, "true", "subject, key_check")
     if not rows:
         return None
-    secret = privacy.key(f"{len(rows):,} users were erased and must stay left out")
+    secret = keys.key(f"{len(rows):,} users were erased and must stay left out")
     if {row["key_check"] for row in rows} != {key_check(secret)}:
         raise UsageError(
             f"expected the key by which {len(rows):,} users were erased (check value {rows[0]['key_check']}), found "

@@ -13,7 +13,7 @@ from datetime import date
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from jobs.features import run as features
+from jobs import features
 from jobs.lake import delta, erasures
 from jobs.settings import Settings
 from jobs.tables import RESTATED, RUNS, SILVER_USERS, USER_DAILY, Table
