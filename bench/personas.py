@@ -31,7 +31,8 @@ from ml.common import lake
 from ml.common.arrays import aligned
 from ml.common.cli import CONF
 from ml.data.sequences import midnight
-from ml.heads import kinds, taste, visits
+from ml.heads import kinds, visits
+from ml.heads.facts import events_by_category
 from ml.heads.settings import PredictionConfig
 from ml.measures import metrics
 from ml.segments import kmeans
@@ -186,7 +187,7 @@ class Night:
         segment = placed["segment_id"].take(pc.index_in(ids, value_set=placed["user_id"].combine_chunks()))
         sequences = table(USER_SEQUENCES, visits.COLUMNS)
         names = _categories(sequences)
-        history = taste.history(sequences.to_batches(), ids, names).toarray()
+        history = events_by_category(sequences.to_batches(), ids, names).toarray()
         number = expectations.shape[1] - len(EXPECTATIONS) + 1 - PredictionConfig.load(CONF).factors
         users = Users(ids.to_pylist(), features, states, expectations, number)
         return cls(ds, users, segment.to_numpy(), history, sequences, persona)
@@ -295,7 +296,7 @@ def informed(nights: list[Night], settled_U: np.ndarray) -> dict[date, dict[str,
     """
     first, names = nights[0], np.unique(nights[0].persona_U)
     categories = _categories(first.sequences)
-    events = visits.together(visits.read(first.sequences.to_batches(), pa.array(first.users.user_ids), categories))
+    events = visits.joined(visits.read(first.sequences.to_batches(), pa.array(first.users.user_ids), categories))
     reading = visits.Reading.of(events, categories)
     chance_UK = (first.persona_U[:, None] == names) * settled_U[:, None].astype(float)
     parts = kinds.rates(reading.sums(events, len(settled_U)), chance_UK, reading)

@@ -22,7 +22,7 @@ from ml.common.model_settings import load
 from ml.data.batches import epoch_steps
 from ml.data.sequences import CONTEXT, Sequences
 from ml.judge.leave_one_out import ItemLists
-from ml.judge.members import fitted_to
+from ml.judge.list_training import fitted_to
 from ml.training.data import TrainingData
 from ml.training.processes import Ranks
 from ml.training.trainer import Trainer

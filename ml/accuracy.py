@@ -7,35 +7,32 @@ there is nothing to score (exit 0).
 
 from __future__ import annotations
 
-import pyarrow as pa
-
 from jobs.tables import PREDICTION_ACCURACY, PREDICTIONS
 from ml.common import lake
 from ml.common.cli import entry, parser
+from ml.common.runs import log_night
 from ml.data import outcomes
-from ml.measures.predictions import SCORED, line, log, scores
+from ml.measures.predictions import SCORED, line, logged, scores
+from ml.measures.report import reliability_picture
 
 
 def main(argv: list[str] | None = None) -> None:
-    args = parser(__doc__, "warehouse", "ds")
-    args.add_argument("--run-id", default="by-hand", help="the run that the rows are written by")
-    said = args.parse_args(argv)
-    table = PREDICTIONS
-    if not lake.exists(table, said.warehouse):
-        print(f"{table.full_name} is not there yet: nothing to score")
+    args = parser(__doc__, "warehouse", "ds", "by-hand").parse_args(argv)
+    where, ds = args.warehouse, args.ds
+    if not lake.exists(PREDICTIONS, where):
+        print(f"{PREDICTIONS.full_name} is not there yet: nothing to score")
         return
-    predictions = lake.read(lake.open_table(table, said.warehouse), SCORED, said.ds).sort_by("user_id")
+    predictions = lake.read(lake.open_table(PREDICTIONS, where), SCORED, ds).sort_by("user_id")
     if not predictions.num_rows or predictions["churn_28d"].null_count == predictions.num_rows:
-        print(f"nothing was predicted as of {said.ds}: nothing to score")
+        print(f"nothing was predicted as of {ds}: nothing to score")
         return
-    truth = outcomes.read(said.warehouse, said.ds, predictions["user_id"].combine_chunks())
+    truth = outcomes.read(where, ds, predictions["user_id"].combine_chunks())
     rows = scores(predictions, truth)
-    stamp = {"ds": said.ds, "model_version": predictions["model_version"][0].as_py(), "run_id": said.run_id}
-    schema = lake.arrow_schema(PREDICTION_ACCURACY)
-    batch = pa.RecordBatch.from_pylist([row | stamp for row in rows], schema)
-    lake.write_partition(PREDICTION_ACCURACY, said.warehouse, str(said.ds), [batch])
+    stamp = {"ds": ds, "model_version": predictions["model_version"][0].as_py(), "run_id": args.run_id}
+    lake.write_rows(PREDICTION_ACCURACY, where, str(ds), [row | stamp for row in rows])
     print("\n".join(line(row) for row in rows))
-    print(log(rows, said.ds))
+    figures = {"reliability.png": lambda: reliability_picture(rows, f"predictions of {ds}, live")}
+    print(log_night("accuracy", ds, logged(rows, "live"), figures=figures))
 
 
 if __name__ == "__main__":

@@ -9,36 +9,34 @@ and segments by it again, as its segments are still in gold.segment_models. A ta
 
 from __future__ import annotations
 
-from ml.common.cli import entry, parser
+from ml.common.cli import SKIP, entry, parser
 from ml.common.registry import NAME, champion, client, rollback
-
-SKIP = 99
 
 
 def main(argv: list[str] | None = None) -> int:
-    args = parser(__doc__)
-    what = args.add_mutually_exclusive_group()
-    what.add_argument("--missing", action="store_true", help="exit 0 where there is no champion, 99 where there is one")
-    what.add_argument(
+    flags = parser(__doc__)
+    either = flags.add_mutually_exclusive_group()
+    either.add_argument(
+        "--missing", action="store_true", help="exit 0 where there is no champion, 99 where there is one"
+    )
+    either.add_argument(
         "--rollback", nargs="?", const="", metavar="VERSION", help="default: the one replaced by the champion"
     )
-    said = args.parse_args(argv)
-    missing = said.missing
+    args = flags.parse_args(argv)
     mlflow = client()
-    found = champion(mlflow)
-    if said.rollback is not None:
-        print(rollback(mlflow, found, said.rollback))
+    current = champion(mlflow)
+    if args.rollback is not None:
+        print(rollback(mlflow, current, args.rollback))
         return 0
-    if found is None:
+    if current is None:
         print(f"{NAME} has no champion; train one: python -m ml.snapshot, ml.train, ml.evaluate, ml.gate, ml.register")
         return 0
-    metrics = mlflow.get_run(found.run_id).data.metrics
-    shown = ", ".join(f"{name.removeprefix('test.model.')} {value:.4f}" for name, value in sorted(metrics.items())
-                      if name.startswith("test.model."))  # fmt: skip
-    print(
-        f"{NAME} version {found.version}, run {found.run_id}, ds {found.tags.get('ds', '?')}: {shown or 'no metrics'}"
-    )
-    return SKIP if missing else 0
+    metrics = mlflow.get_run(current.run_id).data.metrics
+    tested = ", ".join(f"{name.removeprefix('test.model.')} {value:.4f}" for name, value in sorted(metrics.items())
+                       if name.startswith("test.model."))  # fmt: skip
+    print(f"{NAME} version {current.version}, run {current.run_id}, ds {current.tags.get('ds', '?')}: "
+          f"{tested or 'no metrics'}")  # fmt: skip
+    return SKIP if args.missing else 0
 
 
 if __name__ == "__main__":

@@ -7,53 +7,48 @@ And ops.rescored_embeddings at ds, see ml/users/rescore.py.
 
 from __future__ import annotations
 
-import itertools
-import resource
 import time
 
 from jobs.tables import USER_EMBEDDINGS, USER_SEQUENCES
 from ml.common import lake
-from ml.common.cli import DataError, entry, parser
+from ml.common.cli import DataError, entry, parser, peak
 from ml.common.registry import NAME, client, current_champion
 from ml.data.sequences import SEQUENCE_COLUMNS
 from ml.users import rescore
-from ml.users.vectors import Known, chunks, load, vectors
+from ml.users.states import FormerStates
+from ml.users.vectors import chunks, load, vectors
 
 
 def main(argv: list[str] | None = None) -> None:
-    args = parser(__doc__, "warehouse", "ds")
-    args.add_argument("--run-id", required=True, help="the run that the rows are written by")
-    args.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    args.add_argument(
+    flags = parser(__doc__, "warehouse", "ds", "run-id", "device")
+    flags.add_argument(
         "--all", action="store_true", help="encode everybody, as after an upgrade of torch or a new machine"
     )
-    said = args.parse_args(argv)
-    sequences, mlflow = lake.open_table(USER_SEQUENCES, said.warehouse), client()
-    found = current_champion(mlflow)
-    encoder, version = load(mlflow, found.run_id, said.warehouse, said.device), str(found.version)
-    started, users, encoded = time.perf_counter(), 0, 0
-    stamp = {"ds": said.ds, "model_version": version, "run_id": said.run_id}
-    rows = chunks(lake.read_batches(sequences, SEQUENCE_COLUMNS, said.ds))
+    args = flags.parse_args(argv)
+    sequences, mlflow = lake.open_table(USER_SEQUENCES, args.warehouse), client()
+    champion = current_champion(mlflow)
+    encoder, version = load(mlflow, champion.run_id, args.warehouse, args.device), str(champion.version)
+    began, users, encoded = time.perf_counter(), 0, 0
 
-    def count(of: int, new: int) -> None:
+    def count(of_batch: int, new: int) -> None:
         nonlocal users, encoded
-        users, encoded = users + of, encoded + new
+        users, encoded = users + of_batch, encoded + new
 
-    known = None if said.all else Known.read(said.warehouse, version, said.ds)
-    batches = vectors(encoder, rows, USER_EMBEDDINGS, stamp, known, count)
-    first = next(batches, None)  # before anything is written
-    if first is None:
-        name = USER_SEQUENCES.full_name
+    former = None if args.all else FormerStates.read(args.warehouse, version, args.ds)
+    stamp = {"ds": args.ds, "model_version": version, "run_id": args.run_id}
+    rows = chunks(lake.read_batches(sequences, SEQUENCE_COLUMNS, args.ds))
+    batches = lake.started(vectors(encoder, rows, USER_EMBEDDINGS, stamp, former, count))
+    if batches is None:
         raise DataError(
-            f"expected rows of {name} at ds={said.ds}, found none; run `python -m jobs sequences` for that day"
+            f"expected rows of {USER_SEQUENCES.full_name} at ds={args.ds}, found none; "
+            "run `python -m jobs sequences` for that day"
         )
-
-    lake.write_partition(USER_EMBEDDINGS, said.warehouse, str(said.ds), itertools.chain([first], batches))
-    seconds = time.perf_counter() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    rate = f"{seconds:.1f} s ({users / seconds:,.0f} users/s), peak {peak:,.0f} MiB"
+    lake.write_partition(USER_EMBEDDINGS, args.warehouse, str(args.ds), batches)
+    seconds = time.perf_counter() - began
+    rate = f"{seconds:.1f} s ({users / seconds:,.0f} users/s), {peak()}"
     print(f"{users:,} users by {NAME} version {version} in {rate}: {encoded:,} encoded, {users - encoded:,} as before")
-    print(rescore.write(mlflow, encoder, version, sequences, said))
+    where = (args.warehouse, args.ds, args.run_id, args.device)
+    print(rescore.write(mlflow, encoder, version, sequences, *where))
 
 
 if __name__ == "__main__":

@@ -13,25 +13,26 @@ from ml.common.cli import entry, parser
 from ml.common.files import write_json
 from ml.common.runs import Run
 from ml.data.snapshot import Snapshot
-from ml.judge.held_out_week import evaluate, picture, table
+from ml.judge.held_out_week import evaluate
+from ml.measures.report import rankings_picture, rankings_table
 
 
 def main(argv: list[str] | None = None) -> None:
     snapshot = Snapshot.open(parser(__doc__, "snapshot").parse_args(argv).snapshot)
-    started = time.perf_counter()
+    began = time.perf_counter()
     scores = evaluate(snapshot)
-    means = {name: found.means() for name, found in scores.items()}
-    users = len(scores["model"].rank)
+    means = {name: ranking.means() for name, ranking in scores.items()}
+    users, table = len(scores["model"].rank), rankings_table(means) + "\n"
     write_json(snapshot.folder / "evaluation.json", {"users": users, "history_masked": False, "rankings": means})
-    (snapshot.folder / "evaluation.md").write_text(table(means), encoding="utf-8")
-    run = Run.of(snapshot)
+    (snapshot.folder / "evaluation.md").write_text(table, encoding="utf-8")
+    run = Run.of(snapshot.folder)
     run.metrics({f"test.{name}.{key}": value for name, row in means.items() for key, value in row.items()})
-    figure = picture(scores, f"held-out week to {snapshot.ds}, {users:,} users")
+    figure = rankings_picture(scores, f"held-out week to {snapshot.ds}, {users:,} users")
     figure.savefig(snapshot.folder / "evaluation.png", dpi=110)
     for name in ("evaluation.md", "evaluation.png"):
         run.artifacts(snapshot.folder / name, "evaluation")
     print(f"{users:,} users, first product of the 7 days to {snapshot.ds}, all products ranked, history not masked")
-    print(table(means) + f"{time.perf_counter() - started:.1f} s")
+    print(table + f"{time.perf_counter() - began:.1f} s")
 
 
 if __name__ == "__main__":

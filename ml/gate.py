@@ -1,40 +1,36 @@
 """May the trained snapshot replace the champion? python -m ml.gate --snapshot DIR
 
-Both score the same held-out week; and the probes of ml/probes.py by their vectors of 28 days before the snapshot's
-day, where gold.user_sequences has it. The challenger passes where there is no champion; or where it is better by more
-than noise: the 95% interval of the mean difference in ndcg@10 of the week (paired bootstrap over users) lies above
-zero, and that of no probe below it. Else the champion stays. Leaves DIR/gate.json and tags of the run, among them the
-reason in words. Exit 0 whichever way it decides.
+Both score the same held-out week; and the probes (ml/judge/questions.py) by their vectors of 28 days before the
+snapshot's day, where gold.user_sequences has it. The challenger passes where there is no champion; or where it is
+better by more than noise: the 95% interval of the mean difference in ndcg@10 of the week (paired bootstrap over users)
+lies above zero, and that of no probe below it. Else the champion stays. Leaves DIR/gate.json and tags of the run, among
+them the reason in words. Exit 0 whichever way it decides.
 """
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
 from ml.common.cli import entry, parser
 from ml.common.files import write_json
-from ml.common.registry import champion, client, download
+from ml.common.registry import champion, client, model_files
 from ml.common.runs import Run
 from ml.data.snapshot import Snapshot
 from ml.judge.gating import decide, ndcg_by_user, probe
-from ml.transformer.package import model_folder
+from ml.transformer.package import folder_of
 
 
 def main(argv: list[str] | None = None) -> None:
     snapshot = Snapshot.open(parser(__doc__, "snapshot").parse_args(argv).snapshot)
     mlflow = client()
-    run, current = Run.of(snapshot, mlflow), champion(mlflow)
+    run, current = Run.of(snapshot.folder, mlflow), champion(mlflow)
     if current is None:
         decision = {"promote": True, "reason": "there is no champion yet", "champion": None}
     elif current.run_id == run.run_id:
         decision = {"promote": True, "reason": "this run is the champion", "champion": current.version}
     else:
-        with tempfile.TemporaryDirectory() as scratch:
-            folder = download(mlflow, current.run_id, Path(scratch))
+        with model_files(mlflow, current.run_id) as folder:
             theirs = ndcg_by_user(folder, snapshot)
-            probed, why_not = probe(model_folder(snapshot), folder, snapshot)
-        ours = ndcg_by_user(model_folder(snapshot), snapshot)
+            probed, why_not = probe(folder_of(snapshot), folder, snapshot)
+        ours = ndcg_by_user(folder_of(snapshot), snapshot)
         decision = decide(ours, theirs, snapshot.config.train.seed, probed, why_not) | {"champion": current.version}
     write_json(snapshot.folder / "gate.json", decision)
     run.tags({"gate.promote": str(decision["promote"]).lower(), "gate.reason": str(decision["reason"])})

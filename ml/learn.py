@@ -16,8 +16,8 @@ from ml.heads.settings import PredictionConfig
 
 
 def main(argv: list[str] | None = None) -> None:
-    said = parser(__doc__, "snapshot", "conf").parse_args(argv)
-    print(learn(Snapshot.open(said.snapshot), PredictionConfig.load(said.conf)))
+    args = parser(__doc__, "snapshot", "conf").parse_args(argv)
+    print(learn(Snapshot.open(args.snapshot), PredictionConfig.load(args.conf)))
 
 
 if __name__ == "__main__":

@@ -8,17 +8,14 @@ first load of a history writes them as of its last day alone. The training DAG r
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from ml.common.cli import entry, parser
 from ml.heads.days import missing
 from ml.heads.settings import PredictionConfig
 
 
 def main(argv: list[str] | None = None) -> None:
-    said = parser(__doc__, "warehouse", "ds", "conf").parse_args(argv)
-    conf: Path = said.conf
-    for day in missing(said.warehouse, said.ds, PredictionConfig.load(conf)):
+    args = parser(__doc__, "warehouse", "ds", "conf").parse_args(argv)
+    for day in missing(args.warehouse, args.ds, PredictionConfig.load(args.conf)):
         print(day)
 
 

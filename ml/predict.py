@@ -6,44 +6,40 @@ for is null, with the reason in `refused`. By chunks, so that memory stays bound
 
 from __future__ import annotations
 
-import resource
-import tempfile
 import time
-from pathlib import Path
 
 from jobs.tables import PREDICTIONS, USER_FEATURES
 from ml.common import lake
-from ml.common.cli import UsageError, entry, parser
-from ml.common.registry import NAME, champion, client, download
-from ml.heads.facts import read_known
+from ml.common.cli import entry, parser, peak
+from ml.common.registry import NAME, client, current_champion, model_files
+from ml.heads.expected import read_facts
+from ml.heads.heads import Heads, why_none
 from ml.heads.rescored import rescore
-from ml.heads.rows import load_heads, refused_rows, rows
+from ml.heads.rows import refused_rows, rows
 
 
 def main(argv: list[str] | None = None) -> None:
-    args = parser(__doc__, "warehouse", "ds")
-    args.add_argument("--run-id", required=True, help="the run that the rows are written by")
-    said = args.parse_args(argv)
-    started, mlflow = time.perf_counter(), client()
-    found = champion(mlflow)
-    if found is None:
-        raise UsageError(f"expected a registered model {NAME} with the alias `champion`, found none; train one first")
-    version = str(found.version)
-    with tempfile.TemporaryDirectory() as scratch:
-        heads = load_heads(download(mlflow, found.run_id, Path(scratch)))
-    if isinstance(heads, str):
-        users = lake.read_batches(lake.open_table(USER_FEATURES, said.warehouse), ["user_id"], said.ds)
-        nothing = refused_rows(users, said.ds, heads, version, said.run_id)
-        lake.write_partition(PREDICTIONS, said.warehouse, str(said.ds), nothing)
-        print(f"nothing is predicted as of {said.ds}: {heads}")
+    args = parser(__doc__, "warehouse", "ds", "run-id").parse_args(argv)
+    began, mlflow = time.perf_counter(), client()
+    champion = current_champion(mlflow)
+    version = str(champion.version)
+    stamp = {"ds": args.ds, "model_version": version, "run_id": args.run_id}
+    with model_files(mlflow, champion.run_id) as folder:
+        heads = Heads.load(folder)
+        reason = why_none(folder) if heads is None else None
+    if heads is None:
+        users = lake.read_batches(lake.open_table(USER_FEATURES, args.warehouse), ["user_id"], args.ds)
+        lake.write_partition(PREDICTIONS, args.warehouse, str(args.ds), refused_rows(users, reason, stamp))
+        print(f"nothing is predicted as of {args.ds}: {reason}")
         return
-    user_ids, known = read_known(said.warehouse, said.ds, heads, version)
-    batches = rows(user_ids, known, heads, said.ds, version, said.run_id)
-    lake.write_partition(PREDICTIONS, said.warehouse, str(said.ds), batches)
-    seconds, peak = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    refused = "; ".join(f"{name}: {', '.join(why)}" for name, why in heads.refused.items()) or "none"
-    print(f"{len(user_ids):,} users predicted by {NAME} version {version} in {seconds:.1f} s, peak {peak:,.0f} MiB; "
-          f"refused for slices: {refused}{rescore(mlflow, said.warehouse, said.ds, version, said.run_id)}")  # fmt: skip
+    user_ids, facts = read_facts(args.warehouse, args.ds, heads, version)
+    lake.write_partition(PREDICTIONS, args.warehouse, str(args.ds), rows(user_ids, facts, heads, stamp))
+    took = f"{time.perf_counter() - began:.1f} s, {peak()}"
+    refused = "; ".join(f"{name}: {', '.join(events)}" for name, events in heads.refused.items()) or "none"
+    again = rescore(mlflow, args.warehouse, args.ds, version, args.run_id)
+    print(
+        f"{len(user_ids):,} users predicted by {NAME} version {version} in {took}; refused for slices: {refused}{again}"
+    )
 
 
 if __name__ == "__main__":

@@ -27,36 +27,36 @@ from ml.common import lake
 from ml.common.cli import entry, parser
 from ml.data import outcomes
 from ml.data.snapshot import Snapshot
-from ml.judge.probing import run, table
+from ml.judge.probing import run
 from ml.judge.questions import of_future, of_people
 from ml.judge.readings import rows_of
 from ml.measures.metrics import folds
+from ml.measures.report import probes_table
 from ml.transformer.encoder import Encoder
-from ml.transformer.package import model_folder
+from ml.transformer.package import folder_of
 
 
 def main(argv: list[str] | None = None) -> None:
-    args = parser(__doc__, "snapshot")
-    args.add_argument("--json", type=Path, help="file for the figures")
-    said = args.parse_args(argv)
-    snapshot, started = Snapshot.open(said.snapshot), time.perf_counter()
-    encoder = Encoder.load(model_folder(snapshot), snapshot.products())
+    flags = parser(__doc__, "snapshot")
+    flags.add_argument("--json", type=Path, help="file for the figures")
+    args = flags.parse_args(argv)
+    snapshot, began = Snapshot.open(args.snapshot), time.perf_counter()
+    encoder = Encoder.load(folder_of(snapshot), snapshot.products())
     sequences = snapshot.sequences(encoder.catalogue, encoder.vocabularies)
-    truth = outcomes.read(snapshot.warehouse, snapshot.ds, sequences.user_ids)
-    probes = of_future(truth)
+    probes = of_future(outcomes.read(snapshot.warehouse, snapshot.ds, sequences.user_ids))
     if lake.exists(SILVER_USERS, snapshot.warehouse):
-        people = lake.read(lake.open_table(SILVER_USERS, snapshot.warehouse),
-                           ["user_id", "age_band", "income_band", "attributes"])  # fmt: skip
+        columns = ["user_id", "age_band", "income_band", "attributes"]
+        people = lake.read(lake.open_table(SILVER_USERS, snapshot.warehouse), columns)
         probes += of_people(people.take(pc.index_in(sequences.user_ids, value_set=people["user_id"].combine_chunks())))
     print(f"{len(sequences):,} users as of {snapshot.ds}; asked: "
           + ", ".join(f"{p.name} ({p.kind} of {len(p.y):,})" for p in probes), flush=True)  # fmt: skip
     with threadpool_limits(1):
         rows, seed = rows_of(snapshot, encoder, sequences), snapshot.config.train.seed
-        found = run(rows, probes, folds(sequences.user_ids), seed, lambda line: print(line, flush=True))
-    print(table(found))
-    if said.json:
-        said.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-    print(f"{time.perf_counter() - started:.0f} s")
+        results = run(rows, probes, folds(sequences.user_ids), seed, lambda line: print(line, flush=True))
+    print(probes_table(results))
+    if args.json:
+        args.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    print(f"{time.perf_counter() - began:.0f} s")
 
 
 if __name__ == "__main__":

@@ -17,11 +17,11 @@ from ml.segments.settings import SegmentConfig
 
 
 def main(argv: list[str] | None = None) -> None:
-    args = parser(__doc__, "warehouse", "snapshot", "conf")
-    args.add_argument("--accept-moves", action="store_true", help="promote though more than max_moved would move")
-    said = args.parse_args(argv)
-    snapshot, config = Snapshot.open(said.snapshot), SegmentConfig.load(said.conf)
-    print(promote(snapshot, said.warehouse, config, accept_moves=said.accept_moves))
+    flags = parser(__doc__, "warehouse", "snapshot", "conf")
+    flags.add_argument("--accept-moves", action="store_true", help="promote though more than max_moved would move")
+    args = flags.parse_args(argv)
+    snapshot, config = Snapshot.open(args.snapshot), SegmentConfig.load(args.conf)
+    print(promote(snapshot, args.warehouse, config, accept_moves=args.accept_moves, say=print))
 
 
 if __name__ == "__main__":

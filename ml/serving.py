@@ -19,6 +19,8 @@ from ml.transformer.encoder import Encoder
 
 
 class Served:
+    """What MLflow calls: `predict` of a frame."""
+
     def __init__(self, encoder: Encoder) -> None:
         self.encoder = encoder
 

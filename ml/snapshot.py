@@ -14,12 +14,12 @@ from ml.data.vocabulary import FIRST
 
 
 def main(argv: list[str] | None = None) -> None:
-    args = parser(__doc__, "warehouse", "ds", "snapshot", "conf")
-    args.add_argument("--preset", help="preset of conf/model.yaml (default: the one that the file names)")
-    args.add_argument("--seed", type=int, help="seed of the training (default: the preset's)")
-    said = args.parse_args(argv)
-    config = load(said.conf, said.preset).with_train(seed=said.seed)
-    snapshot = take(said.warehouse, said.ds, said.snapshot, config)
+    flags = parser(__doc__, "warehouse", "ds", "snapshot", "conf")
+    flags.add_argument("--preset", help="preset of conf/model.yaml (default: the one that the file names)")
+    flags.add_argument("--seed", type=int, help="seed of the training (default: the preset's)")
+    args = flags.parse_args(argv)
+    config = load(args.conf, args.preset).with_train(seed=args.seed)
+    snapshot = take(args.warehouse, args.ds, args.snapshot, config)
     vocabularies = snapshot.vocabularies()
     rows = ", ".join(f"{name} v{snapshot.versions[name]} {count:,} rows" for name, count in snapshot.rows.items())
     print(f"snapshot {snapshot.folder}: ds {snapshot.ds}; {rows}")

@@ -10,49 +10,50 @@ from __future__ import annotations
 import datetime
 from pathlib import Path
 
-import pyarrow as pa
-
 from jobs.tables import SEGMENT_VALUE, USER_FEATURES, USER_SEGMENTS
 from ml.common import lake
 from ml.common.cli import DataError, entry, parser
+from ml.common.runs import log_night
 from ml.data import outcomes
 from ml.judge import rival_segmentations
-from ml.judge.assignments import OURS, assignments, log, ours, table
+from ml.judge.assignments import assignments, ours
 from ml.measures.metrics import folds
-from ml.measures.segment_value import value
+from ml.measures.report import OURS, values_picture, values_table
+from ml.measures.segment_value import SegmentValue, value
 
 
 def main(argv: list[str] | None = None) -> None:
-    args = parser(__doc__, "warehouse", "ds")
-    args.add_argument(
+    flags = parser(__doc__, "warehouse", "ds", "by-hand")
+    flags.add_argument(
         "--segments", type=Path, help="another assignment: a Parquet file, first columns user_id, segment"
     )
-    args.add_argument("--run-id", default="by-hand", help="the run that the rows are written by")
-    args.add_argument("--where-published", action="store_true", help="do nothing where ds has no published segments")
-    said = args.parse_args(argv)
-    if said.where_published and ours(said.warehouse, said.ds, USER_SEGMENTS) is None:
-        print(f"no segments of {said.ds} are published: nothing to measure")
+    flags.add_argument("--where-published", action="store_true", help="do nothing where ds has no published segments")
+    args = flags.parse_args(argv)
+    where, ds = args.warehouse, args.ds
+    if args.where_published and ours(where, ds, USER_SEGMENTS) is None:
+        print(f"no segments of {ds} are published: nothing to measure")
         return
     columns = ["user_id", *rival_segmentations.COLUMNS]
-    features = lake.read(lake.open_table(USER_FEATURES, said.warehouse), columns, said.ds).sort_by("user_id")
+    features = lake.read(lake.open_table(USER_FEATURES, where), columns, ds).sort_by("user_id")
     if not features.num_rows:
-        raise DataError(f"expected rows of {USER_FEATURES.full_name} at ds={said.ds}, found none")
+        raise DataError(f"expected rows of {USER_FEATURES.full_name} at ds={ds}, found none")
     user_ids = features["user_id"].combine_chunks()
-    truth, fold = outcomes.read(said.warehouse, said.ds, user_ids), folds(user_ids)
-    found, rows = {}, []
-    for name, labels, version in assignments(said.warehouse, said.ds, features, said.segments):
-        found[name] = measured = value(labels, truth, fold)
-        rows.append({"ds": said.ds, "assignment": name, "users": int((labels >= 0).sum()), "model_version": version,
-                     "run_id": said.run_id, **vars(measured)})  # fmt: skip
-    schema = lake.arrow_schema(SEGMENT_VALUE)
-    lake.write_partition(SEGMENT_VALUE, said.warehouse, str(said.ds), [pa.RecordBatch.from_pylist(rows, schema)])
-    first, last = (said.ds + datetime.timedelta(days=n) for n in (1, outcomes.HORIZON))
-    share = truth.silent.mean()
-    print(f"{len(user_ids):,} users as of {said.ds}; {first} to {last}: {share:.1%} bought nothing")
-    print(table(found))
-    if OURS not in found:
-        print(f"no segments of {said.ds} are published or staged, so that ours is missing")
-    print(log(found, said.ds))
+    truth, fold = outcomes.read(where, ds, user_ids), folds(user_ids)
+    values: dict[str, SegmentValue] = {}
+    rows = []
+    for name, labels, version in assignments(where, ds, features, args.segments):
+        values[name] = value(labels, truth, fold)
+        rows.append({"ds": ds, "assignment": name, "users": int((labels >= 0).sum()), "model_version": version,
+                     "run_id": args.run_id, **vars(values[name])})  # fmt: skip
+    lake.write_rows(SEGMENT_VALUE, where, str(ds), rows)
+    first, last = (ds + datetime.timedelta(days=n) for n in (1, outcomes.HORIZON))
+    print(f"{len(user_ids):,} users as of {ds}; {first} to {last}: {truth.silent.mean():.1%} bought nothing")
+    print(values_table(values))
+    if OURS not in values:
+        print(f"no segments of {ds} are published or staged, so that ours is missing")
+    metrics = {f"value.{k}": float(getattr(values[OURS], k)) for k in ("bits", "eta2", "auc")} if OURS in values else {}
+    figures = {"value.png": lambda: values_picture(values, ds)}
+    print(log_night("value", ds, metrics, texts={"value.md": values_table(values)}, figures=figures))
 
 
 if __name__ == "__main__":

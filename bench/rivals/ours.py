@@ -7,14 +7,14 @@ import time
 from bench.rivals import lane
 from bench.training import CONF
 from ml.common.model_settings import load
-from ml.judge import members
+from ml.judge import list_training
 
 
 def main() -> None:
     said = lane.asked()
     lists = lane.lists_of(said)
     config = load(CONF, "benchmark").with_train(seed=said.seed, patience=0)
-    config = members.fitted_to(config, lists).with_train(validate_every=1, validation_users=len(lists.judged))
+    config = list_training.fitted_to(config, lists).with_train(validate_every=1, validation_users=len(lists.judged))
     begun, scored = time.perf_counter(), 0.0
 
     def say(row: dict[str, float], epoch: int) -> None:
@@ -23,7 +23,7 @@ def main() -> None:
         found = {"hr@10": row["val_hr_10"], "ndcg@10": row["val_ndcg_10"]}
         lane.say(epoch, time.perf_counter() - begun - scored, found, row["validation_seconds"])
 
-    members.train(lists, config.with_train(epochs=min(said.epochs, config.train.epochs)), print, say)
+    list_training.train(lists, config.with_train(epochs=min(said.epochs, config.train.epochs)), print, say)
 
 
 if __name__ == "__main__":

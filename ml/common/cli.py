@@ -1,6 +1,7 @@
 """What all commands of the room share: common flags, and errors that end in one line and an exit code.
 
-Exit codes: 0 done, 1 crash (worth a retry), 2 wrong usage or configuration, 3 the data failed (a retry will not help).
+Exit codes: 0 done, 1 crash (worth a retry), 2 wrong usage or configuration, 3 the data failed (a retry will not help),
+99 nothing to do (Airflow skips on it).
 """
 
 from __future__ import annotations
@@ -8,10 +9,12 @@ from __future__ import annotations
 import argparse
 import datetime
 import os
+import resource
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+SKIP = 99
 CONF = Path(__file__).resolve().parents[2] / "conf"
 
 
@@ -24,7 +27,9 @@ class DataError(Exception):
 
 
 def parser(doc: str | None, *flags: str) -> argparse.ArgumentParser:
-    """A parser with the named common flags, of `warehouse`, `snapshot`, `ds`, `conf`."""
+    """A parser with the named common flags: `warehouse`, `ds`, `snapshot`, `conf`, `run-id`, `by-hand` (a run-id that
+    may be left out), `device`.
+    """
     parsed = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
     if "warehouse" in flags:
         default = os.environ.get("HUAXIANG_WAREHOUSE", "warehouse")
@@ -35,7 +40,18 @@ def parser(doc: str | None, *flags: str) -> argparse.ArgumentParser:
         parsed.add_argument("--snapshot", required=True, type=Path, help="folder made by `python -m ml.snapshot`")
     if "conf" in flags:
         parsed.add_argument("--conf", default=CONF, type=Path, help="folder with model.yaml and segments.yaml")
+    if "run-id" in flags:
+        parsed.add_argument("--run-id", required=True, help="the run that the rows are written by")
+    if "by-hand" in flags:
+        parsed.add_argument("--run-id", default="by-hand", help="the run that the rows are written by")
+    if "device" in flags:
+        parsed.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     return parsed
+
+
+def peak() -> str:
+    """The most memory that this process has held so far, in words."""
+    return f"peak {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MiB"
 
 
 def day(text: str) -> datetime.date:

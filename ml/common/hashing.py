@@ -19,3 +19,8 @@ def mixed(values: np.ndarray) -> np.ndarray:
     values = (values ^ (values >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     values = (values ^ (values >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return values ^ (values >> np.uint64(31))
+
+
+def first_by_hash(names: pa.Array, most: int) -> np.ndarray:
+    """Indices of at most `most` names, in the order of their stable hashes: the same sample whenever it is drawn."""
+    return np.argsort(stable_hash(names), kind="stable")[:most]

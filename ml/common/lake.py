@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import itertools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -89,11 +90,30 @@ def read(opened: DeltaTable, columns: list[str], ds: datetime.date | None = None
 
 def select(table: Table, warehouse: str, columns: list[str], where: str) -> Iterator[pa.RecordBatch]:
     """Batches of the newest version, in no order; `where` is SQL. For tables with deletion vectors too."""
-    found = QueryBuilder().register("t", open_table(table, warehouse))
-    rows = found.execute(f"SELECT {', '.join(columns)} FROM t WHERE {where}")
+    query = QueryBuilder().register("t", open_table(table, warehouse))
+    rows = query.execute(f"SELECT {', '.join(columns)} FROM t WHERE {where}")
     types = arrow_schema(table)  # the query's texts are views
     schema = pa.schema([types.field(name) for name in columns])
     return (batch.cast(schema) for batch in pa.RecordBatchReader.from_stream(rows))
+
+
+def batch(table: Table, columns: Mapping[str, pa.Array], stamp: Mapping[str, object]) -> pa.RecordBatch:
+    """Rows of a table: of its columns, and one value in all rows of each of `stamp`. Other columns are left out."""
+    schema, rows = arrow_schema(table), len(next(iter(columns.values())))
+    same = {name: pa.repeat(pa.scalar(value, schema.field(name).type), rows) for name, value in stamp.items()}
+    whole = {**columns, **same}
+    return pa.RecordBatch.from_arrays(
+        [whole[name].cast(schema.field(name).type) for name in schema.names], schema=schema
+    )
+
+
+def started(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch] | None:
+    """The same, the first one read already; None where there is none.
+
+    What they are read from is opened by then: inside a streamed write delta-rs could not open it.
+    """
+    first = next(batches, None)
+    return None if first is None else itertools.chain([first], batches)
 
 
 def write_partition(table: Table, warehouse: str, value: str, batches: Iterable[pa.RecordBatch]) -> None:
@@ -110,3 +130,8 @@ def write_partition(table: Table, warehouse: str, value: str, batches: Iterable[
         predicate=f"{column} = '{quoted}'",
         **merge,
     )
+
+
+def write_rows(table: Table, warehouse: str, value: str, rows: list[dict]) -> None:
+    """Replaces one partition by few rows."""
+    write_partition(table, warehouse, value, [pa.RecordBatch.from_pylist(rows, arrow_schema(table))])

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from ml.common.cli import UsageError
-from ml.common.settings import _Frozen, read_yaml
+from ml.common.settings import Strict, read_yaml, validated
 
 
-class ModelConfig(_Frozen):
+class ModelConfig(Strict):
     """The shape of the Transformer and of the item description."""
 
     d_model: int = Field(64, ge=4, description="width of every vector; the embedding's length")
@@ -30,7 +30,7 @@ class ModelConfig(_Frozen):
         return self
 
 
-class TrainConfig(_Frozen):
+class TrainConfig(Strict):
     """How the model is trained. `batch_users` counts over all ranks: their number never changes the result."""
 
     epochs: int = Field(3, ge=1)
@@ -50,7 +50,7 @@ class TrainConfig(_Frozen):
     seed: int = Field(7, ge=0)
 
 
-class Config(_Frozen):
+class Config(Strict):
     model: ModelConfig = ModelConfig()
     train: TrainConfig = TrainConfig()
 
@@ -63,15 +63,7 @@ class Config(_Frozen):
     def with_train(self, **overrides: int | float | None) -> Config:
         """The same with the given training settings; None means "as it is". Raises UsageError."""
         kept = {key: value for key, value in overrides.items() if value is not None}
-        return validated(self.model_dump() | {"train": self.train.model_dump() | kept}, "the command line")
-
-
-def validated(values: dict, where: str) -> Config:
-    try:
-        return Config.model_validate(values)
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}, found {e['input']!r}" for e in error.errors())
-        raise UsageError(f"{where}: {wrong}") from None
+        return validated(Config, self.model_dump() | {"train": self.train.model_dump() | kept}, "the command line")
 
 
 def load(conf: Path, preset: str | None = None) -> Config:
@@ -81,4 +73,4 @@ def load(conf: Path, preset: str | None = None) -> Config:
     presets, name = values.get("presets", {}), preset or values.get("preset")
     if name not in presets:
         raise UsageError(f"{path}: expected a preset of {sorted(presets)}, found {name!r}")
-    return validated(presets[name], f"{path}, preset {name}")
+    return validated(Config, presets[name], f"{path}, preset {name}")

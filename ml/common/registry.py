@@ -1,8 +1,11 @@
-"""MLflow's registry: the model versions and the champion. Imported lazily: it takes seconds."""
+"""MLflow's registry: versions of the model, the champion among them, their files. MLflow takes seconds to import."""
 
 from __future__ import annotations
 
 import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +16,6 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 NAME = "huaxiang-behaviour"  # of the experiment and of the registered model
-NIGHTLY = "huaxiang-nightly"  # the experiment of the nights, see jobs/publish/report.py
 CHAMPION = "champion"
 
 
@@ -30,12 +32,12 @@ def client() -> MlflowClient:
     from mlflow import MlflowClient
     from mlflow.exceptions import MlflowException
 
-    found = MlflowClient(uri)
+    mlflow = MlflowClient(uri)
     try:
-        found.get_experiment_by_name(NAME)
+        mlflow.get_experiment_by_name(NAME)
     except MlflowException as error:
         raise UsageError(f"MLflow at {uri} does not answer: {str(error).splitlines()[0][:200]}") from None
-    return found
+    return mlflow
 
 
 def champion(mlflow: MlflowClient) -> ModelVersion | None:
@@ -52,12 +54,28 @@ def champion(mlflow: MlflowClient) -> ModelVersion | None:
 
 def current_champion(mlflow: MlflowClient) -> ModelVersion:
     """The champion. Raises UsageError where there is none."""
-    if (found := champion(mlflow)) is None:
+    if (version := champion(mlflow)) is None:
         raise UsageError(
             f"expected a registered model {NAME} with the alias `champion`, found none; train one first: "
             "python -m ml.snapshot, ml.train, ml.evaluate, ml.gate, ml.register (in Airflow: the training DAG)"
         )
-    return found
+    return version
+
+
+def version_of(mlflow: MlflowClient, run_id: str, tags: Mapping[str, str]) -> ModelVersion:
+    """The model version of a run, made where there is none. Its tag `previous` is the champion of that moment."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        mlflow.create_registered_model(NAME, description="States of users by the behaviour Transformer")
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    if versions := mlflow.search_model_versions(f"name = '{NAME}' and run_id = '{run_id}'"):
+        return versions[0]
+    current = champion(mlflow)
+    previous = {"previous": str(current.version) if current else ""}
+    return mlflow.create_model_version(NAME, source=f"runs:/{run_id}/model", run_id=run_id, tags={**tags, **previous})
 
 
 def rollback(mlflow: MlflowClient, current: ModelVersion | None, wanted: str) -> str:
@@ -84,6 +102,13 @@ def rollback(mlflow: MlflowClient, current: ModelVersion | None, wanted: str) ->
 
 
 def download(mlflow: MlflowClient, run_id: str, into: Path) -> Path:
-    """The model's files (see ml/transformer/encoder.py) of a run."""
+    """The folder with the model's files (see ml/transformer/package.py) of a run."""
     into.mkdir(parents=True, exist_ok=True)
     return Path(mlflow.download_artifacts(run_id, "model", str(into)))
+
+
+@contextmanager
+def model_files(mlflow: MlflowClient, run_id: str) -> Iterator[Path]:
+    """The same in a scratch folder that goes with the block."""
+    with tempfile.TemporaryDirectory() as scratch:
+        yield download(mlflow, run_id, Path(scratch))

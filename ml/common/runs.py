@@ -1,12 +1,13 @@
-"""MLflow's runs: one a snapshot. Only rank 0 of a training speaks to it."""
+"""MLflow's runs: one a snapshot, and one each time that a night is measured."""
 
 from __future__ import annotations
 
+import datetime
 import json
 import logging
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,16 +18,16 @@ from ml.common.files import write_json
 from ml.common.registry import NAME, client
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
     from mlflow import MlflowClient
 
-    from ml.data.snapshot import Snapshot
-
+NIGHTLY = "huaxiang-nightly"  # the experiment of the nights, see jobs/publish/report.py
 WATCH_SECONDS = 2
 
 
 def _experiment_id(mlflow: MlflowClient) -> str:
-    if found := mlflow.get_experiment_by_name(NAME):
-        return found.experiment_id
+    if experiment := mlflow.get_experiment_by_name(NAME):
+        return experiment.experiment_id
     uri = urlsplit(os.environ["MLFLOW_TRACKING_URI"])
     # Beside the database; MLflow's own choice would be the folder that the command happens to run in.
     beside = Path(uri.path.removeprefix("/")).resolve().parent / "artifacts" if uri.scheme == "sqlite" else None
@@ -34,28 +35,27 @@ def _experiment_id(mlflow: MlflowClient) -> str:
 
 
 class Run:
-    """The MLflow run of a snapshot; DIR/run.json holds its id, so that a resumed training continues it."""
+    """The MLflow run of a snapshot; run.json in its folder holds its id, so that a resumed training continues it."""
 
     def __init__(self, mlflow: MlflowClient, run_id: str) -> None:
         self.mlflow, self.run_id = mlflow, run_id
 
     @classmethod
-    def start(cls, snapshot: Snapshot) -> Run:
-        """The run in DIR/run.json, or a new one with the snapshot's parameters and tags."""
-        mlflow, path = client(), snapshot.folder / "run.json"
+    def start(cls, folder: Path, tags: Mapping[str, str]) -> Run:
+        """The run that folder/run.json names, or a new one. tags: of the snapshot, with its `ds`."""
+        mlflow, path = client(), folder / "run.json"
         if path.is_file():
-            run = cls.of(snapshot, mlflow)
+            run = cls.of(folder, mlflow)
             mlflow.update_run(run.run_id, status="RUNNING")
             return run
-        tags = {f"delta.{name}": str(version) for name, version in snapshot.versions.items()}
-        tags |= {"ds": str(snapshot.ds), "cutoff": str(snapshot.cutoff), "mlflow.source.git.commit": snapshot.git_sha}
-        created = mlflow.create_run(_experiment_id(mlflow), tags=tags, run_name=f"{NAME} {snapshot.ds}")
+        created = mlflow.create_run(_experiment_id(mlflow), tags=dict(tags), run_name=f"{NAME} {tags['ds']}")
         write_json(path, {"run_id": created.info.run_id})
         return cls(mlflow, created.info.run_id)
 
     @classmethod
-    def of(cls, snapshot: Snapshot, mlflow: MlflowClient | None = None) -> Run:
-        path = snapshot.folder / "run.json"
+    def of(cls, folder: Path, mlflow: MlflowClient | None = None) -> Run:
+        """The run that folder/run.json names. Raises UsageError where the folder or the tracking URI knows none."""
+        path = folder / "run.json"
         if not path.is_file():
             raise UsageError(f"expected a trained snapshot ({path}), found none; run `python -m ml.train` on it first")
         run = cls(mlflow or client(), json.loads(path.read_text(encoding="utf-8"))["run_id"])
@@ -112,3 +112,29 @@ class Run:
 
     def end(self, status: str) -> None:
         self.mlflow.set_terminated(self.run_id, status)
+
+
+def log_night(
+    name: str,
+    ds: datetime.date,
+    metrics: Mapping[str, float],
+    *,
+    texts: Mapping[str, str] | None = None,
+    figures: Mapping[str, Callable[[], Figure]] | None = None,
+) -> str:
+    """A run of NIGHTLY named `name ds`, where MLFLOW_TRACKING_URI is set; says what was done.
+
+    texts, figures: by the name of the file; a figure is drawn only where it is logged.
+    """
+    if not os.environ.get("MLFLOW_TRACKING_URI"):
+        return "MLFLOW_TRACKING_URI is not set: not logged to MLflow"
+    import mlflow
+
+    mlflow.set_experiment(NIGHTLY)
+    with mlflow.start_run(run_name=f"{name} {ds}", tags={"ds": str(ds)}) as run:
+        for file, draw in (figures or {}).items():
+            mlflow.log_figure(draw(), file)
+        for file, text in (texts or {}).items():
+            mlflow.log_text(text, file)
+        mlflow.log_metrics(dict(metrics))
+        return f"MLflow run {run.info.run_id} in {NIGHTLY}"

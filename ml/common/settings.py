@@ -1,4 +1,4 @@
-"""Settings files: YAML read strictly into frozen classes; a mistake is named with its place."""
+"""Settings: YAML read strictly into frozen classes; a mistake is named with its place."""
 
 from __future__ import annotations
 
@@ -11,8 +11,25 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ml.common.cli import UsageError
 
 
-class _Frozen(BaseModel):
+class Strict(BaseModel):
+    """The base of all settings: frozen, and a field of another name is an error."""
+
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+Settings = TypeVar("Settings", bound=Strict)
+
+
+def validated(kind: type[Settings], values: dict, where: str) -> Settings:
+    """The values as a `kind`. Raises UsageError that names each wrong field; `where`: where they stand."""
+    try:
+        return kind.model_validate(values)
+    except ValidationError as error:
+        wrong = []
+        for problem in error.errors():
+            found = "" if problem["type"] == "missing" else f", found {problem['input']!r}"
+            wrong.append(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}{found}")
+        raise UsageError(f"{where}: {'; '.join(wrong)}") from None
 
 
 def read_yaml(path: Path) -> dict:
@@ -28,13 +45,6 @@ def read_yaml(path: Path) -> dict:
     return values
 
 
-Settings = TypeVar("Settings", bound=BaseModel)
-
-
 def read_settings(kind: type[Settings], path: Path) -> Settings:
-    """A settings file as a `kind`. Raises UsageError that names what is wrong in it."""
-    try:
-        return kind.model_validate(read_yaml(path))
-    except ValidationError as error:
-        wrong = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise UsageError(f"{path}: {wrong}") from None
+    """A settings file as a `kind`. Raises UsageError, see `read_yaml` and `validated`."""
+    return validated(kind, read_yaml(path), str(path))

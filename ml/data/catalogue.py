@@ -1,4 +1,4 @@
-"""Products as numbers: vocabularies fitted on the training part, and the description of each product by ids and words.
+"""Products as numbers: the description of each product by ids and words.
 
 A product is a row of small feature ids that are looked up in one shared table and summed: its own id, its category
 path, brand, price bucket and the hashed words of its title. A product that was never sold has all but the first, so it
@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 
 from ml.common.arrays import find
 from ml.common.model_settings import ModelConfig
-from ml.data.vocabulary import FIRST, PADDING, UNKNOWN, Vocabularies, paths
+from ml.data.vocabulary import FIRST, PADDING, UNKNOWN, Vocabularies, path_prefixes
 
 PRICE_BUCKETS = 32
 PRODUCT_COLUMNS = ["product_id", "title", "category_path", "brand", "usual_price"]
@@ -43,12 +43,59 @@ class Catalogue:
     category_I: np.ndarray
     category_names: list[str]
 
+    @classmethod
+    def of(cls, products: pa.Table, vocabularies: Vocabularies, config: ModelConfig) -> Catalogue:
+        """Products (PRODUCT_COLUMNS) as the vocabularies describe them, in order of training count, then id."""
+        counts = vocabularies.product.count(products["product_id"].combine_chunks())
+        products = products.append_column("count", pa.array(counts))
+        products = products.sort_by([("count", "descending"), ("product_id", "ascending")]).combine_chunks()
+        paths_I = [path_prefixes(path) for path in products["category_path"].to_pylist()]
+        ids = _feature_ids(products, paths_I, vocabularies, config)
+        features = np.concatenate([np.zeros((FIRST, ids.shape[1])), ids]).astype(np.int32)
+        features[UNKNOWN, 0] = UNKNOWN  # an unknown product is an event's own context and this one vector
+        second = [levels[min(1, len(levels) - 1)] if levels else "" for levels in paths_I]
+        names = ["", *sorted(set(second) - {""})]
+        place = {name: index for index, name in enumerate(names)}
+        category = np.array([0, 0, *[place[name] for name in second]], np.int32)
+        log_count = np.concatenate([np.zeros(FIRST), np.log1p(products["count"].to_numpy())]).astype(np.float32)
+        return cls(products["product_id"].combine_chunks(), features, log_count, category, names)
+
     def rows(self, product_ids: pa.Array) -> np.ndarray:
         """int32 rows of products; PADDING for empty text and null, UNKNOWN for one that is not in the catalogue."""
         rows = find(product_ids, self.product_ids)
         empty = pc.fill_null(pc.equal(product_ids, ""), True).to_numpy(zero_copy_only=False)
         # -1 + FIRST = UNKNOWN
         return np.where(empty, PADDING, rows + FIRST).astype(np.int32)
+
+    def save(self, path: Path) -> None:
+        """One row a product: product_id, features, log_count, category."""
+        features = self.features_IF[FIRST:]
+        columns = {
+            "product_id": self.product_ids,
+            "features": pa.FixedSizeListArray.from_arrays(features.ravel(), features.shape[1]),
+            "log_count": self.log_count_I[FIRST:],
+            "category": pa.array(self.category_names).take(pa.array(self.category_I[FIRST:])),
+        }
+        pq.write_table(pa.table(columns), path)
+
+    @classmethod
+    def load(cls, path: Path) -> Catalogue:
+        """What `save` left."""
+        table = pq.read_table(path).combine_chunks()
+        width = table.schema.field("features").type.list_size
+        flat = table["features"].combine_chunks().flatten().to_numpy().reshape(-1, width)
+        features = np.concatenate([np.zeros((FIRST, width), np.int32), flat])
+        features[UNKNOWN, 0] = UNKNOWN
+        names = ["", *sorted(set(table["category"].to_pylist()) - {""})]
+        category = find(table["category"].combine_chunks(), pa.array(names))
+        nothing = np.zeros(FIRST, np.float32)
+        return cls(
+            table["product_id"].combine_chunks(),
+            features,
+            np.concatenate([nothing, table["log_count"].to_numpy()]),
+            np.concatenate([nothing, category]).astype(np.int32),
+            names,
+        )
 
 
 def feature_count(vocabularies: Vocabularies, config: ModelConfig) -> int:
@@ -59,11 +106,11 @@ def feature_count(vocabularies: Vocabularies, config: ModelConfig) -> int:
 
 def words(title: str | None) -> list[str]:
     """Lower-case words; a run of Chinese or Japanese characters gives its bigrams."""
-    found: list[str] = []
+    parts: list[str] = []
     for run in _WORD.findall((title or "").lower()):
         split = _CJK.match(run) and len(run) > 1
-        found += [run[i : i + 2] for i in range(len(run) - 1)] if split else [run]
-    return found
+        parts += [run[i : i + 2] for i in range(len(run) - 1)] if split else [run]
+    return parts
 
 
 def price_bucket(price: Iterable[float | None]) -> np.ndarray:
@@ -73,18 +120,14 @@ def price_bucket(price: Iterable[float | None]) -> np.ndarray:
     return np.where(np.isnan(value), 0, np.minimum(bucket, PRICE_BUCKETS - 1)).astype(np.int32)
 
 
-def describe(products: pa.Table, vocabularies: Vocabularies, config: ModelConfig) -> Catalogue:
-    """Rows of PRODUCT_COLUMNS as a catalogue, in order of training count, then id."""
-    counts = vocabularies.product.count(products["product_id"].combine_chunks())
-    products = products.append_column("count", pa.array(counts))
-    products = products.sort_by([("count", "descending"), ("product_id", "ascending")]).combine_chunks()
-    product_ids = products["product_id"].combine_chunks()
-    paths_I = [paths(path) for path in products["category_path"].to_pylist()]
+def _feature_ids(
+    products: pa.Table, paths_I: list[list[str]], vocabularies: Vocabularies, config: ModelConfig
+) -> np.ndarray:
+    """int32 (products, features): ids in the shared table, in which each kind of feature has a block of its own."""
     level_IC = [pa.array([p[i] if i < len(p) else None for p in paths_I], pa.string()) for i in range(_PATH_FEATURES)]
-
     base, columns = 0, []  # a block of the shared table starts where the one before ends
     for ids, size in (
-        ([vocabularies.product.encode(product_ids)], vocabularies.product.size),
+        ([vocabularies.product.encode(products["product_id"].combine_chunks())], vocabularies.product.size),
         ([vocabularies.category.encode(level) for level in level_IC], vocabularies.category.size),
         ([vocabularies.brand.encode(products["brand"].combine_chunks())], vocabularies.brand.size),
         ([price_bucket(products["usual_price"].to_pylist())], PRICE_BUCKETS),
@@ -92,15 +135,7 @@ def describe(products: pa.Table, vocabularies: Vocabularies, config: ModelConfig
     ):
         columns += [np.where(column == PADDING, PADDING, base + column) for column in ids]
         base += size
-    features = np.zeros((len(product_ids) + FIRST, len(columns)), np.int32)
-    features[FIRST:] = np.stack(columns, axis=1)
-    features[UNKNOWN, 0] = UNKNOWN  # an unknown product is an event's own context and this one vector
-    second = [p[min(1, len(p) - 1)] if p else "" for p in paths_I]
-    names = ["", *sorted(set(second) - {""})]
-    place = {name: index for index, name in enumerate(names)}
-    category = np.array([0, 0, *[place[name] for name in second]], np.int32)
-    log_count = np.concatenate([np.zeros(FIRST), np.log1p(products["count"].to_numpy())]).astype(np.float32)
-    return Catalogue(product_ids, features, log_count, category, names)
+    return np.stack(columns, axis=1)
 
 
 def _hashed(titles: list[str | None], config: ModelConfig) -> np.ndarray:
@@ -110,32 +145,3 @@ def _hashed(titles: list[str | None], config: ModelConfig) -> np.ndarray:
         for column, word in enumerate(list(dict.fromkeys(words(title)))[: config.title_words]):
             buckets[row, column] = 1 + zlib.crc32(word.encode()) % config.word_buckets
     return buckets
-
-
-def save_catalogue(catalogue: Catalogue, path: Path) -> None:
-    features = catalogue.features_IF[FIRST:]
-    columns = {
-        "product_id": catalogue.product_ids,
-        "features": pa.FixedSizeListArray.from_arrays(features.ravel(), features.shape[1]),
-        "log_count": catalogue.log_count_I[FIRST:],
-        "category": pa.array(catalogue.category_names).take(pa.array(catalogue.category_I[FIRST:])),
-    }
-    pq.write_table(pa.table(columns), path)
-
-
-def load_catalogue(path: Path) -> Catalogue:
-    table = pq.read_table(path).combine_chunks()
-    width = table.schema.field("features").type.list_size
-    flat = table["features"].combine_chunks().flatten().to_numpy().reshape(-1, width)
-    features = np.concatenate([np.zeros((FIRST, width), np.int32), flat])
-    features[UNKNOWN, 0] = UNKNOWN
-    names = ["", *sorted(set(table["category"].to_pylist()) - {""})]
-    category = find(table["category"].combine_chunks(), pa.array(names))
-    nothing = np.zeros(FIRST, np.float32)
-    return Catalogue(
-        table["product_id"].combine_chunks(),
-        features,
-        np.concatenate([nothing, table["log_count"].to_numpy()]),
-        np.concatenate([nothing, category]).astype(np.int32),
-        names,
-    )

@@ -8,10 +8,13 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from jobs.tables import SILVER_EVENTS
 from ml.common import lake
+from ml.common.cli import DataError
 
 
 def purchases(
@@ -27,10 +30,24 @@ def any_until(warehouse: str, day: datetime.date) -> bool:
     return _any(warehouse, f"ds <= DATE'{day}'")
 
 
-def any_from(warehouse: str, day: datetime.date) -> bool:
-    """Whether there is an event of that day or a later one."""
-    return _any(warehouse, f"ds >= DATE'{day}'")
+def require_until(warehouse: str, day: datetime.date) -> None:
+    """Raises DataError where there is no event of that day or a later one: what came true until then is not known."""
+    if not _any(warehouse, f"ds >= DATE'{day}'"):
+        raise DataError(
+            f"expected events up to {day} in {SILVER_EVENTS.full_name}, found none of that day or later; "
+            "the days are not over yet: ask for an earlier day, or load them"
+        )
 
 
 def _any(warehouse: str, where: str) -> bool:
     return any(batch.num_rows for batch in lake.select(SILVER_EVENTS, warehouse, ["ds"], f"{where} LIMIT 1"))
+
+
+def day_number(day: datetime.date) -> int:
+    """Days since 1970."""
+    return (day - datetime.date(1970, 1, 1)).days
+
+
+def days_after(days: pa.Array, day: datetime.date) -> np.ndarray:
+    """Days from `day` to each of `days` (date32)."""
+    return pc.cast(days, pa.int32()).to_numpy() - day_number(day)

@@ -6,6 +6,7 @@ Legend: U users, C categories.
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,11 +14,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy.sparse import csr_matrix, vstack
 
-from jobs.tables import SILVER_EVENTS
-from ml.common.cli import DataError
+from ml.common.arrays import of_users
 from ml.data import events
 
-HORIZON = 28  # days
+HORIZON, YEAR = 28, 365  # days
+# user: index of a user. One row a user and category.
+_CELLS = pa.schema([("user", pa.int64()), ("category", pa.string()), ("count_all", pa.int64())])
 
 
 @dataclass(frozen=True)
@@ -71,61 +73,48 @@ def read(warehouse: str, ds: datetime.date, user_ids: pa.Array, loaded_until: da
     loaded_until: the caller knows that all days up to it are there, even where nobody did anything on the last ones.
     """
     end = ds + datetime.timedelta(days=HORIZON)
-    known = loaded_until is not None and loaded_until >= end
-    if not known and not events.any_from(warehouse, end):
-        raise DataError(
-            f"expected events up to {end} in {SILVER_EVENTS.full_name}, as the {HORIZON} days after {ds} are scored, "
-            "found none of that day or later; they are not over yet: ask for an earlier day, or load the days"
-        )
+    if loaded_until is None or loaded_until < end:
+        events.require_until(warehouse, end)
     lines = events.purchases(warehouse, ds + datetime.timedelta(days=1), end, ["user_id", "ds", "category", "amount"])
     return _counted(lines, ds, user_ids)
 
 
-def _counted(batches, ds: datetime.date, user_ids: pa.Array) -> Outcomes:
+def _counted(batches: Iterable[pa.RecordBatch], ds: datetime.date, user_ids: pa.Array) -> Outcomes:
     users = len(user_ids)
     cents, lines = np.zeros(users, np.int64), np.zeros(users, np.int64)
     first = np.full(users, HORIZON + 1, np.int64)
-    cells: list[pa.Table] = []
+    cells = [_CELLS.empty_table()]
     for batch in batches:
-        place = pc.index_in(batch["user_id"], value_set=user_ids)
-        batch = batch.filter(place.is_valid())
-        user = place.drop_null().to_numpy().astype(np.int64)
+        batch, place = of_users(batch, user_ids)
+        user = place.astype(np.int64)
         money = pc.cast(batch["amount"], pa.float64()).fill_null(0).to_numpy()
         np.add.at(cents, user, np.rint(money * 100).astype(np.int64))  # whole, so that no order of rows shows
         np.add.at(lines, user, 1)
-        day = pc.cast(batch["ds"], pa.int32()).to_numpy() - (ds - datetime.date(1970, 1, 1)).days
-        np.minimum.at(first, user, day)
+        np.minimum.at(first, user, events.days_after(batch["ds"], ds))
         cell = pa.table({"user": user, "category": batch["category"]}).filter(pc.field("category").is_valid())
-        cells.append(cell.group_by(["user", "category"]).aggregate([([], "count_all")]))
-    schema = pa.schema([("user", pa.int64()), ("category", pa.string()), ("count_all", pa.int64())])
-    table = pa.concat_tables([schema.empty_table(), *(cell.select(schema.names).cast(schema) for cell in cells)])
-    return Outcomes(
-        cents / 100, lines, np.where(first > HORIZON, np.nan, first.astype(np.float64)), *crossed(table, users)
-    )
+        counted = cell.group_by(["user", "category"]).aggregate([([], "count_all")])
+        cells.append(counted.select(_CELLS.names).cast(_CELLS))
+    first_day = np.where(first > HORIZON, np.nan, first.astype(np.float64))
+    return Outcomes(cents / 100, lines, first_day, *_crossed(pa.concat_tables(cells), users))
 
 
-def crossed(table: pa.Table, users: int) -> tuple[csr_matrix, list[str]]:
-    """Counts (U, C) of a table (user: index, category, count_all), and its categories by name."""
-    names = sorted(pc.unique(table["category"]).to_pylist())
-    column = pc.index_in(table["category"], value_set=pa.array(names, pa.string())).to_numpy()
-    shape = (users, len(names))
-    return csr_matrix(
-        (table["count_all"].to_numpy().astype(np.float64), (table["user"].to_numpy(), column)), shape
-    ), names
-
-
-YEAR = 365
-
-
-def history(warehouse: str, ds: datetime.date, user_ids: pa.Array) -> csr_matrix:
+def lines_of_year(warehouse: str, ds: datetime.date, user_ids: pa.Array) -> csr_matrix:
     """Purchase lines (U, C) of the year up to ds by category."""
     first = ds - datetime.timedelta(days=YEAR - 1)
-    found = pa.schema([("user_id", pa.string()), ("category", pa.string()), ("count_all", pa.int64())]).empty_table()
+    lines = pa.schema([("user_id", pa.string()), ("category", pa.string()), ("count_all", pa.int64())]).empty_table()
     for batch in events.purchases(warehouse, first, ds, ["user_id", "category"]):
         batch = batch.filter(batch["category"].is_valid())
         counted = pa.table(batch).group_by(["user_id", "category"]).aggregate([([], "count_all")])
-        found = pa.concat_tables([found, counted.select(found.column_names)])
-    found = found.group_by(["user_id", "category"]).aggregate([("count_all", "sum")])
-    place = pc.index_in(found["user_id"], value_set=user_ids)
-    cells = pa.table({"user": place, "category": found["category"], "count_all": found["count_all_sum"]})
-    return crossed(cells.filter(place.is_valid()).combine_chunks(), len(user_ids))[0]
+        lines = pa.concat_tables([lines, counted.select(lines.column_names)])
+    lines = lines.group_by(["user_id", "category"]).aggregate([("count_all", "sum")])
+    place = pc.index_in(lines["user_id"], value_set=user_ids)
+    cells = pa.table({"user": place, "category": lines["category"], "count_all": lines["count_all_sum"]})
+    return _crossed(cells.filter(place.is_valid()).combine_chunks(), len(user_ids))[0]
+
+
+def _crossed(cells: pa.Table, users: int) -> tuple[csr_matrix, list[str]]:
+    """Counts (U, C) of rows of _CELLS, and their categories by name."""
+    names = sorted(pc.unique(cells["category"]).to_pylist())
+    column = pc.index_in(cells["category"], value_set=pa.array(names, pa.string())).to_numpy()
+    counts = cells["count_all"].to_numpy().astype(np.float64)
+    return csr_matrix((counts, (cells["user"].to_numpy(), column)), (users, len(names))), names

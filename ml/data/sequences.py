@@ -21,7 +21,7 @@ SEQUENCE_COLUMNS = ["user_id", "event_times", "event_types", "product_ids", "pri
 TYPES = 16  # the contract names 8 event types; two ids are padding and unknown
 GAPS, HOURS, WEEKDAYS = 32, 24, 7
 VISIT_ENDS = 2  # the event is, or is not, the last of a visit
-VISIT_SECONDS = 1800
+VISIT_SECONDS, DAY_SECONDS = 1800, 86_400
 CONTEXT = 6
 CONTEXT_SIZE = 1 + TYPES + PRICE_BUCKETS + GAPS + HOURS + WEEKDAYS + VISIT_ENDS  # ids of all together; 0 = padding
 
@@ -156,7 +156,7 @@ def _pack_batch(batch: pa.RecordBatch, catalogue: Catalogue, vocabularies: Vocab
         (np.clip(price, 0, PRICE_BUCKETS - 1), PRICE_BUCKETS),
         (gap_id, GAPS),
         (times // 3600 % 24, HOURS),
-        ((times // 86_400 + 3) % 7, WEEKDAYS),  # 1970-01-01 was a Thursday; 0 = Monday
+        ((times // DAY_SECONDS + 3) % 7, WEEKDAYS),  # 1970-01-01 was a Thursday; 0 = Monday
         (ends[: len(times)], VISIT_ENDS),
     ):
         columns.append(base + ids)

@@ -20,9 +20,9 @@ from ml.common import lake
 from ml.common.cli import DataError, UsageError
 from ml.common.files import write_json
 from ml.common.hashing import stable_hash
-from ml.common.model_settings import Config, validated
-from ml.data import vocabulary
-from ml.data.catalogue import PRODUCT_COLUMNS, Catalogue, describe, load_catalogue, save_catalogue
+from ml.common.model_settings import Config
+from ml.common.settings import validated
+from ml.data.catalogue import PRODUCT_COLUMNS, Catalogue
 from ml.data.sequences import SEQUENCE_COLUMNS, Sequences, pack
 from ml.data.vocabulary import Vocabularies
 
@@ -31,7 +31,9 @@ HELD_OUT_DAYS = 7
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What DIR/snapshot.json says. `versions`: Delta version by table; `rows`: rows read by table."""
+    """What snapshot.json in the folder says. versions: Delta version by table. rows: rows read by table. cutoff: when
+    the held-out week begins, seconds since 1970.
+    """
 
     folder: Path
     warehouse: str
@@ -47,20 +49,25 @@ class Snapshot:
         path = folder / "snapshot.json"
         if not path.is_file():
             raise UsageError(f"expected a snapshot at {path}, found none; make it with `python -m ml.snapshot --help`")
-        said = json.loads(path.read_text(encoding="utf-8"))
-        said |= {"ds": datetime.date.fromisoformat(said["ds"]), "config": validated(said["config"], str(path))}
-        return cls(folder, **said)
+        values = json.loads(path.read_text(encoding="utf-8"))
+        config = validated(Config, values["config"], str(path))
+        return cls(folder, **values | {"ds": datetime.date.fromisoformat(values["ds"]), "config": config})
 
     def save(self) -> None:
-        said = {key: value for key, value in vars(self).items() if key != "folder"}
-        said |= {"ds": self.ds.isoformat(), "config": self.config.model_dump()}
-        write_json(self.folder / "snapshot.json", said)
+        values = {key: value for key, value in vars(self).items() if key != "folder"}
+        values |= {"ds": self.ds.isoformat(), "config": self.config.model_dump()}
+        write_json(self.folder / "snapshot.json", values)
+
+    def tags(self) -> dict[str, str]:
+        """What an MLflow run says of the data that it was trained on."""
+        versions = {f"delta.{name}": str(version) for name, version in self.versions.items()}
+        return versions | {"ds": str(self.ds), "cutoff": str(self.cutoff), "mlflow.source.git.commit": self.git_sha}
 
     def vocabularies(self) -> Vocabularies:
         return Vocabularies.load(self.folder / "vocabulary.parquet")
 
     def catalogue(self) -> Catalogue:
-        return load_catalogue(self.folder / "catalogue.parquet")
+        return Catalogue.load(self.folder / "catalogue.parquet")
 
     def users(self) -> pa.Table:
         """user_id, train_events, part (row group of gold.user_sequences): longest training part first, then by a stable
@@ -69,10 +76,10 @@ class Snapshot:
         return pq.read_table(self.folder / "users.parquet")
 
     def products(self) -> pa.Table:
-        return lake.read(self._open(SILVER_PRODUCTS), PRODUCT_COLUMNS)
+        return lake.read(self.opened(SILVER_PRODUCTS), PRODUCT_COLUMNS)
 
     def features(self) -> pa.Table:
-        return lake.read(self._open(USER_FEATURES), USER_FEATURES.column_names, self.ds)
+        return lake.read(self.opened(USER_FEATURES), USER_FEATURES.column_names, self.ds)
 
     def sequences(
         self,
@@ -90,12 +97,13 @@ class Snapshot:
 
     def _sequence_batches(self, parts: np.ndarray | None = None) -> Iterator[tuple[int, pa.RecordBatch]]:
         """(row group, batch) of gold.user_sequences at ds."""
-        groups = lake.row_groups(self._open(USER_SEQUENCES), self.ds)
+        groups = lake.row_groups(self.opened(USER_SEQUENCES), self.ds)
         for part in range(len(groups)) if parts is None else parts:
             for batch in lake.read_row_group(groups[part], SEQUENCE_COLUMNS):
                 yield int(part), batch
 
-    def _open(self, table: lake.Table) -> lake.DeltaTable:
+    def opened(self, table: lake.Table) -> lake.DeltaTable:
+        """One of the tables of `versions`, as it was."""
         return lake.open_table(table, self.warehouse, self.versions[table.full_name])
 
 
@@ -137,12 +145,12 @@ def _git_sha() -> str:
     if sha := os.environ.get("HUAXIANG_GIT_SHA"):
         return sha
     try:
-        said = subprocess.run(
+        head = subprocess.run(
             ["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=Path(__file__).parent, check=True
         )
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
-    return said.stdout.strip()
+    return head.stdout.strip()
 
 
 def take(warehouse: str, ds: datetime.date, folder: Path, config: Config) -> Snapshot:
@@ -162,14 +170,14 @@ def take(warehouse: str, ds: datetime.date, folder: Path, config: Config) -> Sna
             f"{users.num_rows} users; run `python -m jobs sequences` for that day, or load more history"
         )
     products = snapshot.products()
-    vocabularies = vocabulary.fit(products, counts, types, config.model.min_count)
+    vocabularies = Vocabularies.fit(products, counts, types, config.model.min_count)
     snapshot.rows.update({USER_SEQUENCES.full_name: users.num_rows, SILVER_PRODUCTS.full_name: products.num_rows})
     snapshot.rows[USER_FEATURES.full_name] = (
         tables[USER_FEATURES.full_name].to_pyarrow_dataset().count_rows(pc.field("ds") == ds)
     )
     folder.mkdir(parents=True, exist_ok=True)
     vocabularies.save(folder / "vocabulary.parquet")
-    save_catalogue(describe(products, vocabularies, config.model), folder / "catalogue.parquet")
+    Catalogue.of(products, vocabularies, config.model).save(folder / "catalogue.parquet")
     pq.write_table(_in_order(users), folder / "users.parquet")
     snapshot.save()
     return snapshot

@@ -54,6 +54,28 @@ class Vocabularies:
     brand: Vocabulary
     event_type: Vocabulary
 
+    @classmethod
+    def fit(
+        cls, products: pa.Table, product_counts: dict[str, int], type_counts: dict[str, int], min_count: int
+    ) -> Vocabularies:
+        """From events of the training part, by product and by type; categories and brands count those of their
+        products. min_count: of a product with an id of its own.
+        """
+        categories: dict[str, int] = {}
+        brands: dict[str, int] = {}
+        for row in products.select(["product_id", "category_path", "brand"]).to_pylist():
+            if events := product_counts.get(row["product_id"], 0):
+                for name in path_prefixes(row["category_path"]):
+                    categories[name] = categories.get(name, 0) + events
+                if row["brand"]:
+                    brands[row["brand"]] = brands.get(row["brand"], 0) + events
+        return cls(
+            Vocabulary.fit(product_counts, min_count),
+            Vocabulary.fit(categories),
+            Vocabulary.fit(brands),
+            Vocabulary.fit(type_counts),
+        )
+
     def save(self, path: Path) -> None:
         parts = [
             pa.table(
@@ -73,28 +95,8 @@ class Vocabularies:
         })  # fmt: skip
 
 
-def paths(category_path: list[str] | None) -> list[str]:
+def path_prefixes(category_path: list[str] | None) -> list[str]:
     """Root, second level and leaf of a path as prefixes, so that equal names under different parents stay apart."""
     kept = [level for level in category_path or [] if level]
     depths = [1, 2, *([len(kept)] if len(kept) > 2 else [])]
     return [" > ".join(kept[:depth]) for depth in depths if depth <= len(kept)]
-
-
-def fit(
-    products: pa.Table, product_counts: dict[str, int], type_counts: dict[str, int], min_count: int
-) -> Vocabularies:
-    """Vocabularies from events of the training part; categories and brands count the events of their products."""
-    categories: dict[str, int] = {}
-    brands: dict[str, int] = {}
-    for row in products.select(["product_id", "category_path", "brand"]).to_pylist():
-        if events := product_counts.get(row["product_id"], 0):
-            for name in paths(row["category_path"]):
-                categories[name] = categories.get(name, 0) + events
-            if row["brand"]:
-                brands[row["brand"]] = brands.get(row["brand"], 0) + events
-    return Vocabularies(
-        Vocabulary.fit(product_counts, min_count),
-        Vocabulary.fit(categories),
-        Vocabulary.fit(brands),
-        Vocabulary.fit(type_counts),
-    )

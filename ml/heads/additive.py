@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import expit
 from sklearn.linear_model import LogisticRegression, Ridge
 
 
@@ -119,4 +120,5 @@ def fit(
 
 
 def sigmoid(score: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-np.clip(score, -30, 30)))
+    """The probability of log-odds, at most 1e-13 from 0 or 1."""
+    return expit(np.clip(score, -30, 30))

@@ -3,38 +3,26 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from scipy.sparse import vstack
 
 from jobs.tables import USER_FEATURES, USER_SEQUENCES
 from ml.common import lake
 from ml.common.arrays import aligned
-from ml.common.hashing import stable_hash
+from ml.common.hashing import first_by_hash
 from ml.data import events, outcomes
 from ml.data.outcomes import HORIZON, Outcomes
 from ml.data.sequences import SEQUENCE_COLUMNS, pack
 from ml.data.snapshot import Snapshot
-from ml.heads import taste
-from ml.heads.heads import DAYS, Known
+from ml.heads.facts import UserFacts, events_by_category, one_after_the_other
+from ml.heads.heads import DAYS
 from ml.heads.settings import PredictionConfig
 from ml.measures.metrics import FOLDS
 from ml.transformer.encoder import Encoder
-
-
-def missing(warehouse: str, ds: datetime.date, config: PredictionConfig) -> list[datetime.date]:
-    """The days, oldest first; those with less than HORIZON days of events before them are left out."""
-    tables = [lake.open_table(table, warehouse).to_pyarrow_dataset() for table in (USER_FEATURES, USER_SEQUENCES)]
-    found = []
-    for number in range(config.cuts, 0, -1):
-        day = ds - datetime.timedelta(days=number * HORIZON)
-        there = all(table.head(1, columns=["ds"], filter=pc.field("ds") == day).num_rows for table in tables)
-        if not there and events.any_until(warehouse, day - datetime.timedelta(days=HORIZON)):
-            found.append(day)
-    return found
 
 
 @dataclass(frozen=True)
@@ -43,70 +31,74 @@ class Day:
 
     ds: datetime.date
     user_ids: pa.Array
-    known: Known
+    facts: UserFacts
     truth: Outcomes
 
 
-def read_day(
+def before(ds: datetime.date, config: PredictionConfig) -> list[datetime.date]:
+    """The days that heads as of ds would learn from, newest first."""
+    return [ds - datetime.timedelta(days=number * HORIZON) for number in range(1, config.cuts + 1)]
+
+
+def _holds(opened: lake.DeltaTable, ds: datetime.date) -> bool:
+    return bool(opened.to_pyarrow_dataset().head(1, columns=["ds"], filter=pc.field("ds") == ds).num_rows)
+
+
+def missing(warehouse: str, ds: datetime.date, config: PredictionConfig) -> list[datetime.date]:
+    """Those without rows, oldest first; those with less than HORIZON days of events before them are left out."""
+    tables = [lake.open_table(table, warehouse) for table in (USER_FEATURES, USER_SEQUENCES)]
+    absent = [day for day in reversed(before(ds, config)) if not all(_holds(table, day) for table in tables)]
+    return [day for day in absent if events.any_until(warehouse, day - datetime.timedelta(days=HORIZON))]
+
+
+def usable(snapshot: Snapshot, config: PredictionConfig) -> tuple[list[datetime.date], list[str]]:
+    """Those that the snapshot has rows of, newest first, and why others are left out."""
+    kept, reasons = [], []
+    for day in before(snapshot.ds, config):
+        absent = [t.full_name for t in (USER_FEATURES, USER_SEQUENCES) if not _holds(snapshot.opened(t), day)]
+        if absent:
+            reasons.append(f"{' and '.join(absent)} have no rows as of {day}")
+        else:
+            kept.append(day)
+    return kept, reasons
+
+
+def read(
     snapshot: Snapshot, ds: datetime.date, encoder: Encoder, config: PredictionConfig, categories: list[str]
 ) -> Day:
     """A sample of the users known at ds (by hash), sorted by id; `categories` are those of the histories."""
-    features = lake.read(_open(snapshot, USER_FEATURES), config.columns, ds)
-    first = np.argsort(stable_hash(features["user_id"].combine_chunks()), kind="stable")[: config.max_users]
+    features = lake.read(snapshot.opened(USER_FEATURES), config.columns, ds)
+    first = first_by_hash(features["user_id"].combine_chunks(), config.max_users)
     features = features.take(pa.array(first)).sort_by("user_id").combine_chunks()
     user_ids = features["user_id"].combine_chunks()
 
-    def batches(columns: list[str]):
-        return lake.read_batches(_open(snapshot, USER_SEQUENCES), columns, ds)
+    def batches(columns: list[str]) -> Iterator[pa.RecordBatch]:
+        return lake.read_batches(snapshot.opened(USER_SEQUENCES), columns, ds)
 
+    states = np.zeros((len(user_ids), 0))
     if config.vector_knots:
         sequences = pack(batches(SEQUENCE_COLUMNS), encoder.catalogue, encoder.vocabularies, keep=user_ids)
         states = aligned(sequences.user_ids, encoder.states(sequences), user_ids)
-    else:
-        states = np.zeros((len(user_ids), 0))
-    history = taste.history(batches(["user_id", "categories"]), user_ids, categories)
+    history = events_by_category(batches(["user_id", "categories"]), user_ids, categories)
     truth = outcomes.read(snapshot.warehouse, ds, user_ids, loaded_until=snapshot.ds)
-    return Day(ds, user_ids, Known(features, states, history), truth)
-
-
-def _open(snapshot: Snapshot, table: lake.Table) -> lake.DeltaTable:
-    return lake.open_table(table, snapshot.warehouse, snapshot.versions[table.full_name])
-
-
-def usable_days(snapshot: Snapshot, config: PredictionConfig) -> tuple[list[datetime.date], list[str]]:
-    """Days to learn from, newest first, and why others of them are left out."""
-    found, why = [], []
-    for number in range(1, config.cuts + 1):
-        ds = snapshot.ds - datetime.timedelta(days=number * HORIZON)
-        absent = [table.full_name for table in (USER_FEATURES, USER_SEQUENCES)
-                  if not _open(snapshot, table).to_pyarrow_dataset()
-                  .head(1, columns=["ds"], filter=pc.field("ds") == ds).num_rows]  # fmt: skip
-        if absent:
-            why.append(f"{' and '.join(absent)} have no rows as of {ds}")
-        else:
-            found.append(ds)
-    return found, why
+    return Day(ds, user_ids, UserFacts(features, states, history), truth)
 
 
 def largest_categories(snapshot: Snapshot, days: list[datetime.date], most: int) -> list[str]:
     """The categories of most purchase lines in the 28 days after any of the days, by name."""
     first, until = min(days) + datetime.timedelta(days=1), max(days) + datetime.timedelta(days=HORIZON)
-    counted: dict[str, int] = {}
+    lines: dict[str, int] = {}
     for batch in events.purchases(snapshot.warehouse, first, until, ["category"]):
         for pair in pc.value_counts(batch["category"].drop_null()).to_pylist():
-            counted[pair["values"]] = counted.get(pair["values"], 0) + pair["counts"]
-    return sorted(sorted(counted, key=lambda name: (-counted[name], name))[:most])
+            lines[pair["values"]] = lines.get(pair["values"], 0) + pair["counts"]
+    return sorted(sorted(lines, key=lambda name: (-lines[name], name))[:most])
 
 
-def together(days: list[Day], categories: list[str]) -> tuple[Known, Outcomes, pa.Array]:
-    """The days' users, one day after the other."""
-    known = Known(
-        pa.concat_tables([day.known.features for day in days]).combine_chunks(),
-        np.vstack([day.known.state_UD for day in days]),
-        vstack([day.known.history_UC for day in days], format="csr"),
-    )
+def joined(days: list[Day], categories: list[str]) -> tuple[UserFacts, Outcomes, pa.Array]:
+    """The days' users, one day after the other: what was known of them, what they did, their ids."""
     truth = outcomes.joined([day.truth.of_categories(categories) for day in days], len(categories))
-    return known, truth.of_categories(categories), pa.concat_arrays([day.user_ids for day in days])
+    user_ids = pa.concat_arrays([day.user_ids for day in days])
+    return one_after_the_other([day.facts for day in days]), truth.of_categories(categories), user_ids
 
 
 def too_thin(days: list[Day], categories: list[str], config: PredictionConfig) -> str | None:

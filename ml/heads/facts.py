@@ -1,70 +1,82 @@
-"""What is known of the users of a day, as the heads read it, and what they expect of them."""
+"""What is known of users at the end of a day, as the heads read it.
+
+Legend: U users, J inputs, C categories, K kinds.
+"""
 
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-from scipy.sparse import csr_matrix
+import pyarrow.compute as pc
+from scipy.sparse import csr_matrix, vstack
 
-from jobs.tables import USER_EMBEDDINGS, USER_FEATURES, USER_SEQUENCES
 from ml.common import lake
-from ml.common.arrays import aligned
-from ml.common.cli import DataError
+from ml.common.arrays import of_users
+from ml.data.features import numbers
 from ml.data.sequences import midnight
-from ml.data.snapshot import Snapshot
-from ml.heads import taste, visits
-from ml.heads.heads import Heads, Known
-from ml.users.states import states
-
-CHUNK_USERS = 32_768
-DECIMALS = 6
+from ml.heads import visits
+from ml.heads.kinds import Kinds
 
 
-def read_known(
-    warehouse: str, ds: datetime.date, heads: Heads, version: str, table: lake.Table = USER_EMBEDDINGS
-) -> tuple[pa.Array, Known]:
-    """All users as of ds, sorted by id, and what is known of them, with the states of `table`."""
-    opened = lake.open_table(USER_FEATURES, warehouse)
-    features = lake.read(opened, heads.config.columns, ds).sort_by("user_id").combine_chunks()
-    if not features.num_rows:
-        raise DataError(
-            f"expected rows of {USER_FEATURES.full_name} at ds={ds}, found none; run `python -m jobs features`"
-        )
-    user_ids = features["user_id"].combine_chunks()
-    state = states(warehouse, ds, user_ids, version, table) if heads.vector else np.zeros((len(user_ids), 0))
-    history, kind = events_of(lake.open_table(USER_SEQUENCES, warehouse), ds, user_ids, heads)
-    return user_ids, Known(features, state, history, kind)
+@dataclass(frozen=True)
+class UserFacts:
+    """Of users. features: PredictionConfig.columns of gold.user_features. state_UD: nan where there is none.
+    history_UC: events of the sequence by category. kind_UK: probabilities of ml/heads/kinds.py, None without kinds.
+    """
+
+    features: pa.Table
+    state_UD: np.ndarray
+    history_UC: csr_matrix
+    kind_UK: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return self.features.num_rows
+
+    def part(self, rows: np.ndarray | slice) -> UserFacts:
+        """Those of some of the users."""
+        index = np.arange(len(self))[rows]
+        kind = None if self.kind_UK is None else self.kind_UK[index]
+        return UserFacts(self.features.take(pa.array(index)), self.state_UD[index], self.history_UC[index], kind)
+
+    def values(self, names: list[str], vector: bool) -> np.ndarray:
+        """Raw inputs (U, J), nan = missing: the named features, then the state."""
+        values_UJ = np.stack([numbers(self.features, name) for name in names], axis=1)
+        return np.hstack([values_UJ, self.state_UD]) if vector else values_UJ
 
 
-def events_of(
-    sequences: lake.DeltaTable, ds: datetime.date, user_ids: pa.Array, heads: Heads
-) -> tuple[csr_matrix, np.ndarray | None]:
-    """What the sequences of user_ids as of ds say: events by category, and probabilities of the heads' kinds."""
-    history = taste.history(
-        lake.read_batches(sequences, ["user_id", "categories"], ds), user_ids, heads.tastes.categories
+def one_after_the_other(parts: list[UserFacts]) -> UserFacts:
+    """Of several days, without kinds."""
+    return UserFacts(
+        pa.concat_tables([part.features for part in parts]).combine_chunks(),
+        np.vstack([part.state_UD for part in parts]),
+        vstack([part.history_UC for part in parts], format="csr"),
     )
-    if heads.kinds is None:
+
+
+def events_by_category(batches: Iterable[pa.RecordBatch], user_ids: pa.Array, categories: list[str]) -> csr_matrix:
+    """Events (U, C) in the sequences of user_ids; batches hold user_id and categories (a list a user)."""
+    names, shape = pa.array(categories, pa.string()), (len(user_ids), len(categories))
+    total = csr_matrix(shape)
+    for batch in batches:
+        batch, place = of_users(batch, user_ids)
+        column = pc.index_in(batch["categories"].flatten(), value_set=names)
+        user = np.repeat(place, batch["categories"].value_lengths().fill_null(0).to_numpy(zero_copy_only=False))
+        known = column.is_valid().to_numpy(zero_copy_only=False)
+        cells = (np.ones(int(known.sum())), (user[known], column.drop_null().to_numpy()))
+        total = total + csr_matrix(cells, shape)
+    return total
+
+
+def read_events(
+    sequences: lake.DeltaTable, ds: datetime.date, user_ids: pa.Array, categories: list[str], kinds: Kinds | None
+) -> tuple[csr_matrix, np.ndarray | None]:
+    """What the sequences of user_ids as of ds say: events by category, and probabilities of the kinds."""
+    history = events_by_category(lake.read_batches(sequences, ["user_id", "categories"], ds), user_ids, categories)
+    if kinds is None:
         return history, None
     batches = lake.read_batches(sequences, visits.COLUMNS, ds)
-    return history, heads.kinds.filtered(batches, user_ids, midnight(ds))
-
-
-def expected_of(heads: Heads, snapshot: Snapshot, sequence_ids: pa.Array, states_UD: np.ndarray) -> np.ndarray:
-    """gold.predictions.expected (U, E) of the snapshot's users, in order of their ids.
-
-    states_UD: of the model that the heads are of, in the order of sequence_ids.
-    """
-    features = snapshot.features().select(heads.config.columns).sort_by("user_id").combine_chunks()
-    user_ids = features["user_id"].combine_chunks()
-    state = aligned(sequence_ids, states_UD, user_ids)
-    opened = lake.open_table(USER_SEQUENCES, snapshot.warehouse, snapshot.versions[USER_SEQUENCES.full_name])
-    return expected(heads, Known(features, state, *events_of(opened, snapshot.ds, user_ids, heads)))
-
-
-def expected(heads: Heads, known: Known) -> np.ndarray:
-    """gold.predictions.expected (U, E)."""
-    parts = [heads.expect(known.part(slice(start, start + CHUNK_USERS))).expected_UE
-             for start in range(0, len(known), CHUNK_USERS)]  # fmt: skip
-    return np.round(np.vstack(parts), DECIMALS) + 0.0
+    return history, kinds.filtered(batches, user_ids, midnight(ds))

@@ -1,7 +1,7 @@
 """What is expected of a user: heads on [features; the Transformer's state; categories of the sequence].
 
 churn and purchase (7, 14, 28 days), spend, day of the next order, next categories, and `expected`, the few numbers that
-users are grouped by. Fitted on days whose 28 days are over, see ml/learn.py; kept as plain arrays.
+users are grouped by. Fitted on days whose 28 days are over, see ml/heads/days.py; kept as plain arrays.
 Legend: U users, J inputs, C categories, E expectations.
 """
 
@@ -12,47 +12,20 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from scipy.sparse import csr_matrix
 
+from ml.common.files import write_json
 from ml.data.outcomes import HORIZON
-from ml.heads import taste
 from ml.heads.additive import Additive, Knots, sigmoid
+from ml.heads.facts import UserFacts
 from ml.heads.kinds import Kinds
 from ml.heads.settings import PredictionConfig
+from ml.heads.taste import Taste, lift
 from ml.heads.visits import Reading
 
 DAYS = (7, 14, HORIZON)
 EVENTS = tuple(f"purchase_{days}d" for days in DAYS)
 TOP = 5
-
-
-@dataclass(frozen=True)
-class Known:
-    """What is known of users at the end of a day. features: PredictionConfig.columns; states: nan where there is none;
-    history: events of the sequence by category; kind: probabilities of ml/heads/kinds.py, None where there are no
-    kinds.
-    """
-
-    features: pa.Table
-    state_UD: np.ndarray
-    history_UC: csr_matrix
-    kind_UK: np.ndarray | None = None
-
-    def __len__(self) -> int:
-        return self.features.num_rows
-
-    def part(self, rows: np.ndarray | slice) -> Known:
-        index = np.arange(len(self))[rows]
-        kind = None if self.kind_UK is None else self.kind_UK[index]
-        return Known(self.features.take(pa.array(index)), self.state_UD[index], self.history_UC[index], kind)
-
-    def values(self, names: list[str], vector: bool) -> np.ndarray:
-        """Raw inputs (U, J), nan = missing: the named features, then the state."""
-        columns = [pc.cast(self.features[name], pa.float64()).to_numpy() for name in names]
-        found = np.stack(columns, axis=1).astype(np.float64)
-        return np.hstack([found, self.state_UD]) if vector else found
 
 
 @dataclass(frozen=True)
@@ -85,38 +58,33 @@ class Heads:
     platt_3x2: np.ndarray
     log_spend: Additive
     money_2xN: np.ndarray
-    tastes: taste.Taste
+    tastes: Taste
     pair: Additive
     refused: dict[str, dict[str, str]]
     kinds: Kinds | None = None
 
-    def expect(self, known: Known) -> Expectations:
+    def expect(self, facts: UserFacts) -> Expectations:
         """Expectations of users, all of them, refused or not."""
-        values = known.values(self.config.inputs, self.vector)
+        values = facts.values(self.config.inputs, self.vector)
         parts = self.events[-1].parts(values)
         logit = np.stack([event.score(values) for event in self.events], axis=1) * self.platt_3x2[:, 0]
         purchase = np.maximum.accumulate(sigmoid(logit + self.platt_3x2[:, 1]), axis=1)
         log_spend = self.log_spend.score(values)
-        departure = self.tastes.expected(known.history_UC)
+        departure = self.tastes.expected(facts.history_UC)
         chance = np.clip(purchase[:, -1], 1e-9, 1 - 1e-9)
         odds = np.log(chance / (1 - chance))
-        told = pairs(self.tastes, known.history_UC, departure, odds, log_spend)
-        score = self.pair.intercept + sum(self.pair.part(j, values) for j, values in enumerate(told))
+        inputs = pair_inputs(self.tastes, facts.history_UC, departure, odds, log_spend)
+        score = self.pair.intercept + sum(self.pair.part(j, values) for j, values in enumerate(inputs))
         score = sigmoid(score) * chance[:, None]
         top = np.argsort(-score, axis=1, kind="stable")[:, :TOP]
         silence = np.arcsin(np.sqrt(1 - chance))  # a step of it is as easy to see at .02 as at .5
         expected = np.column_stack([log_spend, silence, departure @ self.tastes.factors_CF])
-        if known.kind_UK is not None:
-            expected = np.column_stack([expected, known.kind_UK])
+        if facts.kind_UK is not None:
+            expected = np.column_stack([expected, facts.kind_UK])
         return Expectations(
             purchase, np.interp(log_spend, *self.money_2xN), median_day(purchase), top,
             np.take_along_axis(score, top, axis=1), expected, -parts * self.platt_3x2[-1, 0],
         )  # fmt: skip
-
-    @property
-    def names(self) -> list[str]:
-        """Inputs by the order of Expectations.parts_UJ; a number of the vector has an empty name."""
-        return self.config.inputs + [""] * (len(self.events[0].missing_J) - len(self.config.inputs))
 
     def save(self, folder: Path) -> None:
         """folder/heads.npz and heads.json: arrays and settings, read back without unpickling."""
@@ -126,39 +94,53 @@ class Heads:
         for name, model in models.items():
             arrays |= {f"{name}.heights": model.heights_JK, f"{name}.missing": model.missing_J,
                        f"{name}.intercept": np.array(model.intercept)}  # fmt: skip
-        arrays |= {f"taste.{f.name}": getattr(self.tastes, f.name) for f in fields(taste.Taste) if "_" in f.name}
+        arrays |= {f"taste.{f.name}": getattr(self.tastes, f.name) for f in fields(Taste) if "_" in f.name}
         if self.kinds is not None:
             arrays |= {"kinds.share": self.kinds.share_K, "kinds.log_rates": self.kinds.log_rates_KJ,
                        "kinds.change": np.array(self.kinds.change), "kinds.edges": self.kinds.reading.edges_CE,
                        "kinds.alike": np.array(self.kinds.reading.alike)}  # fmt: skip
         np.savez(folder / "heads.npz", allow_pickle=False, **arrays)
-        said = {"config": self.config.model_dump(), "vector": self.vector, "refused": self.refused,
-                "categories": self.tastes.categories, "pseudo": self.tastes.pseudo}  # fmt: skip
-        (folder / "heads.json").write_text(json.dumps(said, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        settings = {"config": self.config.model_dump(), "vector": self.vector, "refused": self.refused,
+                    "categories": self.tastes.categories, "pseudo": self.tastes.pseudo}  # fmt: skip
+        write_json(folder / "heads.json", settings)
 
     @classmethod
     def load(cls, folder: Path) -> Heads | None:
         """What `save` left; None where the folder has no heads (the data were too thin, or an older model)."""
         if not (folder / "heads.npz").is_file():
             return None
-        said = json.loads((folder / "heads.json").read_text(encoding="utf-8"))
-        with np.load(folder / "heads.npz", allow_pickle=False) as found:
-            arrays = dict(found)
+        settings = json.loads((folder / "heads.json").read_text(encoding="utf-8"))
+        with np.load(folder / "heads.npz", allow_pickle=False) as file:
+            arrays = dict(file)
 
         def model(name: str, knots: str = "knots") -> Additive:
             parts = (arrays[f"{name}.{part}"] for part in ("heights", "missing"))
             return Additive(Knots(arrays[knots]), *parts, float(arrays[f"{name}.intercept"]))
 
-        named = {f.name: arrays[f"taste.{f.name}"] for f in fields(taste.Taste) if "_" in f.name}
-        tastes = taste.Taste(categories=said["categories"], pseudo=said["pseudo"], **named)
-        config, kinds = PredictionConfig.model_validate(said["config"]), None
+        named = {f.name: arrays[f"taste.{f.name}"] for f in fields(Taste) if "_" in f.name}
+        tastes = Taste(categories=settings["categories"], pseudo=settings["pseudo"], **named)
+        config, kinds = PredictionConfig.model_validate(settings["config"]), None
         if "kinds.share" in arrays:
-            alike = tuple(float(one) for one in arrays["kinds.alike"])
-            reading = Reading(said["categories"], arrays["kinds.edges"], alike)
+            alike = tuple(float(value) for value in arrays["kinds.alike"])
+            reading = Reading(settings["categories"], arrays["kinds.edges"], alike)
             parts = (arrays[f"kinds.{part}"] for part in ("share", "log_rates"))
             kinds = Kinds(reading, *parts, float(arrays["kinds.change"]))
-        return cls(config, said["vector"], tuple(model(name) for name in EVENTS), arrays["platt"], model("log_spend"),
-                   arrays["money"], tastes, model("pair", "pair_knots"), said["refused"], kinds)  # fmt: skip
+        return cls(config, settings["vector"], tuple(model(name) for name in EVENTS), arrays["platt"],
+                   model("log_spend"), arrays["money"], tastes, model("pair", "pair_knots"), settings["refused"],
+                   kinds)  # fmt: skip
+
+
+def refuse(folder: Path, reason: str) -> None:
+    """Leaves the reason in place of heads."""
+    write_json(folder / "heads.json", {"why": reason})
+
+
+def why_none(folder: Path) -> str:
+    """Of a folder without heads: the reason that `refuse` left."""
+    path = folder / "heads.json"
+    if path.is_file():
+        return json.loads(path.read_text(encoding="utf-8"))["why"]
+    return "the model has no heads: run `python -m ml.learn` on its snapshot"
 
 
 def median_day(purchase_U3: np.ndarray) -> np.ndarray:
@@ -167,21 +149,21 @@ def median_day(purchase_U3: np.ndarray) -> np.ndarray:
     Between two of them the hazard is constant: the log of the chance of no purchase runs straight.
     """
     left_U4 = np.column_stack([np.zeros(len(purchase_U3)), np.log(np.maximum(1 - purchase_U3, 1e-9))])
-    found, half = np.full(len(purchase_U3), np.nan), np.log(0.5)
+    day_U, half = np.full(len(purchase_U3), np.nan), np.log(0.5)
     for k, (start, end) in enumerate(zip((0, *DAYS[:-1]), DAYS, strict=True)):
-        here = np.isnan(found) & (left_U4[:, k + 1] <= half)
+        here = np.isnan(day_U) & (left_U4[:, k + 1] <= half)
         before, after = left_U4[here, k], left_U4[here, k + 1]
-        found[here] = start + (end - start) * (before - half) / np.maximum(before - after, 1e-12)
-    return found
+        day_U[here] = start + (end - start) * (before - half) / np.maximum(before - after, 1e-12)
+    return day_U
 
 
-def pairs(
-    tastes: taste.Taste, history_UC: csr_matrix, departure_UC: np.ndarray, odds_U: np.ndarray, log_spend_U: np.ndarray
+def pair_inputs(
+    tastes: Taste, history_UC: csr_matrix, departure_UC: np.ndarray, odds_U: np.ndarray, log_spend_U: np.ndarray
 ) -> list[np.ndarray]:
     """Inputs of "does this user, who buys, buy in this category", that broadcast to (U, C): his own events there (log)
     and their lift, the expected departure from the base, the base, and how likely and how much the user buys at all.
     """
     own = np.log1p(history_UC.toarray())
-    own_lift = taste.lift(history_UC, tastes.base_C, 30.0)
+    own_lift = lift(history_UC, tastes.base_C, 30.0)
     relative = departure_UC / np.sqrt(tastes.base_C)
     return [own, own_lift, relative, np.log(tastes.base_C)[None, :], odds_U[:, None], log_spend_U[:, None]]

@@ -19,12 +19,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy.optimize import linear_sum_assignment
 from scipy.sparse import csr_matrix
+from scipy.special import softmax
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
-from ml.heads import taste
+from ml.data.sequences import DAY_SECONDS
 from ml.heads.settings import KindConfig
-from ml.heads.visits import DAY_SECONDS, Events, Reading, read
+from ml.heads.taste import lift
+from ml.heads.visits import Events, Reading, read
 
 ROUNDS, STARTS = 60, 10
 PSEUDO_VISITS = 3.0  # of the base rates, added to a user's: few, so that who did little is not taken for a kind
@@ -48,16 +50,16 @@ class Kinds:
 
     def of_sums(self, sums_UJ: csr_matrix) -> np.ndarray:
         """Probability (U, K) of each kind, by events in any order, see Reading.sums."""
-        return _chances(sums_UJ @ self.log_rates_KJ.T + np.log(self.share_K))
+        return softmax(sums_UJ @ self.log_rates_KJ.T + np.log(self.share_K), axis=1)
 
     def filtered(self, batches: Iterable[pa.RecordBatch], user_ids: pa.Array, end: int) -> np.ndarray:
         """Probability (U, K) of each kind at `end` (seconds since 1970), by the events in their order; the shares of
         all for who has none. batches: COLUMNS, oldest event first.
         """
-        found = np.tile(self.share_K, (len(user_ids), 1))
+        chance_UK = np.tile(self.share_K, (len(user_ids), 1))
         for events in read(batches, user_ids, self.reading.categories):
-            found[events.user_N] = self._filter(events, end)
-        return found
+            chance_UK[events.user_N] = self._filter(events, end)
+        return chance_UK
 
     def _evidence(self, events: Events) -> np.ndarray:
         """Logarithm (E, K) of how likely an event is of each kind."""
@@ -83,9 +85,9 @@ class Kinds:
             last[:here] = times[event]
         seen = left > 0
         now[seen] = self._later(now[seen], end - last[seen])
-        found = np.empty_like(now)
-        found[order] = now
-        return found
+        chance_NK = np.empty_like(now)
+        chance_NK[order] = now
+        return chance_NK
 
     def _later(self, now_UK: np.ndarray, seconds: np.ndarray) -> np.ndarray:
         kept = (1 - self.change) ** (np.maximum(seconds, 0) / DAY_SECONDS)
@@ -115,19 +117,13 @@ def learn(sums_UJ: csr_matrix, reading: Reading, k: int, seed: int) -> tuple[np.
     STARTS k-means of the users' lifts.
     """
     base = base_rates(sums_UJ, reading)
-    lifts = [taste.lift(sums_UJ[:, block], base[block], PSEUDO_VISITS) * np.sqrt(base[block])
+    lifts = [lift(sums_UJ[:, block], base[block], PSEUDO_VISITS) * np.sqrt(base[block])
              for block in reading.blocks()]  # fmt: skip
     chance = np.eye(k)[KMeans(k, n_init=STARTS, random_state=seed).fit_predict(np.hstack(lifts))]
     for _ in range(ROUNDS):
         share, log_rates = rates(sums_UJ, chance, reading)
-        chance = _chances(sums_UJ @ log_rates.T + np.log(share))
+        chance = softmax(sums_UJ @ log_rates.T + np.log(share), axis=1)
     return share, log_rates
-
-
-def _chances(score_UK: np.ndarray) -> np.ndarray:
-    """Of logarithms up to a constant, the probabilities."""
-    chance = np.exp(score_UK - score_UK.max(axis=1, keepdims=True))
-    return chance / chance.sum(axis=1, keepdims=True)
 
 
 def fit(events: Events, categories: list[str], config: KindConfig, seed: int) -> tuple[Kinds | None, str]:
@@ -141,22 +137,22 @@ def fit(events: Events, categories: list[str], config: KindConfig, seed: int) ->
     visits = np.bincount(events.users_of_events[seen], 1 / events.sizes_of_visits[seen], minlength=users)
     known = reading.sums(events, users)[visits >= LEAST_VISITS]
     numbers = [k for k in range(config.min, config.max + 1) if known.shape[0] >= 2 * k * LEAST_USERS]
-    halves, agreed = (known[::2], known[1::2]), {}
+    halves, agreement = (known[::2], known[1::2]), {}
     for k in numbers:
         labels = [Kinds(reading, *learn(half, reading, k, seed), 0).of_sums(known).argmax(axis=1) for half in halves]
         smallest = min(np.bincount(label, minlength=k).min() for label in labels) / known.shape[0]
         # Two halves agree on any number of kinds of which some are nobody's.
-        agreed[k] = float(adjusted_rand_score(*labels)) if smallest >= LEAST_SHARE else 0.0
-    said = f"{known.shape[0]:,} users; two halves of them agree on " + (
-        ", ".join(f"{k} kinds by {agreement:.2f}" for k, agreement in agreed.items()) or "nothing: too few"
+        agreement[k] = float(adjusted_rand_score(*labels)) if smallest >= LEAST_SHARE else 0.0
+    words = f"{known.shape[0]:,} users; two halves of them agree on " + (
+        ", ".join(f"{k} kinds by {index:.2f}" for k, index in agreement.items()) or "nothing: too few"
     )
-    least = max(config.agreement, max(agreed.values(), default=0) - config.tie)
-    stable = [k for k, agreement in agreed.items() if agreement >= least]
+    least = max(config.agreement, max(agreement.values(), default=0) - config.tie)
+    stable = [k for k, index in agreement.items() if index >= least]
     if not stable:
-        return None, f"no kinds: {said}"
+        return None, f"no kinds: {words}"
     share, log_rates = learn(known, reading, max(stable), seed)
     order = np.argsort(-share, kind="stable")
-    return Kinds(reading, share[order], log_rates[order], config.change), f"{max(stable)} kinds: {said}"
+    return Kinds(reading, share[order], log_rates[order], config.change), f"{max(stable)} kinds: {words}"
 
 
 def in_order_of(kinds: Kinds, like: Kinds) -> Kinds:

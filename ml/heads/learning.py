@@ -2,126 +2,115 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from dataclasses import replace
-from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
 from jobs.tables import USER_SEQUENCES
 from ml.common import lake
+from ml.common.arrays import matrix
 from ml.common.files import write_json
-from ml.common.hashing import stable_hash
-from ml.common.registry import champion, client, download
+from ml.common.hashing import first_by_hash
+from ml.common.registry import champion, client, model_files
 from ml.common.runs import Run
 from ml.data.snapshot import Snapshot
-from ml.heads import fit as heads_fit
-from ml.heads import kinds, rows, visits
-from ml.heads.days import Day, _open, largest_categories, read_day, together, too_thin, usable_days
-from ml.heads.heads import Heads
+from ml.heads import days as cuts
+from ml.heads import kinds, visits
+from ml.heads.days import Day
+from ml.heads.fit import fit
+from ml.heads.heads import Heads, refuse
 from ml.heads.kinds import Kinds
+from ml.heads.rows import rows
 from ml.heads.settings import PredictionConfig
-from ml.heads.taste import Taste
 from ml.heads.trial import FILE, Trial
 from ml.measures import predictions
+from ml.measures.report import reliability_picture
 from ml.transformer.encoder import Encoder
-from ml.transformer.package import model_folder
+from ml.transformer.package import folder_of
 
 
 def learn(snapshot: Snapshot, config: PredictionConfig) -> str:
     """Fits, tries and saves; says what was done."""
-    folder, started = model_folder(snapshot), time.perf_counter()
+    folder, began = folder_of(snapshot), time.perf_counter()
     for path in (folder / "heads.npz", folder / "heads.json", snapshot.folder / FILE):
         path.unlink(missing_ok=True)
-    found, why = usable_days(snapshot, config)
-    if not found:
-        return refuse(snapshot, f"no day to learn from: {'; '.join(why)}")
-    categories = largest_categories(snapshot, found, config.categories)
+    usable, left_out = cuts.usable(snapshot, config)
+    if not usable:
+        return _refused(snapshot, f"no day to learn from: {'; '.join(left_out)}")
+    categories = cuts.largest_categories(snapshot, usable, config.categories)
     encoder = Encoder.load(folder, snapshot.products())
-    days = [read_day(snapshot, ds, encoder, config, categories) for ds in found]
-    users = sum(len(day.user_ids) for day in days)
-    if reason := too_thin(days, categories, config):
-        return refuse(snapshot, reason)
-    rows: list[dict] = []
+    days = [cuts.read(snapshot, ds, encoder, config, categories) for ds in usable]
+    if reason := cuts.too_thin(days, categories, config):
+        return _refused(snapshot, reason)
+    scores: list[dict] = []
     with threadpool_limits(1):
-        if len(days) > 1 and not too_thin(days[1:], categories, config):
-            rows, trial = tried(days, categories, config)
+        if len(days) > 1 and not cuts.too_thin(days[1:], categories, config):
+            scores, trial = tried(days, categories, config)
             trial.save(snapshot.folder)
         theirs = champions_heads()
-        learned = fit(days, categories, config, theirs and theirs.tastes)
+        heads = fit(*cuts.joined(days, categories), config, theirs and theirs.tastes)
         natural, words = kinds_of(snapshot, categories, config, theirs and theirs.kinds)
-        replace(learned, kinds=natural).save(folder)
-    report(snapshot, rows)
-    said = [
-        f"heads learned from {users:,} users as of {', '.join(map(str, found))} in "
-        f"{time.perf_counter() - started:.1f} s"
-    ]
-    said += [words, *(f"left out: {reason}" for reason in why)]
-    said += ["no trial: it takes two days with enough users"] if not rows else []
-    return "\n".join(
-        said + [f"trial: {predictions.line(row)}" for row in rows if row["slice"] == predictions.EVERYBODY]
-    )
-
-
-def fit(days: list[Day], categories: list[str], config: PredictionConfig, like: Taste | None = None) -> Heads:
-    known, truth, user_ids = together(days, categories)
-    return heads_fit.fit(known, truth, config, user_ids, like)
+        replace(heads, kinds=natural).save(folder)
+    _report(snapshot, scores)
+    users = sum(len(day.user_ids) for day in days)
+    seconds = time.perf_counter() - began
+    lines = [f"heads learned from {users:,} users as of {', '.join(map(str, usable))} in {seconds:.1f} s", words]
+    lines += [f"left out: {reason}" for reason in left_out]
+    if not scores:
+        lines.append("no trial: it takes two days with enough users")
+    lines += [f"trial: {predictions.line(row)}" for row in scores if row["slice"] == predictions.EVERYBODY]
+    return "\n".join(lines)
 
 
 def champions_heads() -> Heads | None:
     """None where there is no champion, or it has none."""
     mlflow = client()
-    found = champion(mlflow)
-    if found is None:
+    current = champion(mlflow)
+    if current is None:
         return None
-    with tempfile.TemporaryDirectory() as scratch:
-        return Heads.load(download(mlflow, found.run_id, Path(scratch)))
+    with model_files(mlflow, current.run_id) as folder:
+        return Heads.load(folder)
 
 
 def kinds_of(
     snapshot: Snapshot, categories: list[str], config: PredictionConfig, like: Kinds | None
 ) -> tuple[Kinds | None, str]:
     """Kinds of a sample of the snapshot's users (by hash), in the order of the champion's; and what is said of them."""
-    sequences = _open(snapshot, USER_SEQUENCES)
+    sequences = snapshot.opened(USER_SEQUENCES)
     user_ids = lake.read(sequences, ["user_id"], snapshot.ds)["user_id"].combine_chunks()
-    user_ids = user_ids.take(pa.array(np.argsort(stable_hash(user_ids), kind="stable")[: config.max_users]))
+    user_ids = user_ids.take(pa.array(first_by_hash(user_ids, config.max_users)))
     batches = lake.read_batches(sequences, visits.COLUMNS, snapshot.ds)
-    done = visits.together(visits.read(batches, user_ids, categories))
-    found, said = kinds.fit(done, categories, config.kinds, config.seed)
-    return (kinds.in_order_of(found, like) if found and like else found), said
+    events = visits.joined(visits.read(batches, user_ids, categories))
+    natural, words = kinds.fit(events, categories, config.kinds, config.seed)
+    return (kinds.in_order_of(natural, like) if natural and like else natural), words
 
 
 def tried(days: list[Day], categories: list[str], config: PredictionConfig) -> tuple[list[dict], Trial]:
-    """Accuracy of heads of the older days on the newest (ml/predictions.py), and what they expect of its users."""
+    """How heads of the older days do on the newest (ml/measures/predictions.py), and what they expect of its users."""
     newest = days[0]
-    learned = fit(days[1:], categories, config)
-    batches = list(rows.rows(newest.user_ids, newest.known, learned, newest.ds, "trial", "trial"))
-    table = pa.Table.from_batches(batches)
-    expected = table["expected"].combine_chunks().flatten().to_numpy().reshape(len(newest.user_ids), -1)
-    return predictions.scores(table, newest.truth), Trial(newest.user_ids, expected, newest.truth)
+    heads = fit(*cuts.joined(days[1:], categories), config)
+    stamp = {"ds": newest.ds, "model_version": "trial", "run_id": "trial"}
+    table = pa.Table.from_batches(list(rows(newest.user_ids, newest.facts, heads, stamp)))
+    return predictions.scores(table, newest.truth), Trial(newest.user_ids, matrix(table["expected"]), newest.truth)
 
 
-def refuse(snapshot: Snapshot, reason: str) -> str:
-    """Leaves the reason in place of heads."""
-    write_json(model_folder(snapshot) / "heads.json", {"why": reason})
-    report(snapshot, [])
+def _refused(snapshot: Snapshot, reason: str) -> str:
+    refuse(folder_of(snapshot), reason)
+    _report(snapshot, [])
     return f"refused: {reason}"
 
 
-def report(snapshot: Snapshot, rows: list[dict]) -> None:
+def _report(snapshot: Snapshot, scores: list[dict]) -> None:
     """The model's files, the trial's numbers and its reliability curves, to the run."""
-    run = Run.of(snapshot)
-    run.artifacts(model_folder(snapshot), "model")
-    if not rows:
+    run = Run.of(snapshot.folder)
+    run.artifacts(folder_of(snapshot), "model")
+    if not scores:
         return
-    write_json(snapshot.folder / "trial.json", {"rows": rows})
-    figure = predictions.picture(rows, "predictions, tried on the newest day")
+    write_json(snapshot.folder / "trial.json", {"rows": scores})
+    figure = reliability_picture(scores, "predictions, tried on the newest day")
     figure.savefig(snapshot.folder / "reliability.png", dpi=110)
     for name in ("trial.json", "reliability.png"):
         run.artifacts(snapshot.folder / name, "evaluation")
-    keys = ("brier", "auc", "r2", "precision", "recall")
-    run.metrics({f"trial.{row['prediction']}.{key}": row[key] for row in rows for key in keys
-                 if row["slice"] == predictions.EVERYBODY and row.get(key) is not None})  # fmt: skip
+    run.metrics(predictions.logged(scores, "trial"))

@@ -5,31 +5,15 @@ Legend: U users, C categories, F factors.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
+from scipy.linalg import orthogonal_procrustes
 from scipy.sparse import csr_matrix
 
+from ml.measures.metrics import FOLDS
+
 RIDGES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0)  # times the mean of the diagonal
-FOLDS = 5
-
-
-def history(batches: Iterable[pa.RecordBatch], user_ids: pa.Array, categories: list[str]) -> csr_matrix:
-    """Events (U, C) by category in the sequences of user_ids; batches hold user_id and categories (a list a user)."""
-    names, shape = pa.array(categories, pa.string()), (len(user_ids), len(categories))
-    found = csr_matrix(shape)
-    for batch in batches:
-        place = pc.index_in(batch["user_id"], value_set=user_ids)
-        batch, place = batch.filter(place.is_valid()), place.drop_null().to_numpy()
-        column = pc.index_in(batch["categories"].flatten(), value_set=names)
-        user = np.repeat(place, batch["categories"].value_lengths().fill_null(0).to_numpy(zero_copy_only=False))
-        known = column.is_valid().to_numpy(zero_copy_only=False)
-        cells = (np.ones(int(known.sum())), (user[known], column.drop_null().to_numpy()))
-        found = found + csr_matrix(cells, shape)
-    return found
 
 
 def lift(history_UC: csr_matrix, base_C: np.ndarray, pseudo: float) -> np.ndarray:
@@ -116,8 +100,8 @@ def turned(taste: Taste, like: Taste) -> Taste:
     theirs = np.vstack([like.factors_CF, np.zeros((1, like.factors_CF.shape[1]))])[rows]
     if theirs.shape != taste.factors_CF.shape:
         return taste
-    left, _, right = np.linalg.svd(taste.factors_CF.T @ theirs)
-    return replace(taste, factors_CF=taste.factors_CF @ (left @ right))
+    rotation_FF, _ = orthogonal_procrustes(taste.factors_CF, theirs)
+    return replace(taste, factors_CF=taste.factors_CF @ rotation_FF)
 
 
 def _solved(xx: np.ndarray, xy: np.ndarray, ridge: float) -> np.ndarray:

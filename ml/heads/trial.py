@@ -37,8 +37,8 @@ class Trial:
         """What `save` left; None where there was no trial."""
         if not (folder / FILE).is_file():
             return None
-        with np.load(folder / FILE, allow_pickle=False) as found:
-            arrays = dict(found)
+        with np.load(folder / FILE, allow_pickle=False) as file:
+            arrays = dict(file)
         ids, categories = arrays["user_ids"].tolist(), arrays["categories"].tolist()
         lines = csr_matrix((arrays["data"], arrays["indices"], arrays["indptr"]), (len(ids), len(categories)))
         truth = Outcomes(arrays["spend"], arrays["lines"], arrays["first_day"], lines, categories)

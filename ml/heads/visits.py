@@ -13,11 +13,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy.sparse import csr_matrix, hstack
 
+from ml.common.arrays import of_users
 from ml.data.sequences import VISIT_SECONDS
 
 COLUMNS = ["user_id", "categories", "price_buckets", "event_times"]  # of gold.user_sequences
 LEVELS = 4  # of price, about as many events in each
-DAY_SECONDS = 86_400
 
 
 @dataclass(frozen=True)
@@ -54,15 +54,14 @@ def read(batches: Iterable[pa.RecordBatch], user_ids: pa.Array, categories: list
     """The events of a batch's users who are among user_ids. batches: COLUMNS."""
     names = pa.array(categories, pa.string())
     for batch in batches:
-        place = pc.index_in(batch["user_id"], value_set=user_ids)
-        batch, place = batch.filter(place.is_valid()), place.drop_null().to_numpy()
+        batch, place = of_users(batch, user_ids)
         lengths = batch["categories"].value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
         category = pc.fill_null(pc.index_in(batch["categories"].flatten(), value_set=names), len(names)).to_numpy()
         bucket, time = (batch[name].flatten().to_numpy(zero_copy_only=False) for name in COLUMNS[2:])
         yield Events(place, lengths, category, bucket, time)
 
 
-def together(parts: Iterable[Events]) -> Events:
+def joined(parts: Iterable[Events]) -> Events:
     """One after the other."""
     parts = list(parts)
     return Events(*(np.concatenate([getattr(part, name) for part in parts]) for name in Events.__dataclass_fields__))

@@ -11,7 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from jobs.tables import SILVER_EVENTS, USER_SEQUENCES
 from ml.common import lake
-from ml.common.hashing import stable_hash
+from ml.common.hashing import first_by_hash
 from ml.data import outcomes
 from ml.data.outcomes import HORIZON
 from ml.data.sequences import SEQUENCE_COLUMNS, pack
@@ -21,7 +21,7 @@ from ml.judge.probing import difference
 from ml.judge.questions import of_future
 from ml.judge.readings import block, readings
 from ml.measures.metrics import bootstrap, folds
-from ml.measures.next_product import model_scorer, score
+from ml.measures.next_product import score
 from ml.transformer.encoder import Encoder
 
 PROBED = 20_000  # users, by a hash of the id
@@ -30,9 +30,10 @@ PROBED = 20_000  # users, by a hash of the id
 def ndcg_by_user(folder: Path, snapshot: Snapshot) -> dict[str, float]:
     """ndcg@10 of each user of the held-out week by the model in `folder`."""
     encoder = Encoder.load(folder, snapshot.products())
-    task = held_out(snapshot, encoder)
-    users = np.array(task.sequences.user_ids.to_pylist(), object)[task.users]
-    return dict(zip(users, score(task, model_scorer(encoder, task), encoder.catalogue).ndcg, strict=True))
+    week = held_out(snapshot, encoder)
+    users = np.array(week.sequences.user_ids.to_pylist(), object)[week.users]
+    ranked = score(week, encoder.next_product(week.sequences, week.history), encoder.catalogue)
+    return dict(zip(users, ranked.ndcg, strict=True))
 
 
 def probe_day(snapshot: Snapshot) -> datetime.date:
@@ -43,10 +44,9 @@ def probe_day(snapshot: Snapshot) -> datetime.date:
 def vectors_of(folder: Path, snapshot: Snapshot) -> tuple[pa.Array, np.ndarray] | None:
     """Users of the day of the probes, by id, and their vectors by the model in `folder`; None where there are none."""
     encoder = Encoder.load(folder, snapshot.products())
-    opened = lake.open_table(USER_SEQUENCES, snapshot.warehouse, snapshot.versions[USER_SEQUENCES.full_name])
-    batches = lake.read_batches(opened, SEQUENCE_COLUMNS, probe_day(snapshot))
+    batches = lake.read_batches(snapshot.opened(USER_SEQUENCES), SEQUENCE_COLUMNS, probe_day(snapshot))
     sequences = pack(batches, encoder.catalogue, encoder.vocabularies)
-    kept = np.argsort(stable_hash(sequences.user_ids), kind="stable")[:PROBED]
+    kept = first_by_hash(sequences.user_ids, PROBED)
     if not len(kept):
         return None
     sequences = sequences.part(kept[np.argsort(sequences.user_ids.take(pa.array(kept)).to_numpy(zero_copy_only=False))])
@@ -54,43 +54,43 @@ def vectors_of(folder: Path, snapshot: Snapshot) -> tuple[pa.Array, np.ndarray] 
 
 
 def probe(challenger: Path, current: Path, snapshot: Snapshot) -> tuple[list[dict], str]:
-    """A dict a probe: metric of both, the difference and its interval; and, where there is none, why."""
+    """A dict a probe: metric of the challenger, the difference and its interval; and, where there is none, why."""
     day = probe_day(snapshot)
     if not lake.exists(SILVER_EVENTS, snapshot.warehouse) or (ours := vectors_of(challenger, snapshot)) is None:
         return [], f"no probes: gold.user_sequences or silver.events have nothing as of {day}"
     user_ids, vectors_UD = ours
-    asked = of_future(outcomes.read(snapshot.warehouse, day, user_ids, loaded_until=snapshot.ds))
-    if not asked:
+    probes = of_future(outcomes.read(snapshot.warehouse, day, user_ids, loaded_until=snapshot.ds))
+    if not probes:
         return [], f"no probes: {len(user_ids):,} users as of {day} are too few, or all of them did the same"
-    theirs_UD, fold_U, found = vectors_of(current, snapshot)[1], folds(user_ids), []
+    theirs_UD, fold_U, results = vectors_of(current, snapshot)[1], folds(user_ids), []
     with threadpool_limits(1):
-        for one in asked:
-            now, before = (one.measure(one.out_of_fold([values], fold_U)) for values in (vectors_UD, theirs_UD))
-            gain = difference(now, before, len(one.y), snapshot.config.train.seed)
-            found.append({"probe": one.name, "metric": now(np.arange(len(one.y))), **gain})
-    return found, ""
+        for asked in probes:
+            now, before = (asked.measure(asked.out_of_fold([values], fold_U)) for values in (vectors_UD, theirs_UD))
+            gain = difference(now, before, len(asked.y), snapshot.config.train.seed)
+            results.append({"probe": asked.name, "metric": now(np.arange(len(asked.y))), **gain})
+    return results, ""
 
 
 def decide(
     challenger: dict[str, float], current: dict[str, float], seed: int, probed: list[dict], why_not: str = ""
 ) -> dict[str, object]:
-    """The decision and its evidence. why_not: there are no probes."""
-    difference = np.array([challenger[user] - current[user] for user in sorted(challenger.keys() & current.keys())])
-    low, high = bootstrap(lambda drawn: difference[drawn].mean(), len(difference), seed)
-    interval = f"ndcg@10 {difference.mean():+.4f} against the champion, 95% interval {low:+.4f} .. {high:+.4f}"
-    worse = [one["probe"] for one in probed if one["high"] < 0]
-    promote = low > 0 and not worse
+    """The decision and its evidence. challenger, current: ndcg by user. probed, why_not: what `probe` gives."""
+    gain_U = np.array([challenger[user] - current[user] for user in sorted(challenger.keys() & current.keys())])
+    low, high = bootstrap(lambda drawn: gain_U[drawn].mean(), len(gain_U), seed)
+    interval = f"ndcg@10 {gain_U.mean():+.4f} against the champion, 95% interval {low:+.4f} .. {high:+.4f}"
+    worse = [result["probe"] for result in probed if result["high"] < 0]
     verdict = "better by more than noise" if low > 0 else "not better by more than noise"
-    said = [f"{one['probe']} {one['gain']:+.4f} ({one['low']:+.4f} .. {one['high']:+.4f})" for one in probed]
-    probes_said = f"probes: {', '.join(said)}" if probed else why_not
+    gains = [f"{result['probe']} {result['gain']:+.4f} ({result['low']:+.4f} .. {result['high']:+.4f})"
+             for result in probed]  # fmt: skip
+    evidence = f"probes: {', '.join(gains)}" if probed else why_not
     if worse:
-        probes_said += f"; worse by more than noise: {', '.join(worse)}"
+        evidence += f"; worse by more than noise: {', '.join(worse)}"
     return {
-        "promote": promote,
-        "reason": f"{interval}, {len(difference):,} users: {verdict}; {probes_said}",
+        "promote": low > 0 and not worse,
+        "reason": f"{interval}, {len(gain_U):,} users: {verdict}; {evidence}",
         "probes": probed,
         "ndcg_10": float(np.mean(list(challenger.values()))),
         "champion_ndcg_10": float(np.mean(list(current.values()))),
         "interval": [low, high],
-        "users": len(difference),
+        "users": len(gain_U),
     }

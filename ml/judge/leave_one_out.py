@@ -23,13 +23,15 @@ from ml.common.cli import DataError, UsageError
 from ml.data.catalogue import Catalogue
 from ml.data.sequences import Sequences
 from ml.data.vocabulary import FIRST, PADDING, UNKNOWN
+from ml.measures.metrics import hit_rate, ndcg_of_ranks
+from ml.measures.next_product import rank_of
 
 PROTOCOL = "leave-one-out, all items ranked, history masked, no refit"
 HELD_OUT = 2
 _CHUNK_SCORES = 6_000_000  # scores held at a time
 # Users (indices) and the number of their events to read -> scores (B, I) of all items, higher is better; or (S, B, I),
 # several rankings at once.
-Scorer = Callable[[np.ndarray, np.ndarray], Tensor]
+ListScorer = Callable[[np.ndarray, np.ndarray], Tensor]
 
 
 @dataclass(frozen=True)
@@ -123,13 +125,13 @@ def _attributes(path: Path | None, names: np.ndarray) -> np.ndarray:
     if not path.is_file():
         raise UsageError(f"--attributes: expected a JSON file at {path}, found none")
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))
+        given = json.loads(path.read_text(encoding="utf-8"))
     except json.JSONDecodeError as error:
         raise UsageError(f"--attributes: {path} is not valid JSON: {error}") from None
-    if not (isinstance(said, dict) and all(isinstance(values, list) for values in said.values())):
+    if not (isinstance(given, dict) and all(isinstance(values, list) for values in given.values())):
         raise UsageError(f"--attributes: expected an object, item -> list of attributes, in {path}")
     # A name twice in a list counts once; sorted, so that the same file gives the same ids.
-    lists = [sorted({str(value) for value in said.get(name, [])}) for name in names]
+    lists = [sorted({str(value) for value in given.get(name, [])}) for name in names]
     place = {name: 1 + index for index, name in enumerate(sorted({value for values in lists for value in values}))}
     features = np.zeros((len(names), max(map(len, lists), default=0)), np.int32)
     for row, values in enumerate(lists):
@@ -137,26 +139,23 @@ def _attributes(path: Path | None, names: np.ndarray) -> np.ndarray:
     return features
 
 
-def ranks(lists: ItemLists, scorer: Scorer, held_out: int, users: np.ndarray) -> np.ndarray:
+def ranks(lists: ItemLists, scorer: ListScorer, held_out: int, users: np.ndarray) -> np.ndarray:
     """Rank of each user's target, 1 = first: (U), or (S, U) of several rankings.
 
     held_out: 2 asks for the validation item, 1 for the test item.
     """
     ends = lists.lengths[users] - held_out
     target = lists.items[lists.offsets[users] + ends]
-    size, found = max(1, _CHUNK_SCORES // len(lists.names)), []
+    size, parts = max(1, _CHUNK_SCORES // len(lists.names)), []
     for chunk in np.split(np.arange(len(users)), range(size, len(users), size)):
         scores = scorer(users[chunk], ends[chunk])
-        rows, items = history(lists, users[chunk], ends[chunk])
+        rows, items = read_items(lists, users[chunk], ends[chunk])
         scores[..., torch.from_numpy(rows), torch.from_numpy(items)] = -torch.inf
-        at = torch.from_numpy(target[chunk])[:, None]
-        own = scores.gather(-1, at.expand(*scores.shape[:-1], 1))
-        greater, equal = (torch.count_nonzero(flags, dim=-1) for flags in (scores > own, scores == own))
-        found.append((1 + greater + (equal - 1) / 2).double().numpy())
-    return np.concatenate(found, axis=-1)
+        parts.append(rank_of(torch.from_numpy(target[chunk]), scores).numpy())
+    return np.concatenate(parts, axis=-1)
 
 
-def history(lists: ItemLists, users: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def read_items(lists: ItemLists, users: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Row (index into users) and item of each of the users' first `ends` events."""
     last = np.cumsum(ends)
     rows = np.repeat(np.arange(len(users)), ends)
@@ -167,12 +166,12 @@ def repeated(lists: ItemLists) -> int:
     """Users whose test item is in their own history: masked, so that nothing can hit it."""
     users = lists.judged
     ends = lists.lengths[users] - 1
-    rows, items = history(lists, users, ends)
+    rows, items = read_items(lists, users, ends)
     target = lists.items[lists.offsets[users] + ends]
     return len(np.unique(rows[items == target[rows]]))
 
 
 def metrics(rank: np.ndarray) -> dict[str, float]:
-    """hr@k: share of targets among the first k. ndcg@k: mean of 1 / log2(1 + rank) there, else 0."""
-    means = {f"hr@{k}": float((rank <= k).mean()) for k in (5, 10)}
-    return means | {f"ndcg@{k}": float(np.where(rank <= k, 1 / np.log2(1 + rank), 0).mean()) for k in (5, 10)}
+    """hr@k: share of targets among the first k. ndcg@k: mean NDCG there."""
+    means = {f"hr@{k}": hit_rate(rank, k) for k in (5, 10)}
+    return means | {f"ndcg@{k}": float(ndcg_of_ranks(rank, k).mean()) for k in (5, 10)}

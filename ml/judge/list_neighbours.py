@@ -1,9 +1,8 @@
-"""Item-to-item neighbours by co-occurrence: no learning, seconds. Legend: U users, B users of a chunk, I items.
+"""The item neighbours of ml.benchmark: counted in the order of the lists, their setting chosen by validation.
 
-C[i, j] = sum over places of i and j at most WINDOW apart in a user's list of decay^(distance - 1), counted fully where
-j comes after i and by `backward` where it comes before; divided by count[i]^damp_from x count[j]^damp_to (the
-exponents between cosine and conditional probability, Deshpande & Karypis 2004, section 4.2). A user's score of j is
-the sum of C[i, j] over the newest items i, each worth `recency` of the one after it.
+A user's score of j is the sum over his newest items i, each worth `recency` of the one after it, of how often j came
+after i (fully) or before it (by `backward`), damped by the counts of both: see ml/suggest/neighbours.py.
+Legend: U users, B users of a chunk, I items.
 """
 
 from __future__ import annotations
@@ -16,17 +15,19 @@ from scipy import sparse
 from scipy.sparse.linalg import svds
 from torch import Tensor
 
+from ml.common.arrays import evenly
 from ml.judge import leave_one_out
 from ml.judge.leave_one_out import HELD_OUT, ItemLists
+from ml.suggest import neighbours
 
-WINDOW = 12
 NEWEST = 16  # items read of a user
 TUNED_ON = 4_096  # validation users that choose the setting
-DECAY = 0.8
 
 
 @dataclass(frozen=True)
 class Setting:
+    """See the module."""
+
     backward: float
     damp_from: float
     damp_to: float
@@ -42,7 +43,7 @@ SETTINGS = [
 
 
 @dataclass(frozen=True)
-class Neighbours:
+class ListNeighbours:
     """A scorer of ml/judge/leave_one_out.py."""
 
     lists: ItemLists
@@ -60,35 +61,29 @@ class Neighbours:
         return torch.from_numpy((query_BI @ self.near_II).toarray())
 
 
-def fit(lists: ItemLists) -> Neighbours:
+def fit(lists: ItemLists) -> ListNeighbours:
     """Counts the training part; the setting is the best of SETTINGS by validation ndcg@10."""
-    users = lists.judged[np.unique(np.linspace(0, len(lists.judged) - 1, TUNED_ON).astype(int))]
-    ahead_II, count_I = _ahead(lists), np.maximum(lists.counts(), 1).astype(np.float64)
+    users = lists.judged[evenly(len(lists.judged), TUNED_ON)]
+    ahead_II, count_I = ahead(lists), np.maximum(lists.counts(), 1).astype(np.float64)
     best, kept = -1.0, None
     for setting in SETTINGS:
-        tried = Neighbours(lists, setting, _near(ahead_II, count_I, setting))
-        found = leave_one_out.metrics(leave_one_out.ranks(lists, tried, HELD_OUT, users))["ndcg@10"]
-        if found > best:
-            best, kept = found, tried
+        tried = ListNeighbours(lists, setting, near(ahead_II, count_I, setting))
+        quality = leave_one_out.metrics(leave_one_out.ranks(lists, tried, HELD_OUT, users))["ndcg@10"]
+        if quality > best:
+            best, kept = quality, tried
     return kept
 
 
-def _ahead(lists: ItemLists) -> sparse.csr_array:
-    """Decayed count of j at most WINDOW places after i in a user's training part."""
-    items, owner, trained = lists.items, lists.owner(), lists.before(lists.train_events)
-    size = len(lists.names)
-    total = sparse.csr_array((size, size), dtype=np.float32)
-    for distance in range(1, WINDOW + 1):
-        here = np.flatnonzero(trained[distance:] & (owner[distance:] == owner[:-distance]))
-        weight = np.full(len(here), DECAY ** (distance - 1), np.float32)
-        total = total + sparse.csr_array((weight, (items[here], items[here + distance])), (size, size))
-    return total
+def ahead(lists: ItemLists) -> sparse.csr_array:
+    """neighbours.ahead of the lists' training part."""
+    trained = lists.before(lists.train_events)
+    return neighbours.ahead(lists.items, lists.owner(), trained, len(lists.names))
 
 
-def _near(ahead_II: sparse.csr_array, count_I: np.ndarray, setting: Setting) -> sparse.csr_array:
+def near(ahead_II: sparse.csr_array, count_I: np.ndarray, setting: Setting) -> sparse.csr_array:
+    """float32 (I, I): what each item speaks for the others."""
     both_II = ahead_II + setting.backward * ahead_II.T
-    from_I, to_I = count_I**-setting.damp_from, count_I**-setting.damp_to
-    near_II = sparse.diags_array(from_I) @ both_II @ sparse.diags_array(to_I)
+    near_II = neighbours.damped(both_II, count_I, count_I, setting.damp_from, setting.damp_to)
     return near_II.astype(np.float32).tocsr()
 
 
@@ -98,7 +93,7 @@ def factors(lists: ItemLists, width: int) -> np.ndarray:
     Left singular vectors x sqrt(singular values) of log(1 + lift), where lift is the decayed co-occurrence over what
     the counts alone explain, those of the neighbour smoothed by the power 0.75 (Levy, Goldberg & Dagan 2015).
     """
-    ahead_II = _ahead(lists).astype(np.float64)
+    ahead_II = ahead(lists).astype(np.float64)
     both_II = (ahead_II + ahead_II.T).tocsr()
     kept = min(width, len(lists.names) - 1, both_II.nnz)
     out = np.zeros((len(lists.names), width), np.float32)

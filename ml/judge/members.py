@@ -1,9 +1,7 @@
-"""Trainings on item lists, averaged and mixed with item neighbours, and the best of them by validation."""
+"""The rows of ml.benchmark: item neighbours, trainings, their average, and mixes of both; the best by validation."""
 
 from __future__ import annotations
 
-import copy
-import math
 import multiprocessing
 import time
 from collections.abc import Callable
@@ -15,52 +13,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ml.common.arrays import evenly
 from ml.common.model_settings import Config
-from ml.data.batches import GROUP, step_count
-from ml.data.sequences import Sequences
-from ml.data.vocabulary import FIRST
-from ml.judge import leave_one_out
-from ml.judge import list_neighbours as cooccurrence
-from ml.judge.leave_one_out import HELD_OUT, PROTOCOL, ItemLists, Scorer, metrics, ranks
-from ml.training.data import TrainingData
-from ml.training.processes import Ranks
-from ml.training.trainer import Trainer
-from ml.transformer.layout import Layout
+from ml.judge import leave_one_out, list_neighbours
+from ml.judge.leave_one_out import PROTOCOL, ItemLists, ListScorer, metrics, ranks
+from ml.judge.list_training import VALIDATION, ModelScorer, fitted_to, train
 from ml.transformer.model import BehaviourModel
 
-VALIDATION, TEST = HELD_OUT, HELD_OUT - 1
+TEST = VALIDATION - 1
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)  # of the neighbours, tried in the mix
 SEED_STEP = 1_000  # between trainings that are averaged, so that those of seeds 1, 2, 3 share none
-START_NORM = 0.2  # of an item's factors, which are added to its random vector of about half that
 
 
-@dataclass(frozen=True)
-class ModelScorer:
-    """Probabilities of the model; a scorer of ml/judge/leave_one_out.py. vectors_ID: rows of the catalogue."""
-
-    model: BehaviourModel
-    sequences: Sequences
-    vectors_ID: Tensor
-    prior_I: Tensor
-
-    @classmethod
-    @torch.no_grad()
-    def of(cls, model: BehaviourModel, lists: ItemLists) -> ModelScorer:
-        catalogue, _ = lists.catalogue()
-        vectors_ID = model.eval().items(torch.from_numpy(catalogue.features_IF))
-        prior_I = model.popularity.detach() * torch.from_numpy(catalogue.log_count_I[FIRST:])
-        return cls(model, lists.sequences(), vectors_ID, prior_I)
-
-    @torch.no_grad()
-    def __call__(self, users: np.ndarray, ends: np.ndarray) -> Tensor:
-        items_P, context_PC, places_B = self.sequences.latest(users, ends, self.model.config.max_len)
-        layout = Layout.of(places_B)
-        states_PD = self.model(self.vectors_ID, torch.from_numpy(items_P), torch.from_numpy(context_PC), layout)
-        logits_BI = torch.addmm(self.prior_I, states_PD[layout.last_B], self.vectors_ID[FIRST:].T)
-        return logits_BI.softmax(dim=1)
-
-
-def average(models: list[ModelScorer]) -> Scorer:
+def average(models: list[ModelScorer]) -> ListScorer:
     """Mean of the models' probabilities."""
 
     def scorer(users: np.ndarray, ends: np.ndarray) -> Tensor:
@@ -72,7 +37,7 @@ def average(models: list[ModelScorer]) -> Scorer:
     return scorer
 
 
-def mix(model: Scorer, neighbours: Scorer, *shares: float) -> Scorer:
+def mix(model: ListScorer, neighbours: ListScorer, *shares: float) -> ListScorer:
     """(1 - share) x the model's probabilities + share x the neighbours' scores, scaled to sum to one.
 
     One ranking a share.
@@ -86,61 +51,10 @@ def mix(model: Scorer, neighbours: Scorer, *shares: float) -> Scorer:
     return scorer
 
 
-def fitted_to(config: Config, lists: ItemLists) -> Config:
-    """The preset with the step and the number of epochs that the size of the file asks for."""
-    train, kept = config.train, np.minimum(lists.train_events, config.model.max_len)
-    if train.batch_events:
-        users = max(GROUP, round(train.batch_events / float(kept.mean())) // GROUP * GROUP)
-        config = config.with_train(batch_users=users)
-    steps = step_count(lists.train_events, config)
-    epochs = min(max(train.epochs, math.ceil(train.min_steps / steps)), max(1, train.max_steps // steps))
-    # As many validations as the preset's own epochs have.
-    every = max(1, round(train.validate_every * epochs / train.epochs))
-    return config.with_train(epochs=epochs, validate_every=every)
-
-
-def train(
-    lists: ItemLists,
-    config: Config,
-    say: Callable[[str], None],
-    watch: Callable[[dict[str, float], int], None] = lambda row, epoch: None,
-) -> tuple[BehaviourModel, int]:
-    """The model as it validated best, and the epochs until then. watch: told each validated epoch's row and number."""
-    catalogue, count = lists.catalogue()
-    users = _sample(lists.judged, config.train.validation_users)
-
-    def validate(model: BehaviourModel) -> dict[str, float]:
-        begun = time.perf_counter()
-        found = metrics(ranks(lists, ModelScorer.of(model, lists), VALIDATION, users))
-        seconds = time.perf_counter() - begun
-        return {"val_hr_10": found["hr@10"], "val_ndcg_10": found["ndcg@10"], "validation_seconds": seconds}
-
-    everybody = np.arange(len(lists.train_events))
-    data = TrainingData(lists.train_events, everybody, lists.sequences(), catalogue, count, validate)
-    trainer = Trainer(data, config, Ranks(0, 1, torch.device("cpu")), folder=None)
-    with torch.no_grad():
-        start_ID = torch.from_numpy(START_NORM * cooccurrence.factors(lists, config.model.d_model))
-        trainer.model.features.weight[FIRST : FIRST + len(start_ID)] += start_ID
-    best, kept, at, waited = -1.0, {}, 0, 0
-
-    def report(row: dict[str, float]) -> None:
-        nonlocal best, kept, at, waited
-        if "val_ndcg_10" not in row:
-            return
-        waited += 1
-        watch(row, len(trainer.history))
-        if row["val_ndcg_10"] > best:
-            best, at, waited = row["val_ndcg_10"], len(trainer.history), 0
-            kept = copy.deepcopy(trainer.model.state_dict())
-        say(f"epoch {len(trainer.history)} of {config.train.epochs}: loss {row['loss']:.4f}, {row['seconds']:.1f} s, "
-            f"validation hr@10 {row['val_hr_10']:.4f} ndcg@10 {row['val_ndcg_10']:.4f}")  # fmt: skip
-
-    while len(trainer.history) < config.train.epochs and not (
-        config.train.patience and waited >= config.train.patience
-    ):
-        trainer.fit(len(trainer.history) + 1, report, advance=lambda epoch: None)
-    trainer.model.load_state_dict(kept)
-    return trainer.model, at
+def best_share(lists: ItemLists, model: ListScorer, neighbours: ListScorer, users: np.ndarray) -> float:
+    """The share of the neighbours in the mix that validates best by ndcg@10."""
+    rank_SU = ranks(lists, mix(model, neighbours, *SHARES), VALIDATION, users)
+    return max(zip(SHARES, rank_SU, strict=True), key=lambda pair: metrics(pair[1])["ndcg@10"])[0]
 
 
 @dataclass(frozen=True)
@@ -154,14 +68,14 @@ class Member:
 
 def _member(lists: ItemLists, config: Config, threads: int, member: int) -> Member:
     torch.set_num_threads(threads)
-    started = time.perf_counter()
+    began = time.perf_counter()
 
-    def say(line: str) -> None:
+    def say(line: str) -> None:  # in a process of its own, which the caller's `say` does not reach
         print(f"training {member + 1} of {config.train.members}, {line}", flush=True)
 
     seeded = config.with_train(seed=config.train.seed + SEED_STEP * member)
     model, epochs = train(lists, seeded, say)
-    return Member(model, epochs, time.perf_counter() - started)
+    return Member(model, epochs, time.perf_counter() - began)
 
 
 def members(lists: ItemLists, config: Config, threads: int) -> list[Member]:
@@ -176,31 +90,33 @@ def members(lists: ItemLists, config: Config, threads: int) -> list[Member]:
 
 
 def run(lists: ItemLists, config: Config, threads: int, say: Callable[[str], None]) -> dict:
-    """All rows: settings, validation and test metrics, and what each took."""
-    config, started, rows, users = fitted_to(config, lists), time.perf_counter(), {}, lists.judged
+    """All rows: settings, validation and test metrics, and what each took. say: told a line a row."""
+    config, began, users = fitted_to(config, lists), time.perf_counter(), lists.judged
+    rows: dict[str, dict] = {}
 
-    def judge(name: str, scorer: Scorer, seconds: float, **settings: object) -> None:
+    def judge(name: str, scorer: ListScorer, seconds: float, **settings: object) -> None:
         begun = time.perf_counter()
         validation, test = (metrics(ranks(lists, scorer, left, users).ravel()) for left in (VALIDATION, TEST))
         scoring = (time.perf_counter() - begun) / 2
         rows[name] = {"validation": validation, "test": test, "seconds": seconds, "scoring_seconds": scoring} | settings
         say(f"{name}: {seconds:.0f} s, test {_figures(test)}; validation {_figures(validation)}")
 
-    neighbours = cooccurrence.fit(lists)
-    near_seconds = time.perf_counter() - started
+    neighbours = list_neighbours.fit(lists)
+    near_seconds = time.perf_counter() - began
     judge("item_knn", neighbours, near_seconds, **vars(neighbours.setting))
     begun = time.perf_counter()
     trained = members(lists, config, threads)
     all_seconds = time.perf_counter() - begun
     torch.set_num_threads(threads)
     models = [ModelScorer.of(member.model, lists) for member in trained]
-    rankings = {"model": (models[0], trained[0].seconds)}
+    rankings: dict[str, tuple[ListScorer, float]] = {"model": (models[0], trained[0].seconds)}
     if len(models) > 1:
         rankings["average"] = (average(models), all_seconds)
     for name, (scorer, seconds) in rankings.items():
         judge(name, scorer, seconds)
         begun = time.perf_counter()
-        share = best_share(lists, scorer, neighbours, _sample(users, config.train.validation_users))
+        sample = users[evenly(len(users), config.train.validation_users)]
+        share = best_share(lists, scorer, neighbours, sample)
         seconds += near_seconds + time.perf_counter() - begun
         judge(f"{name}+item_knn", mix(scorer, neighbours, share), seconds, share=share)
     best = max(rows, key=lambda name: rows[name]["validation"]["ndcg@10"])
@@ -213,31 +129,21 @@ def run(lists: ItemLists, config: Config, threads: int, say: Callable[[str], Non
         "repeated_targets": leave_one_out.repeated(lists),
         "attributes": int(lists.features_IF.max(initial=0)),
         "epochs": [member.epochs for member in trained],
-        "seconds": time.perf_counter() - started,
+        "seconds": time.perf_counter() - began,
         "seed": config.train.seed,
         "threads": threads,
         "protocol": PROTOCOL,
     }
 
 
-def best_share(lists: ItemLists, model: Scorer, neighbours: Scorer, users: np.ndarray) -> float:
-    """The share of the neighbours in the mix that validates best by ndcg@10."""
-    found_SU = ranks(lists, mix(model, neighbours, *SHARES), VALIDATION, users)
-    return max(zip(SHARES, found_SU, strict=True), key=lambda pair: metrics(pair[1])["ndcg@10"])[0]
+def _figures(means: dict[str, float]) -> str:
+    return ", ".join(f"{key} {value:.4f}" for key, value in means.items())
 
 
-def _sample(users: np.ndarray, wanted: int) -> np.ndarray:
-    """At most `wanted` of the users, evenly over all lengths."""
-    return users[np.unique(np.linspace(0, len(users) - 1, wanted).astype(int))]
-
-
-def _figures(found: dict[str, float]) -> str:
-    return ", ".join(f"{key} {value:.4f}" for key, value in found.items())
-
-
-def _rounded(value: object) -> object:
+def rounded(value: object) -> object:
+    """All numbers of a result to five digits."""
     if isinstance(value, dict):
-        return {key: _rounded(inner) for key, inner in value.items()}
+        return {key: rounded(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_rounded(inner) for inner in value]
+        return [rounded(inner) for inner in value]
     return round(value, 5) if isinstance(value, float) else value

@@ -9,10 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import rankdata
 from sklearn.linear_model import LogisticRegression
 
-from ml.measures.metrics import FOLDS, bootstrap
+from ml.measures.metrics import FOLDS, auc, bootstrap, explained, ndcg_of_scores
 
 TOP, CATEGORIES = 10, 200
 STRENGTHS = np.logspace(-1.5, 2, 6)  # C of a logistic regression on blocks whose variances sum up to their weight^2
@@ -40,26 +39,9 @@ class Probe:
         if self.kind == "auc":
             return lambda rows: auc(self.y[rows], predicted[rows])
         if self.kind == "r2":
-            error = (self.y - predicted) ** 2
-            return lambda rows: float(1 - error[rows].sum() / ((self.y[rows] - self.y[rows].mean()) ** 2).sum())
-        gained = ndcg(self.y > 0, predicted)
+            return lambda rows: explained(self.y[rows], predicted[rows])
+        gained = ndcg_of_scores(self.y > 0, predicted, TOP)
         return lambda rows: float(gained[rows].mean())
-
-
-def auc(y: np.ndarray, predicted: np.ndarray) -> float:
-    """Area under the ROC curve; nan where all y are equal."""
-    ones = int(y.sum())
-    if not 0 < ones < len(y):
-        return float("nan")
-    return float((rankdata(predicted)[y > 0].sum() - ones * (ones + 1) / 2) / (ones * (len(y) - ones)))
-
-
-def ndcg(relevant: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """NDCG@TOP of each row with binary relevance; 0 where nothing is relevant."""
-    gain = 1 / np.log2(np.arange(2, TOP + 2))[: relevant.shape[1]]
-    top = np.argsort(-predicted, axis=1, kind="stable")[:, :TOP]
-    best = np.concatenate([[1.0], np.cumsum(gain)])[np.minimum(relevant.sum(axis=1), len(gain))]
-    return (np.take_along_axis(relevant, top, axis=1) * gain).sum(axis=1) / best
 
 
 Fit = Callable[[np.ndarray, np.ndarray, np.ndarray], list[np.ndarray]]
@@ -89,8 +71,8 @@ def _out_of_fold(designs: list[np.ndarray], y: np.ndarray, fold: np.ndarray, fit
 
 def _logistic(x: np.ndarray, y: np.ndarray, asked: np.ndarray) -> list[np.ndarray]:
     """Log-odds by a logistic regression of each of STRENGTHS."""
-    fitted = (LogisticRegression(C=c, solver="newton-cholesky", max_iter=50, tol=1e-3).fit(x, y) for c in STRENGTHS)
-    return [one.decision_function(asked) for one in fitted]
+    models = (LogisticRegression(C=c, solver="newton-cholesky", max_iter=50, tol=1e-3) for c in STRENGTHS)
+    return [model.fit(x, y).decision_function(asked) for model in models]
 
 
 def _ridge(x: np.ndarray, y: np.ndarray, asked: np.ndarray) -> list[np.ndarray]:
@@ -120,47 +102,33 @@ class Row:
 
 
 def run(rows: list[Row], probes: list[Probe], fold_U: np.ndarray, seed: int, say: Callable[[str], None]) -> list[dict]:
-    """A dict a row and probe: metric, and the difference with its interval where the row is held against another."""
+    """A dict a row and probe: metric, and the difference with its interval where the row is held against another.
+
+    say: told a line a row.
+    """
     measures: dict[tuple[str, str], Callable[[np.ndarray], float]] = {}
-    found = []
+    results = []
     for row in rows:
         words = []
         for probe in probes:
             measures[row.name, probe.name] = now = probe.measure(probe.out_of_fold(row.designs, fold_U))
             everybody = np.arange(len(probe.y))
-            one = {"row": row.name, "probe": probe.name, "metric": now(everybody), "users": len(everybody)}
+            result = {"row": row.name, "probe": probe.name, "metric": now(everybody), "users": len(everybody)}
+            text = f"{probe.name} {result['metric']:.3f}"
             if row.against:
-                before = measures[row.against, probe.name]
-                gain = difference(now, before, len(everybody), seed)
-                one |= {"against": row.against, **gain}
-                words.append(
-                    f"{probe.name} {one['metric']:.3f} ({gain['gain']:+.3f}, {gain['low']:+.3f} .. {gain['high']:+.3f})"
-                )
-            else:
-                words.append(f"{probe.name} {one['metric']:.3f}")
-            found.append(one)
+                gain = difference(now, measures[row.against, probe.name], len(everybody), seed)
+                result |= {"against": row.against, **gain}
+                text += f" ({gain['gain']:+.3f}, {gain['low']:+.3f} .. {gain['high']:+.3f})"
+            words.append(text)
+            results.append(result)
         say(f"{row.name}: " + ", ".join(words))
-    return found
+    return results
 
 
-def difference(now: Callable, before: Callable, users: int, seed: int) -> dict[str, float]:
+def difference(
+    now: Callable[[np.ndarray], float], before: Callable[[np.ndarray], float], users: int, seed: int
+) -> dict[str, float]:
     """now - before over the same users, with its 95% interval."""
     low, high = bootstrap(lambda drawn: now(drawn) - before(drawn), users, seed)
     everybody = np.arange(users)
     return {"gain": now(everybody) - before(everybody), "low": low, "high": high}
-
-
-def table(found: list[dict]) -> str:
-    """Markdown, a row a row; a gain is bold where its interval lies above zero."""
-    names = list(dict.fromkeys(one["probe"] for one in found))
-    cells: dict[str, dict[str, str]] = {}
-    for one in found:
-        text = f"{one['metric']:.3f}"
-        if "gain" in one:
-            gain = f"{one['gain']:+.3f} [{one['low']:+.3f}, {one['high']:+.3f}]"
-            text += f" **{gain}**" if one["low"] > 0 else f" {gain}"
-        cells.setdefault(one["row"], {})[one["probe"]] = text
-    lines = ["| inputs | " + " | ".join(names) + " |", "|---" * (len(names) + 1) + "|"]
-    return "\n".join(
-        lines + [f"| {row} | " + " | ".join(of[name] for name in names) + " |" for row, of in cells.items()]
-    )

@@ -59,15 +59,17 @@ def random_encoder(encoder: Encoder, seed: int) -> Encoder:
 
 
 def rows_of(snapshot: Snapshot, encoder: Encoder, sequences: Sequences) -> list[Row]:
-    """counts: money, orders, lines of 7, 28, 90, 365 days, days since the last order. categories: lines of the year."""
+    """The rows that are compared. counts: money, orders, lines of 7, 28, 90, 365 days, days since the last order.
+    categories: lines of the year.
+    """
     user_ids = sequences.user_ids
-    features = lake.read(lake.open_table(USER_FEATURES, snapshot.warehouse, snapshot.versions[USER_FEATURES.full_name]),
-                         ["user_id", *rival_segmentations.COLUMNS], snapshot.ds)  # fmt: skip
+    columns = ["user_id", *rival_segmentations.COLUMNS]
+    features = lake.read(snapshot.opened(USER_FEATURES), columns, snapshot.ds)
     features = features.take(pc.index_in(user_ids, value_set=features["user_id"].combine_chunks()))
-    history = outcomes.history(snapshot.warehouse, snapshot.ds, user_ids)
-    largest = np.sort(np.argsort(-np.asarray(history.sum(axis=0)).ravel(), kind="stable")[:CATEGORIES])
+    lines_UC = outcomes.lines_of_year(snapshot.warehouse, snapshot.ds, user_ids)
+    largest = np.sort(np.argsort(-np.asarray(lines_UC.sum(axis=0)).ravel(), kind="stable")[:CATEGORIES])
     counts = block(rival_segmentations.standardised(features, rival_segmentations.COLUMNS))
-    categories = block(np.log1p(history[:, largest].toarray()))
+    categories = block(np.log1p(lines_UC[:, largest].toarray()))
     state, means = map(block, readings(encoder, sequences))
     noise = block(readings(random_encoder(encoder, snapshot.config.train.seed), sequences)[1])
     detailed = [np.hstack([counts, weight * categories]) for weight in WEIGHTS]

@@ -9,20 +9,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ml.common.arrays import evenly
 from ml.data.catalogue import Catalogue
 from ml.data.sequences import Sequences
 from ml.data.vocabulary import FIRST
-from ml.transformer.encoder import Encoder
+from ml.measures.metrics import hit_rate, ndcg_of_ranks
 
 TOP = 10
 _CHUNK = 256
+
 # Users (indices) -> scores (B, I) of all products; higher is better. A category's score is the sum over its products.
-Scorer = Callable[[np.ndarray], Tensor]
+WeekScorer = Callable[[np.ndarray], Tensor]
 
 
 @dataclass(frozen=True)
-class Task:
-    """The held-out week: users with a product in it, the events that they had before, what came next.
+class HeldOutWeek:
+    """Users with a product in the held-out week, the events that they had before, what came next.
 
     users: indices into sequences. history: events before the week, by user of the sequences. target: the first product
     of the week, 0-based without padding and unknown. categories_BC: bool, categories of the week's products.
@@ -35,7 +37,8 @@ class Task:
     categories_BC: np.ndarray
 
     @classmethod
-    def of(cls, sequences: Sequences, catalogue: Catalogue, cutoff: int) -> Task:
+    def of(cls, sequences: Sequences, catalogue: Catalogue, cutoff: int) -> HeldOutWeek:
+        """cutoff: when the week begins, in seconds since 1970."""
         known = (sequences.times >= cutoff) & (sequences.items >= FIRST)
         owner = np.repeat(np.arange(len(sequences)), np.diff(sequences.offsets))[known]
         items = sequences.items[known]
@@ -45,55 +48,51 @@ class Task:
         categories[:, 0] = False  # no category
         return cls(sequences, sequences.lengths_before(cutoff), users, items[first] - FIRST, categories)
 
+    def at_most(self, wanted: int) -> HeldOutWeek:
+        """The week of at most `wanted` of the users, evenly over their order."""
+        kept = evenly(len(self.users), wanted)
+        return HeldOutWeek(self.sequences, self.history, self.users[kept], self.target[kept], self.categories_BC[kept])
+
 
 @dataclass(frozen=True)
 class Scores:
-    """Per user of a task: rank of the next product (1 = first; ties share their mean), recall of the categories."""
+    """Per user of a week: rank of the next product (1 = first; ties share their mean), recall of the categories."""
 
     rank: np.ndarray
     category_recall: np.ndarray
 
     @property
     def ndcg(self) -> np.ndarray:
-        """Per user: 1 / log2(1 + rank) within the first TOP, else 0."""
-        return np.where(self.rank <= TOP, 1 / np.log2(1 + self.rank), 0.0)
+        """NDCG@TOP per user."""
+        return ndcg_of_ranks(self.rank, TOP)
 
     def means(self) -> dict[str, float]:
         return {
-            f"hr_{TOP}": float((self.rank <= TOP).mean()),
+            f"hr_{TOP}": hit_rate(self.rank, TOP),
             f"ndcg_{TOP}": float(self.ndcg.mean()),
             "mrr": float((1 / self.rank).mean()),
             f"category_recall_{TOP}": float(np.nanmean(self.category_recall)),
         }
 
 
-def score(task: Task, scorer: Scorer, catalogue: Catalogue) -> Scores:
+def score(week: HeldOutWeek, scorer: WeekScorer, catalogue: Catalogue) -> Scores:
     """Ranks all products of the catalogue for each user, by chunks. The history is not masked: people buy again."""
     category_I = torch.from_numpy(catalogue.category_I[FIRST:]).long()
     ranks, recalls = [], []
-    for chunk in np.array_split(np.arange(len(task.users)), max(1, -(-len(task.users) // _CHUNK))):
-        scores_BI = scorer(task.users[chunk]).cpu()
-        own_B1 = scores_BI.gather(1, torch.from_numpy(task.target[chunk]).long()[:, None])
-        greater, equal = (scores_BI > own_B1).sum(1), (scores_BI == own_B1).sum(1)
-        ranks.append((1 + greater + (equal - 1) / 2).double())
+    for chunk in np.array_split(np.arange(len(week.users)), max(1, -(-len(week.users) // _CHUNK))):
+        scores_BI = scorer(week.users[chunk]).cpu()
+        ranks.append(rank_of(torch.from_numpy(week.target[chunk]).long(), scores_BI))
         mass_CB = scores_BI.new_zeros(len(catalogue.category_names), len(chunk))
         mass_BC = mass_CB.index_add_(0, category_I, scores_BI.T.contiguous()).T
         mass_BC[:, 0] = -1  # "no category" is masked
         top_BK = mass_BC.topk(min(TOP, mass_BC.shape[1]), dim=1).indices
-        truth_BC = torch.from_numpy(task.categories_BC[chunk])
+        truth_BC = torch.from_numpy(week.categories_BC[chunk])
         recalls.append(truth_BC.gather(1, top_BK).sum(1).double() / truth_BC.sum(1))  # nan where the week names none
     return Scores(torch.cat(ranks).numpy(), torch.cat(recalls).numpy())
 
 
-def model_scorer(encoder: Encoder, task: Task) -> Scorer:
-    """Probabilities of the model after the events before the week."""
-    states = encoder.states(task.sequences, task.history)
-    vectors_ID = encoder.vectors_ID[FIRST:]
-    prior_I = encoder.model.popularity.detach() * torch.from_numpy(encoder.catalogue.log_count_I[FIRST:]).to(
-        vectors_ID.device
-    )
-
-    def scorer(users: np.ndarray) -> Tensor:
-        return (torch.from_numpy(states[users]).to(vectors_ID.device) @ vectors_ID.T + prior_I).softmax(dim=1)
-
-    return scorer
+def rank_of(target_B: Tensor, scores_BI: Tensor) -> Tensor:
+    """float64 rank (.., B) of each user's target among scores (.., B, I), 1 = first; ties share their mean."""
+    own_B1 = scores_BI.gather(-1, target_B[:, None].expand(*scores_BI.shape[:-1], 1))
+    greater, equal = (torch.count_nonzero(flags, dim=-1) for flags in (scores_BI > own_B1, scores_BI == own_B1))
+    return (1 + greater + (equal - 1) / 2).double()

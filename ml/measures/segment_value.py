@@ -10,18 +10,17 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.sparse import csr_matrix
-from sklearn.metrics import roc_auc_score
 
 from ml.data.outcomes import Outcomes
-from ml.measures.metrics import FOLDS
+from ml.measures.metrics import FOLDS, auc, explained
 
 CATEGORIES = 200  # the largest ones
 PSEUDO_LINES = (100, 300, 1000, 3000, 10_000)
 
 
 @dataclass(frozen=True)
-class Value:
-    """bits: see `bits`. eta2: see `eta2`. auc: see `auc`; nan where all users bought, or none."""
+class SegmentValue:
+    """Of an assignment: see `bits`, `eta2` and `auc_of_segments`; auc is nan where all users bought, or none."""
 
     segments: int
     bits: float
@@ -30,12 +29,13 @@ class Value:
     auc: float
 
 
-def value(segment_U: np.ndarray, outcomes: Outcomes, fold_U: np.ndarray) -> Value:
+def value(segment_U: np.ndarray, outcomes: Outcomes, fold_U: np.ndarray) -> SegmentValue:
     """The three measures of an assignment (any labels)."""
-    found, label_U = np.unique(segment_U, return_inverse=True)
+    names, label_U = np.unique(segment_U, return_inverse=True)
     information, pseudo = bits(label_U, outcomes.largest(CATEGORIES).lines_UC, fold_U)
     spread = eta2(label_U, np.log1p(outcomes.spend), fold_U)
-    return Value(len(found), information, pseudo, spread, auc(label_U, outcomes.silent, fold_U))
+    silence = auc_of_segments(label_U, outcomes.silent, fold_U)
+    return SegmentValue(len(names), information, pseudo, spread, silence)
 
 
 def bits(label_U: np.ndarray, lines_UC: csr_matrix, fold_U: np.ndarray) -> tuple[float, int]:
@@ -74,20 +74,18 @@ def _by_segment(mass_UC: csr_matrix, label_U: np.ndarray, k: int, part_U: np.nda
 
 def eta2(label_U: np.ndarray, y_U: np.ndarray, fold_U: np.ndarray) -> float:
     """Share of the variance of y that the means of the segments explain; below 0 where they mislead."""
-    spread = ((y_U - y_U.mean()) ** 2).sum()
-    return float(1 - ((y_U - out_of_fold(label_U, y_U, fold_U)) ** 2).sum() / spread) if spread else 0.0
+    share = explained(y_U, out_of_fold(label_U, y_U, fold_U))
+    return 0.0 if np.isnan(share) else share
 
 
-def auc(label_U: np.ndarray, event_U: np.ndarray, fold_U: np.ndarray) -> float:
+def auc_of_segments(label_U: np.ndarray, event_U: np.ndarray, fold_U: np.ndarray) -> float:
     """Area under the ROC curve of `event`, users ranked by its rate in their segment."""
-    if event_U.all() or not event_U.any():
-        return float("nan")
-    return float(roc_auc_score(event_U, out_of_fold(label_U, event_U.astype(np.float64), fold_U)))
+    return auc(event_U, out_of_fold(label_U, event_U.astype(np.float64), fold_U))
 
 
 def out_of_fold(label_U: np.ndarray, y_U: np.ndarray, fold_U: np.ndarray) -> np.ndarray:
     """Mean of y over the other folds' users of the same segment (U); over all of theirs where it has none there."""
-    found = np.empty(len(y_U))
+    predicted = np.empty(len(y_U))
     k = int(label_U.max()) + 1
     for fold in range(FOLDS):
         learned, held = fold_U != fold, fold_U == fold
@@ -95,5 +93,5 @@ def out_of_fold(label_U: np.ndarray, y_U: np.ndarray, fold_U: np.ndarray) -> np.
         sum_K = np.bincount(label_U[learned], y_U[learned], minlength=k)
         overall = y_U[learned].mean() if learned.any() else 0.0
         mean_K = np.where(count_K > 0, sum_K / np.maximum(count_K, 1), overall)
-        found[held] = mean_K[label_U[held]]
-    return found
+        predicted[held] = mean_K[label_U[held]]
+    return predicted

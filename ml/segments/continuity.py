@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import orthogonal_procrustes
 from scipy.optimize import linear_sum_assignment
 
 from ml.segments.inputs import EMBEDDING, Scaler, Users
@@ -67,7 +68,7 @@ def identities(
             if alike[new, old] >= threshold}  # fmt: skip
     share = overlap / np.maximum(new_size, 1)
     swallowed = (overlap / old_size > MAJORITY).sum(axis=1)
-    found = []
+    named = []
     for new in range(k):
         ranked = np.argsort(-share[new], kind="stable")
         parents = [int(old_ids[old]) for old in ranked if share[new, old] >= PARENT]
@@ -79,18 +80,18 @@ def identities(
             status = "kept"
         else:
             status = "split" if share[new].max() > MAJORITY else "born"
-        found.append(Identity(kept.get(new, highest), parents, status))
-    return found
+        named.append(Identity(kept.get(new, highest), parents, status))
+    return named
 
 
 def endings(ids_U: np.ndarray, previous_U: np.ndarray, living: set[int]) -> dict[int, list[int]]:
     """Old segments whose id no new one has, each with the new ids that took PARENT or more of its users, most first."""
-    found = {}
+    takers = {}
     for ended in sorted({int(old) for old in np.unique(previous_U)} - living):
         into, users = np.unique(ids_U[previous_U == ended], return_counts=True)
         order = np.lexsort((into, -users))
-        found[ended] = [int(into[i]) for i in order if users[i] >= PARENT * users.sum()]
-    return found
+        takers[ended] = [int(into[i]) for i in order if users[i] >= PARENT * users.sum()]
+    return takers
 
 
 @dataclass(frozen=True)
@@ -116,10 +117,13 @@ def procrustes(old_UD: np.ndarray, new_UD: np.ndarray) -> Turn:
     both = ~(np.isnan(old_UD).any(axis=1) | np.isnan(new_UD).any(axis=1))
     old_mean, new_mean = old_UD[both].mean(axis=0), new_UD[both].mean(axis=0)
     old, new = old_UD[both] - old_mean, new_UD[both] - new_mean
-    left, strength, right = np.linalg.svd(old.T @ new, full_matrices=False)
-    rotation = left @ right
+    # Of vectors of unequal width the narrower ones are given columns of zeros.
+    width = max(old.shape[1], new.shape[1])
+    wide = (np.pad(values, ((0, 0), (0, width - values.shape[1]))) for values in (old, new))
+    rotation, strength = orthogonal_procrustes(*wide)
+    rotation = rotation[: old.shape[1], : new.shape[1]]
     turned = old @ rotation
-    scale = float(strength.sum() / max((turned**2).sum(), 1e-12))
+    scale = float(strength / max((turned**2).sum(), 1e-12))
     missed = ((new - turned * scale) ** 2).sum() / max((new**2).sum(), 1e-12)
     return Turn(old_mean, new_mean, rotation, scale, float(1 - missed))
 
@@ -157,7 +161,7 @@ class Before:
 def identify(
     model: SegmentModel, users: Users, before: Before | None, highest: int, config: SegmentConfig
 ) -> list[Identity]:
-    """Ids of the model's segments: those of the champion's segments that they continue, see ml/segments/matching.py."""
+    """Ids of the model's segments: those of the champion's segments that they continue, see `identities`."""
     labels = model.assign(users)
     if before is None:
         return first_identities(labels, len(model.ids))
@@ -184,6 +188,7 @@ class Continuity:
         return cls(float((ids != before.ids_U).mean()), len(ids), ended)
 
     def lines(self) -> list[str]:
+        """The same for a person."""
         if self.moved is None:
             return ["no champion to be held against: every segment is new"]
         died = [f"segment {old} died; most of its users are in {into or 'no one segment'}"

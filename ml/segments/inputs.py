@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from ml.common.arrays import aligned
+from ml.data.features import numbers
 from ml.segments.settings import Block, SegmentConfig
 
 DEPARTMENT, EMBEDDING, EXPECTED = "dept:", "emb:", "exp:"
@@ -45,8 +46,7 @@ class Users:
         the order of user ids.
         """
         features = features.sort_by("user_id").combine_chunks()
-        place = pc.fill_null(pc.index_in(features["user_id"].combine_chunks(), value_set=sequence_ids), -1).to_numpy()
-        embedding = np.vstack([states_UD, np.full((1, states_UD.shape[1]), np.nan)])[place].astype(np.float64)
+        embedding = aligned(sequence_ids, states_UD, features["user_id"].combine_chunks())
         return cls(features["user_id"].to_pylist(), features, embedding, expected_UE, kinds)
 
     def shares(self) -> dict[str, np.ndarray]:
@@ -55,11 +55,11 @@ class Users:
         owner = np.repeat(np.arange(len(column)), np.diff(column.offsets.to_numpy()))
         names, values = column.keys.dictionary_encode(), column.items.to_numpy(zero_copy_only=False)
         code = names.indices.to_numpy()
-        found = {}
+        shares = {}
         for index, name in enumerate(names.dictionary.to_pylist()):
-            found[name] = np.zeros(len(column))
-            found[name][owner[code == index]] = values[code == index]
-        return found
+            shares[name] = np.zeros(len(column))
+            shares[name][owner[code == index]] = values[code == index]
+        return shares
 
     def raw(self, inputs: list[str]) -> np.ndarray:
         """Raw values (U, J) of inputs, in the names of gold.segment_models. A department nobody knows is 0."""
@@ -74,7 +74,7 @@ class Users:
             elif name.startswith(EXPECTED):
                 columns.append(self.expected_UE[:, int(name.removeprefix(EXPECTED))])
             else:
-                columns.append(pc.cast(self.features[name], pa.float64()).to_numpy().astype(np.float64))
+                columns.append(numbers(self.features, name))
         return np.stack(columns, axis=1)
 
 
@@ -89,9 +89,11 @@ class Scaler:
     scale: np.ndarray
 
     def __call__(self, raw_UJ: np.ndarray) -> np.ndarray:
+        """Standardised inputs (U, J)."""
         return (self.filled(raw_UJ) - self.mean) / self.scale
 
     def filled(self, raw_UJ: np.ndarray) -> np.ndarray:
+        """Without nan, and logarithms where they are asked for."""
         values = np.where(np.isnan(raw_UJ), self.fill, raw_UJ)
         return np.where(self.log_scaled, np.log1p(np.maximum(values, 0)), values)
 
@@ -117,8 +119,8 @@ def inputs_of(users: Users, config: SegmentConfig) -> list[tuple[Block, list[str
         ranked = sorted(mean_share, key=lambda name: (-mean_share[name], name))[: config.departments.most]
         names["departments"] = [DEPARTMENT + n for n in ranked if mean_share[n] >= config.departments.min_share]
     names["embedding"] = [f"{EMBEDDING}{k}" for k in range(users.embedding_UD.shape[1])]
-    found = [(block, names.get(name, block.inputs)) for name, block in blocks.items()]
-    return [(block, inputs) for block, inputs in found if inputs]
+    filled = [(block, names.get(name, block.inputs)) for name, block in blocks.items()]
+    return [(block, inputs) for block, inputs in filled if inputs]
 
 
 def fit_scaler(users: Users, config: SegmentConfig) -> Scaler:

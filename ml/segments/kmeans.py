@@ -14,7 +14,7 @@ from sklearn.metrics import adjusted_rand_score
 from threadpoolctl import threadpool_limits
 
 from ml.common.cli import DataError
-from ml.common.hashing import stable_hash
+from ml.common.hashing import first_by_hash
 from ml.heads.trial import Trial
 from ml.segments.continuity import Before
 from ml.segments.inputs import KINDS, Scaler, Users, fit_scaler
@@ -117,13 +117,13 @@ def fit(
         raise DataError(f"expected at least k.max = {config.k.max} users to group, found {len(users.user_ids)}")
     scaler = scaler or scaler_of(users, config)
     start, current = (None, None) if before is None else (before.centers_KJ, len(before.ids_K))
-    order = np.argsort(stable_hash(pa.array(users.user_ids)), kind="stable")[: config.max_users]
+    order = first_by_hash(pa.array(users.user_ids), config.max_users)
     values = scaler(users.raw(scaler.inputs))[order]
-    useful = {}
     if by_kind(users, config):
         with threadpool_limits(1):
             choices = [try_k(values, users.kinds, config, kind_centres(users, scaler, order))]
         return SegmentModel(scaler, choices[0].centers_KJ, np.arange(users.kinds)), choices
+    useful: dict[int, float] = {}
     with threadpool_limits(1):
         if trial is not None and users.expected_UE is not None and len(trial.user_ids) >= config.k.max:
             useful = usefulness(trial, config)

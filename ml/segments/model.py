@@ -28,8 +28,8 @@ class SegmentModel:
         """The rows of a model version, or None where there are none."""
         if not lake.exists(SEGMENT_MODELS, warehouse):
             return None
-        found = lake.read(lake.open_table(SEGMENT_MODELS, warehouse), SEGMENT_MODELS.column_names)
-        rows = found.filter(pc.field("model_version") == version).sort_by("segment_id").to_pylist()
+        table = lake.read(lake.open_table(SEGMENT_MODELS, warehouse), SEGMENT_MODELS.column_names)
+        rows = table.filter(pc.field("model_version") == version).sort_by("segment_id").to_pylist()
         if not rows:
             return None
         columns = ("fill", "log_scaled", "mean", "scale")
@@ -40,12 +40,12 @@ class SegmentModel:
         """Index (U) of the nearest centre."""
         return nearest(self.scaler(users.raw(self.scaler.inputs)), self.centers_KJ)
 
+    def sizes(self, users: Users) -> list[int]:
+        """Users of each segment."""
+        return np.bincount(self.assign(users), minlength=len(self.ids)).tolist()
+
 
 def nearest(values_UJ: np.ndarray, centers_KJ: np.ndarray) -> np.ndarray:
+    """Index (U) of the centre that each row lies nearest to."""
     squared_UK = (centers_KJ**2).sum(axis=1) - 2 * values_UJ @ centers_KJ.T
     return squared_UK.argmin(axis=1)
-
-
-def sizes(model: SegmentModel, users: Users) -> list[int]:
-    """Users of each segment."""
-    return np.bincount(model.assign(users), minlength=len(model.ids)).tolist()

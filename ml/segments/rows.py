@@ -19,25 +19,29 @@ from ml.segments.terms import terms
 
 
 def rows(
-    model: SegmentModel, users: Users, named: list[Identity], config: SegmentConfig, version: str,
+    model: SegmentModel, users: Users, identities: list[Identity], config: SegmentConfig, version: str,
     fitted_ds: datetime.date, tastes: Taste | None = None,
 ) -> pa.RecordBatch:  # fmt: skip
-    """One row a segment, exactly gold.segment_models, by segment id. tastes: of the model's heads, for the rules."""
+    """One row a segment, exactly gold.segment_models, by segment id.
+
+    identities: of the model's segments, in their order. tastes: of the model's heads, for the rules.
+    """
     labels, scaler = model.assign(users), model.scaler
     names = [*config.rule, *(name for name in scaler.inputs if name.startswith(DEPARTMENT))]
     raw = users.raw(names)
     fill = dict(zip(scaler.inputs, scaler.fill, strict=True))
     middle = [fill.get(name, np.nanmedian(np.append(column, 0))) for name, column in zip(names, raw.T, strict=True)]
-    told, values = terms(users, names, np.where(np.isnan(raw), middle, raw), tastes)
+    speaking, values = terms(users, names, np.where(np.isnan(raw), middle, raw), tastes)
     shared = {name: getattr(scaler, name).tolist() for name in ("fill", "log_scaled", "mean", "scale")}
-    found = []
-    for index, identity in enumerate(named):
-        said = rule(values, told, labels == index)
-        found.append({
+    segments = []
+    for index, identity in enumerate(identities):
+        conditions = rule(values, speaking, labels == index)
+        segments.append({
             "model_version": version, "segment_id": identity.segment_id, "center": model.centers_KJ[index].tolist(),
             "inputs": scaler.inputs, **shared, "parents": identity.parents, "status": identity.status,
-            "rule": said.text, "rule_zh": said.text_zh, "rule_fidelity": said.fidelity, "fitted_ds": fitted_ds,
+            "rule": conditions.text, "rule_zh": conditions.text_zh, "rule_fidelity": conditions.fidelity,
+            "fitted_ds": fitted_ds,
         })  # fmt: skip
     return pa.RecordBatch.from_pylist(
-        sorted(found, key=lambda row: row["segment_id"]), lake.arrow_schema(SEGMENT_MODELS)
+        sorted(segments, key=lambda row: row["segment_id"]), lake.arrow_schema(SEGMENT_MODELS)
     )

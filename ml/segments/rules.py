@@ -9,10 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ml.common.arrays import evenly
+
 CONDITIONS = 3
 _BEAM = 6  # rules that are carried on at each length
 _CUTS = 32  # thresholds tried of each term, at its quantiles
-_USERS = 8_000  # that the search looks at; the F1 told is of all
+_USERS = 8_000  # that the search looks at; the F1 of a rule is of all
 _WORTH = 0.01  # of F1 that one more condition must add
 
 
@@ -26,7 +28,7 @@ class Term:
     scale: float = 1.0
     unit_zh: str = ""  # where it is another
 
-    def said(self, low: float | None, high: float | None) -> tuple[str, str]:
+    def phrase(self, low: float | None, high: float | None) -> tuple[str, str]:
         """In English and Chinese: above `low`, and at most `high`, where they are given."""
         parts = []
         for name, unit in ((self.name, self.unit), (self.name_zh, self.unit_zh or self.unit)):
@@ -61,46 +63,50 @@ def rule(values_UJ: np.ndarray, terms: list[Term], member_U: np.ndarray) -> Rule
     A surrogate (Craven & Shavlik 1996) of the membership, not how it was decided; the search is that of CN2 (Clark &
     Niblett 1989) for one rule.
     """
-    drawn = np.linspace(0, len(values_UJ) - 1, min(len(values_UJ), _USERS)).astype(int)
+    drawn = evenly(len(values_UJ), _USERS)
     cuts = _cuts(values_UJ[drawn], terms)
-    if not cuts:
-        return Rule("any user", "任何用户", _f1(np.ones(len(member_U), bool), member_U))
-    holds_UK = np.stack([_holds(values_UJ[drawn], *cut) for cut in cuts], axis=1).astype(np.float32)
-    member = member_U[drawn]
-    beam: list[tuple[float, tuple[int, ...]]] = [(_f1(np.ones(len(member), bool), member), ())]
+    chosen = _search(values_UJ[drawn], cuts, member_U[drawn]) if cuts else []
+    inside = np.ones(len(member_U), bool)
+    for cut in chosen:
+        inside &= _holds(values_UJ, *cut)
+    phrases = _in_words(chosen, terms) or [("any user", "任何用户")]
+    english, chinese = zip(*phrases, strict=True)
+    return Rule(" and ".join(english), "，且".join(chinese), _f1(inside, member_U))
+
+
+def _search(
+    values_UJ: np.ndarray, cuts: list[tuple[int, bool, float]], member_U: np.ndarray
+) -> list[tuple[int, bool, float]]:
+    """At most CONDITIONS of the cuts, whose users are the members as well as can be."""
+    holds_UK = np.stack([_holds(values_UJ, *cut) for cut in cuts], axis=1).astype(np.float32)
+    beam: list[tuple[float, tuple[int, ...]]] = [(_f1(np.ones(len(member_U), bool), member_U), ())]
     best = beam[0]
     for _ in range(CONDITIONS):
         longer: dict[tuple[int, ...], float] = {}
         for _, chosen in beam:
-            inside = np.ones(len(member), np.float32) if not chosen else holds_UK[:, list(chosen)].all(axis=1)
-            hits = (inside * member).astype(np.float32) @ holds_UK
+            inside = np.ones(len(member_U), np.float32) if not chosen else holds_UK[:, list(chosen)].all(axis=1)
+            hits = (inside * member_U).astype(np.float32) @ holds_UK
             size = np.asarray(inside, np.float32) @ holds_UK
-            f1 = 2 * hits / np.maximum(size + member.sum(), 1)
+            f1 = 2 * hits / np.maximum(size + member_U.sum(), 1)
             for cut in np.argsort(-f1, kind="stable")[: 4 * _BEAM]:
                 key = tuple(sorted({*chosen, int(cut)}))
                 if len(key) > len(chosen) and _apart(key, cuts):
                     longer[key] = float(f1[cut])
-        beam = sorted(((f1, key) for key, f1 in longer.items()), key=lambda one: (-one[0], one[1]))[:_BEAM]
+        beam = sorted(((f1, key) for key, f1 in longer.items()), key=lambda entry: (-entry[0], entry[1]))[:_BEAM]
         if not beam or beam[0][0] < best[0] + _WORTH:
             break
         best = beam[0]
-    chosen = [cuts[k] for k in best[1]]
-    inside = np.ones(len(member_U), bool)
-    for cut in chosen:
-        inside &= _holds(values_UJ, *cut)
-    said = _in_words(chosen, terms)
-    english, chinese = (" and ".join(part) for part in zip(*said, strict=True)) if said else ("any user", "任何用户")
-    return Rule(english, chinese.replace(" and ", "，且"), _f1(inside, member_U))
+    return [cuts[k] for k in best[1]]
 
 
 def _cuts(values_UJ: np.ndarray, terms: list[Term]) -> list[tuple[int, bool, float]]:
     """(term, above, threshold): both sides of the quantiles of each term, thresholds as they are printed."""
-    found = []
+    cuts = []
     for term, column in enumerate(values_UJ.T):
         at = np.quantile(column, np.linspace(0, 1, _CUTS + 2)[1:-1])
         places = sorted({terms[term].rounded(value) for value in at})
-        found += [(term, above, place) for place in places for above in (False, True)]
-    return found
+        cuts += [(term, above, place) for place in places for above in (False, True)]
+    return cuts
 
 
 def _in_words(chosen: list[tuple[int, bool, float]], terms: list[Term]) -> list[tuple[str, str]]:
@@ -108,7 +114,7 @@ def _in_words(chosen: list[tuple[int, bool, float]], terms: list[Term]) -> list[
     ends: dict[int, dict[bool, float]] = {}
     for term, above, threshold in chosen:
         ends.setdefault(term, {})[above] = threshold
-    return [terms[term].said(sides.get(True), sides.get(False)) for term, sides in ends.items()]
+    return [terms[term].phrase(sides.get(True), sides.get(False)) for term, sides in ends.items()]
 
 
 def _holds(values_UJ: np.ndarray, term: int, above: bool, threshold: float) -> np.ndarray:

@@ -5,17 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field
 
-from ml.common.settings import read_settings
-from ml.data.features import known
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+from ml.common.settings import Strict, read_settings
+from ml.data.features import FeatureName
 
 
-class Range(_Strict):
+class Range(Strict):
     min: int = Field(6, ge=2)
     max: int = Field(12, ge=2)
     step: int = Field(1, ge=1)
@@ -25,7 +21,7 @@ class Range(_Strict):
         return sorted({*range(self.min, self.max + 1, self.step), self.max})
 
 
-class Stability(_Strict):
+class Stability(Strict):
     resamples: int = Field(5, ge=1)
     share: float = Field(0.8, gt=0, le=1)
     least: float = Field(0.0, ge=0, le=1)
@@ -33,12 +29,12 @@ class Stability(_Strict):
     switch: float = Field(0.05, ge=0)
 
 
-class Departments(_Strict):
+class Departments(Strict):
     min_share: float = Field(0.02, ge=0, le=1)
     most: int = Field(12, ge=0)
 
 
-class Block(_Strict):
+class Block(Strict):
     """Inputs that share a weight; `departments`, `embedding` and the blocks of expectations name no inputs.
 
     together: they keep their variances against each other. fallback: only where nothing is expected of the users.
@@ -48,16 +44,11 @@ class Block(_Strict):
     log: bool = False
     together: bool = False
     fallback: bool = False
-    inputs: list[str] = []
-    fill: dict[str, Literal["median", "max"]] = {}
-
-    @field_validator("inputs")
-    @classmethod
-    def _known(cls, inputs: list[str]) -> list[str]:
-        return known(inputs)
+    inputs: list[FeatureName] = Field([])
+    fill: dict[str, Literal["median", "max"]] = Field({})
 
 
-class SegmentConfig(_Strict):
+class SegmentConfig(Strict):
     """conf/segments.yaml; the comments are there."""
 
     k: Range = Range()
@@ -70,12 +61,7 @@ class SegmentConfig(_Strict):
     natural_kinds: bool = True
     departments: Departments = Departments()
     blocks: dict[str, Block]
-    rule: list[str] = Field(min_length=1)
-
-    @field_validator("rule")
-    @classmethod
-    def _known(cls, rule: list[str]) -> list[str]:
-        return known(rule)
+    rule: list[FeatureName] = Field(min_length=1)
 
     @classmethod
     def load(cls, conf: Path) -> SegmentConfig:

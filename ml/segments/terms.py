@@ -21,12 +21,12 @@ def terms(users: Users, names: list[str], values_UJ: np.ndarray, tastes: Taste |
 
     tastes: of the heads that expected_UE comes from; None: no expected category is spoken of.
     """
-    columns, found = [values_UJ], [_of(name) for name in names]
+    columns, speaking = [values_UJ], [_of(name) for name in names]
     if users.expected_UE is not None:
         spend, silence = users.expected_UE[:, 0], users.expected_UE[:, 1]
-        columns.append(np.column_stack([np.expm1(spend), np.sin(silence) ** 2]))  # as ml/heads/heads.py made them
-        found += [Term("expected spend in 28 days", "预计28天消费"),
-                  Term("probability of no purchase in 28 days", "28天内不购买的概率", *_SHARE)]  # fmt: skip
+        columns.append(np.column_stack([np.expm1(spend), np.sin(silence) ** 2]))  # as Heads.expect made them
+        speaking += [Term("expected spend in 28 days", "预计28天消费"),
+                     Term("probability of no purchase in 28 days", "28天内不购买的概率", *_SHARE)]  # fmt: skip
     if users.expected_UE is not None and tastes is not None:
         largest = np.lexsort((tastes.categories, -tastes.base_C))[:CATEGORIES]
         # Factors are orthonormal directions of the expected departures, in units of the root of the base rate.
@@ -34,8 +34,8 @@ def terms(users: Users, names: list[str], values_UJ: np.ndarray, tastes: Taste |
         departure = users.expected_UE[:, 2 : 2 + factors_CF.shape[1]] @ factors_CF.T  # kinds may follow
         columns.append(1 + departure / np.sqrt(tastes.base_C[largest]))
         labels = [tastes.categories[k] for k in largest]
-        found += [Term(f"expected share of {c}", f"预计{c}占比", " x usual", unit_zh=" 倍于平均") for c in labels]
-    return found, np.hstack(columns)
+        speaking += [Term(f"expected share of {c}", f"预计{c}占比", " x usual", unit_zh=" 倍于平均") for c in labels]
+    return speaking, np.hstack(columns)
 
 
 def _of(name: str) -> Term:

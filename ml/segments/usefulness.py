@@ -14,20 +14,20 @@ from ml.segments.settings import SegmentConfig
 
 
 def usefulness(trial: Trial, config: SegmentConfig) -> dict[int, float]:
-    """By number of segments: bits, eta2 and AUC (ml/judge/measures.py) on the trial's day, each as a share of the best
-    number's, on average. Centres are fitted on what was expected as of that day, and on nothing else; what came true
-    was never seen.
+    """By number of segments: bits, eta2 and AUC (ml/measures/segment_value.py) on the trial's day, each as a share of
+    the best number's, on average. Centres are fitted on what was expected as of that day, and on nothing else; what
+    came true was never seen.
     """
     users = Users(trial.user_ids.to_pylist(), pa.table({}), np.zeros((len(trial.user_ids), 0)), trial.expected_UE)
     alone = {name: block for name, block in config.blocks.items() if name in EXPECTATIONS and block.weight}
     if not alone:
         return {}
     config = config.model_copy(update={"blocks": alone})
-    scaler, fold, found = fit_scaler(users, config), folds(trial.user_ids), {}
-    values = scaler(users.raw(scaler.inputs))
+    scaler, fold = fit_scaler(users, config), folds(trial.user_ids)
+    values, measured = scaler(users.raw(scaler.inputs)), {}
     for k in config.k.numbers():
         labels = KMeans(k, n_init=10, random_state=config.seed).fit_predict(values)
-        measured = value(labels, trial.truth, fold)
-        found[k] = [max(part, 0.0) for part in (measured.bits, measured.eta2, np.nan_to_num(measured.auc, nan=0.5))]
-    best = np.maximum(np.max(list(found.values()), axis=0), 1e-9)
-    return {k: float(np.mean(np.array(parts) / best)) for k, parts in found.items()}
+        worth = value(labels, trial.truth, fold)
+        measured[k] = [max(part, 0.0) for part in (worth.bits, worth.eta2, np.nan_to_num(worth.auc, nan=0.5))]
+    best = np.maximum(np.max(list(measured.values()), axis=0), 1e-9)
+    return {k: float(np.mean(np.array(parts) / best)) for k, parts in measured.items()}

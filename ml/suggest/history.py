@@ -8,10 +8,9 @@ import numpy as np
 import pyarrow as pa
 from scipy import sparse
 
-from ml.data.sequences import Sequences
+from ml.data.sequences import DAY_SECONDS, Sequences
 from ml.data.vocabulary import FIRST, UNKNOWN, Vocabularies
 
-DAY = 86_400
 SLOW = 5
 
 
@@ -50,7 +49,7 @@ class Cells:
         time_E = sequences.times[kept]
         is_purchase = sequences.context_EC[kept, 0] == purchase
         code_N, cell_E = np.unique(code_E, return_inverse=True)
-        cells, worth_E = len(code_N), 0.5 ** (np.maximum(moment - time_E, 0) / DAY / half_life)
+        cells, worth_E = len(code_N), 0.5 ** (np.maximum(moment - time_E, 0) / DAY_SECONDS / half_life)
         slow_E = worth_E ** (1 / SLOW)
         bought = np.bincount(cell_E[is_purchase], minlength=cells)
         fresh = np.bincount(cell_E[is_purchase], worth_E[is_purchase], minlength=cells)
@@ -58,9 +57,9 @@ class Cells:
         first, last = np.full(cells, -1), np.full(cells, -1)
         first[cell_E[is_purchase][::-1]] = time_E[is_purchase][::-1]  # times ascend: the one written last stays
         last[cell_E[is_purchase]] = time_E[is_purchase]
-        between = np.where(bought > 1, (last - first) / DAY / np.maximum(bought - 1, 1), np.nan)
+        between = np.where(bought > 1, (last - first) / DAY_SECONDS / np.maximum(bought - 1, 1), np.nan)
         slow = np.bincount(cell_E[is_purchase], slow_E[is_purchase], minlength=cells)
-        day = np.stack([owner_E[kept], time_E // DAY])[:, is_purchase]
+        day = np.stack([owner_E[kept], time_E // DAY_SECONDS])[:, is_purchase]
         visitor, first_E = np.unique(day, axis=1, return_index=True)
         visits = np.bincount(visitor[0], minlength=len(sequences))
         lately = np.bincount(visitor[0], worth_E[is_purchase][first_E], minlength=len(sequences))
@@ -71,7 +70,7 @@ class Cells:
 
     def since(self) -> np.ndarray:
         """Days since the last purchase; nan without one."""
-        return np.where(self.last_N >= 0, (self.moment - self.last_N) / DAY, np.nan)
+        return np.where(self.last_N >= 0, (self.moment - self.last_N) / DAY_SECONDS, np.nan)
 
     def part(self, kept_N: np.ndarray | slice) -> Cells:
         """Some of the cells, of the same users."""
@@ -80,9 +79,9 @@ class Cells:
     def of_users(self, first: int, last: int) -> Cells:
         """Those of the users first .. last - 1, who are 0 .. then."""
         start, stop = np.searchsorted(self.user_N, (first, last))
-        found = self.part(slice(start, stop))
+        part = self.part(slice(start, stop))
         theirs = {name: getattr(self, name)[first:last] for name in ("visits_U", "lately_U")}
-        return replace(found, users=last - first, user_N=found.user_N - first, **theirs)
+        return replace(part, users=last - first, user_N=part.user_N - first, **theirs)
 
     def offsets(self) -> np.ndarray:
         """User u owns cells offsets[u] .. offsets[u + 1]."""
@@ -95,8 +94,8 @@ class Cells:
 
 def purchase_id(vocabularies: Vocabularies) -> int:
     """What context_EC[:, 0] of a purchase is; -1, which nothing is, where the model never saw one."""
-    (found,) = vocabularies.event_type.encode(pa.array(["purchase"]))
-    return 1 + int(found) if found > UNKNOWN else -1
+    (number,) = vocabularies.event_type.encode(pa.array(["purchase"]))
+    return 1 + int(number) if number > UNKNOWN else -1
 
 
 def bought_between(

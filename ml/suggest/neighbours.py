@@ -1,27 +1,48 @@
-"""Which products are bought together. Legend: U users, I products, E eligible products."""
+"""Item-to-item neighbours by co-occurrence, to suggest by, and to hold models against: no learning, seconds.
+
+A user's score of j is the sum over his items i, each worth what the caller says, of
+
+    together[i, j] / (count[i]^damp_from x count[j]^damp_to)
+
+between the conditional probability P(j | i) (1, 0), the cosine (1/2, 1/2) and the lift (1, 1) (Deshpande & Karypis
+2004, section 4.2). There are three ways to count what is together: baskets of users (`ItemNeighbours`), a window of
+lists in their order (`ahead`), and whatever a user had to do with (`conditional`).
+Legend: U users, B users of a chunk, I items, E eligible ones.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
 
+WINDOW, DECAY = 12, 0.8  # of `ahead`
 _ROWS = 128  # products whose neighbours are looked for at a time
 
 
+def damped(
+    together_IJ: sparse.csr_array, count_I: np.ndarray, count_J: np.ndarray, damp_from: float, damp_to: float
+) -> sparse.csr_array:
+    """Counts of i and j together over the damped counts of each."""
+    return sparse.diags_array(count_I**-damp_from) @ together_IJ @ sparse.diags_array(count_J**-damp_to)
+
+
 @dataclass(frozen=True)
-class Neighbours:
+class ItemNeighbours:
     """near_IE: how much a purchase of a product speaks for each eligible one, kept for the strongest of each row."""
 
     near_IE: sparse.csr_array
 
     @classmethod
-    def of(cls, held_UI: sparse.csr_array, places_I: np.ndarray, eligible: int, most: int, damp: float) -> Neighbours:
-        """held_UI: 1 where a user bought a product; places_I: see Shelf.places.
+    def of(
+        cls, held_UI: sparse.csr_array, places_I: np.ndarray, eligible: int, most: int, damp: float
+    ) -> ItemNeighbours:
+        """held_UI: 1 where a user bought a product; places_I: see Shelf.places. most: kept of each product.
 
-        Of products i and j: users of both, less 1 (one user proves nothing), over users(i) x users(j)^damp: between
-        P(j | i) and its lift (Deshpande & Karypis 2004, section 4.2). Blocks of products bound the memory.
+        Together: users of both, less 1 (one user proves nothing); damped by 1 and `damp`. Blocks of products bound the
+        memory.
         """
         count_I = np.maximum(np.asarray(held_UI.sum(axis=0)).ravel(), 1).astype(np.float64)
         columns = np.flatnonzero(places_I >= 0)
@@ -29,17 +50,46 @@ class Neighbours:
         theirs_UE, by_product = held_UI[:, order].tocsr(), held_UI.T.tocsr()
         parts = []
         for start in range(0, by_product.shape[0], _ROWS):
-            stop = min(start + _ROWS, by_product.shape[0])
-            both = (by_product[start:stop] @ theirs_UE).tocoo()
+            rows = slice(start, min(start + _ROWS, by_product.shape[0]))
+            both = (by_product[rows] @ theirs_UE).tocoo()
             row, column = both.coords
             kept = (both.data > 1) & (order[column] != start + row)
-            row, column = row[kept], column[kept]
-            value = (both.data[kept] - 1) / (count_I[start + row] * count_I[order[column]] ** damp)
-            place = np.lexsort((column, -value, row))
-            row, column, value = row[place], column[place], value[place]
-            rank = np.arange(len(row)) - np.searchsorted(row, row)
-            near = rank < most
-            parts.append(sparse.csr_array((value[near], (row[near], column[near])), (stop - start, eligible)))
+            both = sparse.csr_array((both.data[kept] - 1, (row[kept], column[kept])), both.shape)
+            parts.append(strongest(damped(both, count_I[rows], count_I[order], 1.0, damp), most))
         near = sparse.vstack(parts, format="csr")
         near.sort_indices()
         return cls(near)
+
+
+def strongest(near: sparse.csr_array, most: int) -> sparse.csr_array:
+    """The `most` largest of each row; of equal ones the first."""
+    cells = near.tocoo()
+    row, column = cells.coords
+    order = np.lexsort((column, -cells.data, row))
+    row, column, value = row[order], column[order], cells.data[order]
+    kept = np.arange(len(row)) - np.searchsorted(row, row) < most
+    return sparse.csr_array((value[kept], (row[kept], column[kept])), near.shape)
+
+
+def ahead(items_E: np.ndarray, owner_E: np.ndarray, counted_E: np.ndarray, size: int) -> sparse.csr_array:
+    """(I, I): how often j comes at most WINDOW places after i in a list; DECAY^(distance - 1) each time.
+
+    items_E: one list after the other. owner_E: whose. counted_E: whether an event may be j.
+    """
+    total_II = sparse.csr_array((size, size), dtype=np.float32)
+    for distance in range(1, WINDOW + 1):
+        here = np.flatnonzero(counted_E[distance:] & (owner_E[distance:] == owner_E[:-distance]))
+        weight = np.full(len(here), DECAY ** (distance - 1), np.float32)
+        total_II = total_II + sparse.csr_array((weight, (items_E[here], items_E[here + distance])), (size, size))
+    return total_II
+
+
+def conditional(query_UI: sparse.csr_array, seen_UI: sparse.csr_array) -> Callable[[np.ndarray], np.ndarray]:
+    """Of users (B, indices of query_UI): the sum over their items i of P(j | i) (B, I), an item's own one included.
+
+    query_UI: what an item of a user is worth. seen_UI: 1 where a user had to do with an item. Computed as (Q X^T) X,
+    which never holds a product x product matrix.
+    """
+    count_I = np.maximum(seen_UI.sum(axis=0), 1)
+    query_UI = (query_UI @ sparse.diags_array(count_I**-1.0)).tocsr()
+    return lambda users: ((query_UI[users] @ seen_UI.T) @ seen_UI).toarray()

@@ -28,19 +28,19 @@ class Ranker:
     @classmethod
     def fit(cls, values_PJ: np.ndarray, bought_P: np.ndarray, days: int, config: RecommendConfig) -> Ranker:
         """bought_P: whether the user of the pair bought the product in the `days` after the moment of the values."""
-        found = int(bought_P.sum())
-        if found < config.least_purchases:
-            return cls(None, days, len(bought_P), found)
+        purchases = int(bought_P.sum())
+        if purchases < config.least_purchases:
+            return cls(None, days, len(bought_P), purchases)
         # Deterministic: seeded, histograms are summed feature by feature. Early stopping would ask for a second sample.
         forest = HistGradientBoostingClassifier(
             max_iter=200, learning_rate=0.04, max_leaf_nodes=12, min_samples_leaf=500, l2_regularization=10.0,
             early_stopping=False, random_state=config.seed,
         )  # fmt: skip
-        return cls(forest.fit(values_PJ, bought_P), days, len(bought_P), found)
+        return cls(forest.fit(values_PJ, bought_P), days, len(bought_P), purchases)
 
     def __str__(self) -> str:
-        told = f"{self.purchases:,} purchases among {self.pairs:,} candidates of the last {self.days} days"
-        return f"learned from {told}" if self.forest else f"what is popular comes first, as there were only {told}"
+        seen = f"{self.purchases:,} purchases among {self.pairs:,} candidates of the last {self.days} days"
+        return f"learned from {seen}" if self.forest else f"what is popular comes first, as there were only {seen}"
 
     def score(self, pairs: Pairs) -> np.ndarray:
         """Probability (P) of a purchase in as many days after the moment; nan where nothing was learned."""
@@ -49,7 +49,9 @@ class Ranker:
         return np.round(self.forest.predict_proba(pairs.values_PJ)[:, 1], DECIMALS) + 0.0
 
 
-def first(pairs: Pairs, score_P: np.ndarray, category_P: np.ndarray, config: RecommendConfig) -> tuple:
+def first(
+    pairs: Pairs, score_P: np.ndarray, category_P: np.ndarray, config: RecommendConfig
+) -> tuple[np.ndarray, np.ndarray]:
     """Indices (K) of the suggested pairs, by user and rank, and their ranks, from 1.
 
     Best score first, ties by popularity, then by the order of the products; repeat, least_new, per_category hold.
@@ -74,6 +76,6 @@ def ordinal(*keys: np.ndarray) -> np.ndarray:
     for key in keys:
         change[1:] |= key[order][1:] != key[order][:-1]
     start = np.maximum.accumulate(np.where(change, np.arange(len(order)), 0))
-    found = np.empty(len(order), np.int64)
-    found[order] = np.arange(len(order)) - start
-    return found
+    nth = np.empty(len(order), np.int64)
+    nth[order] = np.arange(len(order)) - start
+    return nth

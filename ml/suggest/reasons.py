@@ -8,12 +8,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ml.suggest.candidates import INPUTS, SOURCES, Pairs, World, find
-from ml.suggest.history import DAY, Cells
+from ml.common.arrays import find_sorted
+from ml.data.sequences import DAY_SECONDS
+from ml.suggest.candidates import INPUTS, SOURCES, Pairs, World
+from ml.suggest.history import Cells
 
 AGAIN, SEEN, TOGETHER, MODEL, POPULAR = KINDS = ("buy again", "looked at", "bought together", "model", "popular")
 _FRESHEST = 30  # of a user's products are asked what they speak for
-_OF_SOURCE = np.array([{"together": TOGETHER, "model": MODEL, "popular": POPULAR}[name] for name in SOURCES], object)
+KIND_OF_SOURCE = {"together": TOGETHER, "model": MODEL, "popular": POPULAR}
+_KINDS_S = np.array([KIND_OF_SOURCE[name] for name in SOURCES], object)
 
 
 @dataclass(frozen=True)
@@ -28,10 +31,9 @@ class Reasons:
 
 def kinds(pairs: Pairs, rows: np.ndarray) -> np.ndarray:
     """What the user did with the product himself; else the source that ranks it highest."""
-    rank = pairs.rank_PS[rows]
-    found = _OF_SOURCE[rank.argmin(axis=1)]
+    of_source = _KINDS_S[pairs.rank_PS[rows].argmin(axis=1)]
     seen = pairs.values_PJ[rows, INPUTS.index("seen")] > 0
-    return np.where(pairs.bought()[rows], AGAIN, np.where(seen, SEEN, found))
+    return np.where(pairs.bought()[rows], AGAIN, np.where(seen, SEEN, of_source))
 
 
 def because(world: World, cells: Cells, user_K: np.ndarray, place_K: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -75,7 +77,7 @@ def reasons(world: World, cells: Cells, pairs: Pairs, rows: np.ndarray) -> Reaso
     item = np.where(np.isin(kind, (TOGETHER, MODEL)), item, -1)
     titles = world.products.title.take(pa.array(item, mask=item < 0))
     products = len(world.products)
-    own = find(user * products + world.shelf.items_E[place], cells.user_N * products + cells.item_N)
+    own = find_sorted(user * products + world.shelf.items_E[place], cells.user_N * products + cells.item_N)
     regular = np.where(cells.bought_N > 2, cells.between_N, np.nan)  # two purchases are no habit
     last, every = np.append(cells.last_N, -1)[own], np.append(regular, np.nan)[own]
     return Reasons(kind, item, *texts(kind, titles, bought, last, every))
@@ -87,19 +89,19 @@ def texts(
     """English and Chinese sentences. title, bought: of the user's product that speaks for it; last: time of the last
     purchase of the product itself; every: days between its purchases, nan: not known.
     """
-    told = title.is_valid().to_numpy(zero_copy_only=False)
+    titled = title.is_valid().to_numpy(zero_copy_only=False)
     often = pc.cast(pa.array(np.rint(np.nan_to_num(every)).astype(np.int64)), pa.string())
-    day = pc.cast(pa.array(last // DAY, pa.int32()).cast(pa.date32()), pa.string())
+    day = pc.cast(pa.array(last // DAY_SECONDS, pa.int32()).cast(pa.date32()), pa.string())
     cases = [
         ((kind == AGAIN) & (every >= 1.5), ["You buy it about every ", often, " days, last on ", day],
          ["您大约每", often, "天购买一次，上次是", day]),
         (kind == AGAIN, ["You bought it on ", day], ["您曾于", day, "购买"]),
         (kind == SEEN, ["You looked at it lately"], ["您最近看过"]),
-        ((kind == TOGETHER) & told & bought, ["Because you bought ", title], ["因为您买过", title]),
-        ((kind == TOGETHER) & told, ["Because you looked at ", title], ["因为您看过", title]),
-        ((kind == MODEL) & told & bought, ["Fits what you buy lately, such as ", title],
+        ((kind == TOGETHER) & titled & bought, ["Because you bought ", title], ["因为您买过", title]),
+        ((kind == TOGETHER) & titled, ["Because you looked at ", title], ["因为您看过", title]),
+        ((kind == MODEL) & titled & bought, ["Fits what you buy lately, such as ", title],
          ["符合您近期的购买，如", title]),
-        ((kind == MODEL) & told, ["Fits what you look at lately, such as ", title], ["符合您近期的浏览，如", title]),
+        ((kind == MODEL) & titled, ["Fits what you look at lately, such as ", title], ["符合您近期的浏览，如", title]),
         (np.isin(kind, (TOGETHER, MODEL)), ["Fits what you did lately"], ["符合您近期的行为"]),
         (kind == POPULAR, ["Popular now"], ["近期热销"]),
     ]  # fmt: skip

@@ -1,4 +1,7 @@
-"""Suggests products as of a day: learns the ranking from the days before it, then ranks candidates of any users."""
+"""Suggests products as of a day: learns the ranking from the days before it, then ranks candidates of any users.
+
+Legend: U users, K suggestions.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +16,11 @@ import pyarrow.compute as pc
 from jobs.tables import USER_SEQUENCES
 from ml.common import lake
 from ml.common.cli import DataError
-from ml.common.hashing import stable_hash
+from ml.common.hashing import first_by_hash
 from ml.data.sequences import SEQUENCE_COLUMNS, Sequences, midnight, pack
-from ml.suggest.candidates import BLOCK_USERS, INPUTS, Pairs, World, pairs
+from ml.suggest.candidates import INPUTS, Pairs, World, pairs
 from ml.suggest.history import Cells, bought_between, purchase_id
-from ml.suggest.neighbours import Neighbours
+from ml.suggest.neighbours import ItemNeighbours
 from ml.suggest.ranker import Ranker, first, ordinal
 from ml.suggest.settings import RecommendConfig
 from ml.suggest.shelf import Products, Sales, Shelf
@@ -25,6 +28,30 @@ from ml.transformer.encoder import Encoder
 
 WINDOWS = (28, 7)  # days that the ranking is learned from: the first that enough was bought in
 DAMP = 0.4  # of the popularity of what is bought together
+BLOCK_USERS = 256  # scores of a block: users x eligible products
+
+
+@dataclass(frozen=True)
+class Suggestions:
+    """Of a block of users (their indices), with what they did and their candidates.
+
+    kept_K: the suggested pairs, by user and rank. rank_K: from 1. score_K: nan where nothing was learned.
+    """
+
+    users: np.ndarray
+    cells: Cells
+    pairs: Pairs
+    kept_K: np.ndarray
+    rank_K: np.ndarray
+    score_K: np.ndarray
+
+    def owners(self) -> np.ndarray:
+        """Whose each suggestion is (K)."""
+        return self.users[self.pairs.user_P[self.kept_K]]
+
+    def places(self) -> np.ndarray:
+        """Place of each suggestion (K) among the eligible."""
+        return self.pairs.place_P[self.kept_K]
 
 
 @dataclass(frozen=True)
@@ -35,49 +62,48 @@ class Recommender:
     config: RecommendConfig
     world: World
     ranker: Ranker
-    moment: int
+    ds: datetime.date
 
     @classmethod
     def fit(cls, warehouse: str, ds: datetime.date, encoder: Encoder, config: RecommendConfig) -> Recommender:
         """Learns the ranking from the days that end at ds; then all that it knows is as of ds."""
         products, sales = shop(warehouse, ds - datetime.timedelta(days=WINDOWS[0]), ds, encoder, config)
         sample = read_sample(warehouse, ds, encoder, max(config.learn_users, config.neighbour_users))
-        learners = first_users(sample, config.learn_users)
+        learners = sample.part(np.arange(min(config.learn_users, len(sample))))
         for days in WINDOWS:
             then = ds - datetime.timedelta(days=days)
             past = world(products, sales, then, sample, encoder, config)
-            parts = list(known(past, encoder, learners, then, config))
-            values = [np.zeros((0, len(INPUTS)), np.float32), *(found.values_PJ for _, found in parts)]
-            bought = (_bought(learners, users, found, past, encoder, then, ds) for users, found in parts)
-            truth = np.concatenate([np.zeros(0, bool), *bought])
-            ranker = Ranker.fit(np.concatenate(values), truth, days, config)
+            values, truth = [np.zeros((0, len(INPUTS)), np.float32)], [np.zeros(0, bool)]
+            for users, candidates in candidates_then(past, encoder, learners, then, config):
+                values.append(candidates.values_PJ)
+                truth.append(_bought(learners.part(users), candidates, past, encoder, then, ds))
+            ranker = Ranker.fit(np.concatenate(values), np.concatenate(truth), days, config)
             if ranker.forest:
                 break
-        return cls(encoder, config, world(products, sales, ds, sample, encoder, config), ranker, midnight(ds))
+        return cls(encoder, config, world(products, sales, ds, sample, encoder, config), ranker, ds)
 
-    def suggest(self, sequences: Sequences, states_UD: np.ndarray) -> Iterator[tuple[np.ndarray, Cells, Pairs, tuple]]:
-        """By blocks: the users (indices), their cells and candidates, and (indices of pairs, ranks, scores)."""
-        purchase = purchase_id(self.encoder.vocabularies)
+    def suggest(self, sequences: Sequences, states_UD: np.ndarray) -> Iterator[Suggestions]:
+        """By blocks of users. sequences: as of ds; states_UD: after them."""
         for users in blocks(len(sequences)):
-            part = sequences.part(users)
-            cells = Cells.of(part, np.diff(part.offsets), self.moment, purchase, len(self.world.products),
-                             self.config.half_life_days)  # fmt: skip
-            found = pairs(self.world, states_UD[users], cells, self.config.candidates)
-            score = self.ranker.score(found)
-            category = self.world.products.category_I[self.world.shelf.items_E[found.place_P]]
-            rows, rank = first(found, score, category, self.config)
-            yield users, cells, found, (rows, rank, score[rows])
+            cells = cells_as_of(sequences.part(users), self.ds, self.encoder, self.config)
+            candidates = pairs(self.world, states_UD[users], cells, self.config.candidates)
+            score = self.ranker.score(candidates)
+            kept, rank = first(candidates, score, self._category(candidates.place_P), self.config)
+            yield Suggestions(users, cells, candidates, kept, rank, score[kept])
 
     def popular(self) -> np.ndarray:
         """Places among the eligible of what is suggested where nothing is known, most popular first."""
         places = self.world.shelf.first(len(self.world.shelf))
         if self.config.per_category:
-            category = self.world.products.category_I[self.world.shelf.items_E[places]]
-            places = places[ordinal(category) < self.config.per_category]
+            places = places[ordinal(self._category(places)) < self.config.per_category]
         return places[: self.config.top]
+
+    def _category(self, places: np.ndarray) -> np.ndarray:
+        return self.world.products.category_I[self.world.shelf.items_E[places]]
 
 
 def blocks(users: int) -> list[np.ndarray]:
+    """Indices of the users, BLOCK_USERS or fewer at a time."""
     return np.array_split(np.arange(users), max(1, -(-users // BLOCK_USERS))) if users else []
 
 
@@ -90,21 +116,24 @@ def read_sample(warehouse: str, ds: datetime.date, encoder: Encoder, most: int) 
             f"expected rows of {USER_SEQUENCES.full_name} at ds={ds}, found none; run `python -m jobs sequences`"
         )
     ids = ids.take(pc.array_sort_indices(ids))
-    keep = ids.take(pa.array(np.argsort(stable_hash(ids), kind="stable")[:most]))
+    keep = ids.take(pa.array(first_by_hash(ids, most)))
     return pack(lake.read_batches(opened, SEQUENCE_COLUMNS, ds), encoder.catalogue, encoder.vocabularies, keep)
 
 
-def first_users(sequences: Sequences, most: int) -> Sequences:
-    return sequences.part(np.arange(min(most, len(sequences))))
-
-
 def shop(
-    warehouse: str, first: datetime.date, ds: datetime.date, encoder: Encoder, config: RecommendConfig
+    warehouse: str, first_day: datetime.date, ds: datetime.date, encoder: Encoder, config: RecommendConfig
 ) -> tuple[Products, Sales]:
-    """The products in the order of the catalogue, and the sales that tell the shelf of any day from `first` to ds."""
+    """The products in the order of the catalogue, and the sales that tell the shelf of any day from first_day to ds."""
     ids, back = encoder.catalogue.product_ids, max(config.eligible.sold_within_days, int(6 * config.half_life_days))
-    sales = Sales.read(warehouse, first - datetime.timedelta(days=back - 1), ds, ids)
+    sales = Sales.read(warehouse, first_day - datetime.timedelta(days=back - 1), ds, ids)
     return Products.read(warehouse, ids, config.eligible), sales
+
+
+def cells_as_of(sequences: Sequences, ds: datetime.date, encoder: Encoder, config: RecommendConfig) -> Cells:
+    """What users did up to the end of ds with the products of the catalogue."""
+    moment, products = midnight(ds), len(encoder.catalogue.product_ids)
+    lengths, purchase = sequences.lengths_before(moment), purchase_id(encoder.vocabularies)
+    return Cells.of(sequences, lengths, moment, purchase, products, config.half_life_days)
 
 
 def world(
@@ -112,33 +141,30 @@ def world(
 ) -> World:
     """What does not depend on the user as of ds, from the events of the sample up to then."""
     shelf = Shelf.of(products, sales, ds, config.eligible.sold_within_days, config.half_life_days)
-    lengths, purchase = sample.lengths_before(midnight(ds)), purchase_id(encoder.vocabularies)
-    cells = Cells.of(sample, lengths, midnight(ds), purchase, len(products), config.half_life_days)
+    cells = cells_as_of(sample, ds, encoder, config)
     bought = cells.part(cells.bought_N > 0)
     held = bought.matrix(np.ones(len(bought.item_N), np.float32), len(products))
-    near = Neighbours.of(held, shelf.places(len(products)), len(shelf), config.neighbours, DAMP)
+    near = ItemNeighbours.of(held, shelf.places(len(products)), len(shelf), config.neighbours, DAMP)
     return World.of(products, shelf, near, cells, encoder)
 
 
-def known(
+def candidates_then(
     past: World, encoder: Encoder, sequences: Sequences, then: datetime.date, config: RecommendConfig
 ) -> Iterator[tuple[np.ndarray, Pairs]]:
-    """By blocks: users who had done something by then, and their candidates as of then."""
-    lengths, purchase = sequences.lengths_before(midnight(then)), purchase_id(encoder.vocabularies)
+    """By blocks: users who had done something by the end of `then`, and their candidates as of then."""
+    lengths = sequences.lengths_before(midnight(then))
     active = np.flatnonzero(lengths > 0)
     for users in (active[block] for block in blocks(len(active))):
         part = sequences.part(users)
-        cells = Cells.of(part, lengths[users], midnight(then), purchase, len(past.products), config.half_life_days)
+        cells = cells_as_of(part, then, encoder, config)
         yield users, pairs(past, encoder.states(part, lengths[users]), cells, config.candidates)
 
 
 def _bought(
-    sequences: Sequences, users: np.ndarray, found: Pairs, past: World, encoder: Encoder, then: datetime.date,
-    ds: datetime.date,
-) -> np.ndarray:  # fmt: skip
-    """Whether the user of each pair bought the product from `then` to ds."""
-    products = len(past.products)
-    user, item = bought_between(
-        sequences.part(users), midnight(then), midnight(ds), purchase_id(encoder.vocabularies), products
-    )
-    return np.isin(found.user_P * products + past.shelf.items_E[found.place_P], user * products + item)
+    sequences: Sequences, candidates: Pairs, past: World, encoder: Encoder, then: datetime.date, ds: datetime.date
+) -> np.ndarray:
+    """Whether the user of each pair bought the product after `then`, up to ds."""
+    products, purchase = len(past.products), purchase_id(encoder.vocabularies)
+    user, item = bought_between(sequences, midnight(then), midnight(ds), purchase, products)
+    code_P = candidates.user_P * products + past.shelf.items_E[candidates.place_P]
+    return np.isin(code_P, user * products + item)

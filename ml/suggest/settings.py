@@ -5,28 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from ml.common.settings import read_settings
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+from ml.common.settings import Strict, read_settings
 
 
-class Eligible(_Strict):
+class Eligible(Strict):
     sold_within_days: int = Field(28, ge=1)
-    unavailable: dict[str, list[str]] = {}
-    exclude: list[str] = []
+    unavailable: dict[str, list[str]] = Field({})
+    exclude: list[str] = Field([])
 
 
-class Candidates(_Strict):
+class Candidates(Strict):
     model: int = Field(40, ge=0)
     together: int = Field(40, ge=0)
     popular: int = Field(20, ge=1)
 
 
-class RecommendConfig(_Strict):
+class RecommendConfig(Strict):
     """conf/recommendations.yaml."""
 
     top: int = Field(10, ge=1, le=100)

@@ -40,9 +40,9 @@ class Products:
 
     @classmethod
     def read(cls, warehouse: str, product_ids: pa.Array, rules: Eligible) -> Products:
-        found = lake.read(lake.open_table(SILVER_PRODUCTS, warehouse), FACTS)
-        order = find(product_ids, found["product_id"].combine_chunks())
-        return cls.of(found.take(pa.array(order)).combine_chunks(), rules)
+        rows = lake.read(lake.open_table(SILVER_PRODUCTS, warehouse), FACTS)
+        order = find(product_ids, rows["product_id"].combine_chunks())
+        return cls.of(rows.take(pa.array(order)).combine_chunks(), rules)
 
     @classmethod
     def of(cls, rows: pa.Table, rules: Eligible) -> Products:
@@ -55,16 +55,12 @@ class Products:
         barred[owner[find(pc.list_flatten(paths), excluded) >= 0]] = True
         barred |= find(rows["category"].combine_chunks(), excluded) >= 0
         for name, values in sorted(rules.unavailable.items()):
-            said = pc.map_lookup(rows["attributes"].combine_chunks(), name, "last")
-            barred |= find(said, pa.array(values, pa.string())) >= 0
+            flags = pc.map_lookup(rows["attributes"].combine_chunks(), name, "last")
+            barred |= find(flags, pa.array(values, pa.string())) >= 0
         category = rows["category"].combine_chunks().dictionary_encode().indices
         titles = pc.coalesce(_named(rows["title"]), _named(rows["category"]), rows["product_id"]).combine_chunks()
         ids, price = (rows[name].combine_chunks() for name in ("product_id", "usual_price"))
         return cls(ids, barred, pc.fill_null(category, -1).to_numpy(), titles, price)
-
-
-def _number(day: datetime.date) -> int:
-    return (day - datetime.date(1970, 1, 1)).days
 
 
 def _named(texts: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -87,7 +83,7 @@ class Sales:
         total = sparse.csr_array(shape, dtype=np.int64)
         for batch in events.purchases(warehouse, first, last, ["product_id", "ds"]):
             item = find(batch["product_id"], product_ids)
-            day = pc.cast(batch["ds"], pa.int32()).to_numpy() - _number(first)
+            day = events.days_after(batch["ds"], first)
             known = item >= 0
             total = total + sparse.csr_array((np.ones(int(known.sum()), np.int64), (day[known], item[known])), shape)
         return cls(first, total)
@@ -100,10 +96,10 @@ class Sales:
 
     def last_sold(self, ds: datetime.date) -> np.ndarray:
         """Last day up to ds (I, days since 1970) on which anybody bought a product; -1 where nobody did."""
-        found = np.full(self.lines_DI.shape[1], -1)
+        last_I = np.full(self.lines_DI.shape[1], -1)
         day, item = self.lines_DI[: (ds - self.first).days + 1].tocoo().coords
-        np.maximum.at(found, item, _number(self.first) + day)
-        return found
+        np.maximum.at(last_I, item, events.day_number(self.first) + day)
+        return last_I
 
 
 @dataclass(frozen=True)
@@ -119,7 +115,7 @@ class Shelf:
     @classmethod
     def of(cls, products: Products, sales: Sales, ds: datetime.date, within: int, half_life: float) -> Shelf:
         last_sold = sales.last_sold(ds)
-        items = np.flatnonzero((last_sold > _number(ds) - within) & ~products.barred_I)
+        items = np.flatnonzero((last_sold > events.day_number(ds) - within) & ~products.barred_I)
         return cls(items, sales.popular(ds, half_life)[items], last_sold[items])
 
     def __len__(self) -> int:
@@ -127,9 +123,9 @@ class Shelf:
 
     def places(self, products: int) -> np.ndarray:
         """Place among the eligible of each product (I); -1 for who may not be suggested."""
-        found = np.full(products, -1)
-        found[self.items_E] = np.arange(len(self))
-        return found
+        place_I = np.full(products, -1)
+        place_I[self.items_E] = np.arange(len(self))
+        return place_I
 
     def first(self, most: int) -> np.ndarray:
         """Places of the most popular, most first; ties by the order of the products."""

@@ -24,14 +24,14 @@ def save(
     path = path_in(folder)
     path.parent.mkdir(exist_ok=True)
     part = path.with_suffix(".tmp")
-    said = {
+    state = {
         "model": model.state_dict(),
         "optimizer": optimizer.state_dict(),
         "history": history,
         "config": config.model_dump(),
     }
     with part.open("wb") as file:
-        torch.save(said, file)
+        torch.save(state, file)
         file.flush()
         os.fsync(file.fileno())
     part.replace(path)
@@ -45,14 +45,14 @@ def load(folder: Path, model: BehaviourModel, optimizer: Optimizer, config: Conf
     path = path_in(folder)
     if not path.is_file():
         return []
-    said = torch.load(path, map_location=model.bos_D.device, weights_only=True)
-    if said["config"] != config.model_dump():
-        pairs = {f"{part}.{key}": (value, said["config"][part].get(key)) for part, values in config.model_dump().items()
-                 for key, value in values.items()}  # fmt: skip
+    state = torch.load(path, map_location=model.bos_D.device, weights_only=True)
+    if state["config"] != config.model_dump():
+        pairs = {f"{part}.{key}": (value, state["config"][part].get(key))
+                 for part, values in config.model_dump().items() for key, value in values.items()}  # fmt: skip
         other = "; ".join(f"{key}: wanted {new}, found {old}" for key, (new, old) in pairs.items() if new != old)
         raise UsageError(
             f"{path} was made with other settings ({other}); train a new snapshot, or delete {path.parent}"
         )
-    model.load_state_dict(said["model"])
-    optimizer.load_state_dict(said["optimizer"])
-    return said["history"]
+    model.load_state_dict(state["model"])
+    optimizer.load_state_dict(state["optimizer"])
+    return state["history"]

@@ -13,7 +13,7 @@ from ml.data.batches import owners, places
 from ml.data.catalogue import Catalogue, feature_count
 from ml.data.sequences import Sequences
 from ml.data.snapshot import Snapshot
-from ml.measures.next_product import Task, model_scorer, score
+from ml.measures.next_product import TOP, HeldOutWeek, score
 from ml.training.processes import Ranks
 from ml.transformer.encoder import Encoder
 from ml.transformer.model import BehaviourModel
@@ -23,7 +23,7 @@ from ml.transformer.model import BehaviourModel
 class TrainingData:
     """What one rank learns from.
 
-    train_events: of all users (U), longest first. place_U: see ml.batches.places. sequences: of the rank's own users,
+    train_events: of all users (U), longest first. place_U: see ml/data/batches.py. sequences: of the rank's own users,
     18 bytes an event and an id a user: a rank's memory is its share of that, the columns of U (about 30 bytes a user),
     one batch of Arrow (about 100 MB), the catalogue and three times the weights. validate: metrics of a model; every
     rank calls it equally often.
@@ -46,22 +46,18 @@ class TrainingData:
         mine = np.flatnonzero(place_U >= 0)
         keep = users["user_id"].combine_chunks().take(pa.array(mine))
         sequences = snapshot.sequences(catalogue, vocabularies, keep, np.unique(part_U[mine]))
-        task = _validation_task(sequences, catalogue, snapshot.cutoff, -(-config.train.validation_users // ranks.world))
+        # Evenly over all lengths, as users go by them.
+        week = HeldOutWeek.of(sequences, catalogue, snapshot.cutoff)
+        week = week.at_most(-(-config.train.validation_users // ranks.world))
 
         def validate(model: BehaviourModel) -> dict[str, float]:
-            found = [0.0, 0.0, 0.0]
-            if len(task.users):
-                scores = score(task, model_scorer(Encoder.of(model, vocabularies, catalogue), task), catalogue)
-                found = [float((scores.rank <= 10).sum()), float(scores.ndcg.sum()), float(len(task.users))]
-            hits, ndcg, users = ranks.sum(*found)
-            return {"val_hr_10": hits / users, "val_ndcg_10": ndcg / users} if users else {}
+            sums = [0.0, 0.0, 0.0]
+            if len(week.users):
+                scorer = Encoder.of(model, vocabularies, catalogue).next_product(sequences, week.history)
+                scores = score(week, scorer, catalogue)
+                sums = [float((scores.rank <= TOP).sum()), float(scores.ndcg.sum()), float(len(week.users))]
+            hits, ndcg, users = ranks.sum(*sums)
+            return {f"val_hr_{TOP}": hits / users, f"val_ndcg_{TOP}": ndcg / users} if users else {}
 
         count = feature_count(vocabularies, config.model)
         return cls(events_U, place_U, sequences, catalogue, count, validate)
-
-
-def _validation_task(sequences: Sequences, catalogue: Catalogue, cutoff: int, wanted: int) -> Task:
-    """At most `wanted` users of a rank's share, evenly over all lengths, with what they did in the held-out week."""
-    task = Task.of(sequences, catalogue, cutoff)
-    kept = np.unique(np.linspace(0, len(task.users) - 1, min(wanted, len(task.users))).astype(int))
-    return Task(task.sequences, task.history, task.users[kept], task.target[kept], task.categories_BC[kept])

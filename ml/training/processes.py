@@ -45,10 +45,10 @@ class Ranks:
 
 
 def _device(wanted: str) -> torch.device:
-    found = torch.cuda.is_available()
-    if wanted == "cuda" and not found:
+    available = torch.cuda.is_available()
+    if wanted == "cuda" and not available:
         raise UsageError("--device cuda: expected a CUDA device, found none; use --device cpu or auto")
-    if wanted == "cpu" or not found:
+    if wanted == "cpu" or not available:
         return torch.device("cpu")
     return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
 

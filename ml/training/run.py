@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 
 from ml.common.model_settings import Config
+from ml.common.runs import Run
 from ml.data.snapshot import Snapshot
 from ml.training.processes import Ranks
 from ml.training.trainer import Speed, Trainer
@@ -27,29 +28,22 @@ def _progress(total: int, shown: bool) -> Iterator[Callable[[int], None]]:
 
 
 def _line(epoch: int, row: dict[str, float]) -> str:
-    said = f"epoch {epoch}: loss {row['loss']:.4f}, {row['seconds']:.1f} s, {row['events_per_second']:,.0f} events/s"
+    parts = [f"loss {row['loss']:.4f}", f"{row['seconds']:.1f} s", f"{row['events_per_second']:,.0f} events/s"]
     validation = [f"{key.removeprefix('val_')} {value:.4f}" for key, value in row.items() if key.startswith("val_")]
-    return said + (", validation " + ", ".join(validation) if validation else "")
+    return f"epoch {epoch}: {', '.join(parts)}" + (f", validation {', '.join(validation)}" if validation else "")
 
 
-def train(snapshot: Snapshot, config: Config, ranks: Ranks, speed: Speed) -> Trainer:
-    """Trains to the end, or on from the last checkpoint, and leaves DIR/model and the MLflow run."""
+def train(snapshot: Snapshot, config: Config, ranks: Ranks, speed: Speed, say: Callable[[str], None]) -> Trainer:
+    """Trains to the end, or on from the last checkpoint, and leaves the snapshot's folder model/ and its MLflow run.
+
+    say: told a line for the start and for each epoch.
+    """
     trainer = Trainer.of(snapshot, config, ranks, speed)
-    run = None
-    if ranks.first:
-        from ml.common.runs import Run
-
-        run = Run.start(snapshot)
-        how = {"ranks": ranks.world, "device": ranks.device.type, "bf16": speed.bf16, "compiler": speed.compiler}
-        run.parameters(config.flat() | {key: str(value) for key, value in how.items()})
-        count = sum(weight.numel() for weight in trainer.model.parameters())
-        data = trainer.data
-        print(f"{len(data.train_events):,} users, {len(data.catalogue.product_ids):,} products, {count:,} weights, "
-              f"{ranks.world} ranks on {ranks.device.type}, MLflow run {run.run_id}", flush=True)  # fmt: skip
+    run = _started(trainer, snapshot, say) if ranks.first else None
 
     def report(row: dict[str, float]) -> None:
         epoch = len(trainer.history)
-        print(_line(epoch, row), flush=True)
+        say(_line(epoch, row))
         run.metrics(row, step=epoch)
 
     left = trainer.total_steps - sum(int(row["steps"]) for row in trainer.history)
@@ -57,12 +51,21 @@ def train(snapshot: Snapshot, config: Config, ranks: Ranks, speed: Speed) -> Tra
         with run.watched() if run else nullcontext(), _progress(left, ranks.first) as advance:
             trainer.fit(config.train.epochs, report, advance)
         if run:
-            folder = package.save(trainer.model, snapshot)
-            package.describe(folder, config.model.d_model)
-            run.artifacts(folder, "model")
+            run.artifacts(package.save(trainer.model, snapshot), "model")
             run.end("FINISHED")
     except BaseException:
         if run:
             run.end("FAILED")
         raise
     return trainer
+
+
+def _started(trainer: Trainer, snapshot: Snapshot, say: Callable[[str], None]) -> Run:
+    """The MLflow run of the training, with its parameters."""
+    run, ranks, speed, data = Run.start(snapshot.folder, snapshot.tags()), trainer.ranks, trainer.speed, trainer.data
+    how = {"ranks": ranks.world, "device": ranks.device.type, "bf16": speed.bf16, "compiler": speed.compiler}
+    run.parameters(trainer.config.flat() | {key: str(value) for key, value in how.items()})
+    count = sum(weight.numel() for weight in trainer.model.parameters())
+    say(f"{len(data.train_events):,} users, {len(data.catalogue.product_ids):,} products, {count:,} weights, "
+        f"{ranks.world} ranks on {ranks.device.type}, MLflow run {run.run_id}")  # fmt: skip
+    return run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,12 +12,12 @@ import torch
 from torch import Tensor
 
 from ml.common.hashing import mixed
-from ml.data.catalogue import Catalogue, describe, load_catalogue
+from ml.data.catalogue import Catalogue
 from ml.data.sequences import Sequences
-from ml.data.vocabulary import Vocabularies
+from ml.data.vocabulary import FIRST, Vocabularies
+from ml.transformer import package
 from ml.transformer.layout import Layout
 from ml.transformer.model import BehaviourModel
-from ml.transformer.package import _loaded
 
 LEAST_ROWS = 8
 BATCH_USERS = 64  # 8,192 positions: activations stay near the caches
@@ -41,15 +42,20 @@ class Encoder:
 
     @classmethod
     def load(cls, folder: Path, products: pa.Table, device: str = "cpu") -> Encoder:
-        """From DIR/model; the products (PRODUCT_COLUMNS) are described by the model's own vocabularies."""
-        model, vocabularies = _loaded(folder, device)
-        return cls.of(model, vocabularies, describe(products, vocabularies, model.config))
+        """From the files of a model; the products (PRODUCT_COLUMNS) are described by its own vocabularies."""
+        model, vocabularies = package.load(folder, device)
+        return cls.of(model, vocabularies, Catalogue.of(products, vocabularies, model.config))
 
     @classmethod
     def packaged(cls, folder: Path) -> Encoder:
-        """From DIR/model alone, with the products of the training's day."""
-        model, vocabularies = _loaded(folder, "cpu")
-        return cls.of(model, vocabularies, load_catalogue(folder / "catalogue.parquet"))
+        """From the files of a model alone, with the products of the training's day."""
+        model, vocabularies = package.load(folder, "cpu")
+        return cls.of(model, vocabularies, Catalogue.load(folder / "catalogue.parquet"))
+
+    def prior(self) -> Tensor:
+        """What a product's popularity adds to its score (I); follows the rows of the catalogue."""
+        counts_I = torch.from_numpy(self.catalogue.log_count_I).to(self.vectors_ID.device)
+        return self.model.popularity.detach() * counts_I
 
     def fingerprints(self, sequences: Sequences) -> np.ndarray:
         """int64 (users): equal where all that `states` reads of a user is equal, products' descriptions included."""
@@ -87,3 +93,15 @@ class Encoder:
             _, states_PD, places_B = self.every_state(sequences, users, lengths[users])
             out[users] = states_PD[np.cumsum(places_B) - 1]
         return out
+
+    def next_product(self, sequences: Sequences, lengths: np.ndarray) -> Callable[[np.ndarray], Tensor]:
+        """Of users (B, indices): probability (B, I) that each product comes after their first `lengths` events, without
+        padding and the unknown product.
+        """
+        states, vectors_ID, prior_I = self.states(sequences, lengths), self.vectors_ID[FIRST:], self.prior()[FIRST:]
+
+        def probabilities(users: np.ndarray) -> Tensor:
+            states_BD = torch.from_numpy(states[users]).to(vectors_ID.device)
+            return (states_BD @ vectors_ID.T + prior_I).softmax(dim=1)
+
+        return probabilities

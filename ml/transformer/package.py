@@ -1,5 +1,6 @@
-"""A trained model as files, and a model at work. DIR/model/: model.json, weights.pt (state_dict), vocabulary.parquet;
-and MLmodel with catalogue.parquet, by which `mlflow.pyfunc.load_model` serves it (ml/serving.py).
+"""A trained model as files, which are a version of it in MLflow's registry: model.json (settings), weights.pt
+(state_dict), vocabulary.parquet and catalogue.parquet; and MLmodel, by which `mlflow.pyfunc.load_model` serves it
+(ml/serving.py). Heads may lie beside them (ml/heads/heads.py).
 
 A state_dict and settings, not an exported graph: they load with weights_only=True and take any length (MLflow's default
 format, torch.export, fixes the shapes).
@@ -24,26 +25,30 @@ from ml.transformer.model import BehaviourModel
 
 
 def save(model: BehaviourModel, snapshot: Snapshot) -> Path:
+    """Writes all files into the snapshot's folder model/, which it gives back."""
     folder = snapshot.folder / "model"
     folder.mkdir(exist_ok=True)
-    said = {"model": model.config.model_dump(), "ds": str(snapshot.ds), "cutoff": snapshot.cutoff}
-    write_json(folder / "model.json", said)
+    settings = {"model": model.config.model_dump(), "ds": str(snapshot.ds), "cutoff": snapshot.cutoff}
+    write_json(folder / "model.json", settings)
     torch.save({name: tensor.cpu() for name, tensor in model.state_dict().items()}, folder / "weights.pt")
     for name in ("vocabulary.parquet", "catalogue.parquet"):
         shutil.copyfile(snapshot.folder / name, folder / name)
+    describe(folder, model.config.d_model)
     return folder
 
 
-def _loaded(folder: Path, device: str) -> tuple[BehaviourModel, Vocabularies]:
-    said = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-    config = ModelConfig.model_validate(said["model"])
+def load(folder: Path, device: str) -> tuple[BehaviourModel, Vocabularies]:
+    """The model of a folder, and what it knows by name."""
+    settings = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    config = ModelConfig.model_validate(settings["model"])
     vocabularies = Vocabularies.load(folder / "vocabulary.parquet")
     model = BehaviourModel(config, feature_count(vocabularies, config)).to(device)
     model.load_state_dict(torch.load(folder / "weights.pt", map_location=device, weights_only=True))
     return model, vocabularies
 
 
-def model_folder(snapshot: Snapshot) -> Path:
+def folder_of(snapshot: Snapshot) -> Path:
+    """The folder of the snapshot's model. Raises UsageError where it was not trained."""
     folder = snapshot.folder / "model"
     if not (folder / "weights.pt").is_file():
         raise UsageError(
@@ -53,7 +58,7 @@ def model_folder(snapshot: Snapshot) -> Path:
 
 
 def describe(folder: Path, width: int) -> None:
-    """Writes DIR/MLmodel: what loads the model, and its signature. width: of a vector."""
+    """Writes MLmodel: which module of ours loads the model, and its signature. width: of a vector."""
     import mlflow.pyfunc
     from mlflow.models import Model, ModelSignature
     from mlflow.types import ColSpec, DataType, Schema, TensorSpec

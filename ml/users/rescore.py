@@ -6,7 +6,6 @@ night, as it is known tonight.
 
 from __future__ import annotations
 
-import argparse
 import datetime
 import itertools
 from collections.abc import Iterator
@@ -49,7 +48,7 @@ def known_by(chunk: pa.Table, as_of: datetime.date) -> pa.Table:
 
 
 @dataclass(frozen=True)
-class LastNight:
+class FormerNight:
     """The last night published before: its day, its model version, and whose days changed since by late records."""
 
     ds: datetime.date
@@ -57,7 +56,8 @@ class LastNight:
     late: pa.Array
 
     @classmethod
-    def before(cls, warehouse: str, ds: datetime.date) -> LastNight | None:
+    def before(cls, warehouse: str, ds: datetime.date) -> FormerNight | None:
+        """None before the first one."""
         if not lake.exists(RUNS, warehouse):
             return None
         runs = lake.read(lake.open_table(RUNS, warehouse), ["ds", "model_version", "published_at"])
@@ -66,19 +66,19 @@ class LastNight:
         )
         if not runs.num_rows:
             return None
-        day, late = runs["ds"][0].as_py(), pa.array([], pa.string())
+        night, late = runs["ds"][0].as_py(), pa.array([], pa.string())
         if lake.exists(RESTATED, warehouse):
-            landed, of = pc.field("landed_ds"), pc.field("ds")
-            since = (landed > pa.scalar(day)) & (landed <= pa.scalar(ds)) & (of <= pa.scalar(day))
+            landed, day = pc.field("landed_ds"), pc.field("ds")
+            since = (landed > pa.scalar(night)) & (landed <= pa.scalar(ds)) & (day <= pa.scalar(night))
             restated = lake.open_table(RESTATED, warehouse).to_pyarrow_dataset()
             late = pc.unique(restated.to_table(columns=["user_id"], filter=since)["user_id"])
-        return cls(day, runs["model_version"][0].as_py(), late)
+        return cls(night, runs["model_version"][0].as_py(), late)
 
 
 def rescored(
-    night: LastNight, encoder: Encoder, sequences: DeltaTable, ds: datetime.date, *, everyone: bool, run_id: str
+    night: FormerNight, encoder: Encoder, sequences: DeltaTable, ds: datetime.date, *, everyone: bool, run_id: str
 ) -> Iterator[pa.RecordBatch]:
-    """Rows of ops.rescored_embeddings by the last night's model: `everyone` as of ds, late ones as of that night."""
+    """Rows of ops.rescored_embeddings by the former night's model: `everyone` as of ds, late ones as of that night."""
     stamp = {"ds": ds, "model_version": night.version, "run_id": run_id}
     parts = []
     if everyone:
@@ -91,30 +91,33 @@ def rescored(
     return itertools.chain(*parts)
 
 
-def write(mlflow: MlflowClient, now: Encoder, version: str, sequences: DeltaTable, said: argparse.Namespace) -> str:
-    """Replace ops.rescored_embeddings at ds; says what for."""
-    night, batches, why = LastNight.before(said.warehouse, said.ds), iter(()), "nothing to score again"
+def write(
+    mlflow: MlflowClient, encoder: Encoder, version: str, sequences: DeltaTable,
+    warehouse: str, ds: datetime.date, run_id: str, device: str,
+) -> str:  # fmt: skip
+    """Replaces ops.rescored_embeddings at ds; says what for. encoder, version: tonight's."""
+    night, batches, reason = FormerNight.before(warehouse, ds), iter(()), "nothing to score again"
     if night is not None and (night.version != version or len(night.late)):
-        former = now if night.version == version else former_encoder(mlflow, night.version, said)
+        same = night.version == version
+        former = encoder if same else former_encoder(mlflow, night.version, warehouse, device)
         if former is None:
-            why = f"version {night.version} of {night.ds} is gone from MLflow: moves are put down to the model"
+            reason = f"version {night.version} of {night.ds} is gone from MLflow: moves are put down to the model"
         else:
-            again = rescored(night, former, sequences, said.ds, everyone=former is not now, run_id=said.run_id)
-            batches, why = again, f"scored again by version {night.version} of {night.ds}"
-            why += ": everybody" if former is not now else f": {len(night.late):,} users with late records"
-    first = next(batches, None)
-    if first is not None or lake.exists(RESCORED_EMBEDDINGS, said.warehouse):
-        found = [] if first is None else itertools.chain([first], batches)
-        lake.write_partition(RESCORED_EMBEDDINGS, said.warehouse, str(said.ds), found)
-    return why
+            batches = rescored(night, former, sequences, ds, everyone=not same, run_id=run_id)
+            whom = f"{len(night.late):,} users with late records" if same else "everybody"
+            reason = f"scored again by version {night.version} of {night.ds}: {whom}"
+    rows = lake.started(batches)
+    if rows is not None or lake.exists(RESCORED_EMBEDDINGS, warehouse):
+        lake.write_partition(RESCORED_EMBEDDINGS, warehouse, str(ds), rows or [])
+    return reason
 
 
-def former_encoder(mlflow: MlflowClient, version: str, said: argparse.Namespace) -> Encoder | None:
+def former_encoder(mlflow: MlflowClient, version: str, warehouse: str, device: str) -> Encoder | None:
     """The model of a version, or None where MLflow has it no more."""
     from mlflow.exceptions import MlflowException
 
     try:
-        return load(mlflow, mlflow.get_model_version(NAME, version).run_id, said.warehouse, said.device)
+        return load(mlflow, mlflow.get_model_version(NAME, version).run_id, warehouse, device)
     except MlflowException as error:
         if error.error_code != "RESOURCE_DOES_NOT_EXIST":
             raise

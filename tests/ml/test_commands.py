@@ -28,7 +28,7 @@ from ml.common.lake import arrow_schema
 from ml.common.registry import champion as registered_champion
 from ml.common.registry import client
 from ml.common.runs import Run
-from ml.data.catalogue import describe
+from ml.data.catalogue import Catalogue
 from ml.data.snapshot import Snapshot, take
 from ml.segments import promotion
 from ml.users import rescore
@@ -130,7 +130,7 @@ def test_from_snapshot_to_vectors(
     said = capsys.readouterr().out
     assert "would change their segment by the model alone" in said
     assert "vectors turned onto the champion's" in said
-    run = Run.of(Snapshot.open(tmp_path / "second"))
+    run = Run.of(tmp_path / "second")
     tags = run.mlflow.get_run(run.run_id).data.tags
     assert tags["gate.steady"] == "true"
     assert 0 <= float(tags["gate.moved"]) <= 0.25
@@ -152,7 +152,7 @@ def test_a_model_that_moves_too_many_is_not_promoted_and_says_so(
     said = capsys.readouterr().out
     assert "more than max_moved 0%; the nights keep the former model" in said
     assert tracking_champion() == before
-    run = Run.of(Snapshot.open(tmp_path / "third"))
+    run = Run.of(tmp_path / "third")
     tags = run.mlflow.get_run(run.run_id).data.tags
     assert tags["gate.steady"] == "false"
     assert float(tags["gate.moved"]) > 0.0001
@@ -244,6 +244,6 @@ def test_the_snapshot_is_what_it_was(lake: str, tmp_path: Path, debug) -> None:
     assert read == taken
     assert read.rows == {USER_SEQUENCES.full_name: USERS, SILVER_PRODUCTS.full_name: 60, USER_FEATURES.full_name: USERS}
     assert (
-        read.catalogue().features_IF == describe(read.products(), read.vocabularies(), debug.model).features_IF
+        read.catalogue().features_IF == Catalogue.of(read.products(), read.vocabularies(), debug.model).features_IF
     ).all()
     assert ROOT.joinpath("conf", "model.yaml").is_file()

@@ -16,7 +16,8 @@ from ml.common import lake
 from ml.common.cli import UsageError
 from ml.data.outcomes import Outcomes
 from ml.heads import fit, heads, rows, taste
-from ml.heads.heads import Heads, Known
+from ml.heads.facts import UserFacts, events_by_category
+from ml.heads.heads import Heads
 from ml.heads.kinds import Kinds
 from ml.heads.settings import PredictionConfig
 from ml.heads.visits import Reading
@@ -30,7 +31,7 @@ CONFIG = PredictionConfig(
 IDS = pa.array([f"u{k:04d}" for k in range(USERS)])
 
 
-def world(seed: int) -> tuple[Known, Outcomes]:
+def world(seed: int) -> tuple[UserFacts, Outcomes]:
     """Users who buy with a probability that falls with recency; two tastes, half of the categories each."""
     random = np.random.default_rng(seed)
     recency = random.integers(0, 60, USERS).astype(float)
@@ -47,7 +48,7 @@ def world(seed: int) -> tuple[Known, Outcomes]:
         "user_id": IDS, "recency_days": pa.array(recency, from_pandas=True), "monetary_28d": money,
         "frequency_28d": random.integers(0, 9, USERS), "tenure_days": np.where(np.arange(USERS) < 40, 5, 300),
     })  # fmt: skip
-    known = Known(features, random.normal(0, 1, (USERS, 4)), history)
+    known = UserFacts(features, random.normal(0, 1, (USERS, 4)), history)
     spend = lines.sum(axis=1) * money / 10
     names = [f"c{k}" for k in range(CATEGORIES)]
     return known, Outcomes(spend, lines.sum(axis=1), first, csr_matrix(lines.astype(float)), names)
@@ -55,13 +56,13 @@ def world(seed: int) -> tuple[Known, Outcomes]:
 
 @pytest.fixture(scope="module")
 def fitted() -> Heads:
-    return fit.fit(*world(1), CONFIG, IDS)
+    return fit.fit(*world(1), IDS, CONFIG)
 
 
 @pytest.fixture(scope="module")
 def table(fitted: Heads) -> pa.Table:
     known, _ = world(2)
-    batches = rows.rows(IDS, known, fitted, datetime.date(2017, 9, 30), "7", "r")
+    batches = rows.rows(IDS, known, fitted, {"ds": datetime.date(2017, 9, 30), "model_version": "7", "run_id": "r"})
     return pa.Table.from_batches(list(batches))
 
 
@@ -161,7 +162,7 @@ def test_histories_are_counted_by_category() -> None:
         "user_id": ["b", "x", "a"],
         "categories": pa.array([["milk", "", "milk"], ["milk"], ["bread"]], pa.list_(pa.string())),
     })  # fmt: skip
-    found = taste.history([batch], pa.array(["a", "b", "c"]), ["bread", "milk"])
+    found = events_by_category([batch], pa.array(["a", "b", "c"]), ["bread", "milk"])
     assert found.toarray().tolist() == [[1, 0], [0, 2], [0, 0]]
 
 

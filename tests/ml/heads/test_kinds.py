@@ -9,10 +9,11 @@ import pyarrow as pa
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
+from ml.data.sequences import DAY_SECONDS
 from ml.heads import kinds
 from ml.heads.kinds import Kinds
 from ml.heads.settings import KindConfig
-from ml.heads.visits import DAY_SECONDS, Events, Reading, likeness, read, together
+from ml.heads.visits import Events, Reading, joined, likeness, read
 
 USERS, CATEGORIES = 1200, 12
 NAMES = [f"c{k}" for k in range(CATEGORIES)]
@@ -110,7 +111,7 @@ def test_who_becomes_another_is_known_soon_and_who_does_not_keeps_his_past(found
     assert kind["elsewhere"] == pytest.approx(found.share_K)
     assert kind["no sequence"] == pytest.approx(found.share_K)
     # In any order the 100 visits of before outweigh the three of now.
-    events = together(read([batch(rows)], pa.array(["turned"]), NAMES))
+    events = joined(read([batch(rows)], pa.array(["turned"]), NAMES))
     assert found.of_sums(found.reading.sums(events, 1))[0].argmax() == 0
 
 
@@ -122,7 +123,7 @@ def test_who_becomes_another_is_known_soon_and_who_does_not_keeps_his_past(found
 def test_events_of_a_visit_say_less_the_more_they_are_alike(alike: float, a: list, b: list) -> None:
     """Three events at once, one days later; of another user two at that time, one of them of no known category."""
     rows = {"a": [(0, 1), (0, 1), (0, 2), (5, 3)], "b": [(5, 1), (5, 99)]}
-    events = together(read([batch(rows)], pa.array(["b", "a"]), NAMES))
+    events = joined(read([batch(rows)], pa.array(["b", "a"]), NAMES))
     reading = Reading(NAMES, np.zeros((CATEGORIES + 1, 3)), (alike, 1.0))
     assert reading.sums(events, 2).toarray()[:, :4].tolist() == [pytest.approx(b), pytest.approx(a)]
 

@@ -174,7 +174,7 @@ def test_from_the_past_to_segments_that_prove_their_worth(
     category = next(one for one in decision["probes"] if one["probe"] == "category")
     assert category["high"] < 0
     assert not decision["promote"]
-    run = Run.of(Snapshot.open(blank))
+    run = Run.of(blank)
     tags = registry.client().get_run(run.run_id).data.tags
     assert tags["gate.promote"] == "false"
     assert "worse by more than noise" in tags["gate.reason"]

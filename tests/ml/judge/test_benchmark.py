@@ -13,7 +13,7 @@ import yaml
 from ml import benchmark
 from ml.common.cli import DataError, UsageError
 from ml.common.model_settings import load
-from ml.judge import leave_one_out, list_neighbours, members
+from ml.judge import leave_one_out, list_neighbours, list_training
 from ml.judge.leave_one_out import ItemLists, metrics, ranks
 from tests.ml.conftest import ROOT
 
@@ -82,7 +82,7 @@ def test_metrics_by_hand() -> None:
 
 def test_neighbours_by_hand(lists: ItemLists) -> None:
     setting = list_neighbours.Setting(backward=0.5, damp_from=1.0, damp_to=0.5, recency=0.5)
-    ahead_II = list_neighbours._ahead(lists).toarray()
+    ahead_II = list_neighbours.ahead(lists).toarray()
     a, b, c, d, e = range(5)
     # Training parts: tom c b d, ann a b, eve d a, bob b.
     expected = np.zeros((5, 5))
@@ -90,9 +90,9 @@ def test_neighbours_by_hand(lists: ItemLists) -> None:
     expected[c, d] = 0.8
     np.testing.assert_allclose(ahead_II, expected, rtol=1e-6)
     count_I = np.maximum(lists.counts(), 1).astype(float)
-    near_II = list_neighbours._near(list_neighbours._ahead(lists), count_I, setting)
+    near_II = list_neighbours.near(list_neighbours.ahead(lists), count_I, setting)
     assert near_II.toarray()[b, c] == pytest.approx(0.5 / (3 * 1**0.5))
-    scorer = list_neighbours.Neighbours(lists, setting, near_II)
+    scorer = list_neighbours.ListNeighbours(lists, setting, near_II)
     scores = scorer(np.array([1]), np.array([2]))[0]  # ann has read a, then b
     assert scores[d].item() == pytest.approx(1 / (3 * 2**0.5) + 0.5 * (0.5 / (2 * 2**0.5)))
     assert scores[e].item() == 0
@@ -148,11 +148,11 @@ def test_a_file_that_cannot_be_judged_is_refused(tmp_path: Path, text: str | Non
 
 def test_the_step_follows_the_size_of_the_file(lists: ItemLists) -> None:
     config = load(ROOT / "conf", "benchmark")
-    fitted = members.fitted_to(config, lists)
+    fitted = list_training.fitted_to(config, lists)
     assert fitted.train.epochs >= config.train.min_steps / 2  # four users are a step or two
     assert fitted.train.batch_users > 500
     long = ItemLists(np.arange(0, 40_001, 200), np.zeros(40_000, np.int64), np.array(["a"]), np.zeros((1, 0), np.int32))
-    assert members.fitted_to(config, long).train.batch_users == round(config.train.batch_events / 50) // 8 * 8
+    assert list_training.fitted_to(config, long).train.batch_users == round(config.train.batch_events / 50) // 8 * 8
 
 
 def test_the_command_learns_a_pattern_and_ends_in_one_json_line(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

@@ -69,8 +69,8 @@ def test_auc_ranks_by_the_rate_of_the_other_folds() -> None:
     label = np.arange(USERS) // 500
     turn = np.arange(USERS) // 5 % 5
     event = np.where(label == 1, turn < 4, turn < 1)
-    assert segment_value.auc(label, event, FOLD) == pytest.approx(0.64 + 0.16)
-    assert np.isnan(segment_value.auc(label, np.zeros(USERS, bool), FOLD))
+    assert segment_value.auc_of_segments(label, event, FOLD) == pytest.approx(0.64 + 0.16)
+    assert np.isnan(segment_value.auc_of_segments(label, np.zeros(USERS, bool), FOLD))
 
 
 def test_labels_may_be_anything_and_folds_are_stable() -> None:

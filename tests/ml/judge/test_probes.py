@@ -9,6 +9,8 @@ from sklearn.metrics import ndcg_score, roc_auc_score
 from ml.judge import gating, probing
 from ml.judge.probing import Probe, Row
 from ml.judge.readings import beside, block
+from ml.measures import metrics
+from ml.measures.report import probes_table
 
 USERS = 400
 EVERYBODY = np.arange(USERS)
@@ -21,10 +23,10 @@ def random() -> np.random.Generator:
 
 def test_measures_are_the_usual_ones(random: np.random.Generator) -> None:
     y, predicted = random.integers(0, 2, USERS).astype(float), np.round(random.random(USERS), 2)  # with ties
-    assert probing.auc(y, predicted) == pytest.approx(roc_auc_score(y, predicted))
+    assert metrics.auc(y, predicted) == pytest.approx(roc_auc_score(y, predicted))
     relevant, scores = random.random((USERS, 30)) < 0.2, random.random((USERS, 30))
     kept = relevant.any(axis=1)
-    found = probing.ndcg(relevant[kept], scores[kept]).mean()
+    found = metrics.ndcg_of_scores(relevant[kept], scores[kept], 10).mean()
     assert found == pytest.approx(ndcg_score(relevant[kept], scores[kept], k=10))
     y = random.normal(size=USERS)
     measure = Probe("spend", "r2", EVERYBODY, y).measure(np.full(USERS, y.mean()))
@@ -57,7 +59,7 @@ def test_a_block_that_knows_more_gains_and_noise_does_not(random: np.random.Gene
         assert found["counts + noise", name]["low"] <= 0, name
         gain = found["counts + vector", name]
         assert gain["metric"] - found["counts", name]["metric"] == pytest.approx(gain["gain"])
-    assert "**+" in probing.table(list(found.values()))
+    assert "**+" in probes_table(list(found.values()))
 
 
 def test_a_users_own_answer_is_never_learned_from() -> None:

@@ -126,7 +126,7 @@ def test_rules_speak_of_what_is_expected_in_words(users: Users) -> None:
     assert values[0] == pytest.approx([0, 50, 0.2, 1.0, 1 + 0.3 / 0.5])
     of_kinds = replace(users, expected_UE=np.hstack([expected, np.tile([0.9, 0.1], (count, 1))]), kinds=2)
     assert np.array_equal(terms(of_kinds, ["dept:GROCERY"], np.zeros((count, 1)), tastes)[1], values)
-    assert told[2].said(0.2, None) == (
+    assert told[2].phrase(0.2, None) == (
         "probability of no purchase in 28 days > 20 %", "28天内不购买的概率 > 20 %",
     )  # fmt: skip
 

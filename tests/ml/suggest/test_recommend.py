@@ -26,14 +26,15 @@ from jobs.tables import (
 from ml import recommend_accuracy
 from ml.common import cli, lake
 from ml.data.catalogue import feature_count
+from ml.data.sequences import DAY_SECONDS as DAY
 from ml.data.sequences import Sequences, midnight
 from ml.data.snapshot import Snapshot
 from ml.judge import hits
 from ml.suggest import reasons, recommender
 from ml.suggest import rows as rows_of
 from ml.suggest.candidates import INPUTS, Pairs
-from ml.suggest.history import DAY, Cells
-from ml.suggest.neighbours import Neighbours
+from ml.suggest.history import Cells
+from ml.suggest.neighbours import ItemNeighbours
 from ml.suggest.ranker import Ranker, first
 from ml.suggest.settings import Candidates, Eligible, RecommendConfig
 from ml.suggest.shelf import Products, Sales, Shelf
@@ -182,7 +183,7 @@ def test_a_week_too_thin_to_learn_from_gives_what_is_popular(encoded: str, encod
 
 def test_vectors_of_another_model_are_refused(encoded: str) -> None:
     with pytest.raises(cli.DataError, match=r"by model version 2, found versions \['1'\]"):
-        States(encoded, DS, "2")
+        States.read(encoded, DS, "2")
 
 
 def sequences(*users: list[tuple[int, int, int]]) -> Sequences:
@@ -212,7 +213,7 @@ def test_cells_count_what_a_user_did_with_a_product() -> None:
 def test_neighbours_are_bought_together_more_than_once() -> None:
     baskets = sparse.csr_array(np.array([[1, 1, 0, 1], [1, 1, 0, 0], [1, 1, 1, 0], [0, 0, 1, 1]], np.float32))
     places = np.array([-1, 0, 1, 2])  # product 0 may not be suggested
-    near = Neighbours.of(baskets, places, 3, most=5, damp=0.5).near_IE.toarray()
+    near = ItemNeighbours.of(baskets, places, 3, most=5, damp=0.5).near_IE.toarray()
     assert near[0] == pytest.approx([(3 - 1) / (3 * 3**0.5), 0, 0])
     assert not near[1].any()  # 0 is not eligible, others were with it once
 

@@ -79,7 +79,7 @@ def test_a_new_product_lies_near_its_category(frozen: Snapshot, debug: Config) -
     products = frozen.products()
     like = products.slice(0, 1).to_pylist()[0]
     new = pa.Table.from_pylist([like | {"product_id": "brand new"}], products.schema)
-    extended = goods.describe(pa.concat_tables([products, new]), frozen.vocabularies(), debug.model)
+    extended = goods.Catalogue.of(pa.concat_tables([products, new]), frozen.vocabularies(), debug.model)
     vectors_ID = Encoder.of(trainer.model, frozen.vocabularies(), extended).vectors_ID[vocabulary.FIRST :]
     similar_I = torch.cosine_similarity(vectors_ID[-1], vectors_ID[:-1], dim=1).numpy()
     assert extended.product_ids[-1].as_py() == "brand new"

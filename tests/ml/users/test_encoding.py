@@ -14,7 +14,7 @@ from ml.data.snapshot import Snapshot
 from ml.transformer import package
 from ml.transformer.encoder import Encoder
 from ml.transformer.model import BehaviourModel
-from ml.users import vectors
+from ml.users.states import FormerStates
 
 ITEMS, FEATURES, MAX_LEN = 40, 90, 32
 
@@ -74,7 +74,7 @@ def test_a_fingerprint_knows_all_that_the_model_reads_and_nothing_else(encoder: 
 
 
 def test_known_vectors_are_taken_only_where_the_input_is_the_same() -> None:
-    known = vectors.Known(pa.array(["a", "b", "c"]), np.array([1, 2, 3]), np.zeros((3, 4), np.float32))
+    known = FormerStates(pa.array(["a", "b", "c"]), np.array([1, 2, 3]), np.zeros((3, 4), np.float32))
     assert known.places(pa.array(["c", "new", "b", "a"]), np.array([3, 1, 9, 1])).tolist() == [2, -1, -1, 0]
 
 
@@ -84,7 +84,6 @@ def test_served_by_mlflow_with_a_signature(frozen: Snapshot) -> None:
     torch.manual_seed(0)
     model = BehaviourModel(frozen.config.model, feature_count(frozen.vocabularies(), frozen.config.model))
     folder = package.save(model, frozen)
-    package.describe(folder, frozen.config.model.d_model)
     served = mlflow.pyfunc.load_model(str(folder))
     _, batch = next(frozen._sequence_batches())
     said = served.predict(batch.to_pandas())
