@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from jobs.erasure.wanted import QUARANTINED, quarantined
 from jobs.errors import UsageError
-from jobs.lake import delta
+from jobs.lake import delta, upkeep
 from jobs.settings import Settings
 from jobs.sources import spec
 from jobs.sources.spec import PRODUCT_FIELDS, Source
@@ -77,7 +77,7 @@ def delete(spark: SparkSession, s: Settings, ids: list[str], sources: list[Sourc
         delta.remove(s.warehouse, BY_NAME[name], users, f"t.`{USER_COLUMN[name]}` = s.user_id")
     for table in touched_tables(s):
         if table.deletion_vectors:  # what nights replaced before is marked, and still there
-            delta.purge(spark, s.warehouse, table)
+            upkeep.purge(spark, s.warehouse, table)
     texts, refused = _in_quarantine(spark, s, ids, sources)
     if refused:
         delta.remove(s.warehouse, QUARANTINE, texts, QUARANTINED)

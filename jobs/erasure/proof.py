@@ -10,7 +10,7 @@ from pathlib import Path
 from jobs.erasure.scan import Find, Scan
 from jobs.erasure.scan import scan as scan_folder
 from jobs.erasure.wanted import Wanted, is_plain
-from jobs.lake import delta, erasures, pages, sql
+from jobs.lake import erasures, pages, sql, upkeep
 from jobs.settings import Settings
 
 _SHOWN = 20  # finds in a message
@@ -58,7 +58,7 @@ def still_there(finds: tuple[Find, ...], wanted: Wanted, secret: bytes) -> str:
     more = f"; and {len(finds) - _SHOWN} more" if len(finds) > _SHOWN else ""
     return (
         f"expected the ids nowhere, found them in {len(finds)} places: {'; '.join(shown)}{more}. Run erase again when "
-        f"no night runs; what a killed write left goes {delta.UNKNOWN_HOURS} hours after it; delete other files by hand"
+        f"no night runs; what a killed write left goes {upkeep.UNKNOWN_HOURS} hours after it; delete other files by hand"
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from jobs.lake import delta, sql
+from jobs.lake import delta, sql, upkeep
 from jobs.settings import Settings
 from jobs.tables import PUBLISHED, RUNS, Table
 
@@ -15,7 +15,7 @@ def back_to_the_published(s: Settings) -> None:
     for table in PUBLISHED:
         version = named.get(table.full_name)
         if version is not None and delta.version(s.warehouse, table) != version:
-            delta.restore(s.warehouse, table, version)
+            upkeep.restore(s.warehouse, table, version)
 
 
 def newest(s: Settings, tables: Iterable[Table]) -> dict[str, int]:
@@ -42,9 +42,9 @@ def bury(s: Settings, tables: list[Table]) -> dict[str, int]:
     what it names.
     """
     for table in tables:
-        delta.sweep(s.warehouse, table)
-    versions = {table.full_name: delta.checkpoint(s.warehouse, table) for table in tables}
+        upkeep.sweep(s.warehouse, table)
+    versions = {table.full_name: upkeep.checkpoint(s.warehouse, table) for table in tables}
     name_versions(s, versions)
     for table in tables:
-        delta.forget_before(s.warehouse, table, versions[table.full_name])
+        upkeep.forget_before(s.warehouse, table, versions[table.full_name])
     return versions

@@ -12,7 +12,6 @@ from datetime import date
 
 import pyarrow as pa
 from deltalake import DeltaTable, QueryBuilder, write_deltalake
-from pyarrow import fs
 from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql import functions as F
 from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random_exponential
@@ -20,11 +19,7 @@ from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random_
 from jobs.errors import DataError
 from jobs.lake import engine
 from jobs.lake.engine import frames, writes
-from jobs.lake.folders import open_folder
 from jobs.tables import Table
-
-UNKNOWN_HOURS = 24  # longer than a task may run (dags/_house.py)
-SMALL_FILE, LARGE_FILE = 32 << 20, 256 << 20  # bytes: files below the one are put together to files of the other
 
 
 def exists(warehouse: str, table: Table) -> bool:
@@ -94,7 +89,7 @@ def _lost_the_race(error: BaseException) -> bool:
     return bool(re.search(f"{by_spark}|{by_delta_rs}", str(error)))
 
 
-_until_it_wins = retry(
+until_it_wins = retry(
     retry=retry_if_exception(_lost_the_race),
     stop=stop_after_attempt(8),
     wait=wait_random_exponential(max=10),
@@ -113,7 +108,7 @@ def _configuration(table: Table) -> dict[str, str]:
     return {"delta.dataSkippingStatsColumns": ",".join(table.skipped_by)} if table.skipped_by else {}
 
 
-@_until_it_wins
+@until_it_wins
 def replace_where(frame: DataFrame, warehouse: str, table: Table, predicate: str) -> None:
     """Replace the slice that `predicate` describes by `frame`, in one commit; create the table on first use.
 
@@ -146,7 +141,7 @@ def append(frame: DataFrame, warehouse: str, table: Table) -> None:
         writer.save(path)
 
 
-@_until_it_wins
+@until_it_wins
 def replace_rows(rows: list[dict], warehouse: str, table: Table, predicate: str) -> None:
     """Replace the slice that `predicate` describes by a few rows of the driver, in one commit.
 
@@ -190,7 +185,7 @@ def overwrite(frame: DataFrame, warehouse: str, table: Table) -> None:
             writer.option("mergeSchema", "true").save(path)
 
 
-@_until_it_wins
+@until_it_wins
 def remove(warehouse: str, table: Table, chosen: DataFrame, on: str, instead: dict[str, str] | None = None) -> None:
     """Delete the rows of `table` (t) that a row of `chosen` (s) meets by the condition `on`, in one commit; with
     `instead`, expressions by column, they are changed. `chosen` has no row twice.
@@ -227,88 +222,6 @@ def _remove_anew(warehouse: str, table: Table, chosen: DataFrame, on: str, inste
         values = {name: F.expr(instead[name]) if name in instead else F.col(f"t.`{name}`") for name in kept.columns}
         kept = kept.unionByName(changed.select(*[value.alias(name) for name, value in values.items()]))
     replace_where(frames.kept(kept), warehouse, table, where)
-
-
-def purge(spark: SparkSession, warehouse: str, table: Table) -> None:
-    """Write the files anew that hold rows which are marked as deleted; `remove` by Sail marks none."""
-    if engine.is_sail() and not writes.has_marks(table.path(warehouse)):
-        return
-    spark.sql(f"REORG TABLE delta.`{table.path(warehouse)}` APPLY (PURGE)").collect()
-
-
-@_until_it_wins
-def compact(spark: SparkSession, warehouse: str, table: Table) -> None:
-    """Put small files together, and write those anew of whose rows more than a twentieth are marked as deleted.
-
-    The rows of a file stay in their order. Nothing is committed where there is nothing to do.
-    """
-    if engine.is_sail():
-        writes.compact(table.path(warehouse), table)
-        return
-    spark.conf.set("spark.databricks.delta.optimize.minFileSize", str(SMALL_FILE))
-    spark.conf.set("spark.databricks.delta.optimize.maxFileSize", str(LARGE_FILE))
-    spark.sql(f"OPTIMIZE delta.`{table.path(warehouse)}`").collect()
-
-
-def vacuum(spark: SparkSession, warehouse: str, table: Table, hours: int) -> None:
-    """Delete the files that no version of the last `hours` needs.
-
-    Not by delta-rs where a table may have marks (deletion vectors): it does not know which files of them are in use.
-    """
-    if engine.is_sail():
-        writes.vacuum(table.path(warehouse), table, hours)
-        return
-    spark.conf.set("spark.databricks.delta.retentionDurationCheck.enabled", "false")
-    # A folder is listed by 10,000 tasks by default: minutes on two cores.
-    tasks = spark.conf.get("spark.sql.shuffle.partitions")
-    spark.conf.set("spark.sql.sources.parallelPartitionDiscovery.parallelism", tasks)
-    spark.sql(f"VACUUM delta.`{table.path(warehouse)}` RETAIN {hours} HOURS").collect()
-
-
-def file_count(warehouse: str, table: Table) -> int:
-    """How many files of rows a reader of the newest version opens."""
-    return len(DeltaTable(table.path(warehouse)).file_uris())
-
-
-def bytes_on_disk(warehouse: str, table: Table) -> int:
-    """Of all that lies in the table's folder, older versions and the log with it."""
-    system, root = open_folder(table.path(warehouse), "table's", "--warehouse")
-    return sum(info.size or 0 for info in system.get_file_info(fs.FileSelector(root, recursive=True)))
-
-
-def restore(warehouse: str, table: Table, version: int) -> None:
-    """Make the table what it was in an earlier version, by a new one."""
-    DeltaTable(table.path(warehouse)).restore(version)
-
-
-def sweep(warehouse: str, table: Table) -> None:
-    """Delete the files that are in no newest version any more: those that the log took out at once, and those that it
-    never knew (of killed writes) after UNKNOWN_HOURS, for a write that is going on has such.
-    """
-    for hours, whole in ((0, False), (UNKNOWN_HOURS, True)):
-        opened = DeltaTable(table.path(warehouse))
-        opened.vacuum(hours, dry_run=False, enforce_retention_duration=False, full=whole)
-
-
-def checkpoint(warehouse: str, table: Table) -> int:
-    """Write down the newest version whole; returns its number."""
-    opened = DeltaTable(table.path(warehouse))
-    opened.create_checkpoint()
-    return opened.version()
-
-
-def forget_before(warehouse: str, table: Table, version: int) -> None:
-    """Delete the log of earlier versions (Delta's protocol: metadata cleanup); `version` has a checkpoint. Statistics
-    of files that are gone stand there, and what former commits said.
-
-    Hadoop's checksums of the log (.NAME.crc) go with it: Spark would hold files against them that others wrote anew.
-    """
-    system, root = open_folder(f"{table.path(warehouse)}/_delta_log", "table's", "--warehouse")
-    for info in system.get_file_info(fs.FileSelector(root)):
-        number = re.match(r"\d{20}(?=\.)", info.base_name)
-        old = number is not None and int(number.group()) < version
-        if info.type == fs.FileType.File and (old or info.base_name.startswith(".")):
-            system.delete_file(info.path)
 
 
 def write_raw(frame: DataFrame, folder: str, *, add: bool = False, by: tuple[str, ...] = ()) -> None:

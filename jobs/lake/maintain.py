@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pyspark.sql import SparkSession
 
 from jobs.errors import UsageError
-from jobs.lake import delta, sql
+from jobs.lake import delta, sql, upkeep
 from jobs.tables import BY_NAME, PUBLISHED, Table
 
 HOURS_A_DAY = 24
@@ -30,14 +30,14 @@ def _work(spark: SparkSession, warehouse: str, keep_days: int) -> Iterator[tuple
     """A row a written table: name, files that readers open before and after, bytes on disk before and after."""
     named = sql.manifest(warehouse)
     for table in (table for table in BY_NAME.values() if delta.exists(warehouse, table)):
-        before = delta.file_count(warehouse, table), delta.bytes_on_disk(warehouse, table)
+        before = upkeep.file_count(warehouse, table), upkeep.bytes_on_disk(warehouse, table)
         if table not in _SETTLED:
-            delta.compact(spark, warehouse, table)
+            upkeep.compact(spark, warehouse, table)
         if table not in PUBLISHED or _is_safe(warehouse, table, named):
-            delta.vacuum(spark, warehouse, table, keep_days * HOURS_A_DAY)
+            upkeep.vacuum(spark, warehouse, table, keep_days * HOURS_A_DAY)
         else:
             print(f"warning: {table.full_name} is left as it is: a publish was not ended; run that night again")
-        after = delta.file_count(warehouse, table), delta.bytes_on_disk(warehouse, table)
+        after = upkeep.file_count(warehouse, table), upkeep.bytes_on_disk(warehouse, table)
         print(f"{table.full_name}: {before[0]:,} -> {after[0]:,} files", flush=True)
         yield table.full_name, before[0], after[0], before[1], after[1]
 

@@ -1,5 +1,5 @@
 """Delivered files -> one row a record, whatever their format: see `read_records`. The same on both engines: the bytes
-are read by Arrow (jobs/sources/formats.py), where the engine's partitions are.
+are read by Arrow (jobs/sources/formats), where the engine's partitions are.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from pyspark.sql.pandas.types import from_arrow_type
 from pyspark.sql.types import DateType, LongType, MapType, StringType, StructField, StructType
 
 from jobs.errors import DataError
-from jobs.sources import formats, privacy
-from jobs.sources.formats import Part, UnreadableFileError
+from jobs.sources import privacy
+from jobs.sources.formats import csv_rows, json_lines, parquet_rows
+from jobs.sources.formats.parts import Part, UnreadableFileError, named, split_text
 from jobs.sources.landing import File
 from jobs.sources.spec import Feed
 
@@ -58,7 +59,7 @@ def with_objects(texts: DataFrame) -> DataFrame:
 
 def _objects(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     for batch in batches:
-        yield batch.append_column("record", formats.objects(batch.column("raw").cast(pa.string())))
+        yield batch.append_column("record", json_lines.objects(batch.column("raw").cast(pa.string())))
 
 
 def unreadable(error: Exception) -> DataError | None:
@@ -73,8 +74,8 @@ def unreadable(error: Exception) -> DataError | None:
 
 
 def _read_lines(spark: SparkSession, files: list[File], feed: Feed) -> DataFrame:
-    parts = {file: formats.split_lines(file.path, file.size, MOST_BYTES) for file in files}
-    read = partial(formats.lines, encoding=feed.encoding, explode=feed.explode)
+    parts = {file: split_text(file.path, file.size, MOST_BYTES) for file in files}
+    read = partial(json_lines.read, encoding=feed.encoding, explode=feed.explode)
     rows = _rows(spark, parts, read, [pa.field("record", pa.map_(pa.string(), pa.string()))])
     # What was taken out of a list has no line of its own.
     return rows.withColumn("record", F.col("c0")).withColumn("raw", F.coalesce("raw", F.to_json("c0")))
@@ -84,26 +85,26 @@ def _read_csv(spark: SparkSession, files: list[File], feed: Feed) -> DataFrame:
     """Each file by its own columns, put together by name; `record` is null for a row that does not fit them."""
     parts: dict[File, list[Part]] = {}
     for file in files:
-        columns = feed.columns or formats.header(file.path, feed.encoding, feed.delimiter)
+        columns = feed.columns or csv_rows.header(file.path, feed.encoding, feed.delimiter)
         if columns:  # else the file is empty
-            parts[file] = formats.split_csv(file.path, file.size, MOST_BYTES, tuple(columns))
+            parts[file] = csv_rows.split(file.path, file.size, MOST_BYTES, tuple(columns))
     names = sorted({name for of_file in parts.values() for part in of_file for name in part.columns})
     fields = [pa.field(name, pa.string()) for name in names]
     read = partial(
-        formats.rows, encoding=feed.encoding, delimiter=feed.delimiter, has_header=not feed.columns, wanted=names
+        csv_rows.read, encoding=feed.encoding, delimiter=feed.delimiter, has_header=not feed.columns, wanted=names
     )
     return _with_record(_rows(spark, parts, read, fields), names)
 
 
 def _read_parquet(spark: SparkSession, files: list[File], feed: Feed) -> DataFrame:
     """A number stays one where every file has it as the same type; all else is text, as it would be in a CSV."""
-    parts = {file: formats.split_parquet(file.path, MOST_ROWS) for file in files}
-    schemas = [formats.schema(file.path) for file in files]
+    parts = {file: parquet_rows.split(file.path, MOST_ROWS) for file in files}
+    schemas = [parquet_rows.schema(file.path) for file in files]
     names = sorted({name for schema in schemas for name in schema.names})
     kinds = {name: {schema.field(name).type if name in schema.names else None for schema in schemas} for name in names}
     alike = {name: next(iter(found)) for name, found in kinds.items() if len(found) == 1}
     fields = [pa.field(name, alike.get(name, pa.string())) for name in names]
-    return _with_record(_rows(spark, parts, partial(formats.groups, wanted=pa.schema(fields)), fields), names)
+    return _with_record(_rows(spark, parts, partial(parquet_rows.read, wanted=pa.schema(fields)), fields), names)
 
 
 def _rows(spark: SparkSession, parts: dict[File, list[Part]], read: Read, fields: list[pa.Field]) -> DataFrame:
@@ -128,7 +129,7 @@ def _batches(listed: Iterator[pa.RecordBatch], read: Read, names: list[str]) -> 
     for row in (row for batch in listed for row in batch.to_pylist()):
         part = Part(row["path"], row["start"], row["stop"], row["line"], tuple(row["columns"]))
         of_file = [pa.scalar(row[name], kind) for name, kind in _OF_FILE.items()]
-        with formats.named(part.path):
+        with named(part.path):
             for batch in read(part):
                 beside = [pa.repeat(value, batch.num_rows) for value in of_file]
                 yield pa.RecordBatch.from_arrays([*batch.columns, *beside], names)

@@ -10,7 +10,7 @@ from deltalake import DeltaTable
 from pyspark.sql import functions as F
 
 from jobs.errors import UsageError
-from jobs.lake import delta, maintain, sql
+from jobs.lake import delta, maintain, sql, upkeep
 from jobs.tables import RUNS, SILVER_EVENTS, USER_SEGMENTS
 
 FIRST = date(2024, 3, 1)
@@ -50,7 +50,7 @@ def kept(spark, tmp_path_factory):
     delta.replace_rows([run], home, RUNS, "true")
     delta.replace_rows([_segments(FIRST, 2)], home, USER_SEGMENTS, f"ds = '{FIRST}'")  # killed before it was named
     before = _rows(spark, home)
-    files = delta.file_count(home, SILVER_EVENTS)
+    files = upkeep.file_count(home, SILVER_EVENTS)
     said = maintain.run(spark, home, 1)
     old = spark.read.format("delta").option("versionAsOf", whole).load(SILVER_EVENTS.path(home)).count()
     return home, before, named, files, said, old
@@ -64,7 +64,7 @@ def test_small_files_become_one_and_no_row_changes(spark, kept):
     home, before, _, files, said, _ = kept
     assert len(before) == 4 * 50 - 4
     assert files == 4
-    assert delta.file_count(home, SILVER_EVENTS) == 1
+    assert upkeep.file_count(home, SILVER_EVENTS) == 1
     assert _rows(spark, home) == before
     # Nothing is marked any more, and whoever reads without Spark sees the same.
     files = DeltaTable(SILVER_EVENTS.path(home)).file_uris()
