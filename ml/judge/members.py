@@ -89,17 +89,22 @@ def members(lists: ItemLists, config: Config, threads: int) -> list[Member]:
         return list(pool.map(work, range(count)))
 
 
+def _judged(lists: ItemLists, scorer: ListScorer, seconds: float) -> dict:
+    """A row: means over validation and test items; seconds: what it took to have the ranking."""
+    begun = time.perf_counter()
+    validation, test = (metrics(ranks(lists, scorer, left, lists.judged).ravel()) for left in (VALIDATION, TEST))
+    scoring = (time.perf_counter() - begun) / 2
+    return {"validation": validation, "test": test, "seconds": seconds, "scoring_seconds": scoring}
+
+
 def run(lists: ItemLists, config: Config, threads: int, say: Callable[[str], None]) -> dict:
     """All rows: settings, validation and test metrics, and what each took. say: told a line a row."""
     config, began, users = fitted_to(config, lists), time.perf_counter(), lists.judged
     rows: dict[str, dict] = {}
 
     def judge(name: str, scorer: ListScorer, seconds: float, **settings: object) -> None:
-        begun = time.perf_counter()
-        validation, test = (metrics(ranks(lists, scorer, left, users).ravel()) for left in (VALIDATION, TEST))
-        scoring = (time.perf_counter() - begun) / 2
-        rows[name] = {"validation": validation, "test": test, "seconds": seconds, "scoring_seconds": scoring} | settings
-        say(f"{name}: {seconds:.0f} s, test {_figures(test)}; validation {_figures(validation)}")
+        rows[name] = row = _judged(lists, scorer, seconds) | settings
+        say(f"{name}: {seconds:.0f} s, test {_figures(row['test'])}; validation {_figures(row['validation'])}")
 
     neighbours = list_neighbours.fit(lists)
     near_seconds = time.perf_counter() - began

@@ -9,7 +9,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pyarrow as pa
-from scipy.stats import rankdata
 
 from ml.common.hashing import stable_hash
 
@@ -35,6 +34,8 @@ def auc(event_N: np.ndarray, score_N: np.ndarray) -> float:
 
     By ranks (Mann & Whitney 1947): a bootstrap asks for it thousands of times.
     """
+    from scipy.stats import rankdata  # a second, which a training, that asks for no AUC, is spared
+
     events = int(event_N.sum())
     if not 0 < events < len(event_N):
         return float("nan")

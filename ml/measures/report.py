@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ml.measures.next_product import Scores
 from ml.measures.predictions import EVERYBODY
-from ml.measures.segment_value import SegmentValue
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from ml.measures.next_product import Scores
+    from ml.measures.segment_value import SegmentValue
 
 OURS = "ours"  # the name of our segments, our suggestions beside others
 SUGGESTION_MEASURES = ("recall_10", "ndcg_10", "hit_rate_10", "precision_10")

@@ -79,6 +79,19 @@ def test_a_turned_encoder_is_turned_back(users: Users) -> None:
     assert np.allclose(found_again[:, state], np.stack([moved.embedding_UD[k::3].mean(axis=0) for k in range(3)]))
 
 
+def test_vectors_of_another_width_are_turned_into_the_plane_that_they_share() -> None:
+    random = np.random.default_rng(6)
+    old = random.normal(size=(50, 3))
+    turn, _ = np.linalg.qr(random.normal(size=(5, 5)))
+    new = old @ turn[:3] * 2 + 1  # three of five directions
+    wider, narrower = procrustes(old, new), procrustes(new, old)
+    assert wider.rotation_DD.shape == (3, 5)
+    assert (wider.fit, wider.scale) == (pytest.approx(1), pytest.approx(2))
+    assert np.allclose(wider(old), new)
+    assert narrower.rotation_DD.shape == (5, 3)
+    assert np.allclose(narrower(new), old)
+
+
 def test_the_number_of_segments_stays_unless_another_is_clearly_better() -> None:
     def tried(k: int, stability: float, smallest: float = 0.1) -> kmeans.Choice:
         return kmeans.Choice(k, stability, smallest, np.zeros((k, 1)))
