@@ -58,7 +58,8 @@ def still_there(finds: tuple[Find, ...], wanted: Wanted, secret: bytes) -> str:
     more = f"; and {len(finds) - _SHOWN} more" if len(finds) > _SHOWN else ""
     return (
         f"expected the ids nowhere, found them in {len(finds)} places: {'; '.join(shown)}{more}. Run erase again when "
-        f"no night runs; what a killed write left goes {upkeep.UNKNOWN_HOURS} hours after it; delete other files by hand"
+        f"no night runs; what a killed write left goes {upkeep.UNKNOWN_HOURS} hours after it; delete other files by "
+        "hand"
     )
 
 

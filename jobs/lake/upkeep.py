@@ -20,9 +20,6 @@ from jobs.tables import Table
 UNKNOWN_HOURS = 24  # longer than a task may run (dags/_house.py)
 SMALL_FILE = 32 << 20  # bytes: files below it are put together to larger ones
 LARGE_FILE = writes.LARGE_FILE
-    32 << 20,
-    writes.LARGE_FILE,
-)  # bytes: files below the one are put together to files of the other
 
 
 def purge(spark: SparkSession, warehouse: str, table: Table) -> None:
