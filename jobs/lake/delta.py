@@ -19,6 +19,7 @@ from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random_
 from jobs.errors import DataError
 from jobs.lake import engine
 from jobs.lake.engine import frames, writes
+from jobs.lake.engine.paths import of_engine
 from jobs.tables import Table
 
 
@@ -30,7 +31,7 @@ def read(spark: SparkSession, warehouse: str, table: Table) -> DataFrame:
     """The whole table; DataError where it was never written. A column that the contract has got since is null."""
     if not exists(warehouse, table):
         raise DataError(f"expected table {table.full_name} at {table.path(warehouse)}, found none; run its hop first")
-    frame = spark.read.format("delta").load(table.path(warehouse))
+    frame = spark.read.format("delta").load(of_engine(table.path(warehouse)))
     new = [column for column in table.columns if column.name not in frame.columns]
     return frame.withColumns({column.name: F.lit(None).cast(column.type) for column in new}) if new else frame
 
@@ -229,7 +230,7 @@ def write_raw(frame: DataFrame, folder: str, *, add: bool = False, by: tuple[str
 
     Replaces what lies in the folder, unless `add`.
     """
-    frame.write.partitionBy(*by).mode("append" if add else "overwrite").parquet(folder)
+    frame.write.partitionBy(*by).mode("append" if add else "overwrite").parquet(of_engine(folder))
 
 
 def version(warehouse: str, table: Table) -> int | None:

@@ -24,6 +24,7 @@ from pyspark.sql.types import _parse_datatype_string
 from jobs.errors import UsageError
 from jobs.lake import engine
 from jobs.lake.engine import sail
+from jobs.lake.engine.paths import of_engine
 from jobs.tables import Table
 
 LARGE_FILE = 256 << 20  # bytes of a file that small ones are put together to
@@ -64,7 +65,7 @@ def created(path: str, table: Table, configuration: dict[str, str]) -> None:
 
 def fitted(frame: DataFrame, path: str) -> DataFrame:
     """`frame` with the columns of the table that stands, in its order; those that the frame lacks are null."""
-    stored = frame.sparkSession.read.format("delta").load(path).schema
+    stored = frame.sparkSession.read.format("delta").load(of_engine(path)).schema
     there = set(frame.columns)
     return frame.select(*[
         F.col(f"`{field.name}`") if field.name in there else F.lit(None).cast(field.dataType).alias(field.name)
@@ -87,7 +88,7 @@ def replace(frame: DataFrame, path: str, table: Table, predicate: str, configura
     created(path, table, configuration)
     frame = inside(fitted(frame, path), predicate)
     if not DeltaTable(path).file_uris():
-        frame.write.format("delta").mode("append").save(path)
+        frame.write.format("delta").mode("append").save(of_engine(path))
     elif any("<" in kind for _, kind in frame.dtypes):
         # Sail unites the rows that stay in a file with the new ones, and knows the elements of a stored list or map by
         # other names than those of a computed one.
@@ -108,17 +109,17 @@ def replace(frame: DataFrame, path: str, table: Table, predicate: str, configura
 def append(frame: DataFrame, path: str, table: Table, configuration: dict[str, str]) -> None:
     """The rows of `frame` beside those that are there, in one commit; the table is made on first use."""
     created(path, table, configuration)
-    fitted(frame, path).write.format("delta").mode("append").save(path)
+    fitted(frame, path).write.format("delta").mode("append").save(of_engine(path))
 
 
 def overwrite(frame: DataFrame, path: str, table: Table, configuration: dict[str, str]) -> None:
     """The table becomes `frame`, in one commit."""
     created(path, table, configuration)
-    fitted(frame, path).write.format("delta").mode("overwrite").save(path)
+    fitted(frame, path).write.format("delta").mode("overwrite").save(of_engine(path))
 
 
 def _replaced(frame: DataFrame, path: str, predicate: str) -> None:
-    frame.write.format("delta").mode("overwrite").option("replaceWhere", predicate).save(path)
+    frame.write.format("delta").mode("overwrite").option("replaceWhere", predicate).save(of_engine(path))
 
 
 def has_marks(path: str) -> bool:

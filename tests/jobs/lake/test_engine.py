@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 
 from jobs.errors import UsageError
-from jobs.lake import engine
+from jobs.lake import delta, engine
 from jobs.lake.engine import sail
+from jobs.tables import BRONZE_USERS
 
 
 def test_the_engine_is_chosen_by_name(monkeypatch):
@@ -42,3 +45,17 @@ def test_a_memory_that_is_no_size_is_refused(monkeypatch):
     monkeypatch.setenv("HUAXIANG_DRIVER_MEMORY", "much")
     with pytest.raises(UsageError, match="such as 3g or 800m, found 'much'"):
         sail.memory()
+
+
+@pytest.mark.parametrize("name", ["in time", "a#b", "a?b", "a[1]b", "a{b}", "a*b", "大仓", "it's"])
+def test_a_folder_of_any_name_holds_the_table_that_is_written_there(spark, tmp_path, name):
+    warehouse = str(tmp_path / name)
+    for day, number in ((date(2017, 1, 1), 2), (date(2017, 1, 2), 3), (date(2017, 1, 2), 1)):
+        rows = [{"source": "s", "id": str(n), "landed_ds": day, "attributes": {"k": "v"}} for n in range(number)]
+        frame = spark.createDataFrame(
+            [dict.fromkeys(BRONZE_USERS.column_names) | row for row in rows], BRONZE_USERS.ddl
+        )
+        delta.replace_where(frame, warehouse, BRONZE_USERS, f"landed_ds = DATE'{day}'")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [name]
+    assert delta.read(spark, warehouse, BRONZE_USERS).count() == 3
+    assert delta.count(warehouse, BRONZE_USERS) == 3
