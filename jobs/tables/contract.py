@@ -101,7 +101,7 @@ _ZH = {
 
 def columns(*rows: tuple[str, ...]) -> tuple[Column, ...]:
     """Columns of (name, type, meaning) or (name, type, meaning, Chinese name)."""
-    return tuple(Column(*row[:3], row[3] if len(row) > 3 else _ZH.get(row[0], "")) for row in rows)
+    return tuple(Column(name, type_, meaning, *(zh or [_ZH.get(name, "")])) for name, type_, meaning, *zh in rows)
 
 
 # Columns of many tables, for `columns`.
