@@ -5,6 +5,7 @@ are read by Arrow (jobs/sources/formats), where the engine's partitions are.
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -16,7 +17,7 @@ from pyspark.sql.types import DateType, LongType, MapType, StringType, StructFie
 
 from jobs.errors import DataError
 from jobs.sources import privacy
-from jobs.sources.formats import csv_rows, json_lines, parquet_rows
+from jobs.sources.formats import csv_rows, json_lines, parquet_rows, texts
 from jobs.sources.formats.parts import Part, UnreadableFileError, named, split_text
 from jobs.sources.landing import File
 from jobs.sources.spec import Feed
@@ -74,7 +75,8 @@ def unreadable(error: Exception) -> DataError | None:
 
 
 def _read_lines(spark: SparkSession, files: list[File], feed: Feed) -> DataFrame:
-    parts = {file: split_text(file.path, file.size, MOST_BYTES) for file in files}
+    most = MOST_BYTES if texts.may_be_cut(feed.encoding) else sys.maxsize
+    parts = {file: split_text(file.path, file.size, most) for file in files}
     read = partial(json_lines.read, encoding=feed.encoding, explode=feed.explode)
     rows = _rows(spark, parts, read, [pa.field("record", pa.map_(pa.string(), pa.string()))])
     # What was taken out of a list has no line of its own.
@@ -83,11 +85,12 @@ def _read_lines(spark: SparkSession, files: list[File], feed: Feed) -> DataFrame
 
 def _read_csv(spark: SparkSession, files: list[File], feed: Feed) -> DataFrame:
     """Each file by its own columns, put together by name; `record` is null for a row that does not fit them."""
+    most = MOST_BYTES if texts.may_be_cut(feed.encoding) else sys.maxsize
     parts: dict[File, list[Part]] = {}
     for file in files:
         columns = feed.columns or csv_rows.header(file.path, feed.encoding, feed.delimiter)
         if columns:  # else the file is empty
-            parts[file] = csv_rows.split(file.path, file.size, MOST_BYTES, tuple(columns))
+            parts[file] = csv_rows.split(file.path, file.size, most, tuple(columns))
     names = sorted({name for of_file in parts.values() for part in of_file for name in part.columns})
     fields = [pa.field(name, pa.string()) for name in names]
     read = partial(

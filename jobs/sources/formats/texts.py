@@ -18,6 +18,11 @@ def in_utf8(stream: pa.NativeFile, encoding: str) -> pa.NativeFile:
     return stream if same else pa.transcoding_input_stream(stream, encoding, "utf-8")
 
 
+def may_be_cut(encoding: str) -> bool:
+    """Whether the byte of a line break is one wherever it stands; in UTF-16 it is half of other characters too."""
+    return "\n".encode(encoding) == b"\n"
+
+
 def blocks(stream: pa.NativeFile) -> Iterator[bytes]:
     """A stream of UTF-8 without its mark, in blocks that end where a line ends."""
     rest = stream.read(len(_MARK)).removeprefix(_MARK)

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from jobs.sources.formats import csv_rows, json_lines, parquet_rows
+from jobs.sources.formats import csv_rows, json_lines, parquet_rows, texts
 from jobs.sources.formats.parts import Part, UnreadableFileError, named, split_text
 
 
@@ -98,6 +98,8 @@ def test_parts_of_a_large_file_hold_each_line_once_with_its_number(tmp_path, mon
 
 
 def test_what_may_not_be_cut_stays_whole(tmp_path):
+    cut = {name: texts.may_be_cut(name) for name in ("UTF-8", "GBK", "ISO-8859-1", "UTF-16", "UTF-16LE")}
+    assert cut == {"UTF-8": True, "GBK": True, "ISO-8859-1": True, "UTF-16": False, "UTF-16LE": False}
     (tmp_path / "a.csv").write_text('n\n"1"\n' + "2\n" * 9_000)
     size = (tmp_path / "a.csv").stat().st_size
     assert len(csv_rows.split(f"file:{tmp_path}/a.csv", size, 1_000, ("n",))) == 1
