@@ -11,15 +11,22 @@ import os
 import signal
 import sys
 import traceback
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from threading import Thread
+from typing import TYPE_CHECKING
 
 from simulate import plan
 
+from jobs.checks.hops import JUDGED
 from jobs.errors import EXIT_CRASH, EXIT_DATA, EXIT_DONE, EXIT_USAGE, DataError, UsageError
 from jobs.settings import Settings
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 # verb: what it does. Each is `run` of its module in MODULES.
 SPARK_VERBS = {
@@ -38,7 +45,6 @@ SPARK_VERBS = {
 MODULES = {
     "audience": "jobs.audiences.preview",
     "audiences": "jobs.audiences.run",
-    "check": "jobs.checks.run",
     "clean": "jobs.clean.run",
     "collect": "jobs.collect.run",
     "definitions": "jobs.audiences.validate",
@@ -168,9 +174,6 @@ def _end_when_killed() -> None:
 
 
 def _spark_verb(given: argparse.Namespace) -> str:
-    from jobs.lake import session
-
-    _end_when_killed()
     if given.verb == "simulate":
         job, name, long_job = (plan.of(given), _absolute(given.landing)), "huaxiang simulate", True
     elif given.verb == "maintain":
@@ -180,17 +183,39 @@ def _spark_verb(given: argparse.Namespace) -> str:
         job, name, long_job = (settings, _ids(given), given.verify), "huaxiang erase", True
     else:
         settings = _settings(given)
-        extra = {"check": ("table",), "audience": ("file", "exact", "sample")}.get(given.verb, ())
+        extra = {"audience": ("file", "exact", "sample")}.get(given.verb, ())
         job = (settings, *[getattr(given, name) for name in extra])
         name, long_job = f"huaxiang {given.verb} {settings.days}", settings.since != settings.ds
 
-    # Great Expectations takes as long to import as Spark to start, so the one is done while the other is.
     with ThreadPoolExecutor(1) as aside:
         module = aside.submit(importlib.import_module, MODULES[given.verb])
-        spark = session.build(name, long_job=long_job)
-        hop = module.result()
+        with _session(name, long_job) as spark:
+            hop = module.result()
+            if given.verb not in JUDGED:
+                return hop.run(spark, *job)
+            # Great Expectations takes more than a second to import: that goes beside the engine's work.
+            judge = aside.submit(importlib.import_module, "jobs.checks.judge")
+            said = hop.run(spark, *job)
+            judge.result().after_hop(spark, settings, given.verb)
+            return said
+
+
+def _check(given: argparse.Namespace) -> str:
+    from jobs.checks import run as checks
+
+    settings = _settings(given)
+    session = _session(f"huaxiang check {settings.days}", settings.since != settings.ds)
+    return checks.run(session, settings, given.table)
+
+
+@contextmanager
+def _session(name: str, long_job: bool) -> Iterator[SparkSession]:
+    from jobs.lake import session
+
+    _end_when_killed()
+    spark = session.build(name, long_job=long_job)
     try:
-        return hop.run(spark, *job)
+        yield spark
     finally:
         spark.stop()
 
@@ -207,6 +232,8 @@ def main(arguments: list[str] | None = None) -> int:
             print(importlib.import_module(MODULES[given.verb]).run(_settings(given)))
         elif given.verb in ("audience", "erase", "maintain"):
             print(_spark_verb(given))
+        elif given.verb == "check":
+            print(f"check {given.ds}: {_check(given)}")
         else:
             print(f"{given.verb} {given.ds}: {_spark_verb(given)}")
     except UsageError as error:

@@ -82,7 +82,7 @@ def test_a_room_imports_only_what_its_rule_allows(room: str, path: Path):
 
 def test_great_expectations_stays_in_the_checks():
     users = {path.name for room, path in files() if any(n.startswith("great_expectations") for n in imported(path))}
-    assert users == {"run.py"}
+    assert users == {"lean.py"}
 
 
 def test_tables_import_nothing_heavy():

@@ -121,6 +121,8 @@ QUALITY_RESULTS = Table(
         ("threshold", "string", "what was allowed"),
         ("unexpected_count", "bigint", "rows that failed it"),
         ("run_id", "string", "the run that checked"),
+        ("basis", "string", "digest of what the result depends on: the suite, the days, the source, the table's version",
+         "判定依据"),
     ),
     "Every check's result.", "质量检查结果",
     partition_by=("ds",),

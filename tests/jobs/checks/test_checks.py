@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
+from unittest.mock import MagicMock
 
 import pytest
 
 from jobs import tables
+from jobs.checks import hops, judge, suites
 from jobs.checks import run as checks
 from jobs.errors import DataError, UsageError
 from jobs.lake import delta
 from jobs.settings import Settings
 from tests.jobs.frames import DAY, silver
 
-SUITES = sorted(path.stem for path in (checks.CONF / "checks").glob("*.yaml"))
+SUITES = sorted(path.stem for path in (judge.CONF / "checks").glob("*.yaml"))
 
 
 @pytest.mark.parametrize("name", SUITES)
 def test_a_shipped_suite_is_whole(name):
     table = tables.table(name)
-    suite = checks.load_suite(table)
+    suite = judge.load_suite(table)
     assert any(e.severity == "critical" for e in suite.expectations)
     for expectation in suite.expectations:
         extra = expectation.model_extra or {}
@@ -41,7 +45,7 @@ def test_each_hop_has_its_suite():
 def test_a_wrong_suite_says_where(tmp_path):
     (tmp_path / "silver.events.yaml").write_text("slice: ds\nexpectations: [{type: ExpectNothing, severity: critical}]")
     with pytest.raises(UsageError, match="ExpectNothing"):
-        checks.load_suite(tables.SILVER_EVENTS, tmp_path)
+        judge.load_suite(tables.SILVER_EVENTS, tmp_path)
 
 
 @pytest.fixture
@@ -58,7 +62,7 @@ def test_severities_decide_and_results_hold_counts_not_values(spark, night):
     table = tables.SILVER_EVENTS
     flagged = silver(spark, {}, {"event_id": "2", "user_id": "secret-user", "category": None})
     delta.replace_where(flagged, night.warehouse, table, f"ds = DATE'{DAY}'")
-    said = checks.run(spark, night, ["silver.events"])
+    said = checks.run(nullcontext(spark), night, ["silver.events"])
     assert "silver.events: 14 of 15 expectations met" in said
     stored = results_of(spark, night)
     category = next(r for (_, column), r in stored.items() if column == "category")
@@ -67,20 +71,98 @@ def test_severities_decide_and_results_hold_counts_not_values(spark, night):
     broken = silver(spark, {}, {"user_id": "secret-user"}, {"event_id": "3", "user_id": None, "local_hour": 24})
     delta.replace_where(broken, night.warehouse, table, f"ds = DATE'{DAY}'")
     with pytest.raises(DataError, match=r"^3 critical: .*user_id.*the line stops here"):
-        checks.run(spark, night, ["silver.events"])
+        checks.run(nullcontext(spark), night, ["silver.events"])
     stored = results_of(spark, night)
     assert sum(not r["success"] for r in stored.values()) >= 3
     assert "secret-user" not in str(list(stored.values()))
-    pages = list((checks.pages.local_folder(night.warehouse) / "quality").rglob("*.html"))
-    assert pages, "Data Docs have a page"
-    assert not any("secret-user" in page.read_text(encoding="utf-8") for page in pages)
+    docs = judge.pages.local_folder(night.warehouse) / "quality"
+    assert (docs / "index.html").is_file()
+    assert list(docs.glob("validations/silver/events/**/*.html")), "Data Docs have a page"
+    written = [path.read_bytes() for path in docs.rglob("*") if path.is_file()]
+    assert not any(b"secret-user" in content for content in written)
+
+
+@contextmanager
+def no_session():
+    """For what must not judge: it has no engine."""
+    pytest.fail("expected the results that stand to be taken, found a session asked for")
+    yield
+
+
+def test_what_a_hop_judged_is_taken_as_it_stands(spark, night, monkeypatch):
+    """The check of the same run reads it without an engine; a warning is told again, a critical failure stops again."""
+    rows = silver(spark, {}, {"event_id": "2", "local_hour": 24, "category": None})
+    delta.replace_where(rows, night.warehouse, tables.SILVER_EVENTS, f"ds = DATE'{DAY}'")
+    monkeypatch.setitem(hops.JUDGED, "clean", (tables.SILVER_EVENTS,))
+    judge.after_hop(spark, night, "clean")
+    with pytest.raises(DataError, match=r"^1 critical: critical: silver\.events\.local_hour .*the line stops here"):
+        checks.run(no_session(), night, ["silver.events"])
+    assert len(results_of(spark, night)) >= 13
+    assert {row["run_id"] for row in results_of(spark, night).values()} == {"test"}
+
+
+@pytest.mark.parametrize("change", ["another run", "another day", "rows written since", "another suite"])
+def test_results_of_something_else_are_not_taken(spark, night, change, monkeypatch, tmp_path):
+    """Good rows were judged; what is asked now is another thing, and is judged anew: nothing passes by old results."""
+    good = silver(spark, {}, {"event_id": "2"})
+    delta.replace_where(good, night.warehouse, tables.SILVER_EVENTS, f"ds = DATE'{DAY}'")
+    judge.judge(spark, night, [tables.SILVER_EVENTS])
+    asked = night
+    if change == "another run":
+        asked = replace(night, run_id="other")
+    elif change == "another day":
+        asked = replace(night, since=date(2017, 5, 1))
+    elif change == "rows written since":
+        bad = silver(spark, {"local_hour": 24})
+        delta.replace_where(bad, night.warehouse, tables.SILVER_EVENTS, f"ds = DATE'{DAY}'")
+    else:
+        text = "slice: days\nexpectations: [{type: ExpectTableRowCountToBeBetween, severity: critical, min_value: 3}]"
+        (tmp_path / "silver.events.yaml").write_text(text)
+        other = judge.load_suite(tables.SILVER_EVENTS, tmp_path)
+        monkeypatch.setattr(suites, "read_suite", lambda table: other)
+        monkeypatch.setattr(judge, "load_suite", lambda table: other)
+    session = MagicMock(**{"__enter__.return_value": spark, "__exit__.return_value": None})
+    if change in ("rows written since", "another suite"):
+        with pytest.raises(DataError, match="1 critical"):
+            checks.run(session, asked, ["silver.events"])
+    else:
+        assert "15 of 15" in checks.run(session, asked, ["silver.events"])
+    session.__enter__.assert_called_once()
+
+
+def test_no_table_passes_for_want_of_results(spark, night):
+    """Nothing was written, nothing judged: one line, exit 3."""
+    with pytest.raises(DataError, match=r"expected table silver\.events .* found none; run its hop first"):
+        checks.run(nullcontext(spark), night, ["silver.events"])
+
+
+def test_what_a_hop_cannot_judge_is_left_to_the_check(spark, night, monkeypatch, capsys):
+    monkeypatch.setitem(hops.JUDGED, "clean", (tables.SILVER_EVENTS,))
+    judge.after_hop(spark, night, "clean")  # no table
+    assert "clean: not judged here (DataError: expected table silver.events" in capsys.readouterr().err
+
+
+def test_what_hops_judge_has_suites():
+    judged = {table.full_name for written in hops.JUDGED.values() for table in written}
+    assert set(SUITES) - judged == {"gold.predictions", "staged.recommendations"}, "written by ml/, judged by the check"
+    assert judged <= set(SUITES)
+
+
+def test_pages_of_the_newest_results_are_listed_and_older_ones_go(spark, night, monkeypatch):
+    monkeypatch.setattr(judge, "_PAGES_KEPT", 2)
+    suite, docs = judge.load_suite(tables.SILVER_EVENTS), judge.pages.local_folder(night.warehouse)
+    for run in ("one", "two", "three"):
+        judge.validate({"silver.events": (silver(spark, {}), suite)}, docs, run)
+    assert {page.parent.parent.name for page in docs.glob("validations/**/*.html")} == {"two", "three"}
+    index = (docs / "index.html").read_text(encoding="utf-8")
+    assert all(run in index for run in ("two", "three"))
 
 
 def test_an_empty_day_is_critical(spark, night):
     delta.replace_where(silver(spark, {}), night.warehouse, tables.SILVER_EVENTS, f"ds = DATE'{DAY}'")
     later = Settings(date(2017, 6, 2), date(2017, 6, 2), night.warehouse, "shop", "", "test")
     with pytest.raises(DataError, match=r"silver\.events expect_table_row_count"):
-        checks.run(spark, later, ["silver.events"])
+        checks.run(nullcontext(spark), later, ["silver.events"])
 
 
 def test_suggestions_that_nobody_can_buy_or_that_repeat_themselves_stop_the_line(spark, night):
@@ -89,19 +171,21 @@ def test_suggestions_that_nobody_can_buy_or_that_repeat_themselves_stop_the_line
         "reason": "Popular now", "reason_zh": "近期热销", "model_version": "1", "run_id": "r",
     }  # fmt: skip
     good = [whole | {"rank": rank, "product_id": f"p{rank}"} for rank in range(1, 11)]
-    broken = [row | {"user_id": "u2"} for row in good]
+    broken = [row | {"user_id": "secret-user"} for row in good]
     broken[1] |= {"product_id": "p1"}
     broken[2] |= {"rank": 11}
     broken[3] |= {"reason_zh": None}
     broken[4] |= {"last_sold_ds": None}
     broken[5] |= {"score": 1.5}
-    suite, docs = checks.load_suite(tables.RECOMMENDATIONS.staged()), checks.pages.local_folder(night.warehouse)
+    suite, docs = judge.load_suite(tables.RECOMMENDATIONS.staged()), judge.pages.local_folder(night.warehouse)
     found = []
     for rows in (good, good + broken):
         frame = spark.createDataFrame(
             [tuple(row[name] for name in tables.RECOMMENDATIONS.column_names) for row in rows],
             tables.RECOMMENDATIONS.ddl,
         )
-        found.append([r.expectation for r in checks.validate(frame, "suggestions", suite, docs) if not r.success])
+        results = judge.validate({"suggestions": (frame, suite)}, docs, "test")["suggestions"]
+        found.append([r.expectation for r in results if not r.success])
     assert found[0] == []
     assert len(found[1]) == 6, found[1]  # rank 11 is a gap, and one more than u1 has
+    assert not any(b"secret-user" in path.read_bytes() for path in docs.rglob("*") if path.is_file())
