@@ -1,4 +1,4 @@
-"""Each room imports what the table of rooms in ARCHITECTURE.md allows, and nothing else of ours: read from the syntax tree."""
+"""Each room imports what ARCHITECTURE.md allows, and nothing else of ours: read from the syntax tree."""
 
 from __future__ import annotations
 
