@@ -16,7 +16,8 @@ from urllib.parse import quote
 import pyarrow as pa
 import pyarrow.compute as pc
 
-_AT_ONCE = 200  # ids in one regular expression
+# Characters of ids in one regular expression; from twice as many on, RE2's automaton outgrows its memory.
+_LONGEST = 16_000
 _TRUNCATED = 32  # characters of a text that Delta's statistics keep
 _PLAIN = re.compile(r"\d{1,9}|[A-Za-z]+")
 _BEFORE, _AFTER = "(?:^|[^A-Za-z0-9_])", "(?:$|[^A-Za-z0-9_])"
@@ -24,15 +25,10 @@ _BEFORE, _AFTER = "(?:^|[^A-Za-z0-9_])", "(?:$|[^A-Za-z0-9_])"
 NAMES = frozenset({"user_id", "user_ids"})
 
 
-def _spellings(user: str) -> set[str]:
-    """An id as it stands in a text, in JSON, in a page, in an address."""
-    return {user, json.dumps(user)[1:-1], html.escape(user), quote(user, safe="")}
-
-
-def _ends(user: str) -> str:
-    """A regular expression of an id up to the end of its word, also as statistics cut it."""
-    texts = _spellings(user) | ({user[:_TRUNCATED]} if len(user) > _TRUNCATED else set())
-    return "|".join(re.escape(text) + _AFTER for text in sorted(texts))
+def _texts(user: str) -> list[str]:
+    """An id as it stands in a text, in JSON, in a page, in an address, and as statistics cut it."""
+    spellings = {user, json.dumps(user)[1:-1], html.escape(user), quote(user, safe="")}
+    return sorted(spellings | ({user[:_TRUNCATED]} if len(user) > _TRUNCATED else set()))
 
 
 def is_plain(user: str) -> bool:
@@ -40,17 +36,59 @@ def is_plain(user: str) -> bool:
     return _PLAIN.fullmatch(user) is not None
 
 
+def _behind(names: Iterable[str]) -> str:
+    """What stands before an id in a text that names a column of users' ids."""
+    # At most a quote, a colon, a quote, their escapes and blanks between the two.
+    return f"{_BEFORE}(?:{'|'.join(sorted(map(re.escape, names)))})[^A-Za-z0-9_]{{1,8}}"
+
+
+def _expression(before: str, texts: Iterable[str]) -> str:
+    """A regular expression, the same to RE2, Java and Python, of any of the texts. What they share stands in it once,
+    which keeps RE2's automaton small.
+    """
+    return f"{before}(?:{'|'.join(map(re.escape, texts))}){_AFTER}"
+
+
 def as_word(user: str) -> str:
-    """A regular expression (the same to RE2, Java and Python) of an id as a word of its own."""
-    return f"{_BEFORE}(?:{_ends(user)})"
+    """A regular expression of an id as a word of its own."""
+    return _expression(_BEFORE, _texts(user))
 
 
 def pattern(user: str, names: Iterable[str]) -> str:
     """A regular expression of an id in a text: as a word; of a plain one, behind a name of a column of users' ids."""
-    if not is_plain(user):
-        return as_word(user)
-    # At most a quote, a colon, a quote, their escapes and blanks between the two.
-    return f"{_BEFORE}(?:{'|'.join(sorted(map(re.escape, names)))})[^A-Za-z0-9_]{{1,8}}(?:{_ends(user)})"
+    return _expression(_behind(names), _texts(user)) if is_plain(user) else as_word(user)
+
+
+class _Patterns:
+    """Some of the ids, by their numbers, each behind `before`: many in one regular expression, and each by itself."""
+
+    def __init__(self, before: str, users: dict[int, str]) -> None:
+        self._texts = {k: _texts(user) for k, user in users.items()}
+        self._each = {k: re.compile(_expression(before, texts)) for k, texts in self._texts.items()}
+        self._many = [
+            (_expression(before, [text for k in group for text in self._texts[k]]), group) for group in self._groups()
+        ]
+
+    def _groups(self) -> Iterator[list[int]]:
+        group: list[int] = []
+        length = 0
+        for k, texts in self._texts.items():
+            more = sum(len(re.escape(text)) + 1 for text in texts)
+            if group and length + more > _LONGEST:
+                yield group
+                group, length = [], 0
+            group.append(k)
+            length += more
+        if group:
+            yield group
+
+    def matching(self, texts: pa.Array) -> Iterator[tuple[int, str]]:
+        """(whose, text) of each id in each text."""
+        for expression, group in self._many:
+            hit = texts.filter(pc.fill_null(pc.match_substring_regex(texts, expression), False))
+            for text in hit.to_pylist():
+                near = (k for k in group if any(own in text for own in self._texts[k]))
+                yield from ((k, text) for k in near if self._each[k].search(text))
 
 
 class Wanted:
@@ -60,30 +98,27 @@ class Wanted:
         self.ids = tuple(ids)
         self.names = NAMES | set(names)
         self._exact = pa.array(self.ids, pa.string())
-        self._patterns = [pattern(user, self.names) for user in self.ids]
-        self._words = [as_word(user) for user in self.ids]
-
-    def _matching(self, texts: pa.Array, patterns: list[str]) -> Iterator[tuple[int, str]]:
-        for start in range(0, len(patterns), _AT_ONCE):
-            few = patterns[start : start + _AT_ONCE]
-            hit = texts.filter(pc.fill_null(pc.match_substring_regex(texts, "|".join(few)), False))
-            for text in hit.to_pylist():
-                yield from ((start + k, text) for k, of_user in enumerate(few) if re.search(of_user, text))
+        plain = {k: user for k, user in enumerate(self.ids) if is_plain(user)}
+        telling = {k: user for k, user in enumerate(self.ids) if k not in plain}
+        self._patterns = [_Patterns(_BEFORE, telling), _Patterns(_behind(self.names), plain)]
+        self._plain_words = _Patterns(_BEFORE, plain)
 
     def among(self, values: pa.Array, place: str) -> set[int]:
         """Whose ids are in an array of texts that stands at a place such as `attributes.household`."""
         values, (*inside, name) = values.cast(pa.string()).unique(), place.split(".")
-        whose = {k for k, _ in self._matching(values, self._patterns)}
+        whose = {k for k, _ in self.in_lines(values)}
         if name in (self.names if inside else NAMES):
             hit = pc.index_in(values, value_set=self._exact)
             whose |= set(hit.drop_null().to_pylist())
         if place == "raw":  # a line that is no record: nobody knows what its words are
             broken = values.filter(pc.invert(pc.fill_null(pc.starts_with(values, "{"), True)))
-            whose |= {k for k, _ in self._matching(broken, self._words)}
+            whose |= {k for k, _ in self._plain_words.matching(broken)}
         return whose
 
     def in_lines(self, lines: pa.Array) -> Iterator[tuple[int, str]]:
-        return self._matching(lines, self._patterns)
+        """(whose, line) of each id in each line."""
+        for patterns in self._patterns:
+            yield from patterns.matching(lines)
 
 
 def quarantined(ids: Iterable[str], names: Iterable[str]) -> list[tuple[str, str, str]]:

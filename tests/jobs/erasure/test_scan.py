@@ -120,6 +120,17 @@ def test_many_ids_are_told_apart(tmp_path):
     }  # fmt: skip
 
 
+def test_many_ordinary_numbers_are_told_apart(tmp_path):
+    """In several regular expressions: one of them all would outgrow the memory of RE2's automaton."""
+    ids = [str(n) for n in range(10_000, 15_000)]
+    lines = [json.dumps({"household": n, "pieces": n + 1}) for n in range(14_990, 15_010)]
+    put(tmp_path / "a.jsonl", "\n".join(["12345 pieces", *lines]))
+    found = scan.scan(str(tmp_path), Wanted(ids, ["household"]))
+    assert {(ids[find.whose], find.place) for find in found.finds} == {
+        (str(n), f"line {n - 14_988}") for n in range(14_990, 15_000)
+    }
+
+
 def test_nothing_to_scan_is_wrong_usage(tmp_path):
     with pytest.raises(UsageError, match=r"expected the scanned folder .*--warehouse"):
         scan.scan(str(tmp_path / "nowhere"), Wanted(["a"]))
