@@ -28,10 +28,11 @@ def device_class(user_agent: Column) -> Column:
 
     An iPad with iPadOS 13 or newer that calls itself a Macintosh is a desktop here: nothing in the text tells.
     """
-    agent = F.lower(user_agent)
+    # Signs of ASCII alone: what a letter is beyond it, each engine knows for itself.
+    agent = F.regexp_replace(F.lower(user_agent), "[^ -~]", "?")
     device = F.when(agent.isNull(), "unknown")
     # In words where a look-ahead would do: one of the two engines has none.
-    no_telephone = agent.contains("android") & ~F.regexp_replace(agent, "(?s)^.*?android", "").contains("mobile")
+    no_telephone = agent.contains("android") & ~F.regexp_replace(agent, "(?s)^.*android", "").contains("mobile")
     for name, pattern in _DEVICES:
         found = agent.rlike(pattern)
         device = device.when(found | no_telephone if name == "tablet" else found, name)
