@@ -161,22 +161,25 @@ class Book:
     @classmethod
     def of(cls, by_id: dict[str, Definition]) -> Book:
         """UsageError where one names another that there is not, they go round in a circle, or a lookalike needs one."""
-        for one, definition in by_id.items():
+        for audience, definition in by_id.items():
             for other in definition.needs:
                 if other not in by_id:
                     hint = nearest(other, sorted(by_id), "there are")
-                    raise UsageError(f"audience {one}: expected an audience of conf/audiences, found {other!r}{hint}")
+                    raise UsageError(
+                        f"audience {audience}: expected an audience of conf/audiences, found {other!r}{hint}"
+                    )
         try:
-            needs = {one: sorted(set(definition.needs)) for one, definition in sorted(by_id.items())}
+            needs = {audience: sorted(set(definition.needs)) for audience, definition in sorted(by_id.items())}
             order = list(TopologicalSorter(needs).static_order())
         except CycleError as error:
             circle = " -> ".join(error.args[1])
             raise UsageError(f"audiences need each other in a circle: {circle}; take one of these steps out") from None
-        book = cls({one: by_id[one] for one in order})
-        for one, definition in book.by_id.items():
+        book = cls({audience: by_id[audience] for audience in order})
+        for audience, definition in book.by_id.items():
             if definition.lookalike and (guilty := [o for o in definition.needs if book.reads_vectors(o)]):
                 raise UsageError(
-                    f"audience {one}: expected a lookalike to need audiences without a lookalike, found {guilty[0]!r}"
+                    f"audience {audience}: expected a lookalike to need audiences without a lookalike, "
+                    f"found {guilty[0]!r}"
                 )
         return book
 
@@ -186,13 +189,13 @@ class Book:
         files = {path.stem: path for path in sorted((folder or FOLDER).glob("*.yaml"))}
         if beside is not None:
             files[beside.stem] = beside
-        return cls.of({one: read(path) for one, path in files.items()})
+        return cls.of({audience: read(path) for audience, path in files.items()})
 
     @classmethod
     def of_text(cls, text: str | None) -> Book:
         """The book that `text` gave; an empty one where it cannot be read any more."""
         try:
-            return cls.of({one: Definition.model_validate(d) for one, d in json.loads(text or "{}").items()})
+            return cls.of({audience: Definition.model_validate(d) for audience, d in json.loads(text or "{}").items()})
         except (ValueError, UsageError):
             return cls({})
 
@@ -202,43 +205,46 @@ class Book:
     def __len__(self) -> int:
         return len(self.by_id)
 
-    def __getitem__(self, one: str) -> Definition:
-        return self.by_id[one]
+    def __getitem__(self, audience: str) -> Definition:
+        return self.by_id[audience]
 
-    def __contains__(self, one: object) -> bool:
-        return one in self.by_id
+    def __contains__(self, audience: object) -> bool:
+        return audience in self.by_id
 
     def text(self) -> str:
         """The definitions as ops.runs keeps them, so that a later night can apply those of this one."""
-        return json.dumps({one: json.loads(d.text()) for one, d in sorted(self.by_id.items())}, ensure_ascii=False)
+        texts = {audience: json.loads(definition.text()) for audience, definition in sorted(self.by_id.items())}
+        return json.dumps(texts, ensure_ascii=False)
 
-    def hash(self, one: str) -> str:
+    def hash(self, audience: str) -> str:
         """A short name of who is meant: another where the definition, or one that it needs, is another."""
-        definition = self.by_id[one]
+        definition = self.by_id[audience]
         own = {key: value for key, value in json.loads(definition.text()).items() if key not in _BESIDE}
         others = [self.hash(other) for other in definition.needs]
         return hashlib.sha256(json.dumps([own, others], sort_keys=True).encode()).hexdigest()[:16]
 
-    def reads_vectors(self, one: str) -> bool:
+    def reads_vectors(self, audience: str) -> bool:
         """Whether the audience is a lookalike, or needs one."""
-        return self.by_id[one].lookalike is not None or any(self.reads_vectors(o) for o in self.by_id[one].needs)
+        definition = self.by_id[audience]
+        return definition.lookalike is not None or any(self.reads_vectors(other) for other in definition.needs)
 
     def levels(self) -> list[list[str]]:
         """The ids in groups, each of which needs only those before it."""
         depth: dict[str, int] = {}
-        for one in self:
-            depth[one] = 1 + max((depth[other] for other in self.by_id[one].needs), default=-1)
-        return [[one for one in self if depth[one] == level] for level in range(max(depth.values(), default=-1) + 1)]
+        for audience in self:
+            depth[audience] = 1 + max((depth[other] for other in self.by_id[audience].needs), default=-1)
+        deepest = max(depth.values(), default=-1)
+        return [[audience for audience in self if depth[audience] == level] for level in range(deepest + 1)]
 
     def with_needs(self, wanted: set[str]) -> Book:
         """`wanted` and what they need."""
         keep, todo = set(), list(wanted)
         while todo:
-            one = todo.pop()
-            if one not in keep:
-                keep.add(one)
-                todo += self.by_id[one].needs
-        return Book({one: definition for one, definition in self.by_id.items() if one in keep})
+            audience = todo.pop()
+            if audience not in keep:
+                keep.add(audience)
+                todo += self.by_id[audience].needs
+        return Book({audience: definition for audience, definition in self.by_id.items() if audience in keep})
 
 
 def read(path: Path) -> Definition:

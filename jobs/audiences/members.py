@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from datetime import date, timedelta
 from functools import reduce
+from operator import and_, or_
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -46,8 +47,9 @@ def last_members(spark: SparkSession, s: Settings, night: date | None) -> DataFr
 
 def recent_entries(spark: SparkSession, s: Settings, book: Book) -> DataFrame:
     """One row a user: `_recent`, the audiences that he entered so recently that he may not enter them again."""
-    capped = {one: book[one].suppress.once_in_days for one in book if book[one].suppress.once_in_days}
-    within = [f"(audience_id = '{one}' AND ds > DATE'{s.ds - timedelta(days=days)}')" for one, days in capped.items()]
+    capped = {audience: days for audience in book if (days := book[audience].suppress.once_in_days)}
+    since = {audience: s.ds - timedelta(days=days) for audience, days in capped.items()}
+    within = [f"(audience_id = '{audience}' AND ds > DATE'{day}')" for audience, day in since.items()]
     longest = s.ds - timedelta(days=max(capped.values(), default=0))
     entered = delta.read_or_empty(spark, s.warehouse, AUDIENCE_CHANGES).where(
         f"ds > DATE'{longest}' AND ds < DATE'{s.ds}' AND change = 'enter'"
@@ -56,32 +58,31 @@ def recent_entries(spark: SparkSession, s: Settings, book: Book) -> DataFrame:
     return entered.groupBy("user_id").agg(F.sort_array(F.collect_set("audience_id")).alias("_recent"))
 
 
-def has(array: str, one: str) -> Column:
-    return F.coalesce(F.array_contains(array, one), F.lit(False))
+def has(array: str, audience: str) -> Column:
+    return F.coalesce(F.array_contains(array, audience), F.lit(False))
 
 
-def _was(one: str) -> Column:
-    return F.coalesce(F.map_contains_key("_since", one), F.lit(False))
+def _was(audience: str) -> Column:
+    return F.coalesce(F.map_contains_key("_since", audience), F.lit(False))
 
 
-def _rule(one: str, definition: Definition, asked: bool, alike: bool, part: Callable[[str], Column]) -> Column:
+def _rule(audience: str, definition: Definition, asked: bool, alike: bool, part: Callable[[str], Column]) -> Column:
     """Whether the audience's rule holds for a row; where it is not asked tonight, whether it held when it was. part:
     whether the row is in an audience that this one is made from.
     """
     if not asked:
-        return _was(one) | has("_held", one)
+        return _was(audience) | has("_held", audience)
     if definition.lookalike:
-        return F.coalesce(F.map_contains_key("_alike", one), F.lit(False)) if alike else _was(one)
+        return F.coalesce(F.map_contains_key("_alike", audience), F.lit(False)) if alike else _was(audience)
     if definition.where:
         return F.coalesce(F.expr(expressions.condition(definition.where, USER_PROFILES)), F.lit(False))
     first, *rest = definition.parts
     if definition.kind == "except":
-        return reduce(lambda found, other: found & ~F.col(f"_in_{other}"), rest, part(first))
-    together = (lambda one, other: one | other) if definition.kind == "union" else (lambda one, other: one & other)
-    return reduce(together, map(part, rest), part(first))
+        return reduce(lambda inside, other: inside & ~F.col(f"_in_{other}"), rest, part(first))
+    return reduce(or_ if definition.kind == "union" else and_, map(part, rest), part(first))
 
 
-def kept_out(one: str, definition: Definition, inside: Callable[[str], Column]) -> Column:
+def kept_out(audience: str, definition: Definition, inside: Callable[[str], Column]) -> Column:
     """Why a row is kept out though the rule may hold; null where nothing does. inside: whether it is in another."""
     rules, reasons = definition.suppress, []
     if rules.consent != "any":
@@ -89,15 +90,14 @@ def kept_out(one: str, definition: Definition, inside: Callable[[str], Column]) 
         reasons.append(F.when(refused if rules.consent == "not_refused" else ~_true("marketing_consent"), CONSENT))
     reasons += [F.when(inside(other), f"audience {other}") for other in rules.audiences]
     if rules.once_in_days:
-        reasons.append(F.when(has("_recent", one) & ~_was(one), ONCE))
+        reasons.append(F.when(has("_recent", audience) & ~_was(audience), ONCE))
     return F.coalesce(*reasons, F.lit(None).cast("string"))
 
 
-def held_out(one: str | Column, share: float | Column) -> Column:
+def held_out(audience: str | Column, share: float | Column) -> Column:
     """Whether a row (user_id, global_holdout) of an audience is held out: by a hash of audience and user."""
-    audience = F.lit(one) if isinstance(one, str) else one
-    mine = Chance(0).happens(share, "audience holdout", audience, "user_id")
-    return mine | _true("global_holdout")
+    which = F.lit(audience) if isinstance(audience, str) else audience
+    return Chance(0).happens(share, "audience holdout", which, "user_id") | _true("global_holdout")
 
 
 def _true(column: str) -> Column:
@@ -118,25 +118,25 @@ def evaluate(
     frame = people
     for level in book.levels():
         columns = {}
-        for one in level:
-            definition, told = book[one], (asked is None or one in asked, one in alike)
-            own = kept_out(one, definition, lambda other: F.col(f"_in_{other}"))
-            inside = _rule(one, definition, *told, lambda part: F.col(f"_in_{part}")) & own.isNull()
-            would = _rule(one, definition, *told, lambda part: F.col(f"_would_{part}"))
+        for audience in level:
+            definition, tonight = book[audience], (asked is None or audience in asked, audience in alike)
+            own = kept_out(audience, definition, lambda other: F.col(f"_in_{other}"))
+            inside = _rule(audience, definition, *tonight, lambda part: F.col(f"_in_{part}")) & own.isNull()
+            would = _rule(audience, definition, *tonight, lambda part: F.col(f"_would_{part}"))
             if definition.lookalike:  # who is kept out was no candidate; who was in it is told why he is no more
-                would = would | (_was(one) & own.isNotNull())
+                would = would | (_was(audience) & own.isNotNull())
             inherited = [] if definition.lookalike else [F.col(f"_out_{part}") for part in definition.parts]
-            columns |= {f"_in_{one}": inside, f"_would_{one}": would,
-                        f"_out_{one}": F.when(would & ~inside, F.coalesce(own, *inherited))}  # fmt: skip
+            columns |= {f"_in_{audience}": inside, f"_would_{audience}": would,
+                        f"_out_{audience}": F.when(would & ~inside, F.coalesce(own, *inherited))}  # fmt: skip
         frame = frame.withColumns(columns)
-    members = [F.when(F.col(f"_in_{one}"), one) for one in book]
+    members = [F.when(F.col(f"_in_{audience}"), audience) for audience in book]
     held = [
-        F.when(F.col(f"_out_{one}").isNotNull(), F.struct(F.lit(one).alias("audience_id"),
-                                                            F.col(f"_out_{one}").alias("reason")))
-        for one in book
+        F.when(F.col(f"_out_{audience}").isNotNull(), F.struct(F.lit(audience).alias("audience_id"),
+                                                               F.col(f"_out_{audience}").alias("reason")))
+        for audience in book
     ]  # fmt: skip
     nobody, nothing = F.array().cast("array<string>"), F.array().cast("array<struct<audience_id:string,reason:string>>")
     return frame.withColumns({
         into: F.array_compact(F.array(*members)) if members else nobody,
         f"{into}_out": F.array_compact(F.array(*held)) if held else nothing,
-    }).drop(*[f"_{side}_{one}" for side in ("in", "would", "out") for one in book])  # fmt: skip
+    }).drop(*[f"_{side}_{audience}" for side in ("in", "would", "out") for audience in book])  # fmt: skip
