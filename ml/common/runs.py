@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from mlflow import MlflowClient
 
-NIGHTLY = "huaxiang-nightly"  # the experiment of the nights, see jobs/publish/report.py
+NIGHTLY = "huaxiang-nightly"  # the experiment of the nights, see jobs/publish/tracking.py
 WATCH_SECONDS = 2
 
 
