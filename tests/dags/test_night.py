@@ -20,7 +20,7 @@ def rendered(task, dag_run, **params) -> list[str]:
     """The task's arguments as the worker would render them."""
     context = {"dag_run": dag_run, "params": task.dag.params.dump() | params, "run_id": "r1"}
     task.render_template_fields(context)
-    return task.application_args
+    return getattr(task, "application_args", None) or task.arguments
 
 
 @pytest.mark.parametrize(
