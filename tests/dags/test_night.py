@@ -89,4 +89,3 @@ def test_a_range_in_one_pass(bag):
     clean = bag.dags["huaxiang_nightly"].get_task("clean.run")
     line = rendered(clean, run(None), ds="2017-12-01", since="2017-01-01")
     assert line[:5] == ["clean", "--ds", "2017-12-01", "--since", "2017-01-01"]
-    assert "TieredStopAtLevel" not in clean.conf["spark.driver.extraJavaOptions"]

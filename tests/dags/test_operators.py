@@ -99,6 +99,10 @@ def test_the_last_word_is_the_reason_not_the_jvm():
     assert last_word([]) == "it said nothing"
 
 
+def test_a_cluster_gets_the_full_compiler(verb):
+    assert "TieredStopAtLevel" not in verb.conf["spark.driver.extraJavaOptions"]
+
+
 def test_on_one_machine_a_verb_is_a_python_of_its_own_and_no_shell_reads_its_arguments(monkeypatch):
     monkeypatch.setattr(_house, "ENGINE", "sail")
     task = _house.verb("clean", "collect", "--landing", "it's; echo $HOME")
