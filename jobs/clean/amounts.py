@@ -41,7 +41,8 @@ def correct(events: DataFrame) -> DataFrame:
 
 def refused_rows(refused: DataFrame) -> DataFrame:
     """The refused events as rows of ops.quarantine, less source stamps of the run."""
-    shown = ["event_id", "user_id", "event_time", "event_type", "product_id", "quantity", "price", "amount", "discount"]
+    texts = ("event_id", "user_id", "event_time", "event_type", "product_id", "quantity", "price", "amount", "discount")
+    shown = [F.col(name).cast("string").alias(name) for name in texts]  # each engine spells numbers its own way
     return refused.select(
         "source", F.lit("events").alias("kind"), F.lit("clean").alias("stage"), "ds", "source_file",
         F.to_json(F.struct(*shown)).alias("raw"), "reason",

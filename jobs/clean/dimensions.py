@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 
 from jobs.clean import brands, titles
 from jobs.clean.rules import Titles
-from jobs.lake.engine import frames
+from jobs.lake.engine import columns, frames
 from jobs.sources import spec
 
 _PRODUCT = ("title", "category_path", "category", "department", "brand", "attributes")
@@ -51,7 +51,7 @@ def user_facts(records: DataFrame) -> DataFrame:
     return _newest(records, "user_id").select(
         "user_id",
         *[facts.getItem(name).alias(name) for name in texts],
-        facts.getItem("marketing_consent").try_cast("boolean").alias("marketing_consent"),
+        columns.flag(facts.getItem("marketing_consent")).alias("marketing_consent"),
         _beside(spec.USER_FIELDS).alias("attributes"),
         "record_landed_ds", "record_file",
     )  # fmt: skip

@@ -66,7 +66,8 @@ def mark_loaded(frame: DataFrame, keys: list[str], loaded: DataFrame) -> DataFra
 def content_hash() -> Column:
     """64 bits of what an event says, as bronze types it, to tell a corrected record from one that merely came again."""
     types = {column.name: column.type for column in BRONZE_EVENTS.columns}
-    return F.xxhash64(*[F.col(name).cast(types[name]) for name in EVENT_FIELDS], F.to_json("attributes"))
+    fields_ = [F.col(name).cast(types[name]) for name in EVENT_FIELDS]
+    return F.xxhash64(*fields_, F.map_keys("attributes"), F.map_values("attributes"))
 
 
 def keep_landing(parsed: DataFrame, before: DataFrame) -> DataFrame:

@@ -14,8 +14,10 @@ from jobs.lake.engine import columns
 from jobs.sources.layout import Layout
 from jobs.sources.spec import EVENT_FIELDS, Feed, FieldSpec
 
+_DECIMALS = {"money": "decimal(18,4)", "count": "decimal(20,4)"}
 _EPOCHS = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1}
-_HAS_ZONE = r"(Z|[+-]\d{2}:?\d{2})$"
+# \z, for $ also holds before a line's end on one engine; [0-9], for \d has digits of all scripts on the other.
+_HAS_ZONE = r"(Z|[+-][0-9]{2}:?[0-9]{2})\z"
 
 
 def with_texts(records: DataFrame, feed: Feed) -> DataFrame:
@@ -28,21 +30,27 @@ def with_texts(records: DataFrame, feed: Feed) -> DataFrame:
     layout = Layout.of(records)
 
     def read(column: str) -> Column:
-        if layout.is_number(column) and not feed.null and column not in feed.whole:
-            return layout.value(column)  # read as a number, it needs no way through text
+        if _stays_number(column, feed, layout):
+            return layout.value(column)
         trimmed = F.nullif(F.trim(layout.text(column)), F.lit(""))
-        trimmed = F.regexp_replace(trimmed, r"\.0+$", "") if column in feed.whole else trimmed
+        trimmed = F.regexp_replace(trimmed, r"\.0+\z", "") if column in feed.whole else trimmed
         return F.when(~trimmed.isin(list(feed.null)), trimmed) if feed.null else trimmed
 
     return records.withColumns({f"text.{column}": read(column) for column in sorted(feed.mapped_columns)})
+
+
+def _stays_number(column: str, feed: Feed, layout: Layout) -> bool:
+    """Whether a column of `with_texts` is a number: read as one, it needs no way through text."""
+    return layout.is_number(column) and not feed.null and column not in feed.whole
 
 
 def with_typed(records: DataFrame, feed: Feed) -> DataFrame:
     """`with_texts`, and `typed.<field>.<column>` for each of our fields: the text under the field's type, null where it
     cannot be read so.
     """
+    layout = Layout.of(records)
     return with_texts(records, feed).withColumns({
-        f"typed.{name}.{column}": _read_as(column, EVENT_FIELDS[name], spec)
+        f"typed.{name}.{column}": _read_as(column, EVENT_FIELDS[name], spec, _stays_number(column, feed, layout))
         for name, spec in feed.fields.items()
         for column in spec.columns
     })  # fmt: skip
@@ -62,7 +70,7 @@ def _time(value: Column, spec: FieldSpec) -> Column:
     if spec.format in _EPOCHS:
         return F.timestamp_micros(F.try_multiply(value.try_cast("bigint"), F.lit(_EPOCHS[spec.format])))
     value = value.cast("string")
-    parsed = F.try_to_timestamp(value, F.lit(spec.format)) if spec.format else F.try_to_timestamp(value)
+    parsed = columns.time(value, spec.format)
     if spec.zone == "UTC":
         return parsed
     return F.when(value.rlike(_HAS_ZONE), parsed).otherwise(F.to_utc_timestamp(parsed, spec.zone))
@@ -76,14 +84,12 @@ def translated(value: Column, spec: FieldSpec) -> Column:
     return F.coalesce(codes[value], value)
 
 
-def _read_as(column: str, kind: str, spec: FieldSpec) -> Column:
+def _read_as(column: str, kind: str, spec: FieldSpec, is_number: bool) -> Column:
     value = translated(text(column), spec) if spec.map else text_or_number(column)
     if kind == "time":
         return _time(value, spec)
-    if kind == "money":
-        return columns.number(value, "decimal(18,4)")
-    if kind == "count":
-        return columns.number(value, "decimal(20,4)")
+    if decimal := _DECIMALS.get(kind):
+        return value.try_cast(decimal) if is_number and not spec.map else columns.number(value, decimal)
     return value.cast("string")
 
 

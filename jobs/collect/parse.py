@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 
 from jobs import clock
 from jobs.collect import fields, reasons
+from jobs.lake.engine import columns
 from jobs.sources.layout import Layout
 from jobs.sources.spec import EVENT_FIELDS, Feed, Source
 
@@ -92,13 +93,15 @@ def _carried(feed: Feed, layout: Layout) -> list[Column]:
         return sum(marks[1:], marks[0]) if marks else F.lit(0).cast("bigint")
 
     others = layout.others(feed.mapped_columns) or []
-    record = F.col("record") if layout.types else F.col("raw")
+    record = F.col("record")
+    tie = columns.hashed(record, layout.types) if layout.types else F.xxhash64("raw")
+    written = columns.as_json(record, layout.types) if layout.types else F.to_json(record)
     return [
         F.col("source_file"),
         F.col("landed_ds"),
         F.col("key_hash"),
-        F.xxhash64(record).alias("tie"),
-        F.when(F.col("reason").isNotNull(), F.coalesce("raw", F.to_json("record"))).alias("raw"),
+        tie.alias("tie"),
+        F.when(F.col("reason").isNotNull(), F.coalesce("raw", written)).alias("raw"),
         F.coalesce(bits([layout.stands(c) for c in sorted(feed.mapped_columns)]), F.lit(0)).alias("seen"),
         bits([layout.value(c).isNotNull() for c in others[:MASKED]]).alias("beside"),
     ]

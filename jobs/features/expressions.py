@@ -9,6 +9,7 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from jobs.features.windows import HOURS, SPREAD, TASTES, YEAR
+from jobs.lake.engine import columns
 from jobs.tables import WINDOWS
 from jobs.tables.feature_list import HABITS, RECENT, TOP_BRANDS, TOP_CATEGORIES, TOP_SHARES
 
@@ -82,7 +83,7 @@ def _ratios(window: int) -> dict[str, Column]:
         if kind != "department":
             # H = log2(T) - sum(a log2 a) / T, for amounts a with the sum T (Shannon 1948).
             entropy = F.log2(money) - _taste(kind, f"spread_{window}") / (money * SPREAD)
-            ratios[f"{kind}_entropy"] = F.when(money > 0, F.greatest(F.round(entropy, 5), F.lit(0.0)))
+            ratios[f"{kind}_entropy"] = F.when(money > 0, F.greatest(columns.near(entropy, 5), F.lit(0.0)))
     return {f"{stem}_{window}d": value for stem, value in ratios.items()}
 
 

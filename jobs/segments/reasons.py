@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
+from jobs.lake.engine import columns
 from jobs.segments.portraits import Portraits, value_of
 from jobs.segments.traits import Trait
 
@@ -27,7 +28,7 @@ def reasons(portraits: Portraits) -> tuple[Column, Column]:
         mean, sd = base[trait.key]
         mine = (value_of(trait) - F.lit(mean)) / F.lit(sd)
         theirs = F.create_map(*[F.lit(x) for g, z in sorted(z_of.items()) for x in (g, float(z[trait.key]))])
-        weight = F.round(mine * theirs.getItem(F.col("segment_id")), 6)
+        weight = columns.near(mine * theirs.getItem(F.col("segment_id")), 6)
         cell = F.struct(weight.alias("weight"), F.lit(-n).alias("n"), value_of(trait).alias("value"))
         cells.append(F.when(weight > 0, cell))
     strongest = F.sort_array(F.array(*cells), asc=False)  # nulls last; of equal weights, the first by name

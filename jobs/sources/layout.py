@@ -8,6 +8,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import NumericType, StringType, StructType
 
+from jobs.lake.engine import columns
+
 
 @dataclass(frozen=True, slots=True)
 class Layout:
@@ -40,7 +42,7 @@ class Layout:
         head, _, rest = column.partition(".")
         if not rest or (self.types is not None and column in self.types):
             return self._held(column)
-        inside = F.get_json_object(self._held(head).cast("string"), f"$.{rest}")
+        inside = columns.json_field(self._held(head).cast("string"), rest)
         return F.coalesce(self._held(column), inside) if self.types is None else inside
 
     def text(self, column: str) -> Column:

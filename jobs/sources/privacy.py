@@ -6,13 +6,14 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from jobs.lake import keys
+from jobs.lake.engine import columns
 from jobs.sources.layout import Layout
 from jobs.sources.spec import Feed
 
 
 def _without(text: Column, fields: list[str]) -> Column:
     """A JSON object without some of its fields; null where the text is none, because then nobody knows what it is."""
-    return F.to_json(F.map_filter(F.from_json(text, "map<string,string>"), lambda name, _: ~name.isin(fields)))
+    return F.to_json(F.map_filter(columns.json_object(text), lambda name, _: ~name.isin(fields)))
 
 
 def protect(records: DataFrame, feed: Feed) -> DataFrame:

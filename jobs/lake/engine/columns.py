@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from pyspark.sql import Column
 from pyspark.sql import functions as F
+from pyspark.sql.types import DataType, DecimalType
+
+# Casts read more than this, each engine something else: digits of other scripts, 1.5d, wide blanks, a NUL behind.
+_NUMBER = r"^[ \t\r\n]*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?[ \t\r\n]*\z"
+_STRICT = {"allowSingleQuotes": "false", "allowNonNumericNumbers": "false"}  # Sail's JSON is so by itself
+_HASHED_DIGITS = 18  # of a decimal whose hash is the same on both engines
 
 
 def divided(part: Column | str, whole: Column | str) -> Column:
@@ -16,9 +24,29 @@ def divided(part: Column | str, whole: Column | str) -> Column:
     return F.when(whole != 0, part / whole)
 
 
-def number(value: Column, kind: str) -> Column:
-    """A text or number as a decimal type; null where it is none or does not fit. (Sail's cast reads no exponents.)"""
-    return F.coalesce(value.try_cast(kind), value.try_cast("double").try_cast(kind))
+def number(text: Column, kind: str) -> Column:
+    """A text as a decimal type; null where it is no number or does not fit. Halves are rounded away from zero.
+
+    Sail's cast to a decimal reads no exponents, and its cast from a double rounds otherwise.
+    """
+    double = text.try_cast("double")
+    scientific = F.when(F.abs(double) < 1e-6, F.lit(0).cast("decimal(38,12)"))
+    scientific = scientific.otherwise(double.cast("string").try_cast("decimal(38,12)"))
+    return F.when(text.rlike(_NUMBER), F.coalesce(text.try_cast(kind), scientific.try_cast(kind)))
+
+
+def flag(text: Column) -> Column:
+    """A text as true or false: true, t, yes, y, 1 and their opposites; null where it is neither. (Sail's cast takes on
+    and off too.)
+    """
+    return F.when(~F.lower(F.trim(text)).isin("on", "off"), text.try_cast("boolean"))
+
+
+def time(text: Column, pattern: str | None) -> Column:
+    """A text as a timestamp, by a pattern or ISO 8601; null where it is none. (10:00 alone would be today's.)"""
+    if pattern is not None:
+        return F.try_to_timestamp(text, F.lit(pattern))
+    return F.when(~text.rlike("^[^-]*[T:]"), F.try_to_timestamp(text))
 
 
 def weekday(day: Column) -> Column:
@@ -38,3 +66,50 @@ def rounded(value: Column, digits: int) -> Column:
     # By the shortest text that tells the double, which has no exponent here.
     written = F.when(F.abs(value) >= 1e-6, value.cast("string").cast("decimal(38,12)"))
     return F.round(F.coalesce(written, F.when(value.isNotNull(), F.lit(0).cast("decimal(38,12)"))), digits)
+
+
+def near(value: Column, digits: int) -> Column:
+    """A double with so many digits behind the point, by a product rounded to a whole number: quicker than `rounded`,
+    but 1.005 to two digits is 1.0. (`round` of doubles is the one on Apache Spark, the other on Sail.)
+    """
+    return whole(value * 10.0**digits) / 10.0**digits
+
+
+def json_object(text: Column) -> Column:
+    """map<string,string> of the fields of a JSON object; null where the text is none, or has more behind it. (Apache
+    Spark also takes single quotes, NaN, and what stands behind.)
+    """
+    return F.when(text.rlike(r"\}[ \t\r\n]*\z"), F.from_json(text, "map<string,string>", _STRICT))
+
+
+def json_field(text: Column, path: str) -> Column:
+    """What a JSON object has at `a`, or at `a.b` where a is one too. Numbers without zeros behind, as `json_object` has
+    them. (`get_json_object` leaves numbers as they stand on Sail, and finds fields in half an object.)
+    """
+    for name in path.split("."):
+        text = json_object(text).getItem(name)
+    return text
+
+
+def hashed(record: Column, types: Mapping[str, DataType]) -> Column:
+    """xxhash64 of a struct. Decimals of more than 18 digits count as texts: Sail hashes them otherwise."""
+    return F.xxhash64(*[_as_text_where(_is_wide, record, name, kind) for name, kind in types.items()])
+
+
+def as_json(record: Column, types: Mapping[str, DataType]) -> Column:
+    """A struct as a JSON object, null where it is null. Decimals are texts, 1.50: Sail writes 1.5, and Spark 1.50."""
+    fields = [_as_text_where(_is_decimal, record, name, kind).alias(name) for name, kind in types.items()]
+    return F.when(record.isNotNull(), F.to_json(F.struct(*fields)))
+
+
+def _as_text_where(condition, record: Column, name: str, kind: DataType) -> Column:
+    value = record.getField(name)
+    return value.cast("string") if condition(kind) else value
+
+
+def _is_decimal(kind: DataType) -> bool:
+    return isinstance(kind, DecimalType)
+
+
+def _is_wide(kind: DataType) -> bool:
+    return isinstance(kind, DecimalType) and kind.precision > _HASHED_DIGITS
