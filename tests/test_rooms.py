@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from pathlib import Path
 
@@ -99,3 +100,76 @@ def test_only_io_knows_write_modes():
         if path.name != "io.py":
             assert ".write." not in text, f"{path.name} writes by itself; use jobs.io"
             assert "SparkSession.builder" not in text or path.name == "session.py"
+
+
+# Where the two engines differ, jobs/lake/engine has what to write in place; tests/engines/apart.py shows each.
+ENGINE = ROOT / "jobs" / "lake" / "engine"
+PATTERNS_OF = {"rlike", "regexp_replace", "regexp_extract", "regexp_extract_all", "regexp_count", "regexp_substr"}
+BANNED_CALLS = {"persist": "frames.kept", "cache": "frames.kept", "unpersist": "frames.free"}
+BANNED_IN_PATTERNS = {
+    r"\(\?<?[=!]": "one engine has no look-around",
+    r"(?<!\\)\$(\)*\Z)": r"$ also holds before the last line's end on one engine: write \z",
+    r"\\[dwDW]": "one engine has digits and letters of all scripts there: write [0-9], [A-Za-z0-9_]",
+    r"\\[sS](?!\\p\{Z\})": r"one engine has blanks of all scripts there: write [ \t\r\n], or [\s\p{Z}]",
+}
+READERS = {"csv", "json", "text", "parquet", "orc"}
+
+
+def _of_both_engines() -> list[Path]:
+    files = [*(ROOT / "jobs").glob("**/*.py"), *(ROOT / "simulate").glob("**/*.py")]
+    return sorted(path for path in files if not path.is_relative_to(ENGINE))
+
+
+def _differs(node: ast.AST, has_patterns: bool) -> str | None:
+    """Why the two engines differ at a node; None where they do not."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        if re.match(r"_metadata\b", node.value):
+            return "one engine has no _metadata: jobs/sources/reading.py tells file and line"
+        if has_patterns:
+            return next((why for sign, why in BANNED_IN_PATTERNS.items() if re.search(sign, node.value)), None)
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+        return None
+    name, owner = node.func.attr, node.func.value
+    if name in BANNED_CALLS:
+        return f"one engine does nothing for it: write {BANNED_CALLS[name]}"
+    if isinstance(owner, ast.Attribute) and owner.attr == "read" and name in READERS:
+        return "each engine reads files its own way: jobs/sources/reading.py"
+    if isinstance(owner, ast.Attribute) and owner.attr == "read" and name == "format":
+        kind = node.args[0].value if node.args and isinstance(node.args[0], ast.Constant) else None
+        return None if kind in ("delta", "jdbc") else "each engine reads files its own way: jobs/sources/reading.py"
+    return None
+
+
+def _takes_patterns(node: ast.AST) -> bool:
+    if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)):
+        return False
+    of_spark = isinstance(node.func.value, ast.Name) and node.func.value.id == "F"
+    return node.func.attr in PATTERNS_OF or (node.func.attr == "split" and of_spark)
+
+
+def differences(text: str) -> list[str]:
+    """Line and reason of each construct of a file that the two engines answer differently; of single functions, ruff
+    knows (jobs/ruff.toml).
+    """
+    nodes = list(ast.walk(ast.parse(text)))
+    has_patterns = any(map(_takes_patterns, nodes))
+    docs = {id(node.value) for node in nodes if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)}
+    found = [(node.lineno, why) for node in nodes if id(node) not in docs and (why := _differs(node, has_patterns))]
+    return [f"line {line}: {why}" for line, why in sorted(found)]
+
+
+def test_nothing_stands_in_the_hops_that_the_engines_answer_differently():
+    assert {str(path): found for path in _of_both_engines() if (found := differences(path.read_text("utf-8")))} == {}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "frame.persist()", "frame.cache()", "frame.unpersist()", "spark.read.csv(path)", "spark.read.parquet(path)",
+        "spark.read.format('text').load(path)", "F.col('_metadata.file_path')", "value.rlike(r'(?<!a)b')",
+        "value.rlike(r'^\\d+')", "F.regexp_replace(x, r'a$', '')", "P = r'(?=x)'; F.regexp_extract(x, P, 0)",
+        r"F.split(x, r'\s+')",
+    ],
+)  # fmt: skip
+def test_what_the_engines_answer_differently_is_seen(line: str):
+    assert len(differences(line)) == 1

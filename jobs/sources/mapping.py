@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import Field, field_validator, model_validator
@@ -45,6 +46,13 @@ class FieldSpec(Strict):
         if self.split and not self.column:
             raise ValueError("split cuts the text of one column: expected column beside it")
         return self
+
+    @field_validator("format")
+    @classmethod
+    def _known_letters(cls, pattern: str | None) -> str | None:
+        if set(re.sub("'[^']*'", "", pattern or "")) & set("zO"):
+            raise ValueError(f"{pattern}: not every engine knows zones by z or O; XXX reads +08:00, VV Asia/Shanghai")
+        return pattern
 
     @field_validator("zone")
     @classmethod

@@ -73,6 +73,8 @@ def test_events_of_a_topic_are_files_of_the_landing(tmp_path):
         ({"events": EVENTS | {"fields": FIELDS | {"event_type": {"constant": "buy"}}}}, "'buy'"),
         ({"events": EVENTS | {"fields": FIELDS | {"price": {"column": "a", "sum": ["b"]}}}},
          "exactly one"),
+        ({"events": EVENTS | {"fields": FIELDS | {"event_time": {"column": "t", "format": "yyyy-MM-dd z"}}}},
+         "yyyy-MM-dd z: not every engine knows zones by z or O"),
         ({"events": EVENTS | {"encoding": "GBBK"}}, "no encoding 'GBBK'"),
         ({"events": EVENTS | {"format": "jsonl", "columns": ["a"]}}, "without a header; the format is jsonl"),
         ({"events": EVENTS | {"explode": "lines"}}, "JSON list apart; the format is csv"),
