@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 from jobs.audiences.book import Book, Definition
 from jobs.chance import Chance
 from jobs.lake import delta, erasures, expressions
+from jobs.segments import of_night
 from jobs.settings import Settings
 from jobs.tables import AUDIENCE_CHANGES, AUDIENCE_MEMBERS, AUDIENCE_SUPPRESSED, USER_PROFILES
 
@@ -35,10 +36,8 @@ def last_members(spark: SparkSession, s: Settings, night: date | None) -> DataFr
     """One row a user who was in an audience on the last published night, or kept out of one: user_id, _since, _held.
     Who was erased since is in it by his subject.
     """
-    where = f"ds = DATE'{night}'" if night else "false"
-    inside = delta.read_or_empty(spark, s.warehouse, AUDIENCE_MEMBERS).where(where)
+    inside, outside = (of_night(spark, s, table, night) for table in (AUDIENCE_MEMBERS, AUDIENCE_SUPPRESSED))
     inside = erasures.with_audiences(inside, erasures.leavers(s, night))
-    outside = delta.read_or_empty(spark, s.warehouse, AUDIENCE_SUPPRESSED).where(where)
     pair = F.struct("audience_id", "since_ds")
     since = inside.groupBy("user_id").agg(F.map_from_entries(F.array_sort(F.collect_list(pair))).alias("_since"))
     held = outside.groupBy("user_id").agg(F.sort_array(F.collect_set("audience_id")).alias("_held"))
