@@ -8,20 +8,19 @@ suggested as of ds there is nothing to score (exit 0). --model DIR/model suggest
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
 
-from jobs.tables import RECOMMENDATION_ACCURACY, SILVER_PRODUCTS
+import pyarrow as pa
+
+from jobs.tables import RECOMMENDATION_ACCURACY, RECOMMENDATIONS
 from ml.common import lake
 from ml.common.cli import entry, parser
-from ml.common.registry import client, current_champion
 from ml.common.runs import log_night
-from ml.data.catalogue import PRODUCT_COLUMNS
-from ml.judge import hits
 from ml.measures.report import OURS, SUGGESTION_MEASURES, suggestions_table
-from ml.suggest.recommender import Recommender, cells_as_of, read_sample, shop, world
 from ml.suggest.settings import RecommendConfig
-from ml.transformer.encoder import Encoder
-from ml.users.vectors import load
+
+PUBLISHED = ["user_id", "rank", "product_id", "model_version"]
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -29,34 +28,29 @@ def main(argv: list[str] | None = None) -> None:
     flags.add_argument("--model", type=Path, help="folder of a model trained as of ds; nothing is written")
     args = flags.parse_args(argv)
     where, ds, config = args.warehouse, args.ds, RecommendConfig.load(args.conf)
-    if args.model is not None:
-        encoder = Encoder.load(args.model, lake.read(lake.open_table(SILVER_PRODUCTS, where), PRODUCT_COLUMNS))
-    else:
-        if (published := hits.published(where, ds)) is None:
-            print(f"nothing was suggested as of {ds}: nothing to score")
-            return
-        mlflow = client()  # of the champion only the numbers of products and events are used
-        encoder = load(mlflow, current_champion(mlflow).run_id, where, "cpu")
-    sample, ids = read_sample(where, ds, encoder, hits.SCORED), encoder.catalogue.product_ids
-    bought = hits.read_truth(where, ds, sample.user_ids, ids)
-    past = world(*shop(where, ds, ds, encoder, config), ds, sample, encoder, config)
-    cells = cells_as_of(sample, ds, encoder, config)
-    if args.model is not None:
-        recommender = Recommender.fit(where, ds, encoder, config)
-        print(f"ranking: {recommender.ranker}")
-        ours = hits.of_recommender(recommender, sample)
-    else:
-        ours = hits.of_rows(published, sample.user_ids, ids)
-    rows = hits.scores({OURS: ours, **hits.of_simple_ways(past, cells)}, hits.truths(bought, cells))
-    print(f"{len(sample):,} users as of {ds}, {len(past.shelf):,} of {len(ids):,} products could be suggested")
+    ours = args.model or _published(where, ds)
+    if ours is None:
+        print(f"nothing was suggested as of {ds}: nothing to score")
+        return
+    from ml.judge import suggestions  # with torch: seconds, which a night without suggestions to score is spared
+
+    rows = suggestions.judged(where, ds, config, ours, say=print)
     print(suggestions_table(rows))
     if args.model is None:
-        version, stamp = published["model_version"][0].as_py(), {"ds": ds, "run_id": args.run_id}
+        version, stamp = ours["model_version"][0].as_py(), {"ds": ds, "run_id": args.run_id}
         stamped = [row | stamp | {"model_version": version if row["method"] == OURS else None} for row in rows]
         lake.write_rows(RECOMMENDATION_ACCURACY, where, str(ds), stamped)
         metrics = {f"recommend.{row['purchases']}.{row['days']}d.{name}": row[name] for row in rows
                    for name in SUGGESTION_MEASURES if row["method"] == OURS}  # fmt: skip
         print(log_night("recommendations", ds, metrics, texts={"recommendations.md": suggestions_table(rows)}))
+
+
+def _published(warehouse: str, ds: datetime.date) -> pa.Table | None:
+    """The rows of gold.recommendations at ds; None where nothing was suggested."""
+    if not lake.exists(RECOMMENDATIONS, warehouse):
+        return None
+    rows = lake.read(lake.open_table(RECOMMENDATIONS, warehouse), PUBLISHED, ds)
+    return rows if rows.num_rows else None
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import expit
-from sklearn.linear_model import LogisticRegression, Ridge
 
 
 @dataclass(frozen=True)
@@ -99,6 +98,8 @@ def fit(
 
     ease_J: an input with ease e bears the penalty / e^2; 1 where it is not given.
     """
+    from sklearn.linear_model import LogisticRegression, Ridge  # a second and a half, which predicting is spared
+
     design = knots.design(values_NJ)
     deviation = design.std(axis=0)
     scale = np.where(deviation > 1e-6, deviation, np.inf)  # a column that says nothing has no weight

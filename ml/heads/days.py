@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -22,7 +23,9 @@ from ml.heads.facts import UserFacts, events_by_category, one_after_the_other
 from ml.heads.heads import DAYS
 from ml.heads.settings import PredictionConfig
 from ml.measures.metrics import FOLDS
-from ml.transformer.encoder import Encoder
+
+if TYPE_CHECKING:
+    from ml.transformer.encoder import Encoder
 
 
 @dataclass(frozen=True)

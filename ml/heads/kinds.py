@@ -17,11 +17,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from scipy.optimize import linear_sum_assignment
 from scipy.sparse import csr_matrix
 from scipy.special import softmax
-from sklearn.cluster import KMeans
-from sklearn.metrics import adjusted_rand_score
 
 from ml.data.sequences import DAY_SECONDS
 from ml.heads.settings import KindConfig
@@ -116,6 +113,8 @@ def learn(sums_UJ: csr_matrix, reading: Reading, k: int, seed: int) -> tuple[np.
     """`rates` of k latent classes by Reading.sums: expectation-maximisation (Dempster et al. 1977) from the best of
     STARTS k-means of the users' lifts.
     """
+    from sklearn.cluster import KMeans  # slow to import, and predicting does without
+
     base = base_rates(sums_UJ, reading)
     lifts = [lift(sums_UJ[:, block], base[block], PSEUDO_VISITS) * np.sqrt(base[block])
              for block in reading.blocks()]  # fmt: skip
@@ -132,6 +131,8 @@ def fit(events: Events, categories: list[str], config: KindConfig, seed: int) ->
 
     Users come in any order that has nothing to do with what they do.
     """
+    from sklearn.metrics import adjusted_rand_score
+
     reading, users = Reading.of(events, categories), int(events.user_N.max(initial=-1)) + 1
     seen = events.category_E < len(categories)
     visits = np.bincount(events.users_of_events[seen], 1 / events.sizes_of_visits[seen], minlength=users)
@@ -157,6 +158,8 @@ def fit(events: Events, categories: list[str], config: KindConfig, seed: int) ->
 
 def in_order_of(kinds: Kinds, like: Kinds) -> Kinds:
     """The same kinds, each at the place of the one of `like` that it is most alike, as far as there is one."""
+    from scipy.optimize import linear_sum_assignment
+
     place = pa.array(like.reading.categories)
     shared = pc.index_in(pa.array(kinds.reading.categories), value_set=place)
     here = np.flatnonzero(shared.is_valid().to_numpy(zero_copy_only=False))

@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.linalg import orthogonal_procrustes
 from scipy.sparse import csr_matrix
 
 from ml.measures.metrics import FOLDS
@@ -95,6 +94,8 @@ def turned(taste: Taste, like: Taste) -> Taste:
     Factors of another fit come out turned against the former ones, which changes no distance between users; after the
     turn a factor means what it meant (orthogonal Procrustes, Schoenemann 1966; categories are paired by name).
     """
+    from scipy.linalg import orthogonal_procrustes
+
     place = {name: row for row, name in enumerate(like.categories)}
     rows = [place.get(name, -1) for name in taste.categories]
     theirs = np.vstack([like.factors_CF, np.zeros((1, like.factors_CF.shape[1]))])[rows]

@@ -10,8 +10,6 @@ import numpy as np
 import pyarrow as pa
 from scipy import sparse
 
-from jobs.tables import RECOMMENDATIONS
-from ml.common import lake
 from ml.common.arrays import find
 from ml.data import events
 from ml.data.outcomes import HORIZON
@@ -24,7 +22,6 @@ from ml.suggest.recommender import Recommender, blocks
 TOP = 10
 SCORED = 50_000  # users, by a stable hash
 WINDOWS = (7, HORIZON)
-PUBLISHED = ["user_id", "rank", "product_id", "model_version"]
 
 
 @dataclass(frozen=True)
@@ -88,14 +85,6 @@ def scores(lists: dict[str, np.ndarray], wanted: Iterable[Truth]) -> list[dict]:
     """Rows of ops.recommendation_accuracy less the stamps. lists: (U, K) by the way to suggest."""
     return [{"method": name, "days": truth.days, "purchases": truth.purchases, **measure(items, truth.bought_UI)}
             for truth in wanted if truth.bought_UI.nnz for name, items in lists.items()]  # fmt: skip
-
-
-def published(warehouse: str, ds: datetime.date) -> pa.Table | None:
-    """The rows of gold.recommendations at ds; None where nothing was suggested."""
-    if not lake.exists(RECOMMENDATIONS, warehouse):
-        return None
-    rows = lake.read(lake.open_table(RECOMMENDATIONS, warehouse), PUBLISHED, ds)
-    return rows if rows.num_rows else None
 
 
 def of_rows(rows: pa.Table, user_ids: pa.Array, product_ids: pa.Array) -> np.ndarray:

@@ -11,8 +11,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from scipy.sparse import csr_matrix
-from sklearn.cluster import KMeans
-from sklearn.decomposition import LatentDirichletAllocation, TruncatedSVD
 
 VALUE_DAYS = (7, 28, 90, 365)  # about 1, 4, 13 and 52 weeks
 RFM = ["recency_days", "frequency_365d", "monetary_365d"]
@@ -29,6 +27,7 @@ def all_of(
     features: rows of gold.user_features, in the order of the users. history_UC: purchase lines of the year by category.
     fitted_U: the users whom centres are fitted on; everybody is assigned.
     """
+    from sklearn.cluster import KMeans
 
     def grouped(values: np.ndarray, k: int) -> np.ndarray:
         means = KMeans(min(k, len(fitted_U)), n_init=10, random_state=seed).fit(values[fitted_U])
@@ -63,6 +62,8 @@ def tastes(history_UC: csr_matrix, factors: int, seed: int) -> np.ndarray:
 
     The first one is left out: it is what all users have in common, and grows with the number of categories of a user.
     """
+    from sklearn.decomposition import TruncatedSVD
+
     total = np.asarray(history_UC.sum(axis=1)).ravel()
     shares = history_UC.multiply(1 / np.maximum(total, 1)[:, None]).sqrt().tocsr()
     factors = min(factors, min(shares.shape) - 1)
@@ -73,5 +74,7 @@ def tastes(history_UC: csr_matrix, factors: int, seed: int) -> np.ndarray:
 
 def topics(history_UC: csr_matrix, fitted_U: np.ndarray, seed: int) -> np.ndarray:
     """Shares of TOPICS topics in each user's purchase lines (Blei, Ng and Jordan, JMLR 2003)."""
+    from sklearn.decomposition import LatentDirichletAllocation
+
     model = LatentDirichletAllocation(TOPICS, learning_method="online", batch_size=256, random_state=seed)
     return model.fit(history_UC[fitted_U]).transform(history_UC)

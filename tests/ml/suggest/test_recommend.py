@@ -29,7 +29,7 @@ from ml.data.catalogue import feature_count
 from ml.data.sequences import DAY_SECONDS as DAY
 from ml.data.sequences import Sequences, midnight
 from ml.data.snapshot import Snapshot
-from ml.judge import hits
+from ml.judge import hits, suggestions
 from ml.suggest import reasons, recommender
 from ml.suggest import rows as rows_of
 from ml.suggest.candidates import INPUTS, Pairs
@@ -295,9 +295,9 @@ def test_published_suggestions_are_scored_beside_simple_ones(
     encoded: str, encoder: Encoder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     """As of 30 days ago everybody was offered one product of each kind of shopper; what was bought since is known."""
-    monkeypatch.setattr(recommend_accuracy, "client", lambda: None)
-    monkeypatch.setattr(recommend_accuracy, "current_champion", lambda _: SimpleNamespace(run_id=""))
-    monkeypatch.setattr(recommend_accuracy, "load", lambda *_: encoder)
+    monkeypatch.setattr(suggestions, "client", lambda: None)
+    monkeypatch.setattr(suggestions, "current_champion", lambda _: SimpleNamespace(run_id=""))
+    monkeypatch.setattr(suggestions, "load", lambda *_: encoder)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     ago = DS - datetime.timedelta(days=30)
     line = ["--warehouse", encoded, "--ds", str(ago)]
