@@ -5,10 +5,10 @@ from __future__ import annotations
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from jobs.lake.engine import columns
 from jobs.segments.portraits import Portraits, value_of
 from jobs.segments.traits import Trait
 
+MILLION = 1_000_000
 REASONS = 3  # at most, the strongest first
 
 
@@ -27,8 +27,9 @@ def reasons(portraits: Portraits) -> tuple[Column, Column]:
     for n, trait in enumerate(traits):
         mean, sd = base[trait.key]
         mine = (value_of(trait) - F.lit(mean)) / F.lit(sd)
-        theirs = F.create_map(*[F.lit(x) for g, z in sorted(z_of.items()) for x in (g, float(z[trait.key]))])
-        weight = columns.near(mine * theirs.getItem(F.col("segment_id")), 6)
+        theirs = F.create_map(*[F.lit(x) for g, z in sorted(z_of.items()) for x in (g, float(z[trait.key]) * MILLION)])
+        # In whole millionths: doubles are rounded otherwise on each engine, and more steps would be planned for each.
+        weight = F.floor(mine * theirs.getItem(F.col("segment_id")) + 0.5)
         cell = F.struct(weight.alias("weight"), F.lit(-n).alias("n"), value_of(trait).alias("value"))
         cells.append(F.when(weight > 0, cell))
     strongest = F.sort_array(F.array(*cells), asc=False)  # nulls last; of equal weights, the first by name

@@ -55,8 +55,10 @@ def weekday(day: Column) -> Column:
 
 
 def whole(value: Column) -> Column:
-    """A double as the nearest bigint, halves away from zero: `rint` rounds them to even on one engine."""
-    return (F.signum(value) * F.floor(F.abs(value) + 0.5)).cast("bigint")
+    """A double as the nearest bigint, halves away from zero (`rint` rounds them to even on one engine); null where none
+    is so large.
+    """
+    return F.when(F.abs(value) < 2.0**63, (F.signum(value) * F.floor(F.abs(value) + 0.5)).cast("bigint"))
 
 
 def rounded(value: Column, digits: int) -> Column:
@@ -69,10 +71,10 @@ def rounded(value: Column, digits: int) -> Column:
 
 
 def near(value: Column, digits: int) -> Column:
-    """A double with so many digits behind the point, by a product rounded to a whole number: quicker than `rounded`,
-    but 1.005 to two digits is 1.0. (`round` of doubles is the one on Apache Spark, the other on Sail.)
+    """A double with so many digits behind the point, halves up, by doubles alone: quicker than `rounded`, but 1.005 to
+    two digits is 1.0. (`round` of doubles is the one on Apache Spark, the other on Sail.)
     """
-    return whole(value * 10.0**digits) / 10.0**digits
+    return F.floor(value * 10.0**digits + 0.5) / 10.0**digits
 
 
 def json_object(text: Column) -> Column:
