@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from pyspark.sql import functions as F
 
 from jobs import clock
 
 
+@pytest.mark.engines
+@pytest.mark.spark_alone  # Sail has no calendar before 1677
 def test_days_and_hours_are_those_that_spark_tells_by_the_calendar(spark):
     times = ["1969-12-31 23:59:59.999999", "1970-01-01 00:00:00", "1582-10-04 03:59:59.5", "2024-02-29 04:00:00",
              "2024-03-01 03:59:59.999999", "2100-12-31 23:00:00.000001", None]  # fmt: skip
