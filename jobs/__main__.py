@@ -187,17 +187,18 @@ def _spark_verb(given: argparse.Namespace) -> str:
         job = (settings, *[getattr(given, name) for name in extra])
         name, long_job = f"huaxiang {given.verb} {settings.days}", settings.since != settings.ds
 
-    with ThreadPoolExecutor(1) as aside:
-        module = aside.submit(importlib.import_module, MODULES[given.verb])
-        with _session(name, long_job) as spark:
-            hop = module.result()
-            if given.verb not in JUDGED:
-                return hop.run(spark, *job)
-            # Great Expectations takes more than a second to import: that goes beside the engine's work.
+    # One after the other: two threads in the middle of one package would each see it half made.
+    hop = importlib.import_module(MODULES[given.verb])
+    with _session(name, long_job) as spark:
+        if given.verb not in JUDGED:
+            return hop.run(spark, *job)
+        importlib.import_module("pandas")  # which hop and judge both take, and pyarrow with it
+        # Great Expectations takes more than a second to import: that goes beside the engine's work.
+        with ThreadPoolExecutor(1) as aside:
             judge = aside.submit(importlib.import_module, "jobs.checks.judge")
             said = hop.run(spark, *job)
             judge.result().after_hop(spark, settings, given.verb)
-            return said
+        return said
 
 
 def _check(given: argparse.Namespace) -> str:

@@ -11,7 +11,6 @@ results it judges itself, so none passes for want of them.
 from __future__ import annotations
 
 import importlib
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 
 from pyspark.sql import SparkSession
@@ -36,10 +35,8 @@ def run(session: AbstractContextManager[SparkSession], s: Settings, names: list[
         if table in known and known[table].basis == suites.basis(s, table, asked[table])
     }
     if rest := [table for table in delivered if table not in judged]:
-        with ThreadPoolExecutor(1) as aside:
-            judge = aside.submit(importlib.import_module, "jobs.checks.judge")
-            with session as spark:
-                judged |= judge.result().judge(spark, s, rest)
+        with session as spark:
+            judged |= importlib.import_module("jobs.checks.judge").judge(spark, s, rest)
     return _verdict(list(asked), judged)
 
 
