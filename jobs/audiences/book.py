@@ -1,155 +1,19 @@
-"""What the audiences of conf/audiences are, one a file: typed, in the order in which they need each other, hashed.
-
-Plain Python: what a predicate may have, jobs/lake/expressions.py says; whether the examples hold, the engine.
-"""
+"""The audiences of conf/audiences, one a file: in the order in which they need each other, hashed."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date, timedelta
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, model_validator
-
-from jobs import conf
-from jobs.conf import CONF, Strict, nearest
+from jobs.audiences.definition import Definition, read
+from jobs.conf import CONF, nearest
 from jobs.errors import UsageError
-from jobs.lake import expressions
-from jobs.tables import USER_PROFILES
 
 FOLDER = CONF / "audiences"
-KINDS = ("where", "union", "intersect", "except", "lookalike")
-_ID = re.compile(r"[a-z][a-z0-9_]*")
-_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-# What does not say who is in it; a change of these is no new definition.
-_BESIDE = {"name", "name_zh", "description", "description_zh", "owner", "schedule", "holdout", "examples"}
-
-
-class Weekly(Strict):
-    weekly: Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
-
-
-class Monthly(Strict):
-    monthly: int = Field(ge=1, le=28)
-
-
-class Suppression(Strict):
-    """Who is kept out though the rule holds: on every night, also where the rule is not asked.
-
-    consent: granted (only who said yes), not_refused (everybody but who said no), any. once_in_days: who entered within
-    so many days and left does not enter again.
-    """
-
-    audiences: tuple[str, ...] = ()
-    consent: Literal["granted", "not_refused", "any"] = "not_refused"
-    once_in_days: int | None = Field(None, ge=1, le=365)
-
-
-class Lookalike(Strict):
-    """The `size` users outside `seed` whose vectors are most like those of its members."""
-
-    seed: str
-    size: int = Field(ge=1)
-
-
-class Examples(Strict):
-    """Rows of gold.user_profiles, of the columns that matter: who must be in the audience and who must not."""
-
-    match: tuple[dict[str, Any], ...] = ()
-    no_match: tuple[dict[str, Any], ...] = ()
-
-    @model_validator(mode="after")
-    def _columns(self) -> Examples:
-        for row in (*self.match, *self.no_match):
-            for name in row.keys() - set(USER_PROFILES.column_names):
-                raise ValueError(f"expected columns of gold.user_profiles, found {name!r}{nearest_column(name)}")
-        return self
-
-
-def _held(where: str) -> str:
-    """The predicate itself; ConditionError where it has what is not on the list."""
-    expressions.condition(where, USER_PROFILES)
-    return where
-
-
-class Definition(Strict):
-    """One file of conf/audiences. Exactly one of KINDS says who is in it; `except`: of the first, in none of the
-    rest.
-    """
-
-    name: str = Field(min_length=1)
-    name_zh: str = Field(min_length=1)
-    description: str = Field(min_length=1)
-    description_zh: str = Field(min_length=1)
-    owner: str = Field(min_length=1)
-    where: Annotated[str, AfterValidator(_held)] | None = Field(None, min_length=1)
-    union: tuple[str, ...] | None = Field(None, min_length=1)
-    intersect: tuple[str, ...] | None = Field(None, min_length=1)
-    except_: tuple[str, ...] | None = Field(None, alias="except", min_length=2)
-    lookalike: Lookalike | None = None
-    schedule: Literal["nightly"] | Weekly | Monthly = "nightly"
-    suppress: Suppression = Suppression()
-    holdout: float = Field(0.0, ge=0, le=0.5)
-    examples: Examples = Examples()
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> Definition:
-        if len(said := [kind for kind in KINDS if self._of(kind) is not None]) != 1:
-            raise ValueError(f"expected exactly one of {', '.join(KINDS)}; found {', '.join(said) or 'none'}")
-        if self.lookalike and (self.examples.match or self.examples.no_match):
-            raise ValueError("expected no examples of a lookalike: who is alike depends on everybody else")
-        return self
-
-    def _of(self, kind: str) -> Any:
-        return getattr(self, "except_" if kind == "except" else kind)
-
-    @property
-    def kind(self) -> str:
-        return next(kind for kind in KINDS if self._of(kind) is not None)
-
-    @property
-    def parts(self) -> tuple[str, ...]:
-        """The audiences that a set operation is made from, or the seed."""
-        if self.lookalike:
-            return (self.lookalike.seed,)
-        return () if self.where else self._of(self.kind)
-
-    @property
-    def needs(self) -> tuple[str, ...]:
-        return (*self.parts, *self.suppress.audiences)
-
-    @property
-    def when(self) -> str:
-        """The schedule as a text."""
-        if isinstance(self.schedule, Weekly):
-            return f"weekly: {self.schedule.weekly}"
-        return f"monthly: {self.schedule.monthly}" if isinstance(self.schedule, Monthly) else "nightly"
-
-    def due(self, ds: date, evaluated: date | None) -> bool:
-        """Whether the rule is asked on the night of `ds`: where it was not (`evaluated`: the last time) on its last
-        day up to ds, so that a night that was missed is made up for by the next.
-        """
-        last = ds
-        if isinstance(self.schedule, Weekly):
-            last = ds - timedelta(days=(ds.weekday() - _DAYS.index(self.schedule.weekly)) % 7)
-        elif isinstance(self.schedule, Monthly):
-            month = ds if ds.day >= self.schedule.monthly else ds.replace(day=1) - timedelta(days=1)
-            last = month.replace(day=self.schedule.monthly)
-        return evaluated is None or evaluated < last
-
-    def text(self) -> str:
-        return json.dumps(self.model_dump(mode="json", by_alias=True, exclude_defaults=True), sort_keys=True,
-                          ensure_ascii=False)  # fmt: skip
-
-
-def nearest_column(name: str) -> str:
-    return nearest(name, USER_PROFILES.column_names, "it has")
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,9 +83,8 @@ class Book:
     def hash(self, audience: str) -> str:
         """A short name of who is meant: another where the definition, or one that it needs, is another."""
         definition = self.by_id[audience]
-        own = {key: value for key, value in json.loads(definition.text()).items() if key not in _BESIDE}
         others = [self.hash(other) for other in definition.needs]
-        return hashlib.sha256(json.dumps([own, others], sort_keys=True).encode()).hexdigest()[:16]
+        return hashlib.sha256(json.dumps([definition.meaning(), others], sort_keys=True).encode()).hexdigest()[:16]
 
     def reads_vectors(self, audience: str) -> bool:
         """Whether the audience is a lookalike, or needs one."""
@@ -245,10 +108,3 @@ class Book:
                 keep.add(audience)
                 todo += self.by_id[audience].needs
         return Book({audience: definition for audience, definition in self.by_id.items() if audience in keep})
-
-
-def read(path: Path) -> Definition:
-    """One file; UsageError says which file and which key is wrong."""
-    if not _ID.fullmatch(path.stem):
-        raise UsageError(f"{path}: expected a name of small letters, digits and _ for an audience, found {path.stem!r}")
-    return conf.read(path, Definition, "audience")

@@ -10,7 +10,8 @@ from operator import and_, or_
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from jobs.audiences.book import Book, Definition
+from jobs.audiences.book import Book
+from jobs.audiences.definition import Definition
 from jobs.chance import Chance
 from jobs.lake import delta, erasures, expressions
 from jobs.segments import of_night

@@ -16,8 +16,9 @@ from jobs.audiences import book as audience_book
 from jobs.audiences import members as audience_members
 from jobs.audiences import overlap, preview, validate
 from jobs.audiences import run as audiences
-from jobs.audiences.book import Book, Definition
+from jobs.audiences.book import Book
 from jobs.audiences.counterfactual import as_of_then
+from jobs.audiences.definition import Definition
 from jobs.audiences.former import Former
 from jobs.checks import run as checks
 from jobs.errors import DataError, UsageError

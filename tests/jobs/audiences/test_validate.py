@@ -9,7 +9,8 @@ import yaml
 from pyspark.errors import PySparkException
 
 from jobs.audiences import validate
-from jobs.audiences.book import Book, Definition
+from jobs.audiences.book import Book
+from jobs.audiences.definition import Definition
 from jobs.errors import DataError, UsageError
 
 SAID = {"name": "A", "name_zh": "甲", "description": "x", "description_zh": "x", "owner": "crm"}
