@@ -212,6 +212,7 @@ def _remove_anew(warehouse: str, table: Table, chosen: DataFrame, on: str, inste
     """`remove` for an engine whose MERGE would mark rows in place of writing files anew: the days that hold chosen rows
     are written whole.
     """
+    writes.without_marks(table.path(warehouse), table)
     rows, chosen, condition = read(chosen.sparkSession, warehouse, table).alias("t"), chosen.alias("s"), F.expr(on)
     met = rows.join(F.broadcast(chosen), condition, "left_semi")
     if met.isEmpty():

@@ -127,7 +127,8 @@ def has_marks(path: str) -> bool:
     return "deletionVectors" in (DeltaTable(path).protocol().reader_features or ())
 
 
-def _without_marks(path: str, table: Table) -> DeltaTable:
+def without_marks(path: str, table: Table) -> DeltaTable:
+    """The table as delta-rs opens it; UsageError where rows of it are marked, before anything is changed."""
     if has_marks(path):
         raise UsageError(
             f"expected {table.full_name} without deletion vectors, found them: Apache Spark wrote it, and it alone "
@@ -138,9 +139,9 @@ def _without_marks(path: str, table: Table) -> DeltaTable:
 
 def compact(path: str, table: Table) -> None:
     """Put small files together; nothing is committed where there is nothing to do."""
-    _without_marks(path, table).optimize.compact(target_size=LARGE_FILE)
+    without_marks(path, table).optimize.compact(target_size=LARGE_FILE)
 
 
 def vacuum(path: str, table: Table, hours: int) -> None:
     """Delete the files that no version of the last `hours` needs."""
-    _without_marks(path, table).vacuum(hours, dry_run=False, enforce_retention_duration=False, full=True)
+    without_marks(path, table).vacuum(hours, dry_run=False, enforce_retention_duration=False, full=True)
