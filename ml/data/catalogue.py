@@ -11,6 +11,7 @@ import re
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -49,7 +50,8 @@ class Catalogue:
         counts = vocabularies.product.count(products["product_id"].combine_chunks())
         products = products.append_column("count", pa.array(counts))
         products = products.sort_by([("count", "descending"), ("product_id", "ascending")]).combine_chunks()
-        paths_I = [path_prefixes(path) for path in products["category_path"].to_pylist()]
+        prefixes = cache(path_prefixes)  # thousands of products share a path
+        paths_I = [prefixes(tuple(path or ())) for path in products["category_path"].to_pylist()]
         ids = _feature_ids(products, paths_I, vocabularies, config)
         features = np.concatenate([np.zeros((FIRST, ids.shape[1])), ids]).astype(np.int32)
         features[UNKNOWN, 0] = UNKNOWN  # an unknown product is an event's own context and this one vector
@@ -131,17 +133,18 @@ def _feature_ids(
         ([vocabularies.category.encode(level) for level in level_IC], vocabularies.category.size),
         ([vocabularies.brand.encode(products["brand"].combine_chunks())], vocabularies.brand.size),
         ([price_bucket(products["usual_price"].to_pylist())], PRICE_BUCKETS),
-        (_hashed(products["title"].to_pylist(), config).T, config.word_buckets),
+        (_hashed(products["title"].combine_chunks(), config).T, config.word_buckets),
     ):
         columns += [np.where(column == PADDING, PADDING, base + column) for column in ids]
         base += size
     return np.stack(columns, axis=1)
 
 
-def _hashed(titles: list[str | None], config: ModelConfig) -> np.ndarray:
+def _hashed(titles: pa.Array, config: ModelConfig) -> np.ndarray:
     """int32 (products, title_words): 1 + hash bucket of each of the first distinct words; 0 = none."""
-    buckets = np.zeros((len(titles), config.title_words), np.int32)
-    for row, title in enumerate(titles):
+    each = titles.dictionary_encode(null_encoding="encode")
+    buckets = np.zeros((len(each.dictionary), config.title_words), np.int32)
+    for row, title in enumerate(each.dictionary.to_pylist()):
         for column, word in enumerate(list(dict.fromkeys(words(title)))[: config.title_words]):
             buckets[row, column] = 1 + zlib.crc32(word.encode()) % config.word_buckets
-    return buckets
+    return buckets[each.indices.to_numpy()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -95,7 +96,7 @@ class Vocabularies:
         })  # fmt: skip
 
 
-def path_prefixes(category_path: list[str] | None) -> list[str]:
+def path_prefixes(category_path: Sequence[str] | None) -> list[str]:
     """Root, second level and leaf of a path as prefixes, so that equal names under different parents stay apart."""
     kept = [level for level in category_path or [] if level]
     depths = [1, 2, *([len(kept)] if len(kept) > 2 else [])]

@@ -19,7 +19,7 @@ import numpy as np
 from scipy import sparse
 
 WINDOW, DECAY = 12, 0.8  # of `ahead`
-_ROWS = 128  # products whose neighbours are looked for at a time
+_MEETINGS = 1 << 20  # of products with others, counted at a time
 
 
 def damped(
@@ -44,31 +44,45 @@ class ItemNeighbours:
         Together: users of both, less 1 (one user proves nothing); damped by 1 and `damp`. Blocks of products bound the
         memory.
         """
-        count_I = np.maximum(np.asarray(held_UI.sum(axis=0)).ravel(), 1).astype(np.float64)
+        buyers_I = np.asarray(held_UI.sum(axis=0)).ravel()
+        count_I = np.maximum(buyers_I, 1).astype(np.float64)
         columns = np.flatnonzero(places_I >= 0)
         order = columns[np.argsort(places_I[columns], kind="stable")]
         theirs_UE, by_product = held_UI[:, order].tocsr(), held_UI.T.tocsr()
-        parts = []
-        for start in range(0, by_product.shape[0], _ROWS):
-            rows = slice(start, min(start + _ROWS, by_product.shape[0]))
-            both = (by_product[rows] @ theirs_UE).tocoo()
-            row, column = both.coords
-            kept = (both.data > 1) & (order[column] != start + row)
+        met = np.flatnonzero(buyers_I > 1)  # what one user alone bought meets nothing twice
+        parts = [sparse.csr_array((0, eligible))]
+        for rows in _blocks(met, by_product, theirs_UE):
+            both = by_product[rows] @ theirs_UE
+            row, column = np.repeat(np.arange(len(rows)), np.diff(both.indptr)), both.indices
+            kept = (both.data > 1) & (order[column] != rows[row])
             both = sparse.csr_array((both.data[kept] - 1, (row[kept], column[kept])), both.shape)
             parts.append(strongest(damped(both, count_I[rows], count_I[order], 1.0, damp), most))
         near = sparse.vstack(parts, format="csr")
-        near.sort_indices()
-        return cls(near)
+        starts = np.zeros(len(buyers_I) + 1, np.int64)
+        starts[met + 1] = np.diff(near.indptr)
+        return cls(sparse.csr_array((near.data, near.indices, starts.cumsum()), (len(buyers_I), eligible)))
+
+
+def _blocks(products: np.ndarray, by_product: sparse.csr_array, theirs_UE: sparse.csr_array) -> list[np.ndarray]:
+    """`products` in order, as many at a time as meet _MEETINGS others in the baskets of their buyers."""
+    meetings = np.cumsum(by_product[products] @ np.diff(theirs_UE.indptr).astype(np.float64))
+    ends = np.arange(_MEETINGS, meetings[-1], _MEETINGS) if len(products) else []
+    return np.split(products, np.unique(np.searchsorted(meetings, ends)))
 
 
 def strongest(near: sparse.csr_array, most: int) -> sparse.csr_array:
-    """The `most` largest of each row; of equal ones the first."""
-    cells = near.tocoo()
-    row, column = cells.coords
-    order = np.lexsort((column, -cells.data, row))
-    row, column, value = row[order], column[order], cells.data[order]
-    kept = np.arange(len(row)) - np.searchsorted(row, row) < most
-    return sparse.csr_array((value[kept], (row[kept], column[kept])), near.shape)
+    """The `most` largest of each row, by column; of equal ones the first."""
+    near.sort_indices()
+    kept = np.ones(near.nnz, bool)
+    for row in np.flatnonzero(np.diff(near.indptr) > most):
+        cells = slice(near.indptr[row], near.indptr[row + 1])
+        value = near.data[cells]
+        least = np.partition(value, -most)[-most]
+        larger = value > least
+        larger[np.flatnonzero(value == least)[: most - larger.sum()]] = True
+        kept[cells] = larger
+    starts = np.concatenate([[0], kept.cumsum()])[near.indptr]
+    return sparse.csr_array((near.data[kept], near.indices[kept], starts), near.shape)
 
 
 def ahead(items_E: np.ndarray, owner_E: np.ndarray, counted_E: np.ndarray, size: int) -> sparse.csr_array:
