@@ -1,8 +1,8 @@
 """Great Expectations without what no suite needs: importing it takes 1.4 s of a core in place of 3.7.
 
 At its import it loads altair and scipy.stats for pictures and tests of distributions: they are put off until somebody
-asks for them. SQLAlchemy and pyspark.ml it does without where they are not installed, so they are hidden from it: our
-data come as Spark frames, and only the divergence of a numeric column asks for a part of pyspark.ml.
+asks for them. What it does without where it is not installed is hidden from it: SQLAlchemy, Google's clouds and
+pyspark.ml. Our data come as Spark frames; only the divergence of a numeric column asks for a part of pyspark.ml.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from threading import get_ident
 from types import ModuleType
 
 _LATER = {"altair", "scipy.stats"}
-_HIDDEN = {"sqlalchemy", "pyspark.ml"}
+_HIDDEN = {"google.auth", "google.oauth2", "pyspark.ml", "sqlalchemy"}
 
 
 class _Finder(MetaPathFinder):
