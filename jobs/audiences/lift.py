@@ -11,7 +11,6 @@ from datetime import timedelta
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from scipy import stats
 
 from jobs.audiences.intervals import Arm, means, rates
 from jobs.errors import DataError
@@ -39,6 +38,8 @@ def arms(members: DataFrame, daily: DataFrame) -> DataFrame:
 
 def measured(treated: Arm, holdout: Arm, expected: float) -> list[dict]:
     """Rows of ops.audience_lift of an audience less its stamps. expected: share of its members to be held out."""
+    from scipy import stats  # a second, which a night without audiences to measure is spared
+
     uneven = stats.binomtest(holdout.users, treated.users + holdout.users, expected).pvalue
     rows = []
     for measure, total, interval in (("purchase_rate", "buyers", rates), ("spend", "spend", means)):
