@@ -18,7 +18,7 @@ from jobs.segments.assign import Scorer, SegmentModel, model_rows
 from jobs.segments.names import names_of
 from jobs.segments.night import LastNight
 from jobs.segments.portraits import Portraits
-from jobs.segments.reasons import reasons
+from jobs.segments.reasons import with_reasons
 from jobs.segments.rules import Rules
 from jobs.segments.traits import Trait, all_traits
 from jobs.settings import Settings
@@ -86,8 +86,7 @@ def explained(members: DataFrame, portrayed: Portraits, names: dict[int, tuple[s
     rows = [(group, *name) for group, name in sorted(names.items())]
     ddl = "segment_id int, segment_name string, segment_name_zh string"
     named = F.broadcast(members.sparkSession.createDataFrame(rows, ddl))
-    english, chinese = reasons(portrayed)
-    frame = members.withColumns({"reasons": english, "reasons_zh": chinese}).join(named, "segment_id")
+    frame = with_reasons(members, portrayed).join(named, "segment_id")
     return frame.drop(*((portraits.columns(portrayed.traits) | _MONEY) - _DAYS))
 
 

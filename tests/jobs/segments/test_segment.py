@@ -18,7 +18,7 @@ from jobs.segments.flows import Flow, came_and_went, steadiness, successors
 from jobs.segments.inputs import Input
 from jobs.segments.names import name_groups, names_of
 from jobs.segments.portraits import Portraits
-from jobs.segments.reasons import reasons
+from jobs.segments.reasons import with_reasons
 from jobs.segments.rules import Rules
 from jobs.segments.summary import ended_rows
 from jobs.tables import SEGMENTS, SILVER_USERS, USER_PROFILES
@@ -249,10 +249,12 @@ def test_reasons_point_the_way_of_the_segment(spark):
     assert portraits.base["monetary_90d"] == (500.0, 400.0)
     assert portraits.base["discount_share_365d"] == (0.3, pytest.approx(0.2, abs=1e-9))
     assert portraits.means[2] == {"monetary_90d": 100.0, "discount_share_365d": 0.1}
-    english, chinese = reasons(portraits)
-    rows = {r["user_id"]: r for r in frame.select("user_id", english.alias("en"), chinese.alias("zh")).collect()}
-    assert rows["a"]["en"] == ["share of discounts 50% (all users 30%)", "spend in 90 days 900.00 (all users 500.00)"]
-    assert rows["b"]["zh"][1] == "近90天消费 100.00（全体平均 500.00）"
+    rows = {row["user_id"]: row for row in with_reasons(frame, portraits).collect()}
+    assert rows["a"]["reasons"] == [
+        "share of discounts 50% (all users 30%)",
+        "spend in 90 days 900.00 (all users 500.00)",
+    ]
+    assert rows["b"]["reasons_zh"][1] == "近90天消费 100.00（全体平均 500.00）"
 
 
 def test_a_profile_tells_what_is_expected_and_nothing_where_that_was_refused(spark):
