@@ -26,7 +26,19 @@ def damped(
     together_IJ: sparse.csr_array, count_I: np.ndarray, count_J: np.ndarray, damp_from: float, damp_to: float
 ) -> sparse.csr_array:
     """Counts of i and j together over the damped counts of each."""
-    return sparse.diags_array(count_I**-damp_from) @ together_IJ @ sparse.diags_array(count_J**-damp_to)
+    value = together_IJ.data * (count_I**-damp_from)[_rows(together_IJ)] * (count_J**-damp_to)[together_IJ.indices]
+    return sparse.csr_array((value, together_IJ.indices, together_IJ.indptr), together_IJ.shape)
+
+
+def _rows(cells: sparse.csr_array) -> np.ndarray:
+    """The row of each cell."""
+    return np.repeat(np.arange(cells.shape[0]), np.diff(cells.indptr))
+
+
+def _only(cells: sparse.csr_array, kept: np.ndarray) -> sparse.csr_array:
+    """The cells that are `kept`."""
+    starts = np.concatenate([[0], kept.cumsum()])[cells.indptr]
+    return sparse.csr_array((cells.data[kept], cells.indices[kept], starts), cells.shape)
 
 
 @dataclass(frozen=True)
@@ -53,9 +65,9 @@ class ItemNeighbours:
         parts = [sparse.csr_array((0, eligible))]
         for rows in _blocks(met, by_product, theirs_UE):
             both = by_product[rows] @ theirs_UE
-            row, column = np.repeat(np.arange(len(rows)), np.diff(both.indptr)), both.indices
-            kept = (both.data > 1) & (order[column] != rows[row])
-            both = sparse.csr_array((both.data[kept] - 1, (row[kept], column[kept])), both.shape)
+            both = _only(both, both.data > 1)
+            both = _only(both, order[both.indices] != rows[_rows(both)])
+            both.data -= 1
             parts.append(strongest(damped(both, count_I[rows], count_I[order], 1.0, damp), most))
         near = sparse.vstack(parts, format="csr")
         starts = np.zeros(len(buyers_I) + 1, np.int64)
@@ -81,8 +93,7 @@ def strongest(near: sparse.csr_array, most: int) -> sparse.csr_array:
         larger = value > least
         larger[np.flatnonzero(value == least)[: most - larger.sum()]] = True
         kept[cells] = larger
-    starts = np.concatenate([[0], kept.cumsum()])[near.indptr]
-    return sparse.csr_array((near.data[kept], near.indices[kept], starts), near.shape)
+    return _only(near, kept)
 
 
 def ahead(items_E: np.ndarray, owner_E: np.ndarray, counted_E: np.ndarray, size: int) -> sparse.csr_array:

@@ -30,7 +30,7 @@ from ml.data.sequences import DAY_SECONDS as DAY
 from ml.data.sequences import Sequences, midnight
 from ml.data.snapshot import Snapshot
 from ml.judge import hits, suggestions
-from ml.suggest import reasons, recommender
+from ml.suggest import neighbours, reasons, recommender
 from ml.suggest import rows as rows_of
 from ml.suggest.candidates import INPUTS, Pairs
 from ml.suggest.history import Cells
@@ -216,6 +216,23 @@ def test_neighbours_are_bought_together_more_than_once() -> None:
     near = ItemNeighbours.of(baskets, places, 3, most=5, damp=0.5).near_IE.toarray()
     assert near[0] == pytest.approx([(3 - 1) / (3 * 3**0.5), 0, 0])
     assert not near[1].any()  # 0 is not eligible, others were with it once
+
+
+def test_the_strongest_neighbours_are_kept_and_of_equal_ones_the_first() -> None:
+    near = sparse.csr_array(np.array([[1.0, 3, 2, 2, 2], [0, 0, 0, 0, 7], [0, 0, 0, 0, 0], [5, 5, 5, 5, 5]]))
+    kept = neighbours.strongest(near, most=3)
+    assert kept.toarray().tolist() == [[0, 3, 2, 2, 0], [0, 0, 0, 0, 7], [0] * 5, [5, 5, 5, 0, 0]]
+    assert kept.has_sorted_indices
+
+
+def test_neighbours_do_not_depend_on_the_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    baskets = sparse.csr_array((np.random.default_rng(1).random((60, 40)) < 0.2).astype(np.float32))
+    places = np.where(np.arange(40) % 3 > 0, np.cumsum(np.arange(40) % 3 > 0) - 1, -1)
+    whole = ItemNeighbours.of(baskets, places, int(places.max()) + 1, most=5, damp=0.4).near_IE
+    monkeypatch.setattr(neighbours, "_MEETINGS", 50)
+    parts = ItemNeighbours.of(baskets, places, int(places.max()) + 1, most=5, damp=0.4).near_IE
+    assert whole.nnz
+    assert (whole != parts).nnz == 0
 
 
 def test_the_shelf_is_as_of_the_day() -> None:
