@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import sys
@@ -17,7 +18,11 @@ ROOT = Path(__file__).resolve().parent.parent
 HOME = os.environ.get("HUAXIANG_HOME", str(ROOT / ".run"))
 WAREHOUSE = os.environ.get("HUAXIANG_WAREHOUSE", str(ROOT / "warehouse"))
 LANDING = os.environ.get("HUAXIANG_LANDING", str(ROOT / "landing"))
+SOURCE = os.environ.get("HUAXIANG_SOURCE", "complete_journey")
 SOURCES = sorted(path.stem for path in (ROOT / "conf" / "sources").glob("*.yaml"))
+
+# What trainings leave on the way. Several warehouses may stand beside one HOME: a folder each, by place.
+SNAPSHOTS = f"{HOME}/snapshots/{hashlib.sha256(WAREHOUSE.encode()).hexdigest()[:12]}"
 
 # What runs the transforms: Sail on one machine, Apache Spark on many; see jobs/lake/engine.
 ENGINE = os.environ.get("HUAXIANG_ENGINE", "sail")

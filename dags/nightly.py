@@ -34,6 +34,7 @@ from dags._house import (
     LANDING,
     MACROS,
     NIGHT,
+    SOURCE,
     SOURCES,
     WAREHOUSE,
     command,
@@ -86,7 +87,7 @@ with DAG(
         "ds": day_param("Night 日期", "The day to process; empty: the day before the run."),
         "since": day_param("Since 起始日", "First day of a range that is loaded in one pass; empty: only the night."),
         "source": Param(
-            "complete_journey",
+            SOURCE,
             type="string",
             pattern=r"^[\w-]+$",
             examples=SOURCES,
@@ -108,7 +109,7 @@ with DAG(
     features = hop("features", reads=SILVER, writes=[t.USER_DAILY, t.USER_FEATURES], check=[t.USER_FEATURES])
 
     with TaskGroup("champion") as champion:
-        missing = command("missing", "python -m ml.champion --missing", skip_on_exit_code=99)
+        missing = command("missing", f"python -m ml.champion --warehouse '{WAREHOUSE}' --missing", skip_on_exit_code=99)
         train = TriggerDagRunOperator(
             task_id="train",
             trigger_dag_id="huaxiang_train",

@@ -17,10 +17,10 @@ An empty form means the day before the run and the preset's number of epochs.
 from __future__ import annotations
 
 from airflow.sdk import DAG, Param, chain
-from dags._house import DEFAULTS, HOME, MACROS, NIGHT, SPARK_POOL, WAREHOUSE, command, day_param, deadline, every
+from dags._house import DEFAULTS, MACROS, NIGHT, SNAPSHOTS, SPARK_POOL, WAREHOUSE, command, day_param, deadline, every
 from jobs import tables as t
 
-SNAPSHOT = f"--snapshot '{HOME}/snapshots/{NIGHT}'"
+SNAPSHOT = f"--snapshot '{SNAPSHOTS}/{NIGHT}'"
 ACCEPT_MOVES = "{{ ' --accept-moves' if params.accept_moves else '' }}"
 
 with DAG(

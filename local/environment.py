@@ -57,7 +57,9 @@ def inherited(caller: Mapping[str, str] | None = None, sources: Path = ROOT / "c
     }
 
 
-def of_services(warehouse: str, landing: str, at: Ports, spark: dict[str, str] | None = None) -> dict[str, str]:
+def of_services(
+    warehouse: str, source: str, landing: str, at: Ports, spark: dict[str, str] | None = None
+) -> dict[str, str]:
     """What every service, and by them every task, sees besides; `spark` is `of_spark` where Apache Spark is the engine,
     Sail is by default.
     """
@@ -71,6 +73,7 @@ def of_services(warehouse: str, landing: str, at: Ports, spark: dict[str, str] |
         "no_proxy": loopback,
         "HUAXIANG_HOME": str(RUN),
         "HUAXIANG_WAREHOUSE": warehouse,
+        "HUAXIANG_SOURCE": source,  # of the nights that the schedule starts, as the landing
         "HUAXIANG_LANDING": landing,
         "HUAXIANG_DRIVER_MEMORY": driver_memory(),
         **({"HUAXIANG_ENGINE": "sail"} if spark is None else spark),

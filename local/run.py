@@ -131,7 +131,7 @@ def main() -> int:
     if given.engine == "spark":
         spark = environment.of_spark(java.find(), at, secrets.spark_token())
         jars.ensure()
-    env = environment.of_services(warehouse, landing, at, spark)
+    env = environment.of_services(warehouse, given.source, landing, at, spark)
     password = secrets.password()
     with ThreadPoolExecutor(1) as beside:  # the demo lands while the services come up
         standing = beside.submit(stand_up, env, at)

@@ -32,7 +32,7 @@ def main(argv: list[str] | None = None) -> None:
     lake.write_rows(PREDICTION_ACCURACY, where, str(ds), [row | stamp for row in rows])
     print("\n".join(line(row) for row in rows))
     figures = {"reliability.png": lambda: reliability_picture(rows, f"predictions of {ds}, live")}
-    print(log_night("accuracy", ds, logged(rows, "live"), figures=figures))
+    print(log_night("accuracy", where, ds, logged(rows, "live"), figures=figures))
 
 
 if __name__ == "__main__":

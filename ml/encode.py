@@ -12,7 +12,7 @@ import time
 from jobs.tables import USER_EMBEDDINGS, USER_SEQUENCES
 from ml.common import lake
 from ml.common.cli import DataError, entry, parser, peak
-from ml.common.registry import NAME, client, current_champion
+from ml.common.registry import Registry
 from ml.data.sequences import SEQUENCE_COLUMNS
 from ml.users import rescore
 from ml.users.states import FormerStates
@@ -25,9 +25,9 @@ def main(argv: list[str] | None = None) -> None:
         "--all", action="store_true", help="encode everybody, as after an upgrade of torch or a new machine"
     )
     args = flags.parse_args(argv)
-    sequences, mlflow = lake.open_table(USER_SEQUENCES, args.warehouse), client()
-    champion = current_champion(mlflow)
-    encoder, version = load(mlflow, champion.run_id, args.warehouse, args.device), str(champion.version)
+    sequences, registry = lake.open_table(USER_SEQUENCES, args.warehouse), Registry.of(args.warehouse)
+    champion = registry.current_champion()
+    encoder, version = load(registry, champion.run_id, args.device), str(champion.version)
     began, users, encoded = time.perf_counter(), 0, 0
 
     def count(of_batch: int, new: int) -> None:
@@ -46,9 +46,11 @@ def main(argv: list[str] | None = None) -> None:
     lake.write_partition(USER_EMBEDDINGS, args.warehouse, str(args.ds), batches)
     seconds = time.perf_counter() - began
     rate = f"{seconds:.1f} s ({users / seconds:,.0f} users/s), {peak()}"
-    print(f"{users:,} users by {NAME} version {version} in {rate}: {encoded:,} encoded, {users - encoded:,} as before")
-    where = (args.warehouse, args.ds, args.run_id, args.device)
-    print(rescore.write(mlflow, encoder, version, sequences, *where))
+    print(
+        f"{users:,} users by {registry.name} version {version} in {rate}: "
+        f"{encoded:,} encoded, {users - encoded:,} as before"
+    )
+    print(rescore.write(registry, encoder, version, sequences, args.ds, args.run_id, args.device))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from ml.common.cli import entry, parser
 from ml.common.files import write_json
-from ml.common.registry import champion, client, model_files
+from ml.common.registry import Registry
 from ml.common.runs import Run
 from ml.data.snapshot import Snapshot
 from ml.judge.gating import decide, ndcg_by_user, probe
@@ -20,14 +20,14 @@ from ml.transformer.package import folder_of
 
 def main(argv: list[str] | None = None) -> None:
     snapshot = Snapshot.open(parser(__doc__, "snapshot").parse_args(argv).snapshot)
-    mlflow = client()
-    run, current = Run.of(snapshot.folder, mlflow), champion(mlflow)
+    registry = Registry.of(snapshot.warehouse)
+    run, current = Run.of(snapshot.folder, registry.mlflow), registry.champion()
     if current is None:
         decision = {"promote": True, "reason": "there is no champion yet", "champion": None}
     elif current.run_id == run.run_id:
         decision = {"promote": True, "reason": "this run is the champion", "champion": current.version}
     else:
-        with model_files(mlflow, current.run_id) as folder:
+        with registry.files(current.run_id) as folder:
             theirs = ndcg_by_user(folder, snapshot)
             probed, why_not = probe(folder_of(snapshot), folder, snapshot)
         ours = ndcg_by_user(folder_of(snapshot), snapshot)

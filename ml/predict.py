@@ -11,7 +11,7 @@ import time
 from jobs.tables import PREDICTIONS, USER_FEATURES
 from ml.common import lake
 from ml.common.cli import entry, parser, peak
-from ml.common.registry import NAME, client, current_champion, model_files
+from ml.common.registry import Registry
 from ml.heads.expected import read_facts
 from ml.heads.heads import Heads, why_none
 from ml.heads.rescored import rescore
@@ -20,11 +20,11 @@ from ml.heads.rows import refused_rows, rows
 
 def main(argv: list[str] | None = None) -> None:
     args = parser(__doc__, "warehouse", "ds", "run-id").parse_args(argv)
-    began, mlflow = time.perf_counter(), client()
-    champion = current_champion(mlflow)
+    began, registry = time.perf_counter(), Registry.of(args.warehouse)
+    champion = registry.current_champion()
     version = str(champion.version)
     stamp = {"ds": args.ds, "model_version": version, "run_id": args.run_id}
-    with model_files(mlflow, champion.run_id) as folder:
+    with registry.files(champion.run_id) as folder:
         heads = Heads.load(folder)
         reason = why_none(folder) if heads is None else None
     if heads is None:
@@ -36,9 +36,10 @@ def main(argv: list[str] | None = None) -> None:
     lake.write_partition(PREDICTIONS, args.warehouse, str(args.ds), rows(user_ids, facts, heads, stamp))
     took = f"{time.perf_counter() - began:.1f} s, {peak()}"
     refused = "; ".join(f"{name}: {', '.join(events)}" for name, events in heads.refused.items()) or "none"
-    again = rescore(mlflow, args.warehouse, args.ds, version, args.run_id)
+    again = rescore(registry, args.ds, version, args.run_id)
     print(
-        f"{len(user_ids):,} users predicted by {NAME} version {version} in {took}; refused for slices: {refused}{again}"
+        f"{len(user_ids):,} users predicted by {registry.name} version {version} in {took}; "
+        f"refused for slices: {refused}{again}"
     )
 
 

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from jobs.tables import RECOMMENDATIONS
 from ml.common import lake
 from ml.common.cli import entry, parser, peak
-from ml.common.registry import NAME, client, current_champion
+from ml.common.registry import Registry
 from ml.suggest.recommender import Recommender
 from ml.suggest.rows import rows
 from ml.suggest.settings import RecommendConfig
@@ -24,10 +24,10 @@ from ml.users.vectors import load
 
 def main(argv: list[str] | None = None) -> None:
     args = parser(__doc__, "warehouse", "ds", "conf", "run-id", "device").parse_args(argv)
-    config, mlflow, began = RecommendConfig.load(args.conf), client(), time.perf_counter()
-    champion = current_champion(mlflow)
+    config, registry, began = RecommendConfig.load(args.conf), Registry.of(args.warehouse), time.perf_counter()
+    champion = registry.current_champion()
     version = str(champion.version)
-    encoder = load(mlflow, champion.run_id, args.warehouse, args.device)
+    encoder = load(registry, champion.run_id, args.device)
     recommender = Recommender.fit(args.warehouse, args.ds, encoder, config)
     learned = time.perf_counter() - began
     suggestions = users = 0
@@ -42,7 +42,7 @@ def main(argv: list[str] | None = None) -> None:
     batches = lake.started(counted(rows(recommender, args.warehouse, args.ds, version, args.run_id)))
     lake.write_partition(RECOMMENDATIONS.staged(), args.warehouse, str(args.ds), batches or [])
     took = f"{time.perf_counter() - began:.1f} s ({learned:.1f} s of them to learn), {peak()}"
-    print(f"{suggestions:,} suggestions for {users:,} users by {NAME} version {version} in {took}")
+    print(f"{suggestions:,} suggestions for {users:,} users by {registry.name} version {version} in {took}")
     print(f"{len(recommender.world.shelf):,} of {len(encoder.catalogue.product_ids):,} products may be suggested")
     print(f"ranking: {recommender.ranker}")
 

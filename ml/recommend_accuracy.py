@@ -42,7 +42,8 @@ def main(argv: list[str] | None = None) -> None:
         lake.write_rows(RECOMMENDATION_ACCURACY, where, str(ds), stamped)
         metrics = {f"recommend.{row['purchases']}.{row['days']}d.{name}": row[name] for row in rows
                    for name in SUGGESTION_MEASURES if row["method"] == OURS}  # fmt: skip
-        print(log_night("recommendations", ds, metrics, texts={"recommendations.md": suggestions_table(rows)}))
+        texts = {"recommendations.md": suggestions_table(rows)}
+        print(log_night("recommendations", where, ds, metrics, texts=texts))
 
 
 def _published(warehouse: str, ds: datetime.date) -> pa.Table | None:

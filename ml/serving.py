@@ -1,7 +1,7 @@
 """The model as MLflow serves it: rows of gold.user_sequences in, vectors out.
 
-`mlflow.pyfunc.load_model("models:/huaxiang-behaviour@champion").predict(frame)`, and `mlflow models serve`. The nights
-do not go this way (ml/encode.py streams Arrow batches). Products are those of the training's day.
+`mlflow.pyfunc.load_model("models:/huaxiang-behaviour-ID@champion").predict(frame)`, and `mlflow models serve`. The
+nights do not go this way (ml/encode.py streams Arrow batches). Products are those of the training's day.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ def main(argv: list[str] | None = None) -> None:
         print(f"no segments of {ds} are published or staged, so that ours is missing")
     metrics = {f"value.{k}": float(getattr(values[OURS], k)) for k in ("bits", "eta2", "auc")} if OURS in values else {}
     figures = {"value.png": lambda: values_picture(values, ds)}
-    print(log_night("value", ds, metrics, texts={"value.md": values_table(values)}, figures=figures))
+    print(log_night("value", where, ds, metrics, texts={"value.md": values_table(values)}, figures=figures))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from jobs.collect import counts, dedupe, drift, late, ledger, parse, streams
 from jobs.collect.counts import Left
 from jobs.collect.ledger import Due, Ledger
 from jobs.errors import DataError
-from jobs.lake import delta, erasures
+from jobs.lake import delta, erasures, identity
 from jobs.lake.engine import frames
 from jobs.lake.erasures import Suppressed
 from jobs.settings import Settings
@@ -54,6 +54,7 @@ class Load:
 def run(spark: SparkSession, s: Settings) -> str:
     """Load what is due of every feed of the source by ds; returns one line a person can read."""
     source, suppressed, lines = load(s.source), erasures.suppressed(s), []
+    identity.identify(s.warehouse)
     for kind, feed in source.feeds().items():
         try:
             lines.append(_load_feed(spark, s, source, kind, suppressed))

@@ -10,7 +10,7 @@ from pathlib import Path
 from jobs.erasure.scan import Find, Scan
 from jobs.erasure.scan import scan as scan_folder
 from jobs.erasure.wanted import Wanted, is_plain
-from jobs.lake import erasures, pages, sql, upkeep
+from jobs.lake import erasures, identity, pages, sql, upkeep
 from jobs.settings import Settings
 
 _SHOWN = 20  # finds in a message
@@ -22,10 +22,16 @@ def _home() -> Path:
 
 
 def _snapshots(s: Settings) -> list[Path]:
-    """The trainings' snapshots that were taken from this warehouse (see ml/data/snapshot.py)."""
-    files = (_home() / "snapshots").glob("*/snapshot.json")
-    facts = {file.parent: json.loads(file.read_text(encoding="utf-8")) for file in files}
-    return sorted(folder for folder, of_snapshot in facts.items() if of_snapshot.get("warehouse") == s.warehouse)
+    """The trainings' snapshots that were taken from this warehouse (see ml/data/snapshot.py): by day in a folder of its
+    own, and as they lay before warehouses had ids.
+    """
+    known, found = identity.warehouse_id(s.warehouse), []
+    for file in sorted((_home() / "snapshots").rglob("snapshot.json")):
+        of = json.loads(file.read_text(encoding="utf-8"))
+        own = of.get("warehouse") == s.warehouse or (known is not None and of.get("warehouse_id") == known)
+        if own and not any(folder in file.parents for folder in found):
+            found.append(file.parent)
+    return found
 
 
 def drop_snapshots(s: Settings, wanted: Wanted) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from datetime import date
 
 import pyarrow as pa
-from deltalake import DeltaTable, QueryBuilder, write_deltalake
+from deltalake import CommitProperties, DeltaTable, QueryBuilder, write_deltalake
 from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql import functions as F
 from tenacity import retry, retry_if_exception, stop_after_attempt, wait_random_exponential
@@ -88,7 +88,7 @@ def in_files(frame: DataFrame, rows: int, a_file: int) -> DataFrame:
 def _lost_the_race(error: BaseException) -> bool:
     """A commit was refused because another came first. Ours is of other rows, so doing it again helps."""
     by_spark = "DELTA_(CONCURRENT|METADATA_CHANGED|PROTOCOL_CHANGED)"
-    by_delta_rs = "a concurrent transaction|(Metadata|Protocol) changed|table already exists"
+    by_delta_rs = "a concurrent transaction|(Metadata|Protocol) changed|table already exists|commit transaction: 0"
     return bool(re.search(f"{by_spark}|{by_delta_rs}", str(error)))
 
 
@@ -144,6 +144,12 @@ def append(frame: DataFrame, warehouse: str, table: Table) -> None:
         writer.save(path)
 
 
+def create(path: str, rows: pa.Table, partition_by: Iterable[str] = ()) -> None:
+    """The first rows of a table. Of two at a time one fails (see `until_it_wins`): delta-rs would add its rows."""
+    once = CommitProperties(max_commit_retries=0)
+    write_deltalake(path, rows, mode="error", partition_by=list(partition_by), commit_properties=once)
+
+
 @until_it_wins
 def replace_rows(rows: list[dict], warehouse: str, table: Table, predicate: str) -> None:
     """Replace the slice that `predicate` describes by a few rows of the driver, in one commit.
@@ -156,8 +162,7 @@ def replace_rows(rows: list[dict], warehouse: str, table: Table, predicate: str)
         if exists(warehouse, table):
             write_deltalake(path, data, mode="overwrite", predicate=predicate, schema_mode="merge")
         else:
-            # Never over a table that another made in between: this one is then written as a slice.
-            write_deltalake(path, data, mode="error", partition_by=list(table.partition_by))
+            create(path, data, table.partition_by)
 
 
 def batch_lander(folder: str, ds: date) -> Callable[[DataFrame, int], None]:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from jobs.lake import identity
 from jobs.settings import Settings
+from jobs.tables import NIGHTLY, named
 
-EXPERIMENT = "huaxiang-nightly"
 _COUNTS = ("rows_in", "rows_loaded", "rows_duplicate", "rows_quarantined", "users", "checks_passed", "checks_warned")
 _NESTED = ["traits", "parents", "successors", "journeys"]  # columns that a table of MLflow cannot show
 
@@ -23,7 +24,8 @@ def log_to_mlflow(s: Settings, night: dict[str, pd.DataFrame], files: Iterable[P
     import mlflow
 
     run = night["run"].iloc[0]
-    mlflow.set_experiment(EXPERIMENT)
+    experiment = named(NIGHTLY, identity.warehouse_id(s.warehouse))
+    mlflow.set_experiment(experiment)
     with mlflow.start_run(run_name=f"{s.ds}") as active:
         mlflow.set_tags({"ds": str(s.ds), "run_id": run["run_id"], "git_sha": run["git_sha"],
                          "model_version": run["model_version"]})  # fmt: skip
@@ -33,4 +35,4 @@ def log_to_mlflow(s: Settings, night: dict[str, pd.DataFrame], files: Iterable[P
             mlflow.log_artifact(str(file))
         shown = night["segments"].drop(columns=_NESTED).astype(str)
         mlflow.log_table(shown.to_dict("list"), "segments.json")
-        return f"MLflow run {active.info.run_id} in {EXPERIMENT}"
+        return f"MLflow run {active.info.run_id} in {experiment}"

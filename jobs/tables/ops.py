@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from jobs.tables.contract import DS, Table, columns
 
+WAREHOUSE = Table(
+    "ops", "warehouse", "the warehouse", ("warehouse_id",),
+    columns(
+        ("warehouse_id", "string", "made up at its first run; a copied or moved warehouse keeps it", "仓库编号"),
+    ),
+    "Who a warehouse is: its model and its experiments in MLflow are named by it.", "仓库身份",
+)  # fmt: skip
+
 QUARANTINE = Table(
     "ops", "quarantine", "a record that could not be loaded or failed a row rule", (),
     columns(

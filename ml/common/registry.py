@@ -1,21 +1,29 @@
-"""MLflow's registry: versions of the model, the champion among them, their files. MLflow takes seconds to import."""
+"""MLflow's registry: versions of a warehouse's model, the champion among them, their files. MLflow takes seconds to
+import.
+
+Several warehouses may share one MLflow. The model of each is named by its id (ops.warehouse), and a version counts only
+where gold.segment_models holds its segments: a champion of another warehouse, or of an emptied registry, is none.
+"""
 
 from __future__ import annotations
 
+import datetime
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jobs.tables import SEGMENT_MODELS, TRAINED, WAREHOUSE, named
+from ml.common import lake
 from ml.common.cli import UsageError
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
-NAME = "huaxiang-behaviour"  # of the experiment and of the registered model
 CHAMPION = "champion"
 
 
@@ -34,81 +42,161 @@ def client() -> MlflowClient:
 
     mlflow = MlflowClient(uri)
     try:
-        mlflow.get_experiment_by_name(NAME)
+        mlflow.get_experiment_by_name(TRAINED)
     except MlflowException as error:
         raise UsageError(f"MLflow at {uri} does not answer: {str(error).splitlines()[0][:200]}") from None
     return mlflow
 
 
-def champion(mlflow: MlflowClient) -> ModelVersion | None:
-    """The version with the alias `champion`, or None."""
-    from mlflow.exceptions import MlflowException
+def warehouse_id(warehouse: str) -> str | None:
+    """The id in ops.warehouse; None where no night of this release was collected yet."""
+    if not lake.exists(WAREHOUSE, warehouse):
+        return None
+    return lake.read(lake.open_table(WAREHOUSE, warehouse), ["warehouse_id"])["warehouse_id"][0].as_py()
 
-    try:
-        return mlflow.get_model_version_by_alias(NAME, CHAMPION)
-    except MlflowException as error:
-        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+
+@dataclass(frozen=True)
+class Registry:
+    """The registered model `name` of a warehouse."""
+
+    mlflow: MlflowClient
+    warehouse: str
+    name: str
+
+    @classmethod
+    def of(cls, warehouse: str) -> Registry:
+        """Raises UsageError, see `client`."""
+        registry = cls(client(), warehouse, named(TRAINED, warehouse_id(warehouse)))
+        registry._adopt()
+        return registry
+
+    def _adopt(self) -> None:
+        """The model of all warehouses, as it was before they had ids, becomes that of the first one whose segments are
+        by its champion; with its versions and their numbers.
+        """
+        before = Registry(self.mlflow, self.warehouse, TRAINED)
+        if self.name == TRAINED or self._alias() is not None:
+            return
+        if (champion := before._alias()) is not None and before._has_segments(champion):
+            from mlflow.exceptions import MlflowException
+
+            try:
+                self.mlflow.rename_registered_model(TRAINED, self.name)
+            except MlflowException:  # unless another command of this warehouse has just done it
+                if self._alias() is None:
+                    raise
+
+    def champion(self) -> ModelVersion | None:
+        """The version with the alias `champion`; of a copied warehouse whose other copy has moved the alias, the newest
+        that was promoted here. None where there is none.
+        """
+        current = self._alias()
+        if current is None or self._has_segments(current):
+            return current
+        promoted = [one for one in self._versions() if "promoted" in one.tags and self._has_segments(one)]
+        return max(promoted, key=lambda one: int(one.version), default=None)
+
+    def current_champion(self) -> ModelVersion:
+        """The champion. Raises UsageError where there is none."""
+        if (version := self.champion()) is None:
+            raise UsageError(
+                f"expected a registered model {self.name} with the alias `champion`, and its segments in "
+                f"{SEGMENT_MODELS.path(self.warehouse)}, found none; train one first: "
+                "python -m ml.snapshot, ml.train, ml.evaluate, ml.gate, ml.register (in Airflow: the training DAG)"
+            )
+        return version
+
+    def version(self, number: str) -> ModelVersion | None:
+        """A version by its number; None where MLflow has it no more."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return self.mlflow.get_model_version(self.name, number)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
             return None
-        raise
 
+    def version_of(self, run_id: str, tags: Mapping[str, str]) -> ModelVersion:
+        """The model version of a run, made where there is none. Its tag `previous` is the champion of that moment."""
+        from mlflow.exceptions import MlflowException
 
-def current_champion(mlflow: MlflowClient) -> ModelVersion:
-    """The champion. Raises UsageError where there is none."""
-    if (version := champion(mlflow)) is None:
-        raise UsageError(
-            f"expected a registered model {NAME} with the alias `champion`, found none; train one first: "
-            "python -m ml.snapshot, ml.train, ml.evaluate, ml.gate, ml.register (in Airflow: the training DAG)"
+        try:
+            self.mlflow.create_registered_model(
+                self.name, description=f"States of users by the behaviour Transformer; warehouse {self.warehouse}"
+            )
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        versions = self._versions()
+        if found := [one for one in versions if one.run_id == run_id]:
+            return found[0]
+        source, current = f"runs:/{run_id}/model", self.champion()
+        # An emptied registry counts from 1 again: no number of the tables is to name another model.
+        newest = max((int(one.version) for one in versions), default=0)
+        for _ in range(newest, max(map(int, self._segments()), default=0)):
+            self.mlflow.delete_model_version(self.name, self.mlflow.create_model_version(self.name, source).version)
+        previous = {"previous": str(current.version) if current else ""}
+        return self.mlflow.create_model_version(self.name, source, run_id, tags={**tags, **previous})
+
+    def promote(self, version: ModelVersion) -> None:
+        self.mlflow.set_registered_model_alias(self.name, CHAMPION, version.version)
+        self.mlflow.set_model_version_tag(self.name, version.version, "promoted", "true")
+
+    def rollback(self, wanted: str) -> str:
+        """Moves the alias and says so. Raises UsageError where there is nothing to go back to, or no such version.
+
+        wanted: a version; empty: the one that the champion replaced (its tag `previous`).
+        """
+        if (current := self.champion()) is None:
+            raise UsageError(f"expected a champion of {self.name} to go back from, found none")
+        number = wanted or current.tags.get("previous", "")
+        if not number:
+            raise UsageError(
+                f"{self.name} version {current.version} replaced no other one; name the version: --rollback VERSION"
+            )
+        if (former := self.version(number)) is None or not self._has_segments(former):
+            raise UsageError(
+                f"expected version {number} of {self.name}, and its segments in gold.segment_models, found none; "
+                "`mlflow models` lists the versions"
+            )
+        self.mlflow.set_registered_model_alias(self.name, CHAMPION, number)
+        self.mlflow.set_model_version_tag(self.name, current.version, "rolled_back_to", number)
+        return (
+            f"{self.name} version {number} is the champion again, instead of {current.version}; the next night uses it"
         )
-    return version
 
+    def download(self, run_id: str, into: Path) -> Path:
+        """The folder with the model's files (see ml/transformer/package.py) of a run."""
+        into.mkdir(parents=True, exist_ok=True)
+        return Path(self.mlflow.download_artifacts(run_id, "model", str(into)))
 
-def version_of(mlflow: MlflowClient, run_id: str, tags: Mapping[str, str]) -> ModelVersion:
-    """The model version of a run, made where there is none. Its tag `previous` is the champion of that moment."""
-    from mlflow.exceptions import MlflowException
+    @contextmanager
+    def files(self, run_id: str) -> Iterator[Path]:
+        """The same in a scratch folder that goes with the block."""
+        with tempfile.TemporaryDirectory() as scratch:
+            yield self.download(run_id, Path(scratch))
 
-    try:
-        mlflow.create_registered_model(NAME, description="States of users by the behaviour Transformer")
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+    def _alias(self) -> ModelVersion | None:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return self.mlflow.get_model_version_by_alias(self.name, CHAMPION)
+        except MlflowException as error:
+            if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+                return None
             raise
-    if versions := mlflow.search_model_versions(f"name = '{NAME}' and run_id = '{run_id}'"):
-        return versions[0]
-    current = champion(mlflow)
-    previous = {"previous": str(current.version) if current else ""}
-    return mlflow.create_model_version(NAME, source=f"runs:/{run_id}/model", run_id=run_id, tags={**tags, **previous})
 
+    def _versions(self) -> list[ModelVersion]:
+        return list(self.mlflow.search_model_versions(f"name = '{self.name}'"))
 
-def rollback(mlflow: MlflowClient, current: ModelVersion | None, wanted: str) -> str:
-    """Moves the alias and says so. Raises UsageError where there is nothing to go back to, or no such version.
+    def _segments(self) -> dict[str, datetime.date]:
+        """The day that the segments of a version were fitted on, by its number, of those in gold.segment_models."""
+        if not lake.exists(SEGMENT_MODELS, self.warehouse):
+            return {}
+        rows = lake.read(lake.open_table(SEGMENT_MODELS, self.warehouse), ["model_version", "fitted_ds"])
+        return dict(zip(rows["model_version"].to_pylist(), rows["fitted_ds"].to_pylist(), strict=True))
 
-    wanted: a version; empty: the one that `current` replaced (its tag `previous`).
-    """
-    from mlflow.exceptions import MlflowException
-
-    if current is None:
-        raise UsageError(f"expected a champion of {NAME} to go back from, found none")
-    number = wanted or current.tags.get("previous", "")
-    if not number:
-        raise UsageError(
-            f"{NAME} version {current.version} replaced no other one; name the version: --rollback VERSION"
-        )
-    try:
-        mlflow.get_model_version(NAME, number)
-    except MlflowException:
-        raise UsageError(f"expected version {number} of {NAME}, found none; `mlflow models` lists them") from None
-    mlflow.set_registered_model_alias(NAME, CHAMPION, number)
-    mlflow.set_model_version_tag(NAME, current.version, "rolled_back_to", number)
-    return f"{NAME} version {number} is the champion again, instead of {current.version}; the next night uses it"
-
-
-def download(mlflow: MlflowClient, run_id: str, into: Path) -> Path:
-    """The folder with the model's files (see ml/transformer/package.py) of a run."""
-    into.mkdir(parents=True, exist_ok=True)
-    return Path(mlflow.download_artifacts(run_id, "model", str(into)))
-
-
-@contextmanager
-def model_files(mlflow: MlflowClient, run_id: str) -> Iterator[Path]:
-    """The same in a scratch folder that goes with the block."""
-    with tempfile.TemporaryDirectory() as scratch:
-        yield download(mlflow, run_id, Path(scratch))
+    def _has_segments(self, version: ModelVersion) -> bool:
+        fitted = self._segments().get(str(version.version))
+        return fitted is not None and version.tags.get("ds", str(fitted)) == str(fitted)

@@ -13,25 +13,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from jobs.tables import NIGHTLY, TRAINED, named
 from ml.common.cli import UsageError
 from ml.common.files import write_json
-from ml.common.registry import NAME, client
+from ml.common.registry import client, warehouse_id
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from mlflow import MlflowClient
 
-NIGHTLY = "huaxiang-nightly"  # the experiment of the nights, see jobs/publish/tracking.py
 WATCH_SECONDS = 2
 
 
-def _experiment_id(mlflow: MlflowClient) -> str:
-    if experiment := mlflow.get_experiment_by_name(NAME):
+def _experiment_id(mlflow: MlflowClient, name: str) -> str:
+    if experiment := mlflow.get_experiment_by_name(name):
         return experiment.experiment_id
     uri = urlsplit(os.environ["MLFLOW_TRACKING_URI"])
     # Beside the database; MLflow's own choice would be the folder that the command happens to run in.
     beside = Path(uri.path.removeprefix("/")).resolve().parent / "artifacts" if uri.scheme == "sqlite" else None
-    return mlflow.create_experiment(NAME, artifact_location=beside.as_uri() if beside else None)
+    return mlflow.create_experiment(name, artifact_location=beside.as_uri() if beside else None)
 
 
 class Run:
@@ -41,14 +41,17 @@ class Run:
         self.mlflow, self.run_id = mlflow, run_id
 
     @classmethod
-    def start(cls, folder: Path, tags: Mapping[str, str]) -> Run:
-        """The run that folder/run.json names, or a new one. tags: of the snapshot, with its `ds`."""
+    def start(cls, folder: Path, warehouse: str, tags: Mapping[str, str]) -> Run:
+        """The run that folder/run.json names, or a new one where there is none or MLflow was emptied since.
+
+        tags: of the snapshot, with its `ds`.
+        """
         mlflow, path = client(), folder / "run.json"
-        if path.is_file():
-            run = cls.of(folder, mlflow)
+        if path.is_file() and (run := cls._known(mlflow, path)):
             mlflow.update_run(run.run_id, status="RUNNING")
             return run
-        created = mlflow.create_run(_experiment_id(mlflow), tags=dict(tags), run_name=f"{NAME} {tags['ds']}")
+        experiment = _experiment_id(mlflow, named(TRAINED, warehouse_id(warehouse)))
+        created = mlflow.create_run(experiment, tags=dict(tags), run_name=f"{TRAINED} {tags['ds']}")
         write_json(path, {"run_id": created.info.run_id})
         return cls(mlflow, created.info.run_id)
 
@@ -58,16 +61,23 @@ class Run:
         path = folder / "run.json"
         if not path.is_file():
             raise UsageError(f"expected a trained snapshot ({path}), found none; run `python -m ml.train` on it first")
-        run = cls(mlflow or client(), json.loads(path.read_text(encoding="utf-8"))["run_id"])
+        if (run := cls._known(mlflow or client(), path)) is None:
+            raise UsageError(
+                f"{path} names a run that MLFLOW_TRACKING_URI does not know; set the tracking URI that the snapshot "
+                "was trained with, or run `python -m ml.train` on it again"
+            )
+        return run
+
+    @classmethod
+    def _known(cls, mlflow: MlflowClient, path: Path) -> Run | None:
+        """The run that the file names, where MLflow has it."""
         from mlflow.exceptions import MlflowException
 
+        run = cls(mlflow, json.loads(path.read_text(encoding="utf-8"))["run_id"])
         try:
-            run.mlflow.get_run(run.run_id)
+            mlflow.get_run(run.run_id)
         except MlflowException:
-            raise UsageError(
-                f"{path} names run {run.run_id}, which MLFLOW_TRACKING_URI does not know; set the tracking URI that "
-                "the snapshot was trained with, or delete the snapshot folder"
-            ) from None
+            return None
         return run
 
     def parameters(self, values: Mapping[str, str]) -> None:
@@ -116,13 +126,14 @@ class Run:
 
 def log_night(
     name: str,
+    warehouse: str,
     ds: datetime.date,
     metrics: Mapping[str, float],
     *,
     texts: Mapping[str, str] | None = None,
     figures: Mapping[str, Callable[[], Figure]] | None = None,
 ) -> str:
-    """A run of NIGHTLY named `name ds`, where MLFLOW_TRACKING_URI is set; says what was done.
+    """A run of the warehouse's nights named `name ds`, where MLFLOW_TRACKING_URI is set; says what was done.
 
     texts, figures: by the name of the file; a figure is drawn only where it is logged.
     """
@@ -130,11 +141,12 @@ def log_night(
         return "MLFLOW_TRACKING_URI is not set: not logged to MLflow"
     import mlflow
 
-    mlflow.set_experiment(NIGHTLY)
+    experiment = named(NIGHTLY, warehouse_id(warehouse))
+    mlflow.set_experiment(experiment)
     with mlflow.start_run(run_name=f"{name} {ds}", tags={"ds": str(ds)}) as run:
         for file, draw in (figures or {}).items():
             mlflow.log_figure(draw(), file)
         for file, text in (texts or {}).items():
             mlflow.log_text(text, file)
         mlflow.log_metrics(dict(metrics))
-        return f"MLflow run {run.info.run_id} in {NIGHTLY}"
+        return f"MLflow run {run.info.run_id} in {experiment}"

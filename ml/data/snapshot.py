@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import json
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from ml.common.cli import DataError, UsageError
 from ml.common.files import write_json
 from ml.common.hashing import stable_hash
 from ml.common.model_settings import Config
+from ml.common.registry import warehouse_id
 from ml.common.settings import validated
 from ml.data.catalogue import PRODUCT_COLUMNS, Catalogue
 from ml.data.sequences import SEQUENCE_COLUMNS, Sequences, pack
@@ -43,6 +45,7 @@ class Snapshot:
     rows: dict[str, int]
     git_sha: str
     config: Config
+    warehouse_id: str | None = None
 
     @classmethod
     def open(cls, folder: Path) -> Snapshot:
@@ -61,7 +64,12 @@ class Snapshot:
     def tags(self) -> dict[str, str]:
         """What an MLflow run says of the data that it was trained on."""
         versions = {f"delta.{name}": str(version) for name, version in self.versions.items()}
-        return versions | {"ds": str(self.ds), "cutoff": str(self.cutoff), "mlflow.source.git.commit": self.git_sha}
+        return versions | {
+            "warehouse": self.warehouse,
+            "ds": str(self.ds),
+            "cutoff": str(self.cutoff),
+            "mlflow.source.git.commit": self.git_sha,
+        }
 
     def vocabularies(self) -> Vocabularies:
         return Vocabularies.load(self.folder / "vocabulary.parquet")
@@ -162,7 +170,10 @@ def take(warehouse: str, ds: datetime.date, folder: Path, config: Config) -> Sna
     }
     held_out = datetime.datetime.combine(ds, datetime.time(), datetime.UTC) - datetime.timedelta(days=HELD_OUT_DAYS - 1)
     versions = {name: opened.version() for name, opened in tables.items()}
-    snapshot = Snapshot(folder, warehouse, ds, int(held_out.timestamp()), versions, {}, _git_sha(), config)
+    of = warehouse_id(warehouse)
+    if (folder / "snapshot.json").is_file() and Snapshot.open(folder).warehouse_id != of:
+        shutil.rmtree(folder)  # what was trained there, or half trained, was on the users of another shop
+    snapshot = Snapshot(folder, warehouse, ds, int(held_out.timestamp()), versions, {}, _git_sha(), config, of)
     counts, types, users = _count(snapshot._sequence_batches(), snapshot.cutoff)
     if not counts:
         raise DataError(

@@ -13,7 +13,7 @@ from ml.common import lake
 from ml.common.arrays import matrix
 from ml.common.files import write_json
 from ml.common.hashing import first_by_hash
-from ml.common.registry import champion, client, model_files
+from ml.common.registry import Registry
 from ml.common.runs import Run
 from ml.data.snapshot import Snapshot
 from ml.heads import days as cuts
@@ -49,7 +49,7 @@ def learn(snapshot: Snapshot, config: PredictionConfig) -> str:
         if len(days) > 1 and not cuts.too_thin(days[1:], categories, config):
             scores, trial = tried(days, categories, config)
             trial.save(snapshot.folder)
-        theirs = champions_heads()
+        theirs = champions_heads(snapshot.warehouse)
         heads = fit(*cuts.joined(days, categories), config, theirs and theirs.tastes)
         natural, words = kinds_of(snapshot, categories, config, theirs and theirs.kinds)
         replace(heads, kinds=natural).save(folder)
@@ -64,13 +64,12 @@ def learn(snapshot: Snapshot, config: PredictionConfig) -> str:
     return "\n".join(lines)
 
 
-def champions_heads() -> Heads | None:
+def champions_heads(warehouse: str) -> Heads | None:
     """None where there is no champion, or it has none."""
-    mlflow = client()
-    current = champion(mlflow)
-    if current is None:
+    registry = Registry.of(warehouse)
+    if (current := registry.champion()) is None:
         return None
-    with model_files(mlflow, current.run_id) as folder:
+    with registry.files(current.run_id) as folder:
         return Heads.load(folder)
 
 

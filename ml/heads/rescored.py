@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,20 +10,19 @@ import pyarrow.compute as pc
 from jobs.tables import RESCORED_EMBEDDINGS, RESCORED_EXPECTATIONS
 from ml.common import lake
 from ml.common.arrays import lists
-from ml.common.registry import NAME, model_files
+from ml.common.registry import Registry
 from ml.heads.expected import expected, read_facts
 from ml.heads.heads import Heads
 
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
 
-
-def rescore(mlflow: MlflowClient, warehouse: str, ds: datetime.date, version: str, run_id: str) -> str:
+def rescore(registry: Registry, ds: datetime.date, version: str, run_id: str) -> str:
     """Replaces ops.rescored_expectations at ds, where ml.encode scored the night again by a former model; says so."""
+    warehouse = registry.warehouse
     former = former_version(warehouse, ds, version)
+    model = former and registry.version(former)
     batches: list[pa.RecordBatch] = []
-    if former is not None:
-        with model_files(mlflow, mlflow.get_model_version(NAME, former).run_id) as folder:
+    if former and model:
+        with registry.files(model.run_id) as folder:
             heads = Heads.load(folder)
         if heads is not None:
             user_ids, facts = read_facts(warehouse, ds, heads, former, RESCORED_EMBEDDINGS)

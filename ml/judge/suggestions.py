@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from jobs.tables import SILVER_PRODUCTS
 from ml.common import lake
-from ml.common.registry import client, current_champion
+from ml.common.registry import Registry
 from ml.data.catalogue import PRODUCT_COLUMNS
 from ml.judge import hits
 from ml.measures.report import OURS
@@ -30,8 +30,8 @@ def judged(
     if isinstance(ours, Path):
         encoder = Encoder.load(ours, lake.read(lake.open_table(SILVER_PRODUCTS, warehouse), PRODUCT_COLUMNS))
     else:
-        mlflow = client()  # of the champion only the numbers of products and events are used
-        encoder = load(mlflow, current_champion(mlflow).run_id, warehouse, "cpu")
+        registry = Registry.of(warehouse)  # of the champion only the numbers of products and events are used
+        encoder = load(registry, registry.current_champion().run_id, "cpu")
     sample, ids = read_sample(warehouse, ds, encoder, hits.SCORED), encoder.catalogue.product_ids
     bought = hits.read_truth(warehouse, ds, sample.user_ids, ids)
     past = world(*shop(warehouse, ds, ds, encoder, config), ds, sample, encoder, config)

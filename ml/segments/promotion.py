@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from jobs.tables import SEGMENT_MODELS
 from ml.common import lake
 from ml.common.cli import UsageError
-from ml.common.registry import CHAMPION, NAME, client, model_files, version_of
+from ml.common.registry import Registry
 from ml.common.runs import Run
 from ml.data.snapshot import Snapshot
 from ml.heads import expected
@@ -30,7 +30,6 @@ from ml.transformer.encoder import Encoder
 from ml.transformer.package import folder_of
 
 if TYPE_CHECKING:
-    from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
 
@@ -41,12 +40,12 @@ def promote(
 
     accept_moves: more users than max_moved may move. say: told a line of what was done, as it is done.
     """
-    gate, mlflow = gate_of(snapshot), client()
-    run = Run.of(snapshot.folder, mlflow)
-    version = version_of(mlflow, run.run_id, {"ds": str(snapshot.ds), "git_sha": snapshot.git_sha})
+    gate, registry = gate_of(snapshot), Registry.of(warehouse)
+    run = Run.of(snapshot.folder, registry.mlflow)
+    version = registry.version_of(run.run_id, {"ds": str(snapshot.ds), "git_sha": snapshot.git_sha})
     if "promoted" in version.tags:
-        return f"{NAME} version {version.version} was promoted before; the alias stays where it is"
-    continuity = write_segments(mlflow, version, warehouse, snapshot, config, say)
+        return f"{registry.name} version {version.version} was promoted before; the alias stays where it is"
+    continuity = write_segments(registry, version, snapshot, config, say)
     for line in continuity.lines():
         say(line)
     moved, most = continuity.moved or 0.0, config.max_moved
@@ -60,10 +59,9 @@ def promote(
     elif not steady:
         decision = f"does not replace the champion: {limit}; the nights keep the former model, see --accept-moves"
     else:
-        mlflow.set_registered_model_alias(NAME, CHAMPION, version.version)
-        mlflow.set_model_version_tag(NAME, version.version, "promoted", "true")
+        registry.promote(version)
         decision = f"is the champion now: {gate['reason']}; {limit}{accepted}"
-    return f"{NAME} version {version.version} {decision}"
+    return f"{registry.name} version {version.version} {decision}"
 
 
 def gate_of(snapshot: Snapshot) -> dict:
@@ -77,19 +75,19 @@ def gate_of(snapshot: Snapshot) -> dict:
 
 
 def write_segments(
-    mlflow: MlflowClient, version: ModelVersion, warehouse: str, snapshot: Snapshot, config: SegmentConfig,
+    registry: Registry, version: ModelVersion, snapshot: Snapshot, config: SegmentConfig,
     say: Callable[[str], None],
 ) -> Continuity:  # fmt: skip
     """Fits, names and writes the segments of a version that has none yet, and says a line a segment."""
-    number = str(version.version)  # MLflow gives an int from some stores
+    number, warehouse = str(version.version), registry.warehouse  # MLflow gives an int from some stores
     folder = folder_of(snapshot)
     users = users_by(folder, snapshot)
-    former = champion_before(mlflow, version, warehouse)
+    former = champion_before(registry, version)
     if (model := SegmentModel.read(warehouse, number)) is not None:
         say(f"gold.segment_models has version {number} already")
-        return Continuity.of(model, users, view_of(former, mlflow, users, model.scaler, snapshot, say))
+        return Continuity.of(model, users, view_of(former, registry, users, model.scaler, snapshot, say))
     scaler = kmeans.scaler_of(users, config)
-    before = view_of(former, mlflow, users, scaler, snapshot, say)
+    before = view_of(former, registry, users, scaler, snapshot, say)
     model, choices = kmeans.fit(users, config, scaler, before, Trial.load(snapshot.folder))
     identities = identify(model, users, before, highest_id(warehouse), config)
     heads = Heads.load(folder)
@@ -120,22 +118,23 @@ def users_by(folder: Path, snapshot: Snapshot) -> Users:
     return Users.of(snapshot.features(), sequences.user_ids, states, expected_UE, kinds)
 
 
-def champion_before(mlflow: MlflowClient, version: ModelVersion, warehouse: str) -> tuple[SegmentModel, str] | None:
+def champion_before(registry: Registry, version: ModelVersion) -> tuple[SegmentModel, str] | None:
     """Segments and MLflow run of the champion at the moment when the version was made; None where there was none."""
     number = version.tags.get("previous", "")
-    model = SegmentModel.read(warehouse, number) if number else None
-    return None if model is None else (model, mlflow.get_model_version(NAME, number).run_id)
+    model = SegmentModel.read(registry.warehouse, number) if number else None
+    former = registry.version(number) if model else None
+    return (model, former.run_id) if model and former else None
 
 
 def view_of(
-    former: tuple[SegmentModel, str] | None, mlflow: MlflowClient, users: Users, scaler: Scaler, snapshot: Snapshot,
+    former: tuple[SegmentModel, str] | None, registry: Registry, users: Users, scaler: Scaler, snapshot: Snapshot,
     say: Callable[[str], None],
 ) -> Before | None:  # fmt: skip
     """What the champion says of the snapshot's users, carried into the new model's inputs; None without a champion."""
     if former is None:
         return None
     model, run_id = former
-    with model_files(mlflow, run_id) as folder:
+    with registry.files(run_id) as folder:
         theirs = users_by(folder, snapshot)
     turn = procrustes(theirs.embedding_UD, users.embedding_UD)
     say(f"vectors turned onto the champion's: {turn.fit:.0%} of their variance is the same")

@@ -9,9 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jobs.tables import TRAINED
 from ml.common.cli import SKIP, UsageError
 from ml.common.files import write_json
-from ml.common.registry import NAME, champion, client, download
+from ml.common.registry import Registry
 from ml.common.runs import Run
 from ml.data.snapshot import Snapshot
 from ml.heads.heads import Heads
@@ -22,7 +23,6 @@ from ml.segments.settings import SegmentConfig
 from ml.transformer.package import folder_of
 
 if TYPE_CHECKING:
-    from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
 
 
@@ -33,18 +33,19 @@ def renew(
 
     say: told a line of what was done, as it is done. Raises UsageError where there is no champion.
     """
-    mlflow = client()
-    current = champion(mlflow)
-    if current is None:
-        raise UsageError(f"expected a champion of {NAME}, found none; run `python -m ml.register` on {snapshot.folder}")
+    registry = Registry.of(warehouse)
+    if (current := registry.champion()) is None:
+        raise UsageError(
+            f"expected a champion of {registry.name}, found none; run `python -m ml.register` on {snapshot.folder}"
+        )
     here = [folder / "run.json" for folder in (snapshot.folder, snapshot.folder / "renewed")]
     if current.run_id in [json.loads(path.read_text())["run_id"] for path in here if path.is_file()]:
-        return f"{NAME} version {current.version} is of {snapshot.ds}: its heads are new", SKIP
-    new, run = _on_the_champions_encoder(snapshot, mlflow, current)
+        return f"{registry.name} version {current.version} is of {snapshot.ds}: its heads are new", SKIP
+    new, run = _on_the_champions_encoder(snapshot, registry, current)
     say(learn(new, PredictionConfig.load(conf)))
     if Heads.load(folder_of(new)) is None:
         run.end("FINISHED")
-        return f"{NAME} version {current.version} keeps its heads", SKIP
+        return f"{registry.name} version {current.version} keeps its heads", SKIP
     reason = f"heads of {new.ds} on the encoder of version {current.version}"
     write_json(new.folder / "gate.json", {"promote": True, "reason": reason})
     run.tags({"gate.promote": "true", "gate.reason": reason})
@@ -53,14 +54,14 @@ def renew(
     return decision, 0
 
 
-def _on_the_champions_encoder(snapshot: Snapshot, mlflow: MlflowClient, current: ModelVersion) -> tuple[Snapshot, Run]:
+def _on_the_champions_encoder(snapshot: Snapshot, registry: Registry, current: ModelVersion) -> tuple[Snapshot, Run]:
     """The snapshot with the champion's encoder in place of the one trained on it, in a folder and a run of its own."""
     new = replace(snapshot, folder=snapshot.folder / "renewed")
     if (new.folder / "run.json").is_file():
-        return new, Run.start(new.folder, new.tags())
+        return new, Run.start(new.folder, registry.warehouse, new.tags())
     shutil.rmtree(new.folder, ignore_errors=True)
-    download(mlflow, current.run_id, new.folder)
+    registry.download(current.run_id, new.folder)
     new.save()
-    run = Run.start(new.folder, new.tags())
-    run.tags({"encoder_of": str(current.version), "mlflow.runName": f"{NAME} {new.ds}, heads on {current.version}"})
+    run = Run.start(new.folder, registry.warehouse, new.tags())
+    run.tags({"encoder_of": str(current.version), "mlflow.runName": f"{TRAINED} {new.ds}, heads on {current.version}"})
     return new, run

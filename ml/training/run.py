@@ -62,7 +62,12 @@ def train(snapshot: Snapshot, config: Config, ranks: Ranks, speed: Speed, say: C
 
 def _started(trainer: Trainer, snapshot: Snapshot, say: Callable[[str], None]) -> Run:
     """The MLflow run of the training, with its parameters."""
-    run, ranks, speed, data = Run.start(snapshot.folder, snapshot.tags()), trainer.ranks, trainer.speed, trainer.data
+    run, ranks, speed, data = (
+        Run.start(snapshot.folder, snapshot.warehouse, snapshot.tags()),
+        trainer.ranks,
+        trainer.speed,
+        trainer.data,
+    )
     how = {"ranks": ranks.world, "device": ranks.device.type, "bf16": speed.bf16, "compiler": speed.compiler}
     run.parameters(trainer.config.flat() | {key: str(value) for key, value in how.items()})
     count = sum(weight.numel() for weight in trainer.model.parameters())

@@ -18,14 +18,13 @@ import pyarrow.compute as pc
 
 from jobs.tables import RESCORED_EMBEDDINGS, RESTATED, RUNS
 from ml.common import lake
-from ml.common.registry import NAME
+from ml.common.registry import Registry
 from ml.data.sequences import SEQUENCE_COLUMNS, midnight
 from ml.transformer.encoder import Encoder
 from ml.users.vectors import chunks, load, vectors
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
-    from mlflow import MlflowClient
 
 
 def known_by(chunk: pa.Table, as_of: datetime.date) -> pa.Table:
@@ -92,14 +91,15 @@ def rescored(
 
 
 def write(
-    mlflow: MlflowClient, encoder: Encoder, version: str, sequences: DeltaTable,
-    warehouse: str, ds: datetime.date, run_id: str, device: str,
+    registry: Registry, encoder: Encoder, version: str, sequences: DeltaTable,
+    ds: datetime.date, run_id: str, device: str,
 ) -> str:  # fmt: skip
     """Replaces ops.rescored_embeddings at ds; says what for. encoder, version: tonight's."""
+    warehouse = registry.warehouse
     night, batches, reason = FormerNight.before(warehouse, ds), iter(()), "nothing to score again"
     if night is not None and (night.version != version or len(night.late)):
         same = night.version == version
-        former = encoder if same else former_encoder(mlflow, night.version, warehouse, device)
+        former = encoder if same else former_encoder(registry, night.version, device)
         if former is None:
             reason = f"version {night.version} of {night.ds} is gone from MLflow: moves are put down to the model"
         else:
@@ -112,13 +112,7 @@ def write(
     return reason
 
 
-def former_encoder(mlflow: MlflowClient, version: str, warehouse: str, device: str) -> Encoder | None:
+def former_encoder(registry: Registry, version: str, device: str) -> Encoder | None:
     """The model of a version, or None where MLflow has it no more."""
-    from mlflow.exceptions import MlflowException
-
-    try:
-        return load(mlflow, mlflow.get_model_version(NAME, version).run_id, warehouse, device)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-            raise
-        return None
+    former = registry.version(version)
+    return former and load(registry, former.run_id, device)

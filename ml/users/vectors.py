@@ -7,7 +7,6 @@ where all that the model reads of its user is what it was.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -15,23 +14,20 @@ import pyarrow as pa
 from jobs.tables import SILVER_PRODUCTS, Table
 from ml.common import lake
 from ml.common.arrays import lists
-from ml.common.registry import model_files
+from ml.common.registry import Registry
 from ml.data.catalogue import PRODUCT_COLUMNS
 from ml.data.sequences import pack
 from ml.transformer.encoder import Encoder
 from ml.users.states import FormerStates
 
-if TYPE_CHECKING:
-    from mlflow import MlflowClient
-
 CHUNK_USERS = 32_768
 DECIMALS = 6
 
 
-def load(mlflow: MlflowClient, run_id: str, warehouse: str, device: str) -> Encoder:
+def load(registry: Registry, run_id: str, device: str) -> Encoder:
     """The model of an MLflow run, with today's products."""
-    products = lake.read(lake.open_table(SILVER_PRODUCTS, warehouse), PRODUCT_COLUMNS)
-    with model_files(mlflow, run_id) as folder:
+    products = lake.read(lake.open_table(SILVER_PRODUCTS, registry.warehouse), PRODUCT_COLUMNS)
+    with registry.files(run_id) as folder:
         return Encoder.load(folder, products, device)
 
 

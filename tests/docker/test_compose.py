@@ -155,7 +155,9 @@ def test_the_services_have_every_variable_that_a_local_run_sets():
     # One Spark stands for all verbs of a local run; in a container each verb starts its own.
     standing_spark = {"HUAXIANG_SPARK_REMOTE", "SPARK_CONNECT_AUTHENTICATE_TOKEN"}
     at = Ports(8080, 5000, 15002)
-    listed = environment.of_services("/warehouse", "/landing", at, environment.of_spark(Path("/java"), at, "token"))
+    listed = environment.of_services(
+        "/warehouse", "mine", "/landing", at, environment.of_spark(Path("/java"), at, "token")
+    )
     assert {name for name in listed if not local_only.match(name)} - standing_spark <= in_containers
 
 

@@ -51,11 +51,13 @@ def caller(monkeypatch):
 
 def ours() -> dict[str, str]:
     at = Ports(8080, 5000, 15002)
-    return environment.of_services("/warehouse", "/landing", at, environment.of_spark(Path("/java"), at, "token"))
+    return environment.of_services(
+        "/warehouse", "mine", "/landing", at, environment.of_spark(Path("/java"), at, "token")
+    )
 
 
 def test_sail_needs_no_java_and_no_spark():
-    alone = environment.of_services("/warehouse", "/landing", Ports(8080, 5000, 15002))
+    alone = environment.of_services("/warehouse", "mine", "/landing", Ports(8080, 5000, 15002))
     assert alone["HUAXIANG_ENGINE"] == "sail"
     assert not [name for name in alone if "JAVA" in name or ("SPARK" in name and name != "PYSPARK_PYTHON")]
 

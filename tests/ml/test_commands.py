@@ -25,8 +25,7 @@ from jobs.tables import (
 from ml import champion, encode, evaluate, gate, register, snapshot, train
 from ml.common import cli
 from ml.common.lake import arrow_schema
-from ml.common.registry import champion as registered_champion
-from ml.common.registry import client
+from ml.common.registry import Registry
 from ml.common.runs import Run
 from ml.data.catalogue import Catalogue
 from ml.data.snapshot import Snapshot, take
@@ -81,13 +80,13 @@ def test_from_snapshot_to_vectors(
     capsys: pytest.CaptureFixture,
 ) -> None:  # fmt: skip
     monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking)
-    assert champion.main(["--missing"]) == 0
+    assert champion.main(["--warehouse", warehouse, "--missing"]) == 0
     with pytest.raises(cli.UsageError, match="expected a registered model"):
         encode.main(["--warehouse", warehouse, "--ds", str(DS), "--run-id", "r"])
     cycle(warehouse, tmp_path / "first", seed=7, conf=few)
     assert "version 1 is the champion now: there is no champion yet" in capsys.readouterr().out
-    assert champion.main(["--missing"]) == champion.SKIP
-    assert champion.main([]) == 0
+    assert champion.main(["--warehouse", warehouse, "--missing"]) == champion.SKIP
+    assert champion.main(["--warehouse", warehouse]) == 0
     assert "ndcg_10" in capsys.readouterr().out
 
     segments = rows_of(SEGMENT_MODELS, warehouse).to_pylist()
@@ -141,7 +140,7 @@ def test_a_model_that_moves_too_many_is_not_promoted_and_says_so(
 ) -> None:
     """After the cycle above: a third version, against a limit that no retraining keeps."""
     monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking)
-    before = tracking_champion()
+    before = tracking_champion(warehouse)
     conf = tmp_path / "conf"
     shutil.copytree(ROOT / "conf", conf)
     path = conf / "segments.yaml"
@@ -151,7 +150,7 @@ def test_a_model_that_moves_too_many_is_not_promoted_and_says_so(
     cycle(warehouse, tmp_path / "third", seed=9, conf=conf, promote=True)
     said = capsys.readouterr().out
     assert "more than max_moved 0%; the nights keep the former model" in said
-    assert tracking_champion() == before
+    assert tracking_champion(warehouse) == before
     run = Run.of(tmp_path / "third")
     tags = run.mlflow.get_run(run.run_id).data.tags
     assert tags["gate.steady"] == "false"
@@ -162,20 +161,20 @@ def test_a_model_that_moves_too_many_is_not_promoted_and_says_so(
     place = ["--warehouse", warehouse, "--snapshot", str(tmp_path / "third"), "--conf", str(conf)]
     register.main([*place, "--accept-moves"])
     assert "is the champion now" in capsys.readouterr().out
-    after = tracking_champion()
+    after = tracking_champion(warehouse)
     assert after != before
 
-    assert champion.main(["--rollback"]) == 0
+    assert champion.main(["--warehouse", warehouse, "--rollback"]) == 0
     assert f"version {before} is the champion again, instead of {after}" in capsys.readouterr().out
-    assert tracking_champion() == before
+    assert tracking_champion(warehouse) == before
     with pytest.raises(cli.UsageError, match="expected version 99"):
-        champion.main(["--rollback", "99"])
-    champion.main(["--rollback", after])
-    assert tracking_champion() == after
+        champion.main(["--warehouse", warehouse, "--rollback", "99"])
+    champion.main(["--warehouse", warehouse, "--rollback", after])
+    assert tracking_champion(warehouse) == after
 
 
-def tracking_champion() -> str:
-    return str(registered_champion(client()).version)
+def tracking_champion(warehouse: str) -> str:
+    return str(Registry.of(warehouse).current_champion().version)
 
 
 def test_encode_scores_again_what_causes_are_told_by(
@@ -192,7 +191,7 @@ def test_encode_scores_again_what_causes_are_told_by(
     late = {"source": "s", "source_file": "f", "landed_ds": DS, "user_id": user, "ds": night}
     for table, row in ((RUNS, run), (RESTATED, late)):
         write_deltalake(table.path(warehouse), pa.Table.from_pylist([row], arrow_schema(table)))
-    now = tracking_champion()
+    now = tracking_champion(warehouse)
     encode.main(["--warehouse", warehouse, "--ds", str(DS), "--run-id", "r"])
     assert "everybody" in capsys.readouterr().out
     rows = rows_of(RESCORED_EMBEDDINGS, warehouse).to_pylist()

@@ -26,9 +26,9 @@ from jobs.tables import (
     USER_SEQUENCES,
 )
 from ml import accuracy, encode, evaluate, gate, learn, predict, register, renew, snapshot, train, value
-from ml.common import registry
 from ml.common.cli import UsageError
 from ml.common.lake import arrow_schema, write_partition
+from ml.common.registry import Registry
 from ml.common.runs import Run
 from ml.data.snapshot import Snapshot
 from ml.heads import days
@@ -175,20 +175,21 @@ def test_from_the_past_to_segments_that_prove_their_worth(
     assert category["high"] < 0
     assert not decision["promote"]
     run = Run.of(blank)
-    tags = registry.client().get_run(run.run_id).data.tags
+    tags = run.mlflow.get_run(run.run_id).data.tags
     assert tags["gate.promote"] == "false"
     assert "worse by more than noise" in tags["gate.reason"]
     assert "category" in tags["gate.reason"].rsplit(":", 1)[1]
     register.main(["--warehouse", shop, "--snapshot", str(blank), "--conf", str(conf)])
-    assert str(registry.champion(registry.client()).version) == "1"
+    assert str(Registry.of(shop).current_champion().version) == "1"
 
     # The champion stays, and learns what it expects of users anew.
     write = ["--warehouse", shop, "--snapshot", str(blank), "--conf", str(conf)]
     assert renew.main(write) == 0
     assert "is the champion now: heads of 2017-12-01 on the encoder of version 1" in capsys.readouterr().out
-    new = registry.champion(registry.client())
+    registry = Registry.of(shop)
+    new = registry.current_champion()
     assert [str(new.version), new.tags["previous"]] == ["3", "1"]
-    of = registry.download(registry.client(), new.run_id, tmp_path / "third")
+    of = registry.download(new.run_id, tmp_path / "third")
     assert (of / "weights.pt").read_bytes() == (folder / "model" / "weights.pt").read_bytes()
     assert Heads.load(of) is not None
     again = SegmentModel.read(shop, "3")

@@ -172,7 +172,7 @@ def test_system_metrics_are_logged_while_a_training_runs(
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking)
     monkeypatch.setattr("ml.common.runs.WATCH_SECONDS", 0.2)
-    run = Run.start(frozen.folder, frozen.tags())
+    run = Run.start(frozen.folder, frozen.warehouse, frozen.tags())
     with run.watched():
         time.sleep(1.5)
     metrics = run.mlflow.get_run(run.run_id).data.metrics

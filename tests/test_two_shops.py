@@ -1,0 +1,93 @@
+"""Two shops beside each other: a warehouse each, one folder of trainings, one MLflow; as `make run` stands them up."""
+
+from __future__ import annotations
+
+import datetime
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from jobs.clean import run as clean
+from jobs.collect import run as collect
+from jobs.features import run as features
+from jobs.features import sequences
+from jobs.lake import delta, identity
+from jobs.segments import run as segment
+from jobs.settings import Settings
+from jobs.sources import spec
+from jobs.tables import USER_FEATURES, USER_SEGMENTS
+from local import demo
+from ml import champion, encode, evaluate, gate, learn, predict, recommend, register, snapshot, train
+from ml.common.registry import Registry
+from tests.engines import shop
+
+ROOT = Path(__file__).resolve().parents[1]
+DEMO_SINCE, DEMO_NIGHT = datetime.date(2017, 3, 1), datetime.date(2017, 3, 20)
+
+
+@pytest.fixture(scope="module")
+def conf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The shipped settings with as many segments as a dozen of users bear."""
+    folder = tmp_path_factory.mktemp("settings") / "conf"
+    shutil.copytree(ROOT / "conf", folder)
+    path = folder / "segments.yaml"
+    path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | {"k": {"min": 2, "max": 3}}), encoding="utf-8")
+    shop.declare(folder / "sources", 0)
+    return folder
+
+
+def night(spark, s: Settings, conf: Path, home: Path) -> None:
+    """The verbs of dags/nightly.py in their order; a training where the warehouse has no champion."""
+    for verb in (collect, clean, sequences, features):
+        verb.run(spark, s)
+    place = ["--warehouse", s.warehouse, "--ds", str(s.ds)]
+    if champion.main(["--warehouse", s.warehouse, "--missing"]) != champion.SKIP:
+        folder = str(home / "snapshots" / str(s.ds))
+        snapshot.main([*place, "--snapshot", folder, "--preset", "debug"])
+        train.main(["--snapshot", folder])
+        evaluate.main(["--snapshot", folder])
+        learn.main(["--snapshot", folder])
+        gate.main(["--snapshot", folder])
+        register.main(["--warehouse", s.warehouse, "--snapshot", folder, "--conf", str(conf)])
+    for module in (encode, predict, recommend):
+        module.main([*place, "--run-id", s.run_id])
+    segment.run(spark, s)
+
+
+def users(s: Settings) -> tuple[int, int]:
+    """Users of the night with features, and with a segment."""
+    staged = delta.count(s.warehouse, USER_SEGMENTS.staged(), f"ds = '{s.ds}'")
+    return delta.count(s.warehouse, USER_FEATURES, f"ds = '{s.ds}'"), staged
+
+
+def test_a_second_shop_in_the_same_folder_trains_its_own_model_and_the_first_goes_on(
+    spark, tmp_path: Path, conf: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    monkeypatch.setenv("HUAXIANG_PII_KEY", "the key of two made-up shops")
+    monkeypatch.setattr(spec.load, "__defaults__", (conf / "sources",))
+    demo.land(tmp_path / "landing", str(DEMO_SINCE), str(DEMO_NIGHT + datetime.timedelta(days=1)), 40, quiet=True)
+    shop.land(tmp_path / "logs")
+    first = Settings(
+        DEMO_NIGHT, DEMO_SINCE, str(tmp_path / "warehouse"), "complete_journey", str(tmp_path / "landing"), "r1"
+    )
+    second = Settings(
+        shop.day(shop.HISTORY), shop.FIRST, str(tmp_path / "mine"), "corner", str(tmp_path / "logs" / "6"), "r2"
+    )
+    next_night = DEMO_NIGHT + datetime.timedelta(days=1)
+    third = Settings(next_night, next_night, first.warehouse, first.source, first.landing, "r3")
+
+    for s in (first, second):
+        night(spark, s, conf, tmp_path)
+        assert "is the champion now: there is no champion yet" in capsys.readouterr().out
+    night(spark, third, conf, tmp_path)
+    said = capsys.readouterr().out
+    assert "is the champion now" not in said
+    assert f"huaxiang-behaviour-{identity.warehouse_id(first.warehouse)} version 1" in said
+    for s in (first, second, third):
+        with_features, placed = users(s)
+        assert with_features == placed > 5
+    runs = {Registry.of(s.warehouse).current_champion().run_id for s in (first, second, third)}
+    assert len(runs) == 2
