@@ -59,6 +59,7 @@ def ours() -> dict[str, str]:
 def test_sail_needs_no_java_and_no_spark():
     alone = environment.of_services("/warehouse", "mine", "/landing", Ports(8080, 5000, 15002))
     assert alone["HUAXIANG_ENGINE"] == "sail"
+    assert (alone["HUAXIANG_SOURCE"], alone["HUAXIANG_LANDING"]) == ("mine", "/landing")  # of the scheduled nights
     assert not [name for name in alone if "JAVA" in name or ("SPARK" in name and name != "PYSPARK_PYTHON")]
 
 
