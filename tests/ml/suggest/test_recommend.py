@@ -312,8 +312,9 @@ def test_published_suggestions_are_scored_beside_simple_ones(
     encoded: str, encoder: Encoder, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     """As of 30 days ago everybody was offered one product of each kind of shopper; what was bought since is known."""
-    monkeypatch.setattr(suggestions, "client", lambda: None)
-    monkeypatch.setattr(suggestions, "current_champion", lambda _: SimpleNamespace(run_id=""))
+    monkeypatch.setattr(
+        suggestions.Registry, "of", lambda _: SimpleNamespace(current_champion=lambda: SimpleNamespace(run_id=""))
+    )
     monkeypatch.setattr(suggestions, "load", lambda *_: encoder)
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     ago = DS - datetime.timedelta(days=30)
