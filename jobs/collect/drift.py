@@ -12,33 +12,43 @@ from jobs.collect.reasons import UNREADABLE
 from jobs.errors import DataError
 from jobs.lake import delta
 from jobs.settings import Settings
+from jobs.sources import names
 from jobs.sources.spec import Feed
 from jobs.tables import LOADS, QUALITY_RESULTS
 
 # Below as many records, a wrong one is a wrong record and not a retyped column.
 RETYPED_FROM = 20
+_SLIP = 0.8  # how alike two names are of which one is a slip of the pen
 _WORDS = {"time": "times", "money": "amounts of money", "count": "whole numbers"}
 
 
 def check_columns(feed: Feed, kind: str, counts: list[dict], raw: DataFrame) -> None:
-    """DataError where a column that the mapping names stands in no record at all."""
+    """DataError where a column that the mapping names stands in no record at all, and no record can be loaded without
+    it, or a column that the mapping does not name is called nearly so; a warning where it is another one.
+
+    Files with a header were held against the mapping before (jobs/sources/names.py).
+    """
     seen = 0
     for row in counts:
         seen |= row["seen"]
     gone = [column for k, column in enumerate(sorted(feed.mapped_columns)) if not seen >> k & 1]
+    gone = [column for column in gone if column not in feed.optional_columns]
     if not counts or not gone:
         return
     keys = F.map_keys(F.from_json(F.to_json("record"), "map<string,string>"))
     columns = [row[0] for row in raw.limit(10_000).select(F.explode(keys)).distinct().limit(200).collect()]
     if not columns:
         return  # no line is a record: each is quarantined with its reason
-    nearest = {column: get_close_matches(column, columns, n=1) for column in gone}
-    named = ", ".join(f"{c!r}" + (f" (nearest: {n[0]!r})" if n else "") for c, n in nearest.items())
+    unnamed = sorted(set(columns) - feed.mapped_columns)
+    needed = [c for c in gone if feed.jdbc or c in feed.key_columns or get_close_matches(c, unnamed, cutoff=_SLIP)]
     rows = sum(row["rows_in"] for row in counts)
-    raise DataError(
-        f"{kind}: expected column {named} as the mapping says, found it in none of {rows:,} records, which have "
-        f"{', '.join(sorted(columns))}; the source changed or the mapping is wrong. Nothing of this load was written"
-    )
+    if needed:
+        raise DataError(
+            f"{kind}: expected column {names.in_words(needed, unnamed)} as the mapping says, found it in none of "
+            f"{rows:,} records, which have {', '.join(sorted(columns))}; the source changed or the mapping is wrong "
+            "(optional: true at a field that records may lack). Nothing of this load was written"
+        )
+    print(f"warning: {kind}: none of {rows:,} records has {', '.join(gone)}; say optional: true where that is no news")
 
 
 def check_types(kind: str, counts: list[dict], frame: DataFrame) -> None:

@@ -48,8 +48,8 @@ class Due:
 
 
 def mapping_of(feed: Feed) -> str:
-    """A short name of how the feed is read; another mapping has another."""
-    return hashlib.sha256(feed.model_dump_json().encode()).hexdigest()[:16]
+    """A short name of how the feed is read; another mapping has another. What it leaves as it is does not count."""
+    return hashlib.sha256(feed.model_dump_json(exclude_defaults=True).encode()).hexdigest()[:16]
 
 
 def open_ledger(s: Settings, kind: str) -> Ledger:

@@ -35,7 +35,8 @@ def of_dimension(feed: Feed) -> Column:
 
 
 def _no_record(feed: Feed) -> Column:
-    return F.when(F.col("record").isNull(), F.lit(f"not_a_record: expected {feed.format}"))
+    fault = F.coalesce(F.col("fault"), F.lit(f"expected {feed.format}"))
+    return F.when(F.col("record").isNull(), F.concat(F.lit("not_a_record: "), fault))
 
 
 def _missing_id(feed: Feed, identity: str) -> Column:

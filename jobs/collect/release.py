@@ -20,16 +20,17 @@ from jobs.lake.engine import frames
 from jobs.lake.erasures import Suppressed
 from jobs.settings import Settings
 from jobs.sources import reading
-from jobs.sources.spec import Source, load
+from jobs.sources.spec import Feed, Source, load
 from jobs.tables import LOADS, QUARANTINE
 
 
-def as_records(refused: DataFrame) -> DataFrame:
-    """Rows of ops.quarantine as records again: raw, record, source_file, landed_ds, written_ds. Personal data were
-    hashed before they came there, and are not hashed again.
+def as_records(refused: DataFrame, feed: Feed) -> DataFrame:
+    """Rows of ops.quarantine as records again: raw, record, source_file, landed_ds, written_ds, fault. Personal data
+    were hashed before they came there, and are not hashed again.
     """
-    texts = refused.select("raw", "source_file", F.col("ds").alias("landed_ds"), F.col("ds").alias("written_ds"))
-    return reading.with_objects(texts)
+    fault = F.nullif(F.regexp_extract("reason", "^not_a_record: (.*)", 1), F.lit("")).alias("fault")
+    days = [F.col("ds").alias("landed_ds"), F.col("ds").alias("written_ds")]
+    return reading.with_objects(refused.select("raw", "source_file", *days, fault), feed)
 
 
 def _release_kind(spark: SparkSession, s: Settings, source: Source, kind: str, suppressed: Suppressed | None) -> str:
@@ -37,7 +38,7 @@ def _release_kind(spark: SparkSession, s: Settings, source: Source, kind: str, s
     if s.since != s.ds:
         slice_ += f" AND ds >= DATE'{s.since}'"
     refused = delta.read_or_empty(spark, s.warehouse, QUARANTINE).where(slice_)
-    records, left = collect.left_out(as_records(refused), source, kind, suppressed)
+    records, left = collect.left_out(as_records(refused, source.feeds()[kind]), source, kind, suppressed)
     keyed = dedupe.with_key(records, source.feeds()[kind], kind)
     parsed = parse.parse(keyed, source, kind, s.since, s.since, s.ds)
     parsed = frames.kept(parsed.withColumn("refused_ds", F.col("landed_ds")))

@@ -25,8 +25,8 @@ from jobs.lake import delta, erasures, identity
 from jobs.lake.engine import frames
 from jobs.lake.erasures import Suppressed
 from jobs.settings import Settings
-from jobs.sources import databases, reading
-from jobs.sources.landing import list_files
+from jobs.sources import databases, landing, reading
+from jobs.sources.formats.parts import UnreadableFileError
 from jobs.sources.layout import Layout
 from jobs.sources.spec import Feed, Source, load
 from jobs.tables import BRONZE_EVENTS, BRONZE_PRODUCTS, BRONZE_USERS, QUARANTINE
@@ -58,6 +58,8 @@ def run(spark: SparkSession, s: Settings) -> str:
     for kind, feed in source.feeds().items():
         try:
             lines.append(_load_feed(spark, s, source, kind, suppressed))
+        except UnreadableFileError as error:
+            raise reading.unreadable(error) from None
         except (PySparkException, Py4JJavaError) as error:
             if feed.jdbc and (reason := databases.explain(error, feed.jdbc)):
                 raise reason from None  # the database's own words may name the user
@@ -105,13 +107,15 @@ def _plan(s: Settings, source: Source, kind: str, feed: Feed) -> Load | None:
 
 def _due(s: Settings, kind: str, feed: Feed, book: Ledger) -> list[Due] | None:
     """The files to load; None where the feed delivered nothing, which only an optional one may."""
-    files = list_files(s.landing, feed, min(book.start or s.since, s.since), s.ds)
+    files = landing.list_files(s.landing, feed, min(book.start or s.since, s.since), s.ds)
     due = ledger.due(files, book, feed, s)
     if any(file.landed_ds is None or file.landed_ds >= s.since for file in files):
         return due
     if not feed.optional:
+        there = ", ".join(landing.nearest(s.landing, feed, s.ds)) or "no file at all"
         raise DataError(
-            f"{kind}: expected files {feed.files} for {s.days} under {s.landing}, found none; not delivered?"
+            f"{kind}: expected files {' or '.join(feed.files)} for {s.days} under {s.landing}, found none; not "
+            f"delivered? There is {there}"
         )
     return due or None
 

@@ -43,7 +43,8 @@ _AWAY = re.compile(
 
 
 def read_records(spark: SparkSession, feed: Feed, ds: date) -> DataFrame:
-    """One row a record of the feed's table as it is now: raw, record, source_file, landed_ds and written_ds (= ds).
+    """One row a record of the feed's table as it is now: raw, record, source_file, landed_ds and written_ds
+    (= ds), fault (null).
 
     A database answers when it is asked, so Spark's errors come from here and from whoever uses the rows: see `explain`.
     """
@@ -57,7 +58,8 @@ def read_records(spark: SparkSession, feed: Feed, ds: date) -> DataFrame:
     if texts := [field.name for field in found.schema if _read_as_text(field) and field.name != jdbc.partition_column]:
         read = read.option("customSchema", ", ".join(f"`{name}` STRING" for name in texts))
     records = privacy.protect(as_records(read.load()).select("raw", "record"), feed)
-    return records.withColumns({"source_file": F.lit(jdbc.name), "landed_ds": F.lit(ds), "written_ds": F.lit(ds)})
+    of_table = {"source_file": F.lit(jdbc.name), "landed_ds": F.lit(ds), "written_ds": F.lit(ds)}
+    return records.withColumns(of_table | {"fault": F.lit(None).cast("string")})
 
 
 def as_records(table: DataFrame) -> DataFrame:

@@ -8,11 +8,14 @@ import sys
 import time
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from difflib import SequenceMatcher
+from urllib.parse import quote
 
-import pyarrow as pa
 from pyarrow import fs
 
 from jobs.lake.folders import open_folder
+from jobs.sources import globs
+from jobs.sources.formats.parts import named
 from jobs.sources.spec import Feed
 
 # How uploaders call what is not whole yet.
@@ -34,13 +37,9 @@ class File:
     system: fs.FileSystem | None = field(default=None, compare=False, repr=False)
     key: str = field(default="", compare=False, repr=False)  # its path in `system`
 
-    def open(self, unpack: bool = False) -> pa.NativeFile:
-        """Its bytes; `unpack`: as a stream of what is in it, where its name says gzip, zstd or the like."""
-        return self.system.open_input_stream(self.key) if unpack else self.system.open_input_file(self.key)
-
     def digest(self) -> str:
         """SHA-256 of its bytes as they lie there."""
-        with self.system.open_input_stream(self.key, compression=None) as stream:
+        with named(self.path), self.system.open_input_stream(self.key, compression=None) as stream:
             whole = hashlib.sha256()
             while block := stream.read(1 << 20):
                 whole.update(block)
@@ -52,33 +51,49 @@ def list_files(landing: str, feed: Feed, since: date, ds: date) -> list[File]:
     system, root = open_folder(landing)
     landing = landing.removeprefix("file://").rstrip("/")
     remote = "://" in landing
-    day = re.compile(re.escape(feed.files).replace(r"\{ds\}", r"(\d{4}-\d{2}-\d{2})").replace(r"\*", "[^/]*"))
-    fixed = re.match(r"(?:[^/*{]+/)*", feed.files).group()  # the folders before the first wildcard
-    below = fs.FileSelector(f"{root}/{fixed}".rstrip("/"), allow_not_found=True, recursive=True)
     wanted = {}
-    for info in system.get_file_info(below):
-        name = info.path.removeprefix(root).lstrip("/")
-        match = day.fullmatch(name)
-        if info.type != fs.FileType.File or match is None:
-            continue
-        landed = date.fromisoformat(match.group(1)) if feed.dated else None
-        if landed is None or since <= landed <= ds:
-            path = f"{landing if remote else f'file:{landing}'}/{name}"
-            wanted[info.path] = (info, File(path, name, landed, info.size, info.mtime, system, info.path))
+    for glob in feed.files:
+        shape = globs.compiled(glob)
+        for info in _below(system, root, glob):
+            name = info.path.removeprefix(root).lstrip("/")
+            match = shape.fullmatch(name)
+            if match is None:
+                continue
+            landed = globs.day_of(match) if feed.dated else None
+            if not feed.dated or (landed and since <= landed <= ds):
+                path = f"{landing}/{quote(name)}" if remote else f"file:{landing}/{name}"
+                wanted[info.path] = (info, File(path, name, landed, info.size, info.mtime, system, info.path))
     whole = _whole(system, [info for info, _ in wanted.values()])
     return sorted((wanted[info.path][1] for info in whole), key=lambda file: file.name)
+
+
+def _below(system: fs.FileSystem, root: str, glob: str) -> list[fs.FileInfo]:
+    """The files in the folder before the first wildcard of a glob, and in those below it."""
+    folder = fs.FileSelector(f"{root}/{globs.folder_of(glob)}".rstrip("/"), allow_not_found=True, recursive=True)
+    return [info for info in system.get_file_info(folder) if info.type == fs.FileType.File]
+
+
+def nearest(landing: str, feed: Feed, ds: date, most: int = 3) -> list[str]:
+    """Names of files that are there, the nearest to those that were sought first."""
+    system, root = open_folder(landing)
+    there = {info.path.removeprefix(root).lstrip("/") for info in system.get_file_info(
+        fs.FileSelector(root, recursive=True)) if info.type == fs.FileType.File}  # fmt: skip
+    sought = [re.sub(r"\{ds.*?\}", str(ds), glob) for glob in feed.files]
+    return sorted(there, key=lambda name: (-max(SequenceMatcher(None, name, one).ratio() for one in sought), name))[
+        :most
+    ]
 
 
 def _whole(system: fs.FileSystem, found: list[fs.FileInfo]) -> list[fs.FileInfo]:
     """The files that are delivered: neither named as unfinished nor growing while we look; the rest is left for the
     next run, and said.
     """
-    named = [f for f in found if not f.base_name.startswith((".", "_")) and not f.base_name.endswith(_UNFINISHED)]
-    fresh = {f.path: f.size for f in named if f.mtime_ns and time.time() - f.mtime_ns / 1e9 < _SETTLED_SECONDS}
+    finished = [info for info in found if not info.base_name.endswith(_UNFINISHED)]
+    fresh = {f.path: f.size for f in finished if f.mtime_ns and time.time() - f.mtime_ns / 1e9 < _SETTLED_SECONDS}
     if not fresh:
-        return named
+        return finished
     time.sleep(1)
     growing = {now.path for now in system.get_file_info(list(fresh)) if now.size != fresh[now.path]}
     for path in sorted(growing):
         print(f"left for the next run, it still grows: {path}", file=sys.stderr)
-    return [f for f in named if f.path not in growing]
+    return [info for info in finished if info.path not in growing]

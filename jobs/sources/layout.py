@@ -40,10 +40,10 @@ class Layout:
     def value(self, column: str) -> Column:
         """What a record holds in a column; in `a.b`, where no column is called so, the field b of the JSON object a."""
         head, _, rest = column.partition(".")
-        if not rest or (self.types is not None and column in self.types):
+        if not rest or not self.has(head):
             return self._held(column)
         inside = columns.json_field(self._held(head).cast("string"), rest)
-        return F.coalesce(self._held(column), inside) if self.types is None else inside
+        return F.coalesce(self._held(column), inside) if self.has(column) else inside
 
     def text(self, column: str) -> Column:
         """The same as text."""

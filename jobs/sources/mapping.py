@@ -26,7 +26,7 @@ class FieldSpec(Strict):
     (absent ones count 0); `path` a list of columns from root to leaf. `map` translates codes after reading.
     `split` cuts the text of a category path's one `column`.
     `format` is a Spark date pattern, or epoch_s, epoch_ms, epoch_us; none = ISO 8601. `zone` is the zone of times
-    that carry none.
+    that carry none. `optional`: a file may lack the columns, and then says nothing of them.
     """
 
     column: str | None = None
@@ -37,6 +37,7 @@ class FieldSpec(Strict):
     split: str | None = Field(default=None, min_length=1)
     format: str | None = None
     zone: str = "UTC"
+    optional: bool = False
 
     @model_validator(mode="after")
     def _one_origin(self) -> FieldSpec:

@@ -5,7 +5,6 @@ are read by Arrow (jobs/sources/formats), where the engine's partitions are.
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 
@@ -16,9 +15,10 @@ from pyspark.sql.pandas.types import from_arrow_type
 from pyspark.sql.types import DateType, LongType, MapType, StringType, StructField, StructType
 
 from jobs.errors import DataError
-from jobs.sources import privacy
-from jobs.sources.formats import csv_rows, json_lines, parquet_rows, texts
-from jobs.sources.formats.parts import Part, UnreadableFileError, named, split_text
+from jobs.sources import names, privacy
+from jobs.sources.dialect import Dialect
+from jobs.sources.formats import csv_rows, json_lines, json_lists, parquet_rows
+from jobs.sources.formats.parts import Part, UnreadableFileError, named
 from jobs.sources.landing import File
 from jobs.sources.spec import Feed
 
@@ -36,31 +36,33 @@ Read = Callable[[Part], Iterator[pa.RecordBatch]]
 
 
 def read_records(spark: SparkSession, files: list[File], feed: Feed) -> DataFrame:
-    """One row a record of the files: raw, record, source_file, landed_ds, written_ds, line. See jobs/collect/fields.py.
+    """One row a record of the files: raw, record, source_file, landed_ds, written_ds, line, and fault, what is wrong
+    with one that cannot be read (see jobs/collect/fields.py).
 
-    DataError for a file that cannot be read; where only its end is broken, the query that uses the rows fails: see
-    `unreadable`.
+    DataError for a file that cannot be read, or has not the columns of the mapping; where only its end is broken, the
+    query that uses the rows fails: see `unreadable`.
     """
     read = {"jsonl": _read_lines, "csv": _read_csv, "parquet": _read_parquet}[feed.format]
-    try:
-        frame = read(spark, files, feed)
-    except UnreadableFileError as error:
-        raise unreadable(error) from error
-    frame = privacy.protect(frame, feed)
-    return frame.select("raw", "record", "source_file", "landed_ds", "written_ds", "line")
+    frame = privacy.protect(read(spark, files, feed), feed)
+    return frame.select("raw", "record", "source_file", "landed_ds", "written_ds", "line", "fault")
 
 
-def with_objects(texts: DataFrame) -> DataFrame:
+def with_objects(texts: DataFrame, feed: Feed) -> DataFrame:
     """`texts` (raw and more) with `record`, what raw says as a JSON object: as JSON lines are read, null where it is
     none.
     """
     shape = StructType([*texts.schema, StructField("record", MapType(StringType(), StringType()))])
-    return texts.mapInArrow(_objects, shape)
+    return texts.mapInArrow(partial(_objects, paths=_paths(feed)), shape)
 
 
-def _objects(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _objects(batches: Iterator[pa.RecordBatch], paths: list[str]) -> Iterator[pa.RecordBatch]:
     for batch in batches:
-        yield batch.append_column("record", json_lines.objects(batch.column("raw").cast(pa.string())))
+        yield batch.append_column("record", json_lines.objects(batch.column("raw").cast(pa.string()), paths))
+
+
+def _paths(feed: Feed) -> list[str]:
+    """The columns that may lead through a list."""
+    return sorted(filter(json_lists.is_path, {*feed.mapped_columns, *feed.pii}))
 
 
 def unreadable(error: Exception) -> DataError | None:
@@ -75,9 +77,11 @@ def unreadable(error: Exception) -> DataError | None:
 
 
 def _read_lines(spark: SparkSession, files: list[File], feed: Feed) -> DataFrame:
-    most = MOST_BYTES if texts.may_be_cut(feed.encoding) else sys.maxsize
-    parts = {file: split_text(file.path, file.size, most) for file in files}
-    read = partial(json_lines.read, encoding=feed.encoding, explode=feed.explode)
+    parts: dict[File, list[Part]] = {}
+    for file in files:
+        with named(file.path):
+            parts[file] = json_lines.split(file.path, file.size, MOST_BYTES, feed.encoding)
+    read = partial(json_lines.read, encoding=feed.encoding, explode=feed.explode, paths=_paths(feed))
     rows = _rows(spark, parts, read, [pa.field("record", pa.map_(pa.string(), pa.string()))])
     # What was taken out of a list has no line of its own.
     return rows.withColumn("record", F.col("c0")).withColumn("raw", F.coalesce("raw", F.to_json("c0")))
@@ -85,33 +89,60 @@ def _read_lines(spark: SparkSession, files: list[File], feed: Feed) -> DataFrame
 
 def _read_csv(spark: SparkSession, files: list[File], feed: Feed) -> DataFrame:
     """Each file by its own columns, put together by name; `record` is null for a row that does not fit them."""
-    most = MOST_BYTES if texts.may_be_cut(feed.encoding) else sys.maxsize
+    dialect = Dialect(**{name: getattr(feed, name) for name in Dialect.model_fields})
     parts: dict[File, list[Part]] = {}
     for file in files:
-        columns = feed.columns or csv_rows.header(file.path, feed.encoding, feed.delimiter)
+        columns = names.as_mapped(csv_rows.header(file.path, dialect), feed)
         if columns:  # else the file is empty
-            parts[file] = csv_rows.split(file.path, file.size, most, tuple(columns))
-    names = sorted({name for of_file in parts.values() for part in of_file for name in part.columns})
-    fields = [pa.field(name, pa.string()) for name in names]
-    read = partial(
-        csv_rows.read, encoding=feed.encoding, delimiter=feed.delimiter, has_header=not feed.columns, wanted=names
+            names.check(file.name, columns, feed)
+            parts[file] = csv_rows.split(file.path, file.size, MOST_BYTES, dialect, tuple(columns))
+    wanted = sorted({name for of_file in parts.values() for part in of_file for name in part.columns})
+    fields = [pa.field(name, pa.string()) for name in wanted]
+    return _with_record(
+        *_with_paths(spark, parts, partial(csv_rows.read, dialect=dialect, wanted=wanted), fields, feed)
     )
-    return _with_record(_rows(spark, parts, read, fields), names)
 
 
 def _read_parquet(spark: SparkSession, files: list[File], feed: Feed) -> DataFrame:
     """A number stays one where every file has it as the same type; all else is text, as it would be in a CSV."""
-    parts = {file: parquet_rows.split(file.path, MOST_ROWS) for file in files}
-    schemas = [parquet_rows.schema(file.path) for file in files]
-    names = sorted({name for schema in schemas for name in schema.names})
-    kinds = {name: {schema.field(name).type if name in schema.names else None for schema in schemas} for name in names}
-    alike = {name: next(iter(found)) for name, found in kinds.items() if len(found) == 1}
-    fields = [pa.field(name, alike.get(name, pa.string())) for name in names]
-    return _with_record(_rows(spark, parts, partial(parquet_rows.read, wanted=pa.schema(fields)), fields), names)
+    parts: dict[File, list[Part]] = {}
+    kinds: dict[str, set] = {}
+    for file in files:
+        schema = parquet_rows.schema(file.path, feed.explode)
+        if columns := names.as_mapped(schema.names, feed):  # else the file is empty
+            names.check(file.name, columns, feed)
+            parts[file] = parquet_rows.split(file.path, MOST_ROWS, tuple(columns))
+            for name, kind in zip(columns, schema.types, strict=True):
+                kinds.setdefault(name, set()).add(kind)
+    common = {name for name in kinds if all(name in part.columns for of_file in parts.values() for part in of_file)}
+    fields = [
+        pa.field(name, next(iter(kinds[name])) if len(kinds[name]) == 1 and name in common else pa.string())
+        for name in sorted(kinds)
+    ]
+    read = partial(parquet_rows.read, explode=feed.explode, wanted=pa.schema(fields))
+    return _with_record(*_with_paths(spark, parts, read, fields, feed))
+
+
+def _with_paths(
+    spark: SparkSession, parts: dict[File, list[Part]], read: Read, fields: list[pa.Field], feed: Feed
+) -> tuple[DataFrame, list[str]]:
+    """`_rows` of columns, and of what texts among them have at a path through a list; the names of both."""
+    texts = {field.name for field in fields if field.type == pa.string()}
+    paths = {path: json_lists.head(path) for path in _paths(feed) if path not in texts}
+    paths = {path: head for path, head in paths.items() if head in texts}
+    found = [*fields, *[pa.field(path, pa.string()) for path in paths]]
+    return _rows(spark, parts, partial(_looked_up, read=read, paths=paths), found), [field.name for field in found]
+
+
+def _looked_up(part: Part, read: Read, paths: dict[str, str]) -> Iterator[pa.RecordBatch]:
+    for batch in read(part):
+        for path, head in paths.items():
+            batch = batch.append_column(path, json_lines.at_path(batch.column(head), path))
+        yield batch
 
 
 def _rows(spark: SparkSession, parts: dict[File, list[Part]], read: Read, fields: list[pa.Field]) -> DataFrame:
-    """raw, line, a column c0, c1, .. for each of `fields` (a name of a file may be any text), and the row's file."""
+    """raw, line, fault, a column c0, c1, .. for each of `fields` (a file's names may be any text), the row's file."""
     listed = [
         (part.path, part.start, part.stop, part.line, list(part.columns), file.name, file.landed_ds,
          file.modified_at.date() if file.modified_at else None)
@@ -119,7 +150,7 @@ def _rows(spark: SparkSession, parts: dict[File, list[Part]], read: Read, fields
     ]  # fmt: skip
     columns = [StructField(f"c{k}", from_arrow_type(field.type)) for k, field in enumerate(fields)]
     shape = StructType([
-        StructField("raw", StringType()), StructField("line", LongType()), *columns,
+        StructField("raw", StringType()), StructField("line", LongType()), StructField("fault", StringType()), *columns,
         StructField("source_file", StringType()), StructField("landed_ds", DateType()),
         StructField("written_ds", DateType()),
     ])  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 from pathlib import Path
 from typing import Literal
 
@@ -10,37 +9,38 @@ from pydantic import Field, field_validator, model_validator
 
 from jobs.conf import CONF, Strict, nearest, read
 from jobs.errors import UsageError
+from jobs.sources import globs
+from jobs.sources.dialect import OF_CSV, Dialect
 from jobs.sources.mapping import EVENT_FIELDS, PRODUCT_FIELDS, USER_FIELDS, FieldSpec, check_zone
 from jobs.sources.origins import Jdbc, Kafka
 from jobs.tables import EVENT_TYPES
 
 _OF_FILES = {
     "files": set(),
-    "jdbc": {"format", "encoding", "delimiter", "columns", "explode"},
-    "kafka": {"format", "encoding", "delimiter", "columns"},
+    "jdbc": {"format", "explode", *Dialect.model_fields},
+    "kafka": {"format", *Dialect.model_fields},
 }  # what a feed of another origin may not say
+_REQUIRED = ("user_id", "event_time", "event_type")
 
 
-class Feed(Strict):
-    """One kind of record of a source. It lies in `files`, a glob under the landing folder (`{ds}` in it stands for the
+class Feed(Dialect):
+    """One kind of record of a source. It lies in `files`, globs under the landing folder (`{ds}` in them stands for the
     day of delivery, without it a file holds any days), or in a database (`jdbc`), or comes by a topic (`kafka`), which
     becomes files. `id` lists the columns that identify a record; one of them is empty in a record only where
     `may_be_empty` lists it.
 
-    A column `a.b` is the field b of the JSON object a. `columns` names those of a CSV without a header. `explode` is a
-    column that holds a JSON list of objects: each is a record of its own, with the columns beside it; its fields are
-    `<explode>.<field>`, its place in the list `<explode>.position`. `null` lists the texts that mean nothing is known;
-    `whole` the columns whose ids were written as numbers with a fraction (266079.0 is 266079).
+    A column `a.b` is the field b of the JSON object a, or the value of the key b where a is a list of {key, value};
+    `a[0].b` is of a list's first entry. `explode` is a column that holds a list: each entry is a record of its own,
+    with the columns beside it; its fields are `<explode>.<field>`, its place in the list `<explode>.position`. `null`
+    lists the texts that mean nothing is known; `whole` the columns whose ids were written as numbers with a fraction
+    (266079.0 is 266079).
     `pii` says of a column that it is hashed with the shop's key, or dropped, before anything is written.
     """
 
-    files: str | None = None
+    files: tuple[str, ...] | None = None
     jdbc: Jdbc | None = None
     kafka: Kafka | None = None
     format: Literal["jsonl", "csv", "parquet"] = "jsonl"
-    encoding: str = "UTF-8"
-    delimiter: str = ","
-    columns: tuple[str, ...] | None = None
     explode: str | None = None
     null: tuple[str, ...] = ()
     whole: tuple[str, ...] = ()
@@ -50,21 +50,26 @@ class Feed(Strict):
     fields: dict[str, FieldSpec]
     optional: bool = False
 
+    @field_validator("files", mode="before")
+    @classmethod
+    def _one_or_several(cls, files: object) -> object:
+        return (files,) if isinstance(files, str) else files
+
+    @field_validator("files")
+    @classmethod
+    def _are_globs(cls, files: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        for glob in files or ():
+            globs.compiled(glob)
+        if len({globs.is_dated(glob) for glob in files or ()}) > 1:
+            raise ValueError("expected {ds} in each of them or in none")
+        return files
+
     @field_validator("fields", mode="before")
     @classmethod
     def _short_form(cls, fields: object) -> object:
         if not isinstance(fields, dict):
             raise ValueError(f"expected a mapping of our columns to theirs, found {type(fields).__name__}")
         return {name: {"column": spec} if isinstance(spec, str) else spec for name, spec in fields.items()}
-
-    @field_validator("encoding")
-    @classmethod
-    def _known_encoding(cls, encoding: str) -> str:
-        try:
-            codecs.lookup(encoding)
-        except LookupError:
-            raise ValueError(f"no encoding {encoding!r}; such as UTF-8, GBK, ISO-8859-1") from None
-        return encoding
 
     @model_validator(mode="before")
     @classmethod
@@ -82,10 +87,12 @@ class Feed(Strict):
 
     @model_validator(mode="after")
     def _fits_its_format(self) -> Feed:
-        if self.columns and self.format != "csv":
-            raise ValueError(f"columns names those of a CSV without a header; the format is {self.format}")
-        if self.explode and self.format != "jsonl":
-            raise ValueError(f"explode takes a JSON list apart; the format is {self.format}")
+        if self.format != "csv" and (of_csv := sorted(OF_CSV & self.model_fields_set)):
+            raise ValueError(f"{', '.join(of_csv)} say how a CSV is written; the format is {self.format}")
+        if self.format == "parquet" and "encoding" in self.model_fields_set:
+            raise ValueError("encoding says how a text is written; the format is parquet")
+        if self.explode and self.format == "csv":
+            raise ValueError("explode takes a list apart; the format is csv")
         if stray := set(self.may_be_empty) - set(self.id):
             raise ValueError(f"may_be_empty lists columns of id, found {sorted(stray)}")
         if deep := [column for column in self.pii if column.count(".") > 1]:
@@ -97,11 +104,24 @@ class Feed(Strict):
 
     @property
     def dated(self) -> bool:
-        return "{ds}" in (self.files or "")
+        return any(globs.is_dated(glob) for glob in self.files or ())
 
     @property
     def mapped_columns(self) -> set[str]:
         return {column for spec in self.fields.values() for column in spec.columns} | set(self.id)
+
+    @property
+    def key_columns(self) -> set[str]:
+        """Those without which no record can be loaded."""
+        fields = [self.fields[name] for name in _REQUIRED if name in self.fields]
+        alone = {spec.columns[0] for spec in fields if len(spec.columns) == 1}
+        return alone | set(self.id) - set(self.may_be_empty)
+
+    @property
+    def optional_columns(self) -> set[str]:
+        """Those that a file may lack."""
+        needed = {column for spec in self.fields.values() if not spec.optional for column in spec.columns}
+        return self.mapped_columns - needed - set(self.id)
 
 
 class Source(Strict):
@@ -131,7 +151,7 @@ class Source(Strict):
             for name in feed.fields if feed else ():
                 if name not in allowed:
                     raise ValueError(f"field {name!r} is none of ours{nearest(name, allowed, 'ours are')}")
-        missing = {"user_id", "event_time", "event_type"} - set(self.events.fields)
+        missing = set(_REQUIRED) - set(self.events.fields)
         if missing:
             raise ValueError(f"events.fields must map {sorted(missing)}")
         if self.events.jdbc:

@@ -1,72 +1,153 @@
-"""CSV by RFC 4180: a text for each column of a row."""
+"""CSV, by RFC 4180 or as a dialect says: a text for each column of a row."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as arrow_csv
 
-from jobs.sources.formats import texts
-from jobs.sources.formats.parts import BLOCK, Part, named, split_text
+from jobs.sources.dialect import Dialect
+from jobs.sources.formats import csv_records, texts
+from jobs.sources.formats.csv_records import Records
+from jobs.sources.formats.parts import Part, UnreadableFileError, named
+
+_SAMPLE = 20  # rows by which a column behind the last name is told
 
 
-def header(path: str, encoding: str, delimiter: str) -> list[str]:
-    """The names in the first row of a CSV; none where the file is empty."""
-    with named(path), Part(path).open() as stream:
-        start = next(texts.blocks(texts.in_utf8(stream, encoding)), b"").decode(errors="replace")
-    return next(csv.reader(io.StringIO(start), delimiter=delimiter), [])
-
-
-def split(path: str, size: int, most: int, columns: tuple[str, ...]) -> list[Part]:
-    """A file as parts of about `most` bytes, where it has no quote: within quotes a line break ends no record."""
-    return split_text(path, size, most, columns, never='"')
-
-
-def read(part: Part, encoding: str, delimiter: str, has_header: bool, wanted: list[str]) -> Iterator[pa.RecordBatch]:
-    """raw, line (the record's number, the header's counted) and a text for each of `wanted`, null where the file has
-    no such column or nothing stands there (a quoted nothing is an empty text); by RFC 4180.
-
-    A row with too many or too few fields has its text as raw.
+def split(path: str, size: int, most: int, dialect: Dialect, columns: tuple[str, ...]) -> list[Part]:
+    """A file as parts of about `most` bytes; whole where a line break may stand within a record, and where not every
+    line is a row.
     """
-    broken: list[arrow_csv.InvalidRow] = []
+    if dialect.comment or dialect.skip or dialect.skip_last or dialect.escape:
+        return [Part(path, columns=columns)]
+    return texts.split(path, size, most, dialect.encoding, columns, never=dialect.quote if dialect.multiline else "")
+
+
+def header(path: str, dialect: Dialect) -> list[str]:
+    """The names of a file's columns, by the dialect or else its first record; none where the file is empty.
+
+    A name that is empty is _c0, _c1 .. by its place, a second `note` is note_2. Where a delimiter ends every row but
+    not the header, there is a column without a name behind the last one; where it ends the header alone, there is none.
+    """
+    with named(path):
+        records = next(csv_records.read(Part(path), dialect), Records(b""))
+        if records.broken and records.broken[0].place == 0 and not dialect.columns:
+            raise UnreadableFileError.of(path, f"a header that is none: {records.broken[0].fault}")
+        sample = [_fields(text, dialect) for text in csv_records.first(records, dialect, _SAMPLE)]
+    names, rows = (list(dialect.columns), sample) if dialect.columns else (sample[0] if sample else [], sample[1:])
+    if rows and all(len(row) == len(names) + 1 and not row[-1] for row in rows):
+        names.append("")
+    elif rows and names and not names[-1] and all(len(row) == len(names) - 1 for row in rows):
+        names.pop()
+    return _told_apart(names)
+
+
+def _fields(record: bytes, dialect: Dialect) -> list[str]:
+    record = record.rstrip(b"\r\n") + b"\n"
+    most = record.count(csv_records.one_byte(dialect).encode()) + 1
+    names = [f"f{k}" for k in range(most)]
+    options = arrow_csv.ReadOptions(autogenerate_column_names=True, block_size=len(record) + 1, use_threads=False)
+    types = arrow_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()))
+    (row,) = arrow_csv.read_csv(pa.BufferReader(record), options, _parsed_as(dialect), types).to_pylist()
+    return [csv_records.as_written(value, dialect) for value in row.values()]
+
+
+def _told_apart(names: list[str]) -> list[str]:
+    told: list[str] = []
+    for k, name in enumerate(names):
+        own = unique = name if name.strip() else f"_c{k}"
+        number = 1
+        while unique in told or (number > 1 and unique in names):
+            number += 1
+            unique = f"{own}_{number}"
+        told.append(unique)
+    return told
+
+
+def read(part: Part, dialect: Dialect, wanted: list[str]) -> Iterator[pa.RecordBatch]:
+    """raw, line (the record's number, the header's counted), fault, and a text for each of `wanted`, null where the
+    file has no such column or nothing stands there (a quoted nothing is an empty text).
+
+    A row that cannot be read has its text as raw and what is wrong with it as fault.
+    """
+    batches = _batches(part, dialect, wanted)
+    return _without_last(batches, dialect.skip_last) if dialect.skip_last else batches
+
+
+def _batches(part: Part, dialect: Dialect, wanted: list[str]) -> Iterator[pa.RecordBatch]:
+    number, has_header = part.line, part.start == 0 and not dialect.columns
+    for records in csv_records.read(part, dialect):
+        if has_header:
+            records, number, has_header = csv_records.without_header(records, dialect), number + 1, False
+        table, broken = _parsed(records, part.columns, dialect)
+        count = table.num_rows + len(broken)
+        places = np.arange(count) if records.places is None else np.array(records.places, np.int64)
+        good = np.setdiff1d(np.arange(count), [at for at, _, _ in broken], assume_unique=True)
+        faults = [(places[at], raw, fault) for at, raw, fault in broken]
+        faults += [(other.place, other.raw, other.fault) for other in records.broken]
+        yield _batch(table, number + places[good], wanted, [(number + at, raw, fault) for at, raw, fault in faults])
+        number += count + len(records.broken)
+
+
+def _parsed(records: Records, columns: tuple[str, ...], dialect: Dialect) -> tuple[pa.Table, list[tuple]]:
+    """The rows that have as many fields as there are columns; place, text and fault of each other one."""
+    broken = []
 
     def note(row: arrow_csv.InvalidRow) -> str:
-        broken.append(row)
+        fault = f"expected {row.expected_columns} columns, found {row.actual_columns}"
+        broken.append((row.number - 1, csv_records.as_written(row.text, dialect), fault))
         return "skip"
 
-    skip = int(has_header and part.start == 0)
-    places = [str(k) for k in range(len(part.columns))]  # names of a file may repeat
-    place = {name: k for k, name in reversed(list(enumerate(part.columns)))}
-    layout = arrow_csv.ReadOptions(column_names=places, skip_rows=skip, block_size=BLOCK, use_threads=False)
-    dialect = arrow_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True, invalid_row_handler=note)
+    places = [str(k) for k in range(len(columns))]  # a name may be any text
+    none = pa.table([pa.nulls(0, pa.string())] * len(places), names=[*columns])
+    if not records.text.strip(b"\r\n"):
+        return none, broken
+    layout = arrow_csv.ReadOptions(column_names=places, block_size=len(records.text) + 1, use_threads=False)
     types = arrow_csv.ConvertOptions(
-        column_types=dict.fromkeys(places, pa.binary()), strings_can_be_null=True, null_values=[""],
+        column_types=dict.fromkeys(places, pa.string()), check_utf8=False, strings_can_be_null=True, null_values=[""],
         quoted_strings_can_be_null=False,
     )  # fmt: skip
-    number = 1 + skip  # of the next row of this part, as Arrow counts them
-    with part.open() as stream:
-        for batch in _opened(texts.in_utf8(stream, encoding), layout, dialect, types):
-            candidates = np.arange(number, number + batch.num_rows + len(broken))
-            at = np.setdiff1d(candidates, [row.number for row in broken])[: batch.num_rows]
-            number = int(at[-1]) + 1 if batch.num_rows else number
-            none = pa.nulls(batch.num_rows, pa.string())
-            columns = [texts.decoded(batch.column(place[name])) if name in place else none for name in wanted]
-            yield pa.RecordBatch.from_arrays([none, pa.array(at + part.line - 1), *columns], ["raw", "line", *wanted])
-    raw = pa.array([row.text for row in broken], pa.string())
-    line = pa.array([row.number + part.line - 1 for row in broken], pa.int64())
-    none = pa.nulls(len(broken), pa.string())
-    yield pa.RecordBatch.from_arrays([raw, line, *[none] * len(wanted)], ["raw", "line", *wanted])
+    table = arrow_csv.read_csv(pa.BufferReader(records.text), layout, _parsed_as(dialect, note), types)
+    if csv_records.is_replaced(dialect):
+        table = pa.table([_as_written(column, dialect) for column in table.columns], names=places)
+    return table.rename_columns([*columns]), broken
 
 
-def _opened(stream, layout, dialect, types) -> Iterator[pa.RecordBatch]:
-    try:
-        opened = arrow_csv.open_csv(stream, layout, dialect, types)
-    except pa.ArrowInvalid as error:
-        if "Empty CSV file" in str(error):
-            return
-        raise
-    yield from opened
+def _as_written(column: pa.ChunkedArray, dialect: Dialect) -> pa.ChunkedArray:
+    return pc.replace_substring(column, csv_records.one_byte(dialect), dialect.delimiter)
+
+
+def _parsed_as(dialect: Dialect, note=None) -> arrow_csv.ParseOptions:
+    escape = dialect.escape if dialect.escape != dialect.quote else None
+    return arrow_csv.ParseOptions(
+        delimiter=csv_records.one_byte(dialect), quote_char=dialect.quote or False, escape_char=escape or False,
+        newlines_in_values=True, invalid_row_handler=note,
+    )  # fmt: skip
+
+
+def _batch(table: pa.Table, lines: np.ndarray, wanted: list[str], broken: list[tuple]) -> pa.RecordBatch:
+    """One batch of rows and of `broken` ones: number, text and fault each."""
+    rows, more = table.num_rows, len(broken)
+    values = [table.column(name).combine_chunks() if name in table.column_names else pa.nulls(rows, pa.string())
+              for name in wanted]  # fmt: skip
+    if more:
+        values = [pa.concat_arrays([value, pa.nulls(more, pa.string())]) for value in values]
+    raw = pa.array([None] * rows + [text for _, text, _ in broken], pa.string())
+    fault = pa.array([None] * rows + [fault for _, _, fault in broken], pa.string())
+    line = pa.array(np.concatenate([lines, np.array([at for at, _, _ in broken], np.int64)]), pa.int64())
+    return pa.RecordBatch.from_arrays([raw, line, fault, *values], ["raw", "line", "fault", *wanted])
+
+
+def _without_last(batches: Iterator[pa.RecordBatch], number: int) -> Iterator[pa.RecordBatch]:
+    """The batches without the last `number` rows of all."""
+    held: list[pa.RecordBatch] = []
+    for batch in batches:
+        held.append(batch)
+        while sum(later.num_rows for later in held[1:]) >= number:
+            yield held.pop(0)
+    if held:
+        rest = pa.Table.from_batches(held).sort_by("line")
+        yield from rest.slice(0, max(0, rest.num_rows - number)).to_batches()

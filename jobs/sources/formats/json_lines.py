@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from itertools import chain
 
@@ -10,70 +11,116 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from jobs.sources.formats import texts
+from jobs.sources.formats import json_lists, json_values, texts
+from jobs.sources.formats.json_lists import Record
 from jobs.sources.formats.parts import Part
 
-_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_OBJECTS = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
+_OBJECT = msgspec.json.Decoder(Record)
+# No JSON, but what some programs write for a number that is none; a text is found first, so that it stays.
+_NO_NUMBER = re.compile(rb'"(?:[^"\\]|\\.)*+"|-?\b(?:NaN|Infinity)\b')
 
 
-def read(part: Part, encoding: str, explode: str | None) -> Iterator[pa.RecordBatch]:
-    """raw, line and record (map<string,string>, null where the line is no JSON object) of each line that is not blank.
+def split(path: str, size: int, most: int, encoding: str) -> list[Part]:
+    """A file as parts of about `most` bytes; whole where it is not an object a line."""
+    parts = texts.split(path, size, most, encoding)
+    return [Part(path)] if len(parts) > 1 and json_values.stands_in(Part(path), encoding) else parts
 
-    A text is what it says, null is nothing, all else is written as it stands in the line: 1.50 and 1e7 too. With
-    `explode`, the name of a field that holds a list of objects, each of them is a record of its own: see `_exploded`.
+
+def read(part: Part, encoding: str, explode: str | None, paths: list[str]) -> Iterator[pa.RecordBatch]:
+    """raw, line, fault and record (map<string,string>, null where the line is no JSON object) of each line that is not
+    blank, or of each value where a file has not one a line.
+
+    A text is what it says, null is nothing, all else is written as it stands in the line: 1.50 and 1e7 too. `explode`,
+    `paths`: see json_lists.
     """
-    number = part.line
-    with part.open() as stream:
-        for block in texts.blocks(texts.in_utf8(stream, encoding)):
-            every = block.splitlines()
-            there = [(at, line) for at, line in enumerate(every, number) if line.strip(b" ")]
-            number += len(every)
-            raw = texts.decoded(pa.array([line for _, line in there], pa.binary()))
-            at, records = [at for at, _ in there], _objects(raw)
-            if explode is not None:
-                raw, at, records = _exploded(raw.to_pylist(), at, records, explode)
-            yield pa.RecordBatch.from_arrays([raw, pa.array(at, pa.int64()), _maps(records)], ["raw", "line", "record"])
+    for lines, at in _lines(part, encoding):
+        raw, faults, records = _objects(lines)
+        if paths:
+            records = [record and _with_paths(record, paths) for record in records]
+        if explode is not None:
+            raw, at, faults, records = _exploded(raw, at, faults, records, explode)
+        raw, line, fault = pa.array(raw, pa.string()), pa.array(at, pa.int64()), pa.array(faults, pa.string())
+        yield pa.RecordBatch.from_arrays([raw, line, fault, _maps(records)], ["raw", "line", "fault", "record"])
 
 
-def objects(raw: pa.Array) -> pa.MapArray:
+def objects(raw: pa.Array, paths: list[str]) -> pa.MapArray:
     """map<string,string> of each text that is a JSON object, null where one is none: as `read` does."""
-    return _maps(_objects(raw))
+    _, _, records = _objects([text and text.encode() for text in raw.to_pylist()])
+    return _maps([record and _with_paths(record, paths) for record in records])
 
 
-def _objects(raw: pa.Array) -> list[dict[str, msgspec.Raw] | None]:
-    """The objects that texts are; None where one is none."""
-    found = []
-    for text in raw.to_pylist():
+def at_path(objects: pa.Array, path: str) -> pa.Array:
+    """What texts that are JSON have at a path that leads through a list, as a text; null where there is nothing."""
+    asked = pc.fill_null(pc.match_substring(objects, "[" if "[" in path else '"value"'), False)
+    name, found = json_lists.head(path), pa.nulls(len(objects), pa.string())
+    if not pc.any(asked).as_py():
+        return found
+    records = [{name: msgspec.Raw(text.encode())} for text in objects.filter(asked).to_pylist()]
+    values = [json_lists.at_path(record, path) for record in records]
+    pieces = pa.array([None if value is None else bytes(value) for value in values], pa.binary()).cast(pa.string())
+    return pc.replace_with_mask(found, asked, _said(pieces))
+
+
+def _lines(part: Part, encoding: str) -> Iterator[tuple[list[bytes], list[int]]]:
+    """Lines that are not blank, or values, and the place of each."""
+    number = part.line
+    if part.stop == 0 and json_values.stands_in(part, encoding):
+        for values in json_values.read(part, encoding):
+            yield values, list(range(number, number + len(values)))
+            number += len(values)
+        return
+    for block in texts.blocks(part, encoding):
+        every = block.splitlines()
+        there = [(at, line) for at, line in enumerate(every, number) if line.strip()]
+        number += len(every)
+        yield [line for _, line in there], [at for at, _ in there]
+
+
+def _objects(lines: list[bytes | None]) -> tuple[list[str | None], list[str | None], list[Record | None]]:
+    """raw, fault and object of each line; no object where it is none."""
+    raws, faults, found = [], [], []
+    for line in lines:
+        raw = fault = record = None
         try:
-            found.append(_OBJECT.decode(text))
-        except (msgspec.DecodeError, RecursionError, TypeError):
-            found.append(None)
-    return found
+            raw = line.decode()
+            record = _OBJECT.decode(line)
+        except UnicodeDecodeError:
+            raw, fault = texts.withheld(line), "expected UTF-8, found bytes that are none"
+        except (msgspec.DecodeError, RecursionError, AttributeError):
+            record = _with_null(line) if line and (b"NaN" in line or b"Infinity" in line) else None
+            if record is None and line and line.startswith(b"{'"):
+                fault = "expected JSON, found single quotes (Python's?)"
+        raws.append(raw)
+        faults.append(fault)
+        found.append(record)
+    return raws, faults, found
 
 
-def _exploded(raw: list[str], at: list[int], records: list, column: str) -> tuple[pa.Array, list[int], list]:
-    """A record for each object of the list in `column`: its fields as `column.field`, its place in the list as
-    `column.position`, the other fields beside it; raw is null, for the record says all. A record without such a list
-    stays as it is.
-    """
+def _with_null(line: bytes) -> Record | None:
+    """The object of a line with null for NaN and Infinity."""
+    try:
+        return _OBJECT.decode(_NO_NUMBER.sub(lambda found: found[0] if found[0][:1] == b'"' else b"null", line))
+    except (msgspec.DecodeError, RecursionError):
+        return None
+
+
+def _with_paths(record: Record, paths: list[str]) -> Record:
+    """The record with what stands at those of `paths` that lead through a list."""
+    found = {path: value for path in paths if (value := json_lists.at_path(record, path)) is not None}
+    return record | found if found else record
+
+
+def _exploded(raw: list, at: list[int], faults: list, records: list, column: str) -> tuple[list, ...]:
+    """The lists with a row for each entry of the list in `column`; raw is null then, for the record says all."""
     rows = []
-    for text, number, record in zip(raw, at, records, strict=True):
-        try:
-            items = _OBJECTS.decode(record[column])
-        except (msgspec.DecodeError, RecursionError, KeyError, TypeError):
-            items = []
-        if not items:
-            rows.append((text, number, record))
-        beside = {name: value for name, value in record.items() if name != column} if items else {}
-        for position, item in enumerate(items):
-            fields = {f"{column}.{name}": value for name, value in item.items()}
-            rows.append((None, number, beside | fields | {f"{column}.position": str(position).encode()}))
-    raws, numbers, objects = (list(values) for values in zip(*rows, strict=True)) if rows else ([], [], [])
-    return pa.array(raws, pa.string()), numbers, objects
+    for text, number, fault, record in zip(raw, at, faults, records, strict=True):
+        made = [None] if record is None else json_lists.exploded(record, column)
+        said = text if made[0] is record else None
+        rows += [(said, number, fault, row) for row in made]
+    return tuple(list(values) for values in zip(*rows, strict=True)) if rows else ([], [], [], [])
 
 
-def _maps(records: list[dict[str, msgspec.Raw] | None]) -> pa.MapArray:
+def _maps(records: list[Record | None]) -> pa.MapArray:
     """map<string,string> of records whose values are pieces of JSON."""
     there = [record or {} for record in records]
     ends = np.cumsum([0, *map(len, there)])

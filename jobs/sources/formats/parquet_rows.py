@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -10,18 +11,38 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from jobs.sources.formats import texts
-from jobs.sources.formats.parts import Part, locate, named
+from jobs.sources.formats import parquet_lists
+from jobs.sources.formats.parts import Part, UnreadableFileError, locate, named
+
+_MARK = b"PAR1"
 
 
-def schema(path: str) -> pa.Schema:
+def schema(path: str, explode: str | None = None) -> pa.Schema:
     """The columns of a Parquet file, each of the type as which `read` gives it: whole numbers and decimals stay, all
-    else is text.
+    else is text. None where the file has no bytes.
+    """
+    file = _opened(path)
+    if file is None:
+        return pa.schema([])
+    with named(path), file:
+        found = pa.RecordBatch.from_pylist([], file.schema_arrow)
+        if explode is not None:
+            found, _ = parquet_lists.exploded(found, explode)
+    return pa.schema([(field.name, _read_as(field.type)) for field in found.schema])
+
+
+def _opened(path: str) -> pq.ParquetFile | None:
+    """A Parquet file; None for one without bytes. Its times of 96 bits, Spark's and Hive's, in microseconds: those of a
+    far year do not fit into the nanoseconds that Arrow makes of them by itself.
     """
     system, key = locate(path)
-    with named(path), system.open_input_file(key) as file:
-        found = pq.read_schema(file)
-    return pa.schema([(field.name, _read_as(field.type)) for field in found])
+    with named(path):
+        file = system.open_input_file(key)
+        if not file.size():
+            return None
+        if file.read_at(len(_MARK), 0) != _MARK:
+            raise UnreadableFileError.of(path, "it is no Parquet; say format: csv or jsonl where it is one")
+        return pq.ParquetFile(file, coerce_int96_timestamp_unit="us")
 
 
 def _read_as(kind: pa.DataType) -> pa.DataType:
@@ -34,34 +55,45 @@ def _read_as(kind: pa.DataType) -> pa.DataType:
     return kind if pa.types.is_signed_integer(kind) else pa.string()
 
 
-def split(path: str, most: int) -> list[Part]:
+def split(path: str, most: int, columns: tuple[str, ...]) -> list[Part]:
     """A Parquet file as parts of about `most` rows, each of whole row groups."""
-    system, key = locate(path)
-    with named(path), system.open_input_file(key) as file:
-        found = pq.read_metadata(file)
+    file = _opened(path)
+    if file is None:
+        return []
+    with named(path), file:
+        found = file.metadata
     parts, start, first, line = [], 0, 1, 1
     for group in range(found.num_row_groups):
         line += found.row_group(group).num_rows
         if line - first >= most or group + 1 == found.num_row_groups:
-            parts.append(Part(path, start, group + 1, first))
+            parts.append(Part(path, start, group + 1, first, columns))
             start, first = group + 1, line
     return parts
 
 
-def read(part: Part, wanted: pa.Schema) -> Iterator[pa.RecordBatch]:
-    """raw (null), line (the row's number) and the columns of `wanted`, null where the file has none."""
-    system, key = locate(part.path)
-    with system.open_input_file(key) as stream:
-        file = pq.ParquetFile(stream)
+def read(part: Part, explode: str | None, wanted: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """raw (null), line (the row's number), fault (null) and the columns of `wanted`, null where the file has none; the
+    part says what its columns are called. `explode`: see parquet_lists.
+    """
+    with _opened(part.path) as file:
         leaves = [file.schema.column(k) for k in range(len(file.schema))]
-        instants = {leaf.name for leaf in leaves if leaf.physical_type == "INT96"}
+        old_times = {leaf.name for leaf in leaves if leaf.physical_type == "INT96"}
         number, picked = part.line, list(range(part.start, part.stop))
-        for batch in file.iter_batches(row_groups=picked, batch_size=1 << 16):
-            line = pa.array(np.arange(number, number + batch.num_rows))
-            number += batch.num_rows
-            columns = [_column(batch, field, field.name in instants) for field in wanted]
-            raw = pa.nulls(batch.num_rows, pa.string())
-            yield pa.RecordBatch.from_arrays([raw, line, *columns], ["raw", "line", *wanted.names])
+        for rows in file.iter_batches(row_groups=picked, batch_size=1 << 16):
+            lines = np.arange(number, number + rows.num_rows)
+            number += rows.num_rows
+            if explode is not None:
+                rows, parents = parquet_lists.exploded(rows, explode)
+                lines = lines[parents]
+            instants = {
+                called for name, called in zip(rows.schema.names, part.columns, strict=True) if name in old_times
+            }
+            rows = rows.rename_columns([*part.columns])
+            columns = [_column(rows, field, field.name in instants) for field in wanted]
+            none = pa.nulls(rows.num_rows, pa.string())
+            yield pa.RecordBatch.from_arrays(
+                [none, pa.array(lines), none, *columns], ["raw", "line", "fault", *wanted.names]
+            )
 
 
 def _column(batch: pa.RecordBatch, field: pa.Field, is_instant: bool) -> pa.Array:
@@ -74,20 +106,42 @@ def _column(batch: pa.RecordBatch, field: pa.Field, is_instant: bool) -> pa.Arra
 
 def as_text(values: pa.Array, is_instant: bool = False) -> pa.Array:
     """Values as texts: a list or an object as JSON; a time as ISO 8601 with a space, an instant with Z, in UTC; a
-    number with a fraction in as few digits as tell it from its neighbours, a whole one without a fraction.
+    number with a fraction in as few digits as tell it from its neighbours, a whole one without a fraction; bytes that
+    are no UTF-8, and those of a fixed length, in hexadecimal.
     """
     kind = values.type
     if pa.types.is_dictionary(kind):
         return as_text(values.dictionary_decode())
+    if isinstance(kind, pa.UuidType):
+        return pa.array([value and str(value) for value in values.to_pylist()], pa.string())
+    if isinstance(kind, pa.BaseExtensionType):
+        return as_text(values.storage)
     if pa.types.is_nested(kind):
-        return pa.array([None if value is None else _json(value) for value in values.to_pylist()], pa.string())
+        rows = values.to_pylist(maps_as_pydicts="lossy")
+        return pa.array([None if value is None else _json(value) for value in rows], pa.string())
     if pa.types.is_timestamp(kind):
         return _times(values, "Z" if kind.tz or is_instant else "")
     if pa.types.is_floating(kind):
         return pa.array([None if value is None else _number(value) for value in values.to_pylist()], pa.string())
-    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_fixed_size_binary(kind):
-        return texts.decoded(values.cast(pa.binary()))
+    if pa.types.is_fixed_size_binary(kind):
+        return pa.array([None if value is None else value.hex() for value in values.to_pylist()], pa.string())
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind):
+        return _bytes(values)
     return values.cast(pa.string())
+
+
+def _bytes(values: pa.Array) -> pa.Array:
+    try:
+        return values.cast(pa.string())
+    except pa.ArrowInvalid:
+        return pa.array([None if value is None else _byte_text(value) for value in values.to_pylist()], pa.string())
+
+
+def _byte_text(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value.hex()
 
 
 def _times(values: pa.Array, zone: str) -> pa.Array:
@@ -104,4 +158,19 @@ def _number(value: float) -> str:
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_in_json, allow_nan=False)
+    except ValueError:  # JSON knows no NaN
+        return _json(_without_nan(value))
+
+
+def _in_json(value: object) -> str:
+    return _byte_text(value) if isinstance(value, bytes) else str(value)
+
+
+def _without_nan(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: _without_nan(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

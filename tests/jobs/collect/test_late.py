@@ -19,6 +19,7 @@ from jobs.features import run as features
 from jobs.features import sequences
 from jobs.lake import delta, engine, erasures, sql, touched
 from jobs.settings import Settings
+from jobs.sources import landing
 from jobs.sources.spec import load as read_source
 from jobs.tables import (
     BRONZE_EVENTS,
@@ -336,7 +337,7 @@ def test_users_days_too_many_to_be_named_are_replaced_all_the_same(spark, tmp_pa
 def test_a_file_is_known_by_its_bytes_and_its_mapping(shop):
     shop.put(f"{day(0)}/log.csv", buy("1", "a", f"{day(0)}T10:00:00Z"))
     s, feed = shop.settings(0), collect.load("shop").events
-    files = collect.list_files(s.landing, feed, s.since, s.ds)
+    files = landing.list_files(s.landing, feed, s.since, s.ds)
     assert [d.changed for d in ledger.due(files, ledger.open_ledger(s, "events"), feed, s)] == [False]
     shop.night(0, hops=(collect,))
     book = ledger.open_ledger(s, "events")

@@ -4,44 +4,76 @@ from __future__ import annotations
 
 import datetime
 import gzip
+import json
+import uuid
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from jobs.sources.formats import csv_rows, json_lines, parquet_rows, texts
-from jobs.sources.formats.parts import Part, UnreadableFileError, named, split_text
+from jobs.sources.formats import json_lines, parquet_rows, texts
+from jobs.sources.formats.parts import Part, UnreadableFileError, named
 
 
-def of_json(path, explode=None, encoding="UTF-8", parts=None) -> list[dict]:
-    batches = [b for part in parts or [Part(f"file:{path}")] for b in json_lines.read(part, encoding, explode)]
-    rows = [row for batch in batches for row in batch.to_pylist()]
+def of_json(path, explode=None, encoding="UTF-8", parts=None, paths=()) -> list[dict]:
+    parts = parts or [Part(f"file:{path}")]
+    rows = [row for part in parts for batch in json_lines.read(part, encoding, explode, [*paths])
+            for row in batch.to_pylist()]  # fmt: skip
     return [row | {"record": None if row["record"] is None else dict(row["record"])} for row in rows]
 
 
-def of_csv(path, wanted, columns=None, encoding="UTF-8", delimiter=",", parts=None) -> list[dict]:
-    columns = columns or csv_rows.header(f"file:{path}", encoding, delimiter)
-    for_file = parts or [Part(f"file:{path}", columns=tuple(columns))]
-    batches = [b for part in for_file for b in csv_rows.read(part, encoding, delimiter, True, wanted)]
-    return sorted((row for batch in batches for row in batch.to_pylist()), key=lambda row: row["line"])
+def of_parquet(path, explode=None) -> list[dict]:
+    schema = parquet_rows.schema(f"file:{path}", explode)
+    parts = parquet_rows.split(f"file:{path}", 1, tuple(schema.names))
+    return [row for part in parts for batch in parquet_rows.read(part, explode, schema) for row in batch.to_pylist()]
 
 
 def test_a_line_of_json_says_its_values_as_they_stand_there(tmp_path):
     (tmp_path / "a").write_bytes(
         b'\xef\xbb\xbf{"a":1.50,"b":"x\\u00e9\\n\\"","c":null,"d":{"e":1.50, "f":[1]},"g":1e7,'
-        b'"h":12345678901234567890}\n\n   \n[1]\nbroken \xff\r\n{"a":true} x\n{"a":NaN}\n{"a":"","a":"last"}'
+        b'"h":12345678901234567890}\n\n \t \n[1]\n{"a":"broken \xff"}\r\n{"a":true} x\n{"a":NaN,"b":"NaN"}\n'
+        b'{"a":"","a":"last"}\n{\'a\': None}\n{"a":"half a pair \\ud83d"}'
     )
     rows = of_json(tmp_path / "a")
-    assert [row["line"] for row in rows] == [1, 4, 5, 6, 7, 8]
+    assert [row["line"] for row in rows] == [1, 4, 5, 6, 7, 8, 9, 10]
     assert rows[0]["record"] == {
         "a": "1.50", "b": 'xé\n"', "c": None, "d": '{"e":1.50, "f":[1]}', "g": "1e7", "h": "12345678901234567890",
     }  # fmt: skip
-    assert [row["record"] for row in rows[1:]] == [None, None, None, None, {"a": "last"}]
-    assert rows[2]["raw"] == "broken \ufffd"
+    good = {"a": None, "b": "NaN"}, {"a": "last"}
+    assert [row["record"] for row in rows[1:]] == [None, None, None, *good, None, None]
+    assert rows[2]["raw"] == "withheld, 16 bytes that are no text: 7b 22 61 22 3a 22 62 72 6f 6b 65 6e 20 ff 22 7d"
+    assert [row["fault"] for row in rows if row["fault"]] == [
+        "expected UTF-8, found bytes that are none", "expected JSON, found single quotes (Python's?)",
+    ]  # fmt: skip
 
 
-def test_each_object_of_a_list_is_a_record(tmp_path):
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[{"a":1},{"a":"x, ]"},\n{"a":3}]\n', '[\n{"a":1},\n{"a":"x, ]"},\n{"a":3}\n]',
+        '\n [ {\n"a": 1\n}, {"a":"x, ]"},{"a":3}]',
+        '{\n "a": 1\n}\n{\n "a":"x, ]"}\n{"a":3}', '{"a":1}{"a":"x, ]"}{"a":3}', '[{"a":1}]\n[{"a":"x, ]"},{"a":3}]\n',
+    ],
+)  # fmt: skip
+def test_objects_that_are_not_one_a_line_are_records_too(tmp_path, monkeypatch, text):
+    monkeypatch.setattr("jobs.sources.formats.texts.BLOCK", 5)
+    monkeypatch.setattr("jobs.sources.formats.json_values.stands_in", lambda *_: True)
+    (tmp_path / "a").write_text(text)
+    rows = of_json(tmp_path / "a")
+    assert [(row["line"], row["record"]["a"]) for row in rows] == [(1, "1"), (2, "x, ]"), (3, "3")]
+    monkeypatch.undo()
+    assert of_json(tmp_path / "a") == rows
+
+
+def test_a_list_that_is_cut_off_is_no_list(tmp_path):
+    (tmp_path / "a").write_text('[{"a":1},{"a":')
+    with pytest.raises(UnreadableFileError, match="no JSON behind value 1 of it; is the file cut off"):
+        of_json(tmp_path / "a")
+    assert of_json(tmp_path / "a", parts=[Part(f"file:{tmp_path}/a", 0, 8)])[0]["fault"] is None  # a broken first line
+
+
+def test_each_entry_of_a_list_is_a_record(tmp_path):
     (tmp_path / "a").write_text('{"s":1,"e":[{"id":5,"t":1.0},{"id":6}]}\n{"s":2,"e":[]}\n{"s":3}\n{"s":4,"e":7}\nx\n')
     rows = of_json(tmp_path / "a", explode="e")
     assert [(row["line"], row["raw"], row["record"]) for row in rows] == [
@@ -54,57 +86,67 @@ def test_each_object_of_a_list_is_a_record(tmp_path):
     ]
 
 
-@pytest.mark.parametrize("encoding", ["UTF-8", "GBK", "UTF-16"])
+def test_a_list_may_stand_in_an_object_and_in_a_list(tmp_path):
+    (tmp_path / "a").write_text(
+        '{"s":1,"p":{"n":[{"id":5},"x"],"o":2}}\n{"p":{"o":3}}\n{"p":[{"n":[7,8],"k":1},{"k":2}]}'
+    )
+    assert [row["record"] for row in of_json(tmp_path / "a", explode="p.n")] == [
+        {"s": "1", "p": '{"o":2}', "p.n.id": "5", "p.n.position": "0"},
+        {"s": "1", "p": '{"o":2}', "p.n": "x", "p.n.position": "1"},
+        {"p": '{"o":3}'},
+        {"p.k": "1", "p.position": "0", "p.n": "7", "p.n.position": "0"},
+        {"p.k": "1", "p.position": "0", "p.n": "8", "p.n.position": "1"},
+        {"p.k": "2", "p.position": "1"},
+    ]
+
+
+def test_a_path_leads_into_a_list_by_its_keys_and_places(tmp_path):
+    keyed = [{"key": "id", "value": {"string_value": None, "int_value": 77}}, {"name": "n", "value": "x"}]
+    (tmp_path / "a").write_text(
+        json.dumps({"e": keyed, "o": {"e": keyed, "i": [{"s": "S1"}]}, "e.k": 1, "p": {"q": 2}})
+    )
+    paths = ["e.id", "e.n", "e.id.int_value", "e.gone", "o.e.id", "o.i[0].s", "o.i[7].s", "e.k", "p.q"]
+    (row,) = of_json(tmp_path / "a", paths=paths)
+    found = {path: row["record"][path] for path in paths if path in row["record"]}
+    assert found == {"e.id": "77", "e.n": "x", "e.id.int_value": "77", "o.e.id": "77", "o.i[0].s": "S1", "e.k": "1"}
+
+
+@pytest.mark.parametrize("encoding", ["UTF-8", "GBK", "UTF-16", "UTF-16LE"])
 def test_an_encoding_that_is_said_is_read(tmp_path, encoding):
     (tmp_path / "a").write_bytes('{"a":"牛奶"}\n{"a":"茶"}\n'.encode(encoding))
     assert [row["record"]["a"] for row in of_json(tmp_path / "a", encoding=encoding)] == ["牛奶", "茶"]
-    (tmp_path / "b").write_bytes("id,名\n1,牛奶\n2,茶\n".encode(encoding))
-    assert [row["名"] for row in of_csv(tmp_path / "b", ["名"], encoding=encoding)] == ["牛奶", "茶"]
 
 
-def test_a_csv_is_read_by_rfc_4180(tmp_path):
-    (tmp_path / "a").write_bytes(
-        b'\xef\xbb\xbfid,name,x\r\n1,"a ""q"", b",3\r\n2,short\r\n\r\n3,"two\nlines",\r\n4,,""\r\n5,a,b,c\r\n6,\xff,6'
-    )
-    rows = of_csv(tmp_path / "a", ["id", "name", "other", "x"])
-    good = [(row["id"], row["name"], row["x"]) for row in rows if row["raw"] is None]
-    assert good == [("1", 'a "q", b', "3"), ("3", "two\nlines", None), ("4", None, ""), ("6", "\ufffd", "6")]
-    assert {row["other"] for row in rows} == {None}
-    assert [(row["line"], row["raw"]) for row in rows if row["raw"]] == [(3, "2,short"), (6, "5,a,b,c")]
-    assert [row["line"] for row in rows] == [2, 3, 4, 5, 6, 7]
-
-
-def test_an_empty_csv_has_no_columns_and_a_header_alone_no_rows(tmp_path):
-    (tmp_path / "a").write_text("")
-    assert csv_rows.header(f"file:{tmp_path}/a", "UTF-8", ",") == []
-    (tmp_path / "b").write_text("id;name\n")
-    assert of_csv(tmp_path / "b", ["id"], delimiter=";") == []
+def test_a_mark_tells_the_encoding_and_bytes_that_are_no_text_are_seen_in_any(tmp_path):
+    (tmp_path / "a").write_bytes('{"a":"茶"}\n'.encode("UTF-16"))
+    assert of_json(tmp_path / "a")[0]["record"] == {"a": "茶"}
+    (tmp_path / "b").write_bytes('{"a":"茶"}\n{"a":"'.encode("GBK") + b'\xff"}\n')
+    good, bad = of_json(tmp_path / "b", encoding="GBK")
+    assert (good["record"], bad["record"], bad["raw"][:8]) == ({"a": "茶"}, None, "withheld")
+    (tmp_path / "c").write_bytes('{"a":"a longer line of letters"}\n'.encode("UTF-16LE"))
+    with pytest.raises(UnreadableFileError, match="seems to be written in UTF-16LE; say encoding: UTF-16LE"):
+        of_json(tmp_path / "c")
 
 
 def test_parts_of_a_large_file_hold_each_line_once_with_its_number(tmp_path, monkeypatch):
-    monkeypatch.setattr("jobs.sources.formats.parts.BLOCK", 1 << 10)
+    monkeypatch.setattr("jobs.sources.formats.texts.BLOCK", 1 << 10)
     (tmp_path / "a").write_text("".join(f'{{"n":{n}}}\n' for n in range(3_000)))
-    path, size = f"file:{tmp_path}/a", (tmp_path / "a").stat().st_size
-    parts = split_text(path, size, 5_000)
+    parts = json_lines.split(f"file:{tmp_path}/a", (tmp_path / "a").stat().st_size, 5_000, "UTF-8")
     assert len(parts) > 3
-    assert [(row["line"], row["record"]["n"]) for row in of_json("", parts=parts)] == [
-        (n + 1, str(n)) for n in range(3_000)
-    ]
-    (tmp_path / "b").write_text("n,m\n" + "".join(f"{n},\n" if n % 7 else f"{n}\n" for n in range(3_000)))
-    parts = csv_rows.split(f"file:{tmp_path}/b", (tmp_path / "b").stat().st_size, 5_000, ("n", "m"))
-    assert len(parts) > 1
-    rows = of_csv("", ["n", "m"], columns=("n", "m"), parts=parts)
-    assert [(row["line"], row["n"] or row["raw"]) for row in rows] == [(n + 2, str(n)) for n in range(3_000)]
+    rows = of_json("", parts=parts)
+    assert [(row["line"], row["record"]["n"]) for row in rows] == [(n + 1, str(n)) for n in range(3_000)]
 
 
-def test_what_may_not_be_cut_stays_whole(tmp_path):
-    cut = {name: texts.may_be_cut(name) for name in ("UTF-8", "GBK", "ISO-8859-1", "UTF-16", "UTF-16LE")}
-    assert cut == {"UTF-8": True, "GBK": True, "ISO-8859-1": True, "UTF-16": False, "UTF-16LE": False}
-    (tmp_path / "a.csv").write_text('n\n"1"\n' + "2\n" * 9_000)
-    size = (tmp_path / "a.csv").stat().st_size
-    assert len(csv_rows.split(f"file:{tmp_path}/a.csv", size, 1_000, ("n",))) == 1
-    (tmp_path / "b.gz").write_bytes(gzip.compress(b"x\n" * 9_000))
-    assert len(split_text(f"file:{tmp_path}/b.gz", 9_000, 10)) == 1
+@pytest.mark.parametrize(
+    ("encoding", "start", "cut"),
+    [("UTF-8", b"", True), ("UTF-8", b"\xef\xbb\xbf", True), ("GBK", b"", True), ("ISO-8859-1", b"", True),
+     ("GBK", b"\xef\xbb\xbf", False), ("UTF-8", b"\xff\xfe", False), ("UTF-16", b"", False),
+     ("UTF-8", b"\x1f\x8b", False), ("UTF-8", b"[", False)],
+)  # fmt: skip
+def test_what_may_not_be_cut_stays_whole(tmp_path, monkeypatch, encoding, start, cut):
+    monkeypatch.setattr("jobs.sources.formats.texts.BLOCK", 1 << 10)
+    (tmp_path / "a").write_bytes(start + b'{"n":1}\n' * 9_000)
+    assert (len(json_lines.split(f"file:{tmp_path}/a", 72_000, 10, encoding)) > 1) == cut
 
 
 def test_parquet_keeps_whole_numbers_and_decimals_and_tells_the_rest_in_words(tmp_path):
@@ -112,19 +154,45 @@ def test_parquet_keeps_whole_numbers_and_decimals_and_tells_the_rest_in_words(tm
     table = pa.table({
         "whole": pa.array([1, None], pa.uint32()), "large": pa.array([2**64 - 1, None], pa.uint64()),
         "float": [17850.0, 0.1], "tiny": [1e-12, 12345678.9], "at": pa.array([at, None]),
-        "day": pa.array([at.date(), None]), "list": [["好"], None], "bytes": pa.array([b"a\xff", None]),
+        "nanos": pa.array([1483351200_000000001, None], pa.timestamp("ns")),
+        "day": pa.array([at.date(), None]), "list": [["好"], None], "bytes": pa.array([b"a\xff", b"text"]),
+        "uuid": pa.array([uuid.UUID(int=5).bytes, None], pa.uuid()), "fixed": pa.array([b"abcd", None], pa.binary(4)),
+        "map": pa.array([[("k", float("nan"))], None], pa.map_(pa.string(), pa.float64())),
+        "object": pa.array([{"b": b"\xff", "n": 1.5}, None]),
     })  # fmt: skip
     pq.write_table(table, tmp_path / "a.parquet", row_group_size=1)
-    path = f"file:{tmp_path}/a.parquet"
-    schema, parts = parquet_rows.schema(path), parquet_rows.split(path, 1)
-    assert [part.line for part in parts] == [1, 2]
-    rows = [row for part in parts for batch in parquet_rows.read(part, schema) for row in batch.to_pylist()]
+    rows = of_parquet(tmp_path / "a.parquet")
     assert (rows[0]["whole"], int(rows[0]["large"])) == (1, 2**64 - 1)
     assert [row["float"] for row in rows] == ["17850", "0.1"]
     assert [row["tiny"] for row in rows] == ["1e-12", "12345678.9"]
-    texts = [rows[0][name] for name in ("at", "day", "list", "bytes")]
-    assert texts == ["2017-01-02 10:00:00.5Z", "2017-01-02", '["好"]', "a\ufffd"]
+    assert [row["bytes"] for row in rows] == ["61ff", "text"]
+    said = {name: rows[0][name] for name in ("at", "nanos", "day", "list", "uuid", "fixed", "map", "object")}
+    assert said == {
+        "at": "2017-01-02 10:00:00.5Z", "nanos": "2017-01-02 10:00:00", "day": "2017-01-02", "list": '["好"]',
+        "uuid": "00000000-0000-0000-0000-000000000005", "fixed": "61626364", "map": '{"k":null}',
+        "object": '{"b":"ff","n":1.5}',
+    }  # fmt: skip
     assert [row["line"] for row in rows] == [1, 2]
+
+
+def test_old_times_of_parquet_may_be_of_a_far_year(tmp_path):
+    table = pa.table({"at": pa.array([datetime.datetime(9999, 1, 1)], pa.timestamp("us"))})
+    pq.write_table(table, tmp_path / "a.parquet", use_deprecated_int96_timestamps=True)
+    assert of_parquet(tmp_path / "a.parquet")[0]["at"] == "9999-01-01 00:00:00Z"
+
+
+def test_each_entry_of_a_list_of_parquet_is_a_row(tmp_path):
+    rows = [{"s": 1, "e": [{"id": 5, "t": 1.5}, {"id": 6, "t": None}], "o": {"k": 1, "e": ["x", "y"]}},
+            {"s": 2, "e": [], "o": {"k": 2, "e": None}}, {"s": 3, "e": None, "o": None}]  # fmt: skip
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+    names = ("line", "s", "e.id", "e.t", "e.position")
+    assert [tuple(row[name] for name in names) for row in of_parquet(tmp_path / "a.parquet", "e")] == [
+        (1, 1, 5, "1.5", 0), (1, 1, 6, None, 1), (2, 2, None, None, None), (3, 3, None, None, None),
+    ]  # fmt: skip
+    names = ("s", "o", "o.e", "o.e.position")
+    assert [tuple(row[name] for name in names) for row in of_parquet(tmp_path / "a.parquet", "o.e")] == [
+        (1, '{"k":1}', "x", 0), (1, '{"k":1}', "y", 1), (2, '{"k":2}', None, None), (3, '{"k":null}', None, None),
+    ]  # fmt: skip
 
 
 def test_a_broken_file_is_named_with_the_reason(tmp_path):
@@ -134,5 +202,11 @@ def test_a_broken_file_is_named_with_the_reason(tmp_path):
         with named(f"file:{tmp_path}/a.gz"):
             of_json(tmp_path / "a.gz")
     (tmp_path / "b.parquet").write_bytes(b"no parquet")
-    with pytest.raises(UnreadableFileError, match=r"b\.parquet: "):
+    with pytest.raises(UnreadableFileError, match=r"b\.parquet: it is no Parquet"):
         parquet_rows.schema(f"file:{tmp_path}/b.parquet")
+    (tmp_path / "c.parquet").write_bytes(b"")
+    assert parquet_rows.schema(f"file:{tmp_path}/c.parquet").names == of_parquet(tmp_path / "c.parquet") == []
+
+
+def test_bytes_that_are_no_text_are_withheld_in_words():
+    assert texts.withheld(b"\xff" * 20) == f"withheld, 20 bytes that are no text: {'ff ' * 16}.."

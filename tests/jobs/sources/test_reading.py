@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import random
 from datetime import date
 from hashlib import md5
@@ -18,6 +19,7 @@ from jobs.errors import DataError
 from jobs.settings import Settings
 from jobs.sources import spec
 from jobs.sources.landing import list_files
+from jobs.sources.layout import Layout
 from jobs.sources.reading import read_records
 from jobs.sources.spec import Feed
 
@@ -35,8 +37,11 @@ def zstd(path, *texts: str) -> None:
             file.write(sink.getvalue())
 
 
+FIELDS = {"user_id": "who", "price": {"column": "paid", "optional": True}, "query": "asked"}
+
+
 def read(spark, landing, **given) -> DataFrame:
-    feed = Feed(id=("id",), fields={}, **given)
+    feed = Feed(**{"id": ("id",), "fields": {}} | given)
     return read_records(spark, list_files(str(landing), feed, DS, DS), feed)
 
 
@@ -69,8 +74,7 @@ def test_csv_in_zstd_beside_gzip_and_plain(spark, tmp_path):
     assert {row["source_file"] for row in rows} == {"a.csv.zst", "b.csv.gz", "c.csv"}
 
 
-@pytest.mark.parametrize("cut", [lambda whole: whole[: len(whole) // 2], lambda whole: b"no zstd at all\n"])
-def test_a_broken_zstd_file_is_named(spark, tmp_path, monkeypatch, cut):
+def test_a_broken_zstd_file_is_named(spark, tmp_path, monkeypatch):
     fields = {"user_id": "u", "event_time": "t", "event_type": {"constant": "view"}}
     events = {"files": "*.zst", "id": ["id"], "fields": fields}
     source = spec.Source(name="shop", title="t", origin="o", licence="l", events=events)
@@ -78,7 +82,8 @@ def test_a_broken_zstd_file_is_named(spark, tmp_path, monkeypatch, cut):
     landing = tmp_path / "landing"
     path = landing / "whole night.jsonl.zst"
     zstd(path, "".join(f'{{"id": {n}, "u": "1", "t": "2017-01-02T10:00:00Z"}}\n' for n in range(20_000)))
-    path.write_bytes(cut(path.read_bytes()))
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(DataError, match=r"readable file, found file:.*/whole night\.jsonl\.zst: .+ Nothing of this"):
         collect.run(spark, Settings(DS, DS, str(tmp_path / "wh"), "shop", str(landing), "test"))
 
@@ -91,3 +96,49 @@ def test_a_parquet_column_of_any_type_is_its_text(spark, tmp_path):
     (row,) = read(spark, tmp_path, files="a.parquet", format="parquet").collect()
     assert row["record"].asDict() == {"id": 1, "tags": '["a","好"]', "more": '{"deep":2}', "at": "2017-01-02 10:00:00Z",
                              "local": "2017-01-02 10:00:00"}  # fmt: skip
+
+
+def test_columns_are_told_in_each_file_and_blanks_and_case_do_not_matter(spark, tmp_path):
+    (tmp_path / "a.csv").write_text("id,who,paid,asked,more\n1,u,2.5,q,x\n")
+    (tmp_path / "b.csv").write_text("ID, Who , more , Asked\n2,v,y,r\n")
+    (tmp_path / "c.csv").write_text("")
+    rows = read(spark, tmp_path, files="*.csv", format="csv", fields=FIELDS).collect()
+    assert sorted([*row["record"].asDict().items()] for row in rows) == [
+        [("asked", "q"), ("id", "1"), ("more", "x"), ("paid", "2.5"), ("who", "u")],
+        [("asked", "r"), ("id", "2"), ("more", "y"), ("paid", None), ("who", "v")],
+    ]  # fmt: skip
+    (tmp_path / "d.csv").write_text("id,whom,ask,Ask\n2,v,y,r\n")
+    with pytest.raises(
+        DataError, match=r"expected column 'asked' \(nearest: 'ask'\), 'who' \(nearest: 'whom'\) in d.csv"
+    ):
+        read(spark, tmp_path, files="*.csv", format="csv", fields=FIELDS)
+    (tmp_path / "d.csv").write_text("id;who;asked\n2;v;y\n")
+    with pytest.raises(DataError, match=r"found id;who;asked \(is the delimiter ';'\?\)"):
+        read(spark, tmp_path, files="*.csv", format="csv", fields=FIELDS)
+    pq.write_table(pa.table({"id": [1]}), tmp_path / "a.parquet")
+    with pytest.raises(DataError, match=r"expected column 'asked', 'who' in a.parquet"):
+        read(spark, tmp_path, files="*.parquet", format="parquet", fields=FIELDS)
+
+
+def test_a_path_leads_into_a_list_in_every_format(spark, tmp_path):
+    fields = {"user_id": "e.uid", "query": "e.gone", "session_id": "o.s", "product_id": "l[1].p"}
+    keyed, lists = [{"key": "uid", "value": {"s_value": None, "i_value": 7}}], [{"p": "a"}, {"p": "b"}]
+    table = {"id": [1], "e": [keyed], "o": [{"s": "x"}], "l": [lists]}
+    pq.write_table(pa.table(table), tmp_path / "a.parquet")
+    written = {name: json.dumps(column[0]).replace('"', '""') for name, column in table.items()}
+    (tmp_path / "a.csv").write_text("id,e,o,l\n" + ",".join(f'"{text}"' for text in written.values()) + "\n")
+    (tmp_path / "a.jsonl").write_text(json.dumps({name: column[0] for name, column in table.items()}))
+    for form in ("parquet", "csv", "jsonl"):
+        frame = read(spark, tmp_path, files=f"a.{form}", format=form, fields=fields)
+        layout = Layout.of(frame)
+        row = frame.select(*[layout.value(spec).alias(name) for name, spec in fields.items()]).first()
+        assert row.asDict() == {"user_id": "7", "query": None, "session_id": "x", "product_id": "b"}, form
+
+
+def test_each_entry_of_a_list_of_parquet_is_a_record(spark, tmp_path):
+    rows = [{"id": 1, "e": [{"sku": "a", "n": 1}, {"sku": "b", "n": 2}]}, {"id": 2, "e": None}]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "a.parquet")
+    fields = {"user_id": "ID", "product_id": "e.sku", "quantity": "e.n"}
+    frame = read(spark, tmp_path, files="a.parquet", format="parquet", fields=fields, id=("ID",), explode="e")
+    read_as = [tuple(row) for row in frame.select("record.ID", "record.`e.sku`", "record.`e.n`", "line").collect()]
+    assert sorted(read_as, key=str) == [(1, "a", 1, 1), (1, "b", 2, 1), (2, None, None, 2)]

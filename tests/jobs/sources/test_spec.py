@@ -42,6 +42,12 @@ JDBC = {"url": "jdbc:postgresql://db/shop?ssl=true", "table": "crm.users"}
 TOPIC = {name: EVENTS[name] for name in ("id", "fields")} | {"kafka": {"servers_env": "KAFKA", "topic": "clicks"}}
 
 
+def test_a_feed_may_be_of_several_globs_and_say_its_delimiter_as_people_write_it(tmp_path):
+    write(tmp_path, GOOD | {"events": EVENTS | {"files": ["a/{ds}/*", "b/{ds:yyyyMMdd}"], "delimiter": r"\t"}})
+    feed = spec.load("shop", tmp_path).events
+    assert (feed.files, feed.delimiter, feed.dated) == (("a/{ds}/*", "b/{ds:yyyyMMdd}"), "\t", True)
+
+
 def users(**feed) -> dict:
     return {"users": {"id": ["id"], "fields": {}} | feed}
 
@@ -57,7 +63,7 @@ def test_users_of_a_database(tmp_path):
 def test_events_of_a_topic_are_files_of_the_landing(tmp_path):
     write(tmp_path, GOOD | {"events": TOPIC | {"explode": "lines"}})
     feed = spec.load("shop", tmp_path).events
-    assert feed.files == "kafka/clicks/*/ds={ds}/*.gz"
+    assert feed.files == ("kafka/clicks/*/ds={ds}/*.gz",)
     assert feed.dated
 
 
@@ -76,8 +82,20 @@ def test_events_of_a_topic_are_files_of_the_landing(tmp_path):
         ({"events": EVENTS | {"fields": FIELDS | {"event_time": {"column": "t", "format": "yyyy-MM-dd z"}}}},
          "yyyy-MM-dd z: not every engine knows zones by z or O"),
         ({"events": EVENTS | {"encoding": "GBBK"}}, "no encoding 'GBBK'"),
-        ({"events": EVENTS | {"format": "jsonl", "columns": ["a"]}}, "without a header; the format is jsonl"),
-        ({"events": EVENTS | {"explode": "lines"}}, "JSON list apart; the format is csv"),
+        ({"events": EVENTS | {"encoding": "base64"}}, "no encoding 'base64'"),
+        ({"events": EVENTS | {"format": "jsonl", "columns": ["a"], "quote": "'"}},
+         "columns, quote say how a CSV is written; the format is jsonl"),
+        ({"events": EVENTS | {"format": "parquet", "encoding": "GBK"}}, "how a text is written; the format is parquet"),
+        ({"events": EVENTS | {"delimiter": ""}}, "events.delimiter: expected one or more characters"),
+        ({"events": EVENTS | {"delimiter": '"'}}, "delimiter and quote are both '\"'; for a file without quotes"),
+        ({"events": EVENTS | {"delimiter": "\n"}}, "characters of one line"),
+        ({"events": EVENTS | {"quote": "''"}}, "events.quote: expected one character or none"),
+        ({"events": EVENTS | {"escape": "§"}}, "events.escape: expected one character"),
+        ({"events": EVENTS | {"skip": -1}}, "events.skip"),
+        ({"events": EVENTS | {"columns": ["a", "b", "a"]}}, "columns names a twice"),
+        ({"events": EVENTS | {"files": "log/{ds:YYYYMMDD}/*"}}, "expected yyyy, MM, dd"),
+        ({"events": EVENTS | {"files": ["log/{ds}/*", "more/*"]}}, "{ds} in each of them or in none"),
+        ({"events": EVENTS | {"explode": "lines"}}, "takes a list apart; the format is csv"),
         ({"events": EVENTS | {"pii": {"u": "drop"}}}, "which the mapping reads; hash it"),
         ({"events": EVENTS | {"pii": {"u": "mask"}}}, "'hash' or 'drop'"),
         ({"events": EVENTS | {"pii": {"a.b.c": "hash"}}}, "one level into an object"),

@@ -1,0 +1,97 @@
+"""What the first bytes of a file say that it is, whatever its name says; and the text in it as a stream."""
+
+from __future__ import annotations
+
+import lzma
+import re
+import zipfile
+from typing import IO
+
+import pyarrow as pa
+
+from jobs.sources.formats.parts import UnreadableFileError, locate
+
+_HEAD = 512
+_PACKED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2", b"\x04\x22\x4d\x18": "lz4"}
+_XZ, _ZIP = b"\xfd7zXZ\x00", b"PK\x03\x04"
+_NO_TEXT = {
+    b"PAR1": "Parquet; say format: parquet",
+    b"ORC": "ORC; write it as Parquet",
+    b"Obj\x01": "Avro; write it as Parquet or JSON lines",
+    b"\xd0\xcf\x11\xe0": "an Excel workbook; save its sheet as CSV UTF-8",
+    b"%PDF": "a PDF",
+    b"7z\xbc\xaf": "a 7z archive; unpack it",
+    b"Rar!": "a RAR archive; unpack it",
+    b"PK\x05\x06": "an empty zip archive",
+    b"SQLite format 3": "an SQLite database; export its table as CSV",
+}
+_PAGE = (b"<!doctype", b"<html", b"<?xml")
+_TAR = slice(257, 262), b"ustar"
+
+
+def is_packed(path: str) -> bool:
+    """Whether the text of a file is compressed, so that it is read from its start only."""
+    head = _first_bytes(path)
+    return head.startswith((*_PACKED, _XZ, _ZIP))
+
+
+def opened(path: str) -> IO[bytes]:
+    """The text of a file from its start, unpacked. UnreadableFileError where the file holds no text, or several."""
+    head = _first_bytes(path)
+    stream = _unpacked(path, head)
+    if stream is not None:
+        head = stream.read(_HEAD)
+        stream = _unpacked(path, head=_first_bytes(path))  # from its start again
+    else:
+        system, key = locate(path)
+        stream = system.open_input_file(key)
+    _refuse(path, head)
+    return stream
+
+
+def _first_bytes(path: str) -> bytes:
+    system, key = locate(path)
+    with system.open_input_file(key) as file:
+        return file.read(_HEAD)
+
+
+def _unpacked(path: str, head: bytes) -> IO[bytes] | None:
+    """A stream of what is in a packed file; None for one that is not packed."""
+    system, key = locate(path)
+    for mark, kind in _PACKED.items():
+        if head.startswith(mark):
+            return pa.CompressedInputStream(system.open_input_file(key), kind)
+    if head.startswith(_XZ):
+        return lzma.open(system.open_input_file(key))
+    if head.startswith(_ZIP):
+        return _member(path, zipfile.ZipFile(system.open_input_file(key)))
+    return None
+
+
+def _member(path: str, archive: zipfile.ZipFile) -> IO[bytes]:
+    """The one file of a zip archive."""
+    names = [name for name in archive.namelist() if not re.search(r"/\Z|(^|/)(__MACOSX/|\.)", name)]
+    if any(name.startswith("xl/") for name in names):
+        raise _no_text(path, "an Excel workbook; save its sheet as CSV UTF-8")
+    if len(names) != 1:
+        listed = (
+            f"{len(names)} files ({', '.join(names[:3])}{', ..' if len(names) > 3 else ''})" if names else "no file"
+        )
+        raise _no_text(path, f"a zip archive of {listed}; unpack it, or deliver one file an archive")
+    if archive.getinfo(names[0]).flag_bits & 1:
+        raise _no_text(path, "an encrypted zip archive; unpack it")
+    return archive.open(names[0])
+
+
+def _refuse(path: str, head: bytes) -> None:
+    for mark, what in _NO_TEXT.items():
+        if head.startswith(mark):
+            raise _no_text(path, what)
+    if head[_TAR[0]] == _TAR[1]:
+        raise _no_text(path, "a tar archive; unpack it")
+    if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:9].lower().startswith(_PAGE):
+        raise _no_text(path, "a web page or XML (an error page in place of the file?)")
+
+
+def _no_text(path: str, what: str) -> UnreadableFileError:
+    return UnreadableFileError.of(path, f"it is {what}")

@@ -1,0 +1,52 @@
+"""What the columns of a file are called, and which a mapping seeks in vain."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+
+from jobs.errors import DataError
+from jobs.sources.formats import json_lists
+from jobs.sources.spec import Feed
+
+
+def as_mapped(found: list[str], feed: Feed) -> list[str]:
+    """The names of a file's columns as the mapping writes them, where one differs by case and blanks alone and no other
+    could be meant; all else without blanks around it.
+    """
+    wanted = feed.mapped_columns | set(map(json_lists.head, feed.mapped_columns))
+    called = dict(zip(found, found, strict=True))
+    for name in wanted - set(found):
+        alike = [other for other in found if _plain(other) == _plain(name) and other not in wanted]
+        if len(alike) == 1:
+            called[alike[0]] = name
+    taken = set(called.values())
+    return [name if name in wanted or name.strip() in taken else name.strip() for name in called.values()]
+
+
+def _plain(name: str) -> str:
+    return " ".join(name.split()).casefold()
+
+
+def check(file: str, names: list[str], feed: Feed) -> None:
+    """DataError where a file has not a column that the mapping names and does not call optional."""
+    gone = [name for name in sorted(feed.mapped_columns - feed.optional_columns) if not _has(names, name)]
+    if not gone:
+        return
+    hint = ""
+    if len(names) == 1 and (other := next((sign for sign in ";\t|," if sign in names[0]), None)):
+        hint = f" (is the delimiter {other!r}?)"
+    raise DataError(
+        f"expected column {in_words(gone, names)} in {file}, as the mapping says, found {', '.join(names)}{hint}; the "
+        "source changed or the mapping is wrong (optional: true at a field that a file may lack). Nothing of this load "
+        "was written"
+    )
+
+
+def _has(names: list[str], column: str) -> bool:
+    return column in names or json_lists.head(column) in names
+
+
+def in_words(gone: list[str], names: list[str]) -> str:
+    """Columns that are missing, each with the nearest name that is there."""
+    nearest = {name: get_close_matches(name, names, n=1) for name in gone}
+    return ", ".join(f"{name!r}" + (f" (nearest: {near[0]!r})" if near else "") for name, near in nearest.items())
