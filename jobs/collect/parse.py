@@ -11,20 +11,21 @@ from pyspark.sql import functions as F
 from jobs import clock
 from jobs.collect import fields, reasons
 from jobs.lake.engine import columns
+from jobs.sources.keys import Keys
 from jobs.sources.layout import Layout
 from jobs.sources.spec import EVENT_FIELDS, Feed, Source
 
 MASKED = 62  # columns that a bit mask of one bigint can name
 
 
-def parse(keyed: DataFrame, source: Source, kind: str, start: date, since: date, ds: date) -> DataFrame:
+def parse(keyed: DataFrame, source: Source, keys: Keys, kind: str, start: date, since: date, ds: date) -> DataFrame:
     """Records of one kind with `key_hash` (see `dedupe.with_key`) -> `parse_events` or `parse_dimension`."""
     if kind == "events":
-        return parse_events(keyed, source, start, since, ds)
-    return parse_dimension(keyed, source.feeds()[kind], ds)
+        return parse_events(keyed, source, keys, start, since, ds)
+    return parse_dimension(keyed, source.feeds()[kind], keys, kind, ds)
 
 
-def parse_events(records: DataFrame, source: Source, start: date, since: date, ds: date) -> DataFrame:
+def parse_events(records: DataFrame, source: Source, keys: Keys, start: date, since: date, ds: date) -> DataFrame:
     """One row a record: the columns of bronze.events, `raw`, `outside`, and `reason` (null where it can be loaded).
 
     A record of a file of any days counts as delivered on its own day, or on `since` where it is older; before `start`,
@@ -34,7 +35,14 @@ def parse_events(records: DataFrame, source: Source, start: date, since: date, d
     frame = fields.with_typed(records, feed)
     ours = {name: fields.field(name, feed) for name in EVENT_FIELDS}
     frame = frame.withColumns(ours | {"event_id": fields.identity(feed)})
-    frame = frame.withColumns({"reason": reasons.of_event(source, ds), "ds": clock.day(F.col("event_time"))})
+    frame = frame.withColumns({"reason": reasons.of_event(source, keys, ds), "ds": clock.day(F.col("event_time"))})
+    frame = frame.withColumns(
+        {
+            "user_id": keys.user(F.col("user_id")),
+            "product_id": keys.product(F.col("product_id")),
+            "session_id": keys.session(F.col("session_id")),
+        }
+    )
     attributes = layout.attributes(feed.mapped_columns).alias("attributes")
     frame = frame.select(*EVENT_FIELDS, "event_id", attributes, "reason", "ds", *_carried(feed, layout))
     any_days, good, old = F.col("landed_ds").isNull(), F.col("reason").isNull(), F.col("ds") < F.lit(start)
@@ -42,7 +50,7 @@ def parse_events(records: DataFrame, source: Source, start: date, since: date, d
     return frame.withColumns({"outside": any_days & good & old, "landed_ds": F.coalesce("landed_ds", own)})
 
 
-def parse_dimension(records: DataFrame, feed: Feed, ds: date) -> DataFrame:
+def parse_dimension(records: DataFrame, feed: Feed, keys: Keys, kind: str, ds: date) -> DataFrame:
     """One row a user or product record: `id`, `attributes` (mapped fields under our names, a path as a JSON list,
     all other columns under theirs), and `reason` (null where it can be loaded).
     """
@@ -64,13 +72,14 @@ def parse_dimension(records: DataFrame, feed: Feed, ds: date) -> DataFrame:
     return (
         fields.with_texts(records, feed)
         .withColumns({"id": fields.identity(feed), "ours": ours, "landed_ds": F.coalesce("landed_ds", F.lit(ds))})
-        .withColumns({"attributes": F.map_concat("ours", others), "reason": reasons.of_dimension(feed)})
+        .withColumns({"attributes": F.map_concat("ours", others), "reason": reasons.of_dimension(feed, keys)})
+        .withColumn("id", (keys.user if kind == "users" else keys.product)(F.col("id")))
         .select("id", "attributes", "reason", F.lit(False).alias("outside"), *_carried(feed, layout))
     )
 
 
-def with_user(records: DataFrame, source: Source, kind: str) -> DataFrame:
-    """`records` with `user`, the id that the user of a record has in our tables; null where it is of none, or does not
+def with_user(records: DataFrame, source: Source, keys: Keys, kind: str) -> DataFrame:
+    """`records` with `user`, the key that the user of a record has in our tables; null where it is of none, or does not
     say. A product's record is of the user in whose event it stands, where the products are read from the events.
     """
     if kind == "users":
@@ -79,7 +88,7 @@ def with_user(records: DataFrame, source: Source, kind: str) -> DataFrame:
         frame, user = fields.with_typed(records, source.events), fields.field("user_id", source.events)
     else:
         frame, user = records, F.lit(None).cast("string")
-    return frame.select(*records.columns, user.alias("user"))
+    return frame.select(*records.columns, keys.user(user).alias("user"))
 
 
 def _carried(feed: Feed, layout: Layout) -> list[Column]:

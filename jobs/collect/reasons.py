@@ -8,6 +8,7 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from jobs.collect import fields
+from jobs.sources.keys import Keys
 from jobs.sources.spec import EVENT_FIELDS, Feed, Source
 from jobs.tables import EVENT_TYPES
 
@@ -15,13 +16,14 @@ from jobs.tables import EVENT_TYPES
 UNREADABLE = r"bad_(\w+): (\w+) from column (.+?) is "
 
 
-def of_event(source: Source, ds: date) -> Column:
+def of_event(source: Source, keys: Keys, ds: date) -> Column:
     """Every reason against a record of events, joined by `; `; null where it can be loaded. Reads the columns of
     `fields.with_typed`, our event columns, event_id, landed_ds and written_ds.
     """
     rules = [
         _missing_id(source.events, "event_id"),
         *_missing_fields(source.events),
+        *_foreign(("user_id", "product_id", "session_id"), keys),
         *[reason for name in source.events.fields for reason in _unreadable(name, source.events)],
         _unknown_type(),
         *_impossible_times(source.shop_opened or "1990-01-01", ds),
@@ -29,9 +31,9 @@ def of_event(source: Source, ds: date) -> Column:
     return F.coalesce(_no_record(source.events), F.nullif(F.concat_ws("; ", *rules), F.lit("")))
 
 
-def of_dimension(feed: Feed) -> Column:
+def of_dimension(feed: Feed, keys: Keys) -> Column:
     """The reason against a record of a user or product; null where it can be loaded. Reads record and id."""
-    return F.coalesce(_no_record(feed), _missing_id(feed, "id"))
+    return F.coalesce(_no_record(feed), _missing_id(feed, "id"), *_foreign(("id",), keys))
 
 
 def _no_record(feed: Feed) -> Column:
@@ -41,6 +43,12 @@ def _no_record(feed: Feed) -> Column:
 
 def _missing_id(feed: Feed, identity: str) -> Column:
     return F.when(F.col(identity).isNull(), F.lit(f"missing_id: one of {', '.join(feed.id)} is empty"))
+
+
+def _foreign(names: tuple[str, ...], keys: Keys) -> list[Column]:
+    begins = f"begins as the keys of another source do: {', '.join(keys.others)}"
+    wrong = {name: keys.foreign(F.col(name)) for name in names}
+    return [F.when(is_, F.lit(f"foreign_id: {name} {begins}")) for name, is_ in wrong.items() if is_ is not None]
 
 
 def _missing_fields(feed: Feed) -> list[Column]:

@@ -19,7 +19,8 @@ from jobs.lake import delta, erasures
 from jobs.lake.engine import frames
 from jobs.lake.erasures import Suppressed
 from jobs.settings import Settings
-from jobs.sources import reading
+from jobs.sources import keys, reading
+from jobs.sources.keys import Keys
 from jobs.sources.spec import Feed, Source, load
 from jobs.tables import LOADS, QUARANTINE
 
@@ -33,20 +34,22 @@ def as_records(refused: DataFrame, feed: Feed) -> DataFrame:
     return reading.with_objects(refused.select("raw", "source_file", *days, fault), feed)
 
 
-def _release_kind(spark: SparkSession, s: Settings, source: Source, kind: str, suppressed: Suppressed | None) -> str:
+def _release_kind(
+    spark: SparkSession, s: Settings, source: Source, own: Keys, kind: str, suppressed: Suppressed | None
+) -> str:
     slice_ = f"source = '{source.name}' AND kind = '{kind}' AND stage = 'collect' AND ds <= DATE'{s.ds}'"
     if s.since != s.ds:
         slice_ += f" AND ds >= DATE'{s.since}'"
     refused = delta.read_or_empty(spark, s.warehouse, QUARANTINE).where(slice_)
-    records, left = collect.left_out(as_records(refused, source.feeds()[kind]), source, kind, suppressed)
+    records, left = collect.left_out(as_records(refused, source.feeds()[kind]), source, own, kind, suppressed)
     keyed = dedupe.with_key(records, source.feeds()[kind], kind)
-    parsed = parse.parse(keyed, source, kind, s.since, s.since, s.ds)
+    parsed = parse.parse(keyed, source, own, kind, s.since, s.since, s.ds)
     parsed = frames.kept(parsed.withColumn("refused_ds", F.col("landed_ds")))
     try:
-        keys = dedupe.KEYS[kind]
+        identity = dedupe.KEYS[kind]
         loaded = collect.already_loaded(spark, s, parsed, "false") if kind == "events" else None
-        frame = dedupe.first_of_each(parsed, keys)
-        frame = frame if loaded is None else dedupe.mark_loaded(frame, keys, loaded)
+        frame = dedupe.first_of_each(parsed, identity)
+        frame = frame if loaded is None else dedupe.mark_loaded(frame, identity, loaded)
         frame = frames.kept(frame)
         rows = _counts(frame, left)
         if any(row["released"] or row["duplicates"] or row["suppressed"] for row in rows):
@@ -107,4 +110,5 @@ def _enter(s: Settings, kind: str, rows: list[dict]) -> None:
 def run(spark: SparkSession, s: Settings) -> str:
     """Release what can be read of all that was refused by ds (with --since: from that day on)."""
     source, suppressed = load(s.source), erasures.suppressed(s)
-    return "; ".join(_release_kind(spark, s, source, kind, suppressed) for kind in source.feeds())
+    own = keys.known(s.warehouse).get(source.name, Keys())
+    return "; ".join(_release_kind(spark, s, source, own, kind, suppressed) for kind in source.feeds())

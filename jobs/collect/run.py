@@ -21,12 +21,13 @@ from jobs.collect import counts, dedupe, drift, late, ledger, parse, streams
 from jobs.collect.counts import Left
 from jobs.collect.ledger import Due, Ledger
 from jobs.errors import DataError
-from jobs.lake import delta, erasures, identity
+from jobs.lake import delta, erasures
 from jobs.lake.engine import frames
 from jobs.lake.erasures import Suppressed
 from jobs.settings import Settings
-from jobs.sources import databases, landing, reading
+from jobs.sources import databases, keys, landing, reading
 from jobs.sources.formats.parts import UnreadableFileError
+from jobs.sources.keys import Keys
 from jobs.sources.layout import Layout
 from jobs.sources.spec import Feed, Source, load
 from jobs.tables import BRONZE_EVENTS, BRONZE_PRODUCTS, BRONZE_USERS, QUARANTINE
@@ -43,6 +44,7 @@ class Load:
     """
 
     source: Source
+    keys: Keys
     kind: str
     feed: Feed
     due: list[Due]
@@ -54,7 +56,6 @@ class Load:
 def run(spark: SparkSession, s: Settings) -> str:
     """Load what is due of every feed of the source by ds; returns one line a person can read."""
     source, suppressed, lines = load(s.source), erasures.suppressed(s), []
-    identity.identify(s.warehouse)
     for kind, feed in source.feeds().items():
         try:
             lines.append(_load_feed(spark, s, source, kind, suppressed))
@@ -72,13 +73,13 @@ def run(spark: SparkSession, s: Settings) -> str:
 def _load_feed(spark: SparkSession, s: Settings, source: Source, kind: str, suppressed: Suppressed | None) -> str:
     feed = source.feeds()[kind]
     if feed.kafka:
-        streams.drain(spark, feed.kafka, s.landing, s.ds, source, suppressed)
+        streams.drain(spark, feed.kafka, s.landing, s.ds, source, keys.joined(s.warehouse, source), suppressed)
     load = _plan(s, source, kind, feed)
     if load is None:
         return f"{kind}: nothing delivered"
     if not load.due and not feed.jdbc:
         return f"{kind}: nothing new, every file is loaded"
-    records, left = left_out(_read(spark, s, load), source, kind, suppressed)
+    records, left = left_out(_read(spark, s, load), source, load.keys, kind, suppressed)
     before = _stored(spark, s, load.due) if kind == "events" else None
     with ExitStack() as cached:
         frame = _classified(spark, s, load, records, before, cached)
@@ -102,7 +103,8 @@ def _plan(s: Settings, source: Source, kind: str, feed: Feed) -> Load | None:
     slice_ = f"source = '{source.name}' AND source_file IN ({delta.quoted(names)})"
     if feed.jdbc:  # a table is read as it is tonight; what it was on other nights stays
         slice_ += f" AND landed_ds = DATE'{s.ds}'"
-    return Load(source, kind, feed, due, min(book.start or s.since, s.since), names, slice_)
+    own = keys.joined(s.warehouse, source)  # once there is something to load
+    return Load(source, own, kind, feed, due, min(book.start or s.since, s.since), names, slice_)
 
 
 def _due(s: Settings, kind: str, feed: Feed, book: Ledger) -> list[Due] | None:
@@ -126,15 +128,17 @@ def _read(spark: SparkSession, s: Settings, load: Load) -> DataFrame:
     return reading.read_records(spark, [d.file for d in load.due], load.feed)
 
 
-def left_out(records: DataFrame, source: Source, kind: str, suppressed: Suppressed | None) -> tuple[DataFrame, Left]:
+def left_out(
+    records: DataFrame, source: Source, own: Keys, kind: str, suppressed: Suppressed | None
+) -> tuple[DataFrame, Left]:
     """The records of users who were not erased, and how many of the others each file (by day of delivery) has."""
     if suppressed is None:
         return records, {}
     of_erased = suppressed.holds(F.col("user"))
     if kind == "events" and source.events.kafka:
         of_erased |= F.coalesce(F.map_contains_key("record", streams.BLANK), F.lit(False))
-    unknown = F.col("record").isNull() & suppressed.named_in(F.col("raw"))
-    marked = parse.with_user(records, source, kind).withColumn("suppressed", of_erased | unknown)
+    unknown = F.col("record").isNull() & suppressed.named_in(F.col("raw"), own.user)
+    marked = parse.with_user(records, source, own, kind).withColumn("suppressed", of_erased | unknown)
     left = marked.where(frames.of_rows(F.col("suppressed"))).groupBy("source_file", "landed_ds").count().collect()
     kept = marked.where(frames.of_rows(~F.col("suppressed"))).drop("user", "suppressed")
     return kept, {(row["source_file"], row["landed_ds"]): row["count"] for row in left}
@@ -172,27 +176,27 @@ def _classified(
         return kept
 
     def parsed(keyed: DataFrame) -> DataFrame:
-        frame = parse.parse(keyed, load.source, load.kind, load.start, s.since, s.ds)
+        frame = parse.parse(keyed, load.source, load.keys, load.kind, load.start, s.since, s.ds)
         return frame if before is None else dedupe.keep_landing(frame, before)
 
     # Text is dear to parse, columns are cheap to read again: only the first is kept over the passes, and small nights.
     once = load.feed.format == "jsonl" or s.since == s.ds
-    keys, keyed = dedupe.KEYS[load.kind], dedupe.with_key(records, load.feed, load.kind)
+    identity, keyed = dedupe.KEYS[load.kind], dedupe.with_key(records, load.feed, load.kind)
     if once:
         keyed = keep(parsed(keyed))
     plain, few = dedupe.apart(keyed, keep(dedupe.repeated_keys(keyed)))
     if not once:
         plain, few = parsed(plain), parsed(few)
-    few = keep(dedupe.first_of_each(few, keys))
+    few = keep(dedupe.first_of_each(few, identity))
     frame = plain.withColumn("duplicate", F.lit(False)).unionByName(few)
     loaded = already_loaded(spark, s, frame, load.slice_) if load.kind == "events" else None
     if loaded is None:
         return frame
     if not once:
-        return dedupe.mark_loaded(frame, keys, loaded)
+        return dedupe.mark_loaded(frame, identity, loaded)
     # The records are few, and what they are held against is much.
-    loaded = loaded.join(F.broadcast(frame.select(*keys)), keys, "left_semi")
-    return keep(dedupe.mark_loaded(frame, keys, loaded))
+    loaded = loaded.join(F.broadcast(frame.select(*identity)), identity, "left_semi")
+    return keep(dedupe.mark_loaded(frame, identity, loaded))
 
 
 def _check(s: Settings, load: Load, rows: list[dict], records: DataFrame, frame: DataFrame) -> None:

@@ -16,6 +16,7 @@ from jobs.lake import delta, engine
 from jobs.lake.erasures import Suppressed
 from jobs.lake.folders import open_folder
 from jobs.sources import privacy
+from jobs.sources.keys import Keys
 from jobs.sources.spec import Kafka, Source
 
 # Until the brokers count as away; Spark's own three attempts of a minute are the scheduler's to make.
@@ -25,13 +26,13 @@ _PATIENCE = {"kafka.default.api.timeout.ms": "30000", "fetchOffset.numRetries": 
 BLANK = "huaxiang_erased"
 
 
-def blanked(lines: DataFrame, source: Source, suppressed: Suppressed) -> DataFrame:
+def blanked(lines: DataFrame, source: Source, keys: Keys, suppressed: Suppressed) -> DataFrame:
     """`lines` (value: a record each) with {BLANK: true} in place of those of users who were erased."""
     parsed = lines.select(
         "value", F.col("value").alias("raw"), F.from_json("value", "map<string,string>").alias("record")
     )
-    marked = parse.with_user(privacy.protect(parsed, source.events), source, "events")
-    unknown = F.col("record").isNull() & suppressed.named_in(F.col("value"))
+    marked = parse.with_user(privacy.protect(parsed, source.events), source, keys, "events")
+    unknown = F.col("record").isNull() & suppressed.named_in(F.col("value"), keys.user)
     blank = F.to_json(F.struct(F.lit(True).alias(BLANK)))
     return marked.select(
         F.when(suppressed.holds(F.col("user")) | unknown, blank).otherwise(F.col("value")).alias("value")
@@ -40,7 +41,7 @@ def blanked(lines: DataFrame, source: Source, suppressed: Suppressed) -> DataFra
 
 def drain(
     spark: SparkSession, kafka: Kafka, landing: str, ds: date, source: Source | None = None,
-    suppressed: Suppressed | None = None,
+    keys: Keys | None = None, suppressed: Suppressed | None = None,
 ) -> None:  # fmt: skip
     """Land what the topic holds beyond the last drain, as delivered on `ds`; the ordinary feed of files reads it there.
     Records of users who were erased are landed blank.
@@ -62,8 +63,8 @@ def drain(
     stream = spark.readStream.format("kafka").options(**options).load()
     # Between the tokens of JSON a line break means nothing, and within a text it is written \n.
     lines = stream.select(F.translate(F.col("value").cast("string"), "\r\n", "  ").alias("value")).where("value <> ''")
-    if source and suppressed:
-        lines = blanked(lines, source, suppressed)
+    if source and keys and suppressed:
+        lines = blanked(lines, source, keys, suppressed)
     writer = lines.writeStream.foreachBatch(delta.batch_lander(folder, ds)).trigger(availableNow=True)
     query = writer.option("checkpointLocation", f"{folder}/_checkpoint").start()
     try:

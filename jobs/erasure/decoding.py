@@ -73,13 +73,27 @@ def in_parquet(file: buffers.IOBase | pa.NativeFile, wanted: Wanted, is_bronze_u
     """(whose, place) of each find in a Parquet file; the `id` of a user's record in bronze is a user's id."""
     opened = pq.ParquetFile(file)
     names = [f.name for f in opened.schema_arrow if _holds_text(f.type) or f.name in wanted.names]
+    teller = next((name for name in wanted.told_by if name in opened.schema_arrow.names), None)
     for name in names:
         place = "user_id" if is_bronze_users and name == "id" else name
-        for batch in opened.iter_batches(batch_size=_ROWS, columns=[name]):
+        for batch in opened.iter_batches(batch_size=_ROWS, columns=[name, *([teller] if teller else [])]):
             # `columns` takes a.b for a field of a: another column may come along.
             column = batch.column(batch.schema.get_field_index(name))
-            for where, values in leaves(column, place, wanted):
-                yield from ((whose, f"column {where}") for whose in wanted.among(values, where))
+            told = batch.column(batch.schema.get_field_index(teller)) if teller else None
+            for of_rows, rows in _rows_of(column, teller, told, wanted):
+                for where, values in leaves(rows, place, of_rows):
+                    yield from ((whose, f"column {where}") for whose in of_rows.among(values, where))
+
+
+def _rows_of(
+    column: pa.Array, teller: str | None, told: pa.Array | None, wanted: Wanted
+) -> Iterator[tuple[Wanted, pa.Array]]:
+    """What is looked for in which rows of a column; `told` says whose ids each row has."""
+    if teller is None:
+        yield wanted, column
+        return
+    for of_rows, mask in wanted.of_rows(teller, told):
+        yield of_rows, column.filter(mask)
 
 
 def in_arrays(file: zipfile.ZipFile, wanted: Wanted) -> Iterator[tuple]:

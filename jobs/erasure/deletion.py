@@ -13,7 +13,8 @@ from jobs.erasure.wanted import QUARANTINED, quarantined
 from jobs.errors import UsageError
 from jobs.lake import delta, upkeep
 from jobs.settings import Settings
-from jobs.sources import spec
+from jobs.sources import keys, spec
+from jobs.sources.keys import Keys
 from jobs.sources.spec import PRODUCT_FIELDS, Source
 from jobs.tables import BRONZE_PRODUCTS, BY_NAME, LOADS, QUARANTINE, SILVER_PRODUCTS, USER_COLUMN, Table
 
@@ -57,8 +58,8 @@ def _in_quarantine(
     spark: SparkSession, s: Settings, ids: list[str], sources: list[Source]
 ) -> tuple[DataFrame, Counter]:
     """What tells the users' texts in the quarantine, and how many rows each of them has there."""
-    words = quarantined(ids, user_columns(sources))
-    chosen = spark.createDataFrame(words, "user_id string, pattern string, word string")
+    words = quarantined(ids, user_columns(sources), keys.known(s.warehouse))
+    chosen = spark.createDataFrame(words, "user_id string, others array<string>, pattern string, word string")
     refused = delta.read_or_empty(spark, s.warehouse, QUARANTINE).alias("t")
     rows = refused.join(F.broadcast(chosen).alias("s"), F.expr(QUARANTINED)).groupBy("s.user_id").count()
     return chosen, Counter({row["user_id"]: row["count"] for row in rows.collect()})
@@ -81,16 +82,18 @@ def delete(spark: SparkSession, s: Settings, ids: list[str], sources: list[Sourc
     texts, refused = _in_quarantine(spark, s, ids, sources)
     if refused:
         delta.remove(s.warehouse, QUARANTINE, texts, QUARANTINED)
+    known = keys.known(s.warehouse)
     for source in sources:
         for column in source.events.fields["user_id"].columns if source.products_are_in_events else ():
-            _forget_in_products(s, users, column)
+            _forget_in_products(spark, s, ids, known.get(source.name, Keys()), column)
 
 
-def _forget_in_products(s: Settings, users: DataFrame, column: str) -> None:
-    """Leave of the attributes of products that name one of the users in `column` only those that are a product's."""
-    chosen = users.withColumn("field", F.lit(column))
+def _forget_in_products(spark: SparkSession, s: Settings, ids: list[str], of: Keys, column: str) -> None:
+    """Leave of the attributes of a source's products that name one of the users in `column` only a product's own."""
+    own = [(of.own(user), column) for user in ids if of.holds(user)]
+    chosen = spark.createDataFrame(own, "user_id string, field string")
     kept = f"map_filter(t.attributes, (name, value) -> name IN ({delta.listed(PRODUCT_FIELDS)}))"
-    for table in (BRONZE_PRODUCTS, SILVER_PRODUCTS):
+    for table, key in ((BRONZE_PRODUCTS, "id"), (SILVER_PRODUCTS, "product_id")):
         if delta.exists(s.warehouse, table):
-            on = "try_element_at(t.attributes, s.field) = s.user_id"
+            on = f"try_element_at(t.attributes, s.field) = s.user_id AND {of.holding(f't.{key}')}"
             delta.remove(s.warehouse, table, chosen, on, instead={"attributes": kept})

@@ -22,6 +22,7 @@ from jobs.erasure.wanted import Wanted
 from jobs.errors import DataError
 from jobs.lake import erasures, keys
 from jobs.settings import Settings
+from jobs.sources import keys as source_keys
 from jobs.sources.spec import Source
 from jobs.tables import PUBLISHED
 
@@ -47,7 +48,7 @@ def run(spark: SparkSession, s: Settings, ids: list[str], verify: bool = False) 
     secret = keys.key("an erased user is remembered by a keyed hash of his id")
     erasures.suppressed(s)  # another key than that of earlier erasures is refused
     sources = deletion.known_sources(s)
-    wanted = Wanted(ids, deletion.user_columns(sources))
+    wanted = Wanted(ids, deletion.user_columns(sources), source_keys.known(s.warehouse))
     subjects = {erasures.subject(user, secret): k for k, user in enumerate(ids)}
     left = None if verify else _erase(spark, s, wanted, sources, secret)
     scan = proof.prove(s, wanted)

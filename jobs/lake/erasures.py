@@ -6,7 +6,7 @@ No id is kept: a user is known by `subject`, the HMAC-SHA256 of his id under the
 from __future__ import annotations
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -45,10 +45,13 @@ class Suppressed:
         found = keys.keyed_hash(F.concat(F.lit(_APART), user), self.secret)
         return F.coalesce(found.isin(list(self.subjects)), F.lit(False))
 
-    def named_in(self, text: Column) -> Column:
-        """True where a word of the text is the id of one of them: for a text of which nobody knows what it says."""
+    def named_in(self, text: Column, user: Callable[[Column], Column]) -> Column:
+        """True where a word of the text is the id of one of them: for a text of which nobody knows what it says.
+
+        user: the key of an id of the text's source.
+        """
         words = F.concat(*[F.split(text, between) for between in _WORDS])
-        return F.coalesce(F.exists(words, self.holds), F.lit(False))
+        return F.coalesce(F.exists(words, lambda word: self.holds(user(word))), F.lit(False))
 
 
 def suppressed(s: Settings) -> Suppressed | None:

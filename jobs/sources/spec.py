@@ -125,9 +125,12 @@ class Feed(Dialect):
 
 
 class Source(Strict):
-    """A shop's logs: where its files lie, what is in them, whose they are."""
+    """A shop's logs: where its files lie, what is in them, whose they are. Sources of one `namespace` share the ids of
+    their users, products and sessions; see jobs/sources/keys.py.
+    """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    namespace: str | None = Field(None, pattern=r"^[a-z0-9_]*$")
     title: str
     origin: str
     licence: str

@@ -13,10 +13,10 @@ BRONZE_EVENTS = Table(
     columns(
         ("source", "string", "name of the source, a file of conf/sources"),
         ("event_id", "string", "identifies the record within its source and day"),
-        ("user_id", "string", "who"),
+        ("user_id", "string", "who; of a source with a namespace (ops.warehouse) it stands before the id"),
         ("event_time", "timestamp", "when, UTC"),
         ("event_type", "string", "one of EVENT_TYPES"),
-        ("product_id", "string", "which product, null where the event has none"),
+        ("product_id", "string", "which product, named as users are; null where the event has none"),
         ("quantity", "bigint", "pieces"),
         ("price", "decimal(18,4)", "list price of one piece, before discounts, as received"),
         ("amount", MONEY, "what the shop received for the line"),

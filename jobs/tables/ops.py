@@ -8,8 +8,9 @@ WAREHOUSE = Table(
     "ops", "warehouse", "the warehouse", ("warehouse_id",),
     columns(
         ("warehouse_id", "string", "made up at its first run; a copied or moved warehouse keeps it", "仓库编号"),
+        ("namespaces", "map<string,string>", "by source: what stands before its ids, and a colon; empty: nothing", "编号前缀"),
     ),
-    "Who a warehouse is: its model and its experiments in MLflow are named by it.", "仓库身份",
+    "Who a warehouse is: its model and its experiments in MLflow are named by it; and whose ids are whose.", "仓库身份",
 )  # fmt: skip
 
 QUARANTINE = Table(

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jobs.tables import SEGMENT_MODELS, TRAINED, WAREHOUSE, named
+from jobs.tables import SEGMENT_MODELS, TRAINED, named
 from ml.common import lake
 from ml.common.cli import UsageError
+from ml.common.warehouse import warehouse_id
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -46,13 +47,6 @@ def client() -> MlflowClient:
     except MlflowException as error:
         raise UsageError(f"MLflow at {uri} does not answer: {str(error).splitlines()[0][:200]}") from None
     return mlflow
-
-
-def warehouse_id(warehouse: str) -> str | None:
-    """The id in ops.warehouse; None where no night of this release was collected yet."""
-    if not lake.exists(WAREHOUSE, warehouse):
-        return None
-    return lake.read(lake.open_table(WAREHOUSE, warehouse), ["warehouse_id"])["warehouse_id"][0].as_py()
 
 
 @dataclass(frozen=True)

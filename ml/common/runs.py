@@ -16,7 +16,8 @@ from urllib.parse import urlsplit
 from jobs.tables import NIGHTLY, TRAINED, named
 from ml.common.cli import UsageError
 from ml.common.files import write_json
-from ml.common.registry import client, warehouse_id
+from ml.common.registry import client
+from ml.common.warehouse import warehouse_id
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -22,8 +22,8 @@ from ml.common.cli import DataError, UsageError
 from ml.common.files import write_json
 from ml.common.hashing import stable_hash
 from ml.common.model_settings import Config
-from ml.common.registry import warehouse_id
 from ml.common.settings import validated
+from ml.common.warehouse import warehouse_id
 from ml.data.catalogue import PRODUCT_COLUMNS, Catalogue
 from ml.data.sequences import SEQUENCE_COLUMNS, Sequences, pack
 from ml.data.vocabulary import Vocabularies

@@ -53,6 +53,15 @@ class World:
         rebought = np.where(buyers > 0, (again + 10 * mean) / (buyers + 10), np.nan)
         return cls(products, shelf, near, rebought, encoder.vectors_ID[rows], encoder.prior()[rows])
 
+    def space_of_shelf(self) -> np.ndarray:
+        """The namespace of each eligible product."""
+        return self.products.space_I[self.shelf.items_E]
+
+    def popular(self, space: int, most: int) -> np.ndarray:
+        """Places of the most popular products of a namespace, most first."""
+        places = self.shelf.first(len(self.shelf))
+        return places[self.space_of_shelf()[places] == space][:most]
+
 
 @dataclass(frozen=True)
 class Pairs:
@@ -74,19 +83,25 @@ class Pairs:
 class Block:
     """A block of users, and two scores of all eligible products for them.
 
-    together_UE: what their products speak for. log_UE: logarithm of the model's probabilities.
+    space_U: the users' namespaces; only products of his own are suggested to a user. together_UE: what their products
+    speak for. log_UE: logarithm of the model's probabilities.
     """
 
     world: World
     cells: Cells
+    space_U: np.ndarray
     together_UE: np.ndarray
     log_UE: torch.Tensor
 
     @classmethod
-    def of(cls, world: World, states_UD: np.ndarray, cells: Cells) -> Block:
+    def of(cls, world: World, states_UD: np.ndarray, cells: Cells, space_U: np.ndarray) -> Block:
         scores_UE = torch.from_numpy(states_UD).to(world.vectors_ED) @ world.vectors_ED.T + world.prior_E
-        log_UE = torch.log_softmax(scores_UE, dim=1).cpu()
-        return cls(world, cells, neighbour_scores(world, cells).toarray(), log_UE)
+        together_UE = neighbour_scores(world, cells).toarray()
+        if world.products.spaces.names:
+            foreign_UE = space_U[:, None] != world.space_of_shelf()
+            scores_UE = scores_UE.masked_fill(torch.from_numpy(foreign_UE).to(scores_UE.device), -torch.inf)
+            together_UE[foreign_UE] = 0
+        return cls(world, cells, space_U, together_UE, torch.log_softmax(scores_UE, dim=1).cpu())
 
 
 def neighbour_scores(world: World, cells: Cells) -> sparse.csr_array:
@@ -106,10 +121,12 @@ def _top(scores_UE: torch.Tensor, most: int, above: float = -np.inf) -> tuple[np
 
 
 def _popular(block: Block, most: int) -> tuple[np.ndarray, np.ndarray]:
-    users, shelf = block.cells.users, block.world.shelf
-    first = shelf.first(most)
-    code = np.arange(users)[:, None] * len(shelf) + first
-    return code.ravel(), np.tile(np.arange(len(first)), users)
+    codes, ranks = [], []
+    for space in np.unique(block.space_U):
+        users, first = np.flatnonzero(block.space_U == space), block.world.popular(space, most)
+        codes.append((users[:, None] * len(block.world.shelf) + first).ravel())
+        ranks.append(np.tile(np.arange(len(first)), len(users)))
+    return np.concatenate(codes), np.concatenate(ranks)
 
 
 # By the name of the setting: the candidates of each user of a block, at most so many, as codes (user x E + place), and
@@ -122,9 +139,9 @@ SOURCES: dict[str, Callable[[Block, int], tuple[np.ndarray, np.ndarray]]] = {
 
 
 @torch.no_grad()
-def pairs(world: World, states_UD: np.ndarray, cells: Cells, wanted: Candidates) -> Pairs:
+def pairs(world: World, states_UD: np.ndarray, cells: Cells, wanted: Candidates, space_U: np.ndarray) -> Pairs:
     """Candidates of a block of users: each source's first, and what they had to do with themselves."""
-    block, eligible = Block.of(world, states_UD, cells), len(world.shelf)
+    block, eligible = Block.of(world, states_UD, cells, space_U), len(world.shelf)
     named = [source(block, getattr(wanted, name)) for name, source in SOURCES.items()]
     place_N = world.shelf.places(len(world.products))[cells.item_N]
     own = place_N >= 0

@@ -86,14 +86,15 @@ class Recommender:
         """By blocks of users. sequences: as of ds; states_UD: after them."""
         for users in blocks(len(sequences)):
             cells = cells_as_of(sequences.part(users), self.ds, self.encoder, self.config)
-            candidates = pairs(self.world, states_UD[users], cells, self.config.candidates)
+            space_U = self.world.products.spaces.of(sequences.part(users).user_ids)
+            candidates = pairs(self.world, states_UD[users], cells, self.config.candidates, space_U)
             score = self.ranker.score(candidates)
             kept, rank = first(candidates, score, self._category(candidates.place_P), self.config)
             yield Suggestions(users, cells, candidates, kept, rank, score[kept])
 
-    def popular(self) -> np.ndarray:
-        """Places among the eligible of what is suggested where nothing is known, most popular first."""
-        places = self.world.shelf.first(len(self.world.shelf))
+    def popular(self, space: int = 0) -> np.ndarray:
+        """Places among the eligible of what is suggested in a namespace where nothing is known, most popular first."""
+        places = self.world.popular(space, len(self.world.shelf))
         if self.config.per_category:
             places = places[ordinal(self._category(places)) < self.config.per_category]
         return places[: self.config.top]
@@ -157,7 +158,8 @@ def candidates_then(
     for users in (active[block] for block in blocks(len(active))):
         part = sequences.part(users)
         cells = cells_as_of(part, then, encoder, config)
-        yield users, pairs(past, encoder.states(part, lengths[users]), cells, config.candidates)
+        space_U = past.products.spaces.of(part.user_ids)
+        yield users, pairs(past, encoder.states(part, lengths[users]), cells, config.candidates, space_U)
 
 
 def _bought(

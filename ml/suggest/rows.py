@@ -53,8 +53,16 @@ def rows(
 
 
 def popular_rows(recommender: Recommender, user_ids: pa.Array, stamp: Mapping[str, object]) -> Iterator[pa.RecordBatch]:
-    """The same products for all of user_ids: who has no history, or refused to be looked at."""
-    places = recommender.popular()
+    """The same products for all of user_ids of a namespace: who has no history, or refused to be looked at."""
+    space_U = recommender.world.products.spaces.of(user_ids)
+    for space in np.unique(space_U):
+        yield from _popular_rows(recommender, user_ids.filter(pa.array(space_U == space)), space, stamp)
+
+
+def _popular_rows(
+    recommender: Recommender, user_ids: pa.Array, space: int, stamp: Mapping[str, object]
+) -> Iterator[pa.RecordBatch]:
+    places = recommender.popular(space)
     for users in blocks(len(user_ids) if len(places) else 0):
         count = len(users) * len(places)
         owner = user_ids.take(pa.array(np.repeat(users, len(places))))

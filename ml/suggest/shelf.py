@@ -16,6 +16,7 @@ from scipy import sparse
 from jobs.tables import SILVER_PRODUCTS
 from ml.common import lake
 from ml.common.arrays import find
+from ml.common.warehouse import ONE_SPACE, Spaces
 from ml.data import events
 from ml.data.catalogue import PRODUCT_COLUMNS
 from ml.suggest.settings import Eligible
@@ -26,7 +27,7 @@ FACTS = [*PRODUCT_COLUMNS, "category", "attributes"]
 @dataclass(frozen=True)
 class Products:
     """Rows of silver.products in the order of a catalogue. barred_I: may not be suggested. category_I: codes, -1: none.
-    title: as a person reads it.
+    title: as a person reads it. space_I: the namespace of each, see `spaces`.
     """
 
     product_ids: pa.Array
@@ -34,6 +35,8 @@ class Products:
     category_I: np.ndarray
     title: pa.Array
     price: pa.Array
+    space_I: np.ndarray
+    spaces: Spaces
 
     def __len__(self) -> int:
         return len(self.product_ids)
@@ -42,10 +45,10 @@ class Products:
     def read(cls, warehouse: str, product_ids: pa.Array, rules: Eligible) -> Products:
         rows = lake.read(lake.open_table(SILVER_PRODUCTS, warehouse), FACTS)
         order = find(product_ids, rows["product_id"].combine_chunks())
-        return cls.of(rows.take(pa.array(order)).combine_chunks(), rules)
+        return cls.of(rows.take(pa.array(order)).combine_chunks(), rules, Spaces.read(warehouse))
 
     @classmethod
-    def of(cls, rows: pa.Table, rules: Eligible) -> Products:
+    def of(cls, rows: pa.Table, rules: Eligible, spaces: Spaces = ONE_SPACE) -> Products:
         """Barred: without a price (where the shop has prices at all), excluded, or flagged as unavailable."""
         priced = pc.fill_null(pc.greater(rows["usual_price"], 0), False).to_numpy()
         barred = ~priced if priced.any() else np.zeros(len(priced), bool)
@@ -60,7 +63,7 @@ class Products:
         category = rows["category"].combine_chunks().dictionary_encode().indices
         titles = pc.coalesce(_named(rows["title"]), _named(rows["category"]), rows["product_id"]).combine_chunks()
         ids, price = (rows[name].combine_chunks() for name in ("product_id", "usual_price"))
-        return cls(ids, barred, pc.fill_null(category, -1).to_numpy(), titles, price)
+        return cls(ids, barred, pc.fill_null(category, -1).to_numpy(), titles, price, spaces.of(ids), spaces)
 
 
 def _named(texts: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -26,7 +26,7 @@ FIRST = date(2024, 3, 3)
 HISTORY = 6  # the day that the history load ends with
 NIGHTS = tuple(range(HISTORY + 1, HISTORY + 6))  # New York's clocks go forward on the first of them
 ERASED_AFTER = HISTORY + 3  # erased are one user of each shop
-ERASED = ("c07", "a03")
+ERASED = ("c07", "app:a03")
 MENDED = HISTORY + 4  # the night from which on the mapping of `corner` knows the code `fav`
 
 CORNER = """

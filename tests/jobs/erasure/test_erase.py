@@ -30,6 +30,7 @@ from jobs.lake import delta, erasures, sql, upkeep
 from jobs.publish import run as publish
 from jobs.settings import Settings
 from jobs.sources import spec
+from jobs.sources.keys import Keys
 from jobs.sources.spec import Source
 from jobs.tables import BRONZE_EVENTS, ERASURES, LOADS, QUARANTINE, RUNS, SEGMENTS, SILVER_PRODUCTS, USER_SEGMENTS
 
@@ -330,7 +331,7 @@ def test_a_broken_line_of_an_erased_user_is_left_out(spark):
     book = erasures.Suppressed(tuple(erasures.subject(one, secret) for one in ("u-anna", "li@shop.cn", "7")), secret)
     lines = ['{"who": "u-anna", "ti', "7;2024", "77;x", "x li@shop.cn!", "anna", '{"who": "u-annab"', None]
     frame = spark.createDataFrame([(one,) for one in lines], "raw string")
-    found = [row[0] for row in frame.where(book.named_in(delta.F.col("raw"))).collect()]
+    found = [row[0] for row in frame.where(book.named_in(delta.F.col("raw"), Keys().user)).collect()]
     assert found == [lines[0], lines[1], lines[3]]
 
 
@@ -357,10 +358,10 @@ def test_a_topic_lands_nothing_of_an_erased_user_and_counts_it(spark):
     book = erasures.Suppressed((erasures.subject(hashed, secret),), secret)
     sent = [json.dumps({"id": n, "uid": uid, "t": "2024-03-02T10:00:00Z"}) for n, uid in enumerate(("anna", "bob"))]
     lines = spark.createDataFrame([(one,) for one in (*sent, "broken")], "value string")
-    landed = [row["value"] for row in streams.blanked(lines, source, book).collect()]
+    landed = [row["value"] for row in streams.blanked(lines, source, Keys(), book).collect()]
     assert landed == ['{"huaxiang_erased":true}', sent[1], "broken"]
     # Read from there, as any file.
     raw = spark.createDataFrame([(one, "f", DS) for one in landed], "raw string, source_file string, landed_ds date")
     raw = raw.withColumn("record", delta.F.from_json("raw", "map<string,string>"))
-    kept, out = collect.left_out(raw, source, "events", book)
+    kept, out = collect.left_out(raw, source, Keys(), "events", book)
     assert ([row["raw"] for row in kept.collect()], out) == ([sent[1], "broken"], {("f", DS): 1})

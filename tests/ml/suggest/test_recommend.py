@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import shutil
+from dataclasses import replace
 from decimal import Decimal
 from types import SimpleNamespace
 
@@ -25,6 +26,7 @@ from jobs.tables import (
 )
 from ml import recommend_accuracy
 from ml.common import cli, lake
+from ml.common.warehouse import Spaces
 from ml.data.catalogue import feature_count
 from ml.data.sequences import DAY_SECONDS as DAY
 from ml.data.sequences import Sequences, midnight
@@ -32,7 +34,7 @@ from ml.data.snapshot import Snapshot
 from ml.judge import hits, suggestions
 from ml.suggest import neighbours, reasons, recommender
 from ml.suggest import rows as rows_of
-from ml.suggest.candidates import INPUTS, Pairs
+from ml.suggest.candidates import INPUTS, Pairs, pairs
 from ml.suggest.history import Cells
 from ml.suggest.neighbours import ItemNeighbours
 from ml.suggest.ranker import Ranker, first
@@ -366,3 +368,25 @@ def test_a_ranker_needs_purchases() -> None:
     values, bought = np.zeros((50, len(INPUTS))), np.arange(50) % 2 == 0
     assert Ranker.fit(values, bought, 28, CONFIG.model_copy(update={"least_purchases": 26})).forest is None
     assert str(Ranker(None, 28, 50, 25)).startswith("what is popular comes first")
+
+
+def test_products_of_another_shop_are_not_suggested(encoded: str, encoder: Encoder) -> None:
+    """Users of a namespace get what is of it, the others what is of none, with a history and without."""
+    learned = recommender.Recommender.fit(encoded, DS, encoder, CONFIG)
+    space_I = np.arange(len(learned.world.products)) % 2
+    products = replace(learned.world.products, space_I=space_I, spaces=Spaces(("odd",)))
+    of_two = replace(learned, world=replace(learned.world, products=products))
+    for space in (0, 1):
+        assert set(space_I[of_two.world.shelf.items_E[of_two.popular(space)]]) == {space}
+    space_U = np.array([0, 1, 1])
+    done = sequences([(1, 0, 1)], [(1, 1, 1)], [])
+    cells = Cells.of(done, np.array([1, 1, 0]), 100 * DAY, 1, len(products), 30)
+    found = pairs(
+        of_two.world, np.ones((3, encoder.vectors_ID.shape[1]), np.float32), cells, CONFIG.candidates, space_U
+    )
+    assert set(found.user_P) == {0, 1, 2}
+    assert (space_I[of_two.world.shelf.items_E[found.place_P]] == space_U[found.user_P]).all()
+
+
+def test_spaces_are_told_by_what_keys_begin_with() -> None:
+    assert Spaces(("app", "till")).of(pa.array(["1", "till:1", "app:1", "apps:1"])).tolist() == [0, 2, 1, 0]
