@@ -7,6 +7,7 @@ from datetime import date
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+NO_RECORD = "not_a_record: "  # how the reason begins where a text is no record
 COUNTS = ("rows_in", "loaded", "duplicates", "quarantined", "outside", "late", "suppressed")
 
 # Records by the file that brought them and its day of delivery (None: a file of any days).
@@ -15,14 +16,15 @@ Left = dict[tuple[str, date | None], int]
 
 def by_file(classified: DataFrame, since: date, ds: date, others: list[str] | None) -> list[dict]:
     """One row a file and day of delivery of parsed records with `duplicate`: rows_in, loaded, duplicates, quarantined,
-    outside, late; `elsewhere`, events of days outside since..ds; `seen`, a bit a mapped column (see `parse`);
-    `columns`, the columns that the mapping does not name.
+    outside, late; `no_record`, those refused because their text is none; `elsewhere`, events of days outside since..ds;
+    `seen`, a bit a mapped column (see `parse`); `columns`, the columns that the mapping does not name.
 
     `others` are the columns behind the bits of `beside`; None: the keys of attributes are collected, which costs more.
     """
     refused, outside, duplicate = F.col("reason").isNotNull(), F.col("outside"), F.col("duplicate")
     loaded = ~refused & ~outside & ~duplicate
     conditions = {"loaded": loaded, "duplicates": duplicate, "quarantined": refused, "outside": outside}
+    conditions["no_record"] = refused & F.col("reason").startswith(NO_RECORD)
     dated = "ds" in classified.columns
     conditions["late"] = loaded & (F.col("ds") < F.col("landed_ds")) if dated else F.lit(False)
     conditions["elsewhere"] = ~F.col("ds").between(F.lit(since), F.lit(ds)) if dated else F.lit(False)

@@ -1,13 +1,15 @@
-"""What the columns of a delivery must be: there, of their type, and known; see the three checks."""
+"""What a delivery must be: files of records, whose columns are there, of their type, and known; see the checks."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from difflib import get_close_matches
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from jobs.collect.counts import NO_RECORD
 from jobs.collect.reasons import UNREADABLE
 from jobs.errors import DataError
 from jobs.lake import delta
@@ -40,7 +42,8 @@ def check_columns(feed: Feed, kind: str, counts: list[dict], raw: DataFrame) -> 
     if not columns:
         return  # no line is a record: each is quarantined with its reason
     unnamed = sorted(set(columns) - feed.mapped_columns)
-    needed = [c for c in gone if feed.jdbc or c in feed.key_columns or get_close_matches(c, unnamed, cutoff=_SLIP)]
+    alike = [column.casefold() for column in unnamed]
+    needed = [c for c in gone if feed.jdbc or c in feed.key_columns or get_close_matches(c.casefold(), alike, 1, _SLIP)]
     rows = sum(row["rows_in"] for row in counts)
     if needed:
         raise DataError(
@@ -49,6 +52,23 @@ def check_columns(feed: Feed, kind: str, counts: list[dict], raw: DataFrame) -> 
             "(optional: true at a field that records may lack). Nothing of this load was written"
         )
     print(f"warning: {kind}: none of {rows:,} records has {', '.join(gone)}; say optional: true where that is no news")
+
+
+def check_records(kind: str, counts: list[dict], frame: DataFrame) -> None:
+    """DataError where most of a file's text is no record: the mapping says another format than the file has."""
+    rows, none = Counter(), Counter()
+    for row in counts:
+        rows[row["source_file"]] += row["rows_in"]
+        none[row["source_file"]] += row["no_record"]
+    for file in sorted(rows):
+        if rows[file] >= RETYPED_FROM and none[file] > rows[file] / 2:
+            refused = frame.where((F.col("source_file") == file) & F.col("reason").startswith(NO_RECORD))
+            reason = refused.groupBy("reason").count().orderBy(F.desc("count"), "reason").first()["reason"]
+            raise DataError(
+                f"{kind}: expected records in {file}, found {none[file]:,} of {rows[file]:,} to be none "
+                f"({reason.removeprefix(NO_RECORD)}); the mapping says another format, dialect or encoding than the "
+                "file has, or the file is broken. Nothing of this load was written"
+            )
 
 
 def check_types(kind: str, counts: list[dict], frame: DataFrame) -> None:

@@ -8,6 +8,7 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from jobs.collect import fields
+from jobs.collect.counts import NO_RECORD
 from jobs.sources.keys import Keys
 from jobs.sources.spec import EVENT_FIELDS, Feed, Source
 from jobs.tables import EVENT_TYPES
@@ -38,7 +39,7 @@ def of_dimension(feed: Feed, keys: Keys) -> Column:
 
 def _no_record(feed: Feed) -> Column:
     fault = F.coalesce(F.col("fault"), F.lit(f"expected {feed.format}"))
-    return F.when(F.col("record").isNull(), F.concat(F.lit("not_a_record: "), fault))
+    return F.when(F.col("record").isNull(), F.concat(F.lit(NO_RECORD), fault))
 
 
 def _missing_id(feed: Feed, identity: str) -> Column:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from jobs.collect import dedupe, late, parse
+from jobs.collect import counts, dedupe, late, parse
 from jobs.collect import run as collect
 from jobs.collect.counts import Left
 from jobs.lake import delta, erasures
@@ -29,7 +29,7 @@ def as_records(refused: DataFrame, feed: Feed) -> DataFrame:
     """Rows of ops.quarantine as records again: raw, record, source_file, landed_ds, written_ds, fault. Personal data
     were hashed before they came there, and are not hashed again.
     """
-    fault = F.nullif(F.regexp_extract("reason", "^not_a_record: (.*)", 1), F.lit("")).alias("fault")
+    fault = F.nullif(F.regexp_extract("reason", f"^{counts.NO_RECORD}(.*)", 1), F.lit("")).alias("fault")
     days = [F.col("ds").alias("landed_ds"), F.col("ds").alias("written_ds")]
     return reading.with_objects(refused.select("raw", "source_file", *days, fault), feed)
 

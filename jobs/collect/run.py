@@ -200,7 +200,8 @@ def _classified(
 
 
 def _check(s: Settings, load: Load, rows: list[dict], records: DataFrame, frame: DataFrame) -> None:
-    """DataError where columns are gone or retyped; a warning where there are new ones."""
+    """DataError where a file holds no records, or columns are gone or retyped; a warning where there are new ones."""
+    drift.check_records(load.kind, rows, frame)
     drift.check_columns(load.feed, load.kind, rows, records)
     drift.check_types(load.kind, rows, frame)
     if new := drift.new_columns(s, load.kind, load.feed, rows):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from difflib import get_close_matches
 
 from jobs.errors import DataError
 from jobs.sources.formats import json_lists
 from jobs.sources.spec import Feed
+
+_MOST = 50  # names that are listed
 
 
 def as_mapped(found: list[str], feed: Feed) -> list[str]:
@@ -32,14 +35,25 @@ def check(file: str, names: list[str], feed: Feed) -> None:
     gone = [name for name in sorted(feed.mapped_columns - feed.optional_columns) if not _has(names, name)]
     if not gone:
         return
-    hint = ""
-    if len(names) == 1 and (other := next((sign for sign in ";\t|," if sign in names[0]), None)):
-        hint = f" (is the delimiter {other!r}?)"
+    # What stands in place of a header may be a person's record.
+    may_be_data = feed.pii and not any(_has(names, name) for name in feed.mapped_columns)
+    shown = "names that are withheld" if may_be_data else ", ".join(names[:_MOST])
     raise DataError(
-        f"expected column {in_words(gone, names)} in {file}, as the mapping says, found {', '.join(names)}{hint}; the "
+        f"expected column {in_words(gone, names)} in {file}, as the mapping says, found {shown}{_hint(names)}; the "
         "source changed or the mapping is wrong (optional: true at a field that a file may lack). Nothing of this load "
         "was written"
     )
+
+
+def _hint(names: list[str]) -> str:
+    """What names that are none look like."""
+    if names[0].startswith(("{", "[{")):
+        return " (is its format jsonl?)"
+    if len(names) == 1 and (other := next((sign for sign in ";\t|," if sign in names[0]), None)):
+        return f" (is its delimiter {other!r}?)"
+    if any(re.fullmatch(r"[0-9.:-]+", name) for name in names):
+        return " (has it no header? then columns names them)"
+    return ""
 
 
 def _has(names: list[str], column: str) -> bool:

@@ -53,9 +53,9 @@ def one_byte(dialect: Dialect) -> str:
     return _ONE if is_replaced(dialect) else dialect.delimiter
 
 
-def as_written(text: str, dialect: Dialect) -> str:
+def as_written(text: bytes, dialect: Dialect) -> bytes:
     """A piece of a text of `read` as it stands in the file."""
-    return text.replace(_ONE, dialect.delimiter) if is_replaced(dialect) else text
+    return text.replace(_ONE.encode(), dialect.delimiter.encode()) if is_replaced(dialect) else text
 
 
 def read(part: Part, dialect: Dialect) -> Iterator[Records]:
@@ -68,7 +68,7 @@ def read(part: Part, dialect: Dialect) -> Iterator[Records]:
             at = line + text.count(b"\n", 0, end)
             raise UnreadableFileError.of(
                 part.path,
-                f"a quote in the record of line {at:,} that is not closed; is the file cut off? Where a quote is a "
+                f"a quote in the record of line {at:,} that is not closed; the file may be cut off. Where a quote is a "
                 "character like others, say quote: none; where no field holds a line break, say multiline: false",
             )
         yield found
@@ -212,12 +212,11 @@ def _one_by_one(text: bytes, shapes: Shapes, is_last: bool) -> tuple[Records | N
         record, at = found.group(), found.end()
         if not record.strip(b"\r\n"):
             continue
-        if not texts.is_utf8(record):
-            fault = f"expected {shapes.dialect.encoding}, found bytes that are none"
-            broken.append(Broken(place, texts.withheld(record.rstrip(b"\r\n")), fault))
-        elif whole is None:
-            written = as_written(record.decode().rstrip("\r\n"), shapes.dialect)
-            broken.append(Broken(place, written, _WRONG_QUOTES))
+        is_text = texts.is_utf8(record)
+        if not is_text or whole is None:
+            fault = _WRONG_QUOTES if is_text else f"expected {shapes.dialect.encoding}, found bytes that are none"
+            raw = texts.shown(as_written(record.rstrip(b"\r\n"), shapes.dialect))
+            broken.append(Broken(place, raw, fault))
         else:
             good.append(shapes.null.sub(b"", record) if shapes.null else record)
             places.append(place)

@@ -35,6 +35,8 @@ def header(path: str, dialect: Dialect) -> list[str]:
     with named(path):
         records = next(csv_records.read(Part(path), dialect), Records(b""))
         if records.broken and records.broken[0].place == 0 and not dialect.columns:
+            if records.broken[0].raw.startswith("{"):
+                raise UnreadableFileError.of(path, "JSON lines; say format: jsonl")
             raise UnreadableFileError.of(path, f"a header that is none: {records.broken[0].fault}")
         sample = [_fields(text, dialect) for text in csv_records.first(records, dialect, _SAMPLE)]
     names, rows = (list(dialect.columns), sample) if dialect.columns else (sample[0] if sample else [], sample[1:])
@@ -52,7 +54,7 @@ def _fields(record: bytes, dialect: Dialect) -> list[str]:
     options = arrow_csv.ReadOptions(autogenerate_column_names=True, block_size=len(record) + 1, use_threads=False)
     types = arrow_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()))
     (row,) = arrow_csv.read_csv(pa.BufferReader(record), options, _parsed_as(dialect), types).to_pylist()
-    return [csv_records.as_written(value, dialect) for value in row.values()]
+    return [csv_records.as_written(value.encode(), dialect).decode() for value in row.values()]
 
 
 def _told_apart(names: list[str]) -> list[str]:
@@ -88,7 +90,8 @@ def _batches(part: Part, dialect: Dialect, wanted: list[str]) -> Iterator[pa.Rec
         good = np.setdiff1d(np.arange(count), [at for at, _, _ in broken], assume_unique=True)
         faults = [(places[at], raw, fault) for at, raw, fault in broken]
         faults += [(other.place, other.raw, other.fault) for other in records.broken]
-        yield _batch(table, number + places[good], wanted, [(number + at, raw, fault) for at, raw, fault in faults])
+        batch = _batch(table, number + places[good], wanted, [(number + at, raw, fault) for at, raw, fault in faults])
+        yield batch if dialect.columns else _without_headers(batch, records.text, part.columns)
         number += count + len(records.broken)
 
 
@@ -98,7 +101,7 @@ def _parsed(records: Records, columns: tuple[str, ...], dialect: Dialect) -> tup
 
     def note(row: arrow_csv.InvalidRow) -> str:
         fault = f"expected {row.expected_columns} columns, found {row.actual_columns}"
-        broken.append((row.number - 1, csv_records.as_written(row.text, dialect), fault))
+        broken.append((row.number - 1, texts.shown(csv_records.as_written(row.text.encode(), dialect)), fault))
         return "skip"
 
     places = [str(k) for k in range(len(columns))]  # a name may be any text
@@ -139,6 +142,17 @@ def _batch(table: pa.Table, lines: np.ndarray, wanted: list[str], broken: list[t
     fault = pa.array([None] * rows + [fault for _, _, fault in broken], pa.string())
     line = pa.array(np.concatenate([lines, np.array([at for at, _, _ in broken], np.int64)]), pa.int64())
     return pa.RecordBatch.from_arrays([raw, line, fault, *values], ["raw", "line", "fault", *wanted])
+
+
+def _without_headers(batch: pa.RecordBatch, text: bytes, columns: tuple[str, ...]) -> pa.RecordBatch:
+    """The rows that do not repeat the header, as those of files that were put together do."""
+    if not columns or columns[0].encode() not in text:
+        return batch
+    is_header = pa.array(np.ones(batch.num_rows, bool))
+    for name in columns:
+        said = pc.utf8_lower(pc.utf8_trim_whitespace(batch.column(name)))
+        is_header = pc.and_(is_header, pc.fill_null(pc.equal(said, name.strip().lower()), name.startswith("_c")))
+    return batch.filter(pc.invert(is_header)) if pc.any(is_header).as_py() else batch
 
 
 def _without_last(batches: Iterator[pa.RecordBatch], number: int) -> Iterator[pa.RecordBatch]:

@@ -45,7 +45,7 @@ def read(part: Part, encoding: str, explode: str | None, paths: list[str]) -> It
 
 def objects(raw: pa.Array, paths: list[str]) -> pa.MapArray:
     """map<string,string> of each text that is a JSON object, null where one is none: as `read` does."""
-    _, _, records = _objects([text and text.encode() for text in raw.to_pylist()])
+    _, _, records = _objects([(text or "").encode() for text in raw.to_pylist()])
     return _maps([record and _with_paths(record, paths) for record in records])
 
 
@@ -76,7 +76,7 @@ def _lines(part: Part, encoding: str) -> Iterator[tuple[list[bytes], list[int]]]
         yield [line for _, line in there], [at for at, _ in there]
 
 
-def _objects(lines: list[bytes | None]) -> tuple[list[str | None], list[str | None], list[Record | None]]:
+def _objects(lines: list[bytes]) -> tuple[list[str | None], list[str | None], list[Record | None]]:
     """raw, fault and object of each line; no object where it is none."""
     raws, faults, found = [], [], []
     for line in lines:
@@ -85,10 +85,10 @@ def _objects(lines: list[bytes | None]) -> tuple[list[str | None], list[str | No
             raw = line.decode()
             record = _OBJECT.decode(line)
         except UnicodeDecodeError:
-            raw, fault = texts.withheld(line), "expected UTF-8, found bytes that are none"
-        except (msgspec.DecodeError, RecursionError, AttributeError):
-            record = _with_null(line) if line and (b"NaN" in line or b"Infinity" in line) else None
-            if record is None and line and line.startswith(b"{'"):
+            raw, fault = texts.shown(line), "expected UTF-8, found bytes that are none"
+        except (msgspec.DecodeError, RecursionError):
+            raw, record = texts.shown(line), _with_null(line) if b"NaN" in line or b"Infinity" in line else None
+            if record is None and line.startswith(b"{'"):
                 fault = "expected JSON, found single quotes (Python's?)"
         raws.append(raw)
         faults.append(fault)

@@ -47,7 +47,7 @@ def read(part: Part, encoding: str) -> Iterator[list[bytes]]:
         if len(text) > _MOST:
             break
     if text:
-        raise UnreadableFileError.of(part.path, f"no JSON behind value {count:,} of it; is the file cut off?")
+        raise UnreadableFileError.of(part.path, f"no JSON behind value {count:,} of it; the file may be cut off")
 
 
 def _whole(text: str) -> tuple[list[str], str]:

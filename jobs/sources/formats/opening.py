@@ -90,7 +90,7 @@ def _refuse(path: str, head: bytes) -> None:
     if head[_TAR[0]] == _TAR[1]:
         raise _no_text(path, "a tar archive; unpack it")
     if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:9].lower().startswith(_PAGE):
-        raise _no_text(path, "a web page or XML (an error page in place of the file?)")
+        raise _no_text(path, "a web page or XML, perhaps an error in place of the file")
 
 
 def _no_text(path: str, what: str) -> UnreadableFileError:

@@ -41,7 +41,7 @@ def _opened(path: str) -> pq.ParquetFile | None:
         if not file.size():
             return None
         if file.read_at(len(_MARK), 0) != _MARK:
-            raise UnreadableFileError.of(path, "it is no Parquet; say format: csv or jsonl where it is one")
+            raise UnreadableFileError.of(path, "it is no Parquet; where it is a text, say format: csv or jsonl")
         return pq.ParquetFile(file, coerce_int96_timestamp_unit="us")
 
 

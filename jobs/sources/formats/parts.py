@@ -16,7 +16,10 @@ from pyarrow import fs
 from jobs.errors import DataError
 
 BLOCK = 8 << 20  # bytes of a text that are parsed at once
-_OF_FILES = (pa.ArrowException, OSError, EOFError, UnicodeError, zipfile.BadZipFile, zlib.error, lzma.LZMAError)
+_OF_FILES = (
+    pa.ArrowException, OSError, EOFError, UnicodeError, lzma.LZMAError, zlib.error, zipfile.BadZipFile,
+    NotImplementedError,  # a way to pack a zip that Python does not know
+)  # fmt: skip
 
 
 class UnreadableFileError(DataError):

@@ -123,6 +123,10 @@ def is_utf8(text: bytes) -> bool:
     return True
 
 
-def withheld(text: bytes) -> str:
-    """What stands for bytes that are no text: how many, and the first of them."""
+def shown(text: bytes) -> str:
+    """A text; what stands for it where its bytes are none: how many they are, and the first of them. A NUL is no text
+    either: disks that failed leave many.
+    """
+    if b"\0" not in text and is_utf8(text):
+        return text.decode()
     return f"withheld, {len(text):,} bytes that are no text: {text[:_SHOWN].hex(' ')}{' ..' * (len(text) > _SHOWN)}"

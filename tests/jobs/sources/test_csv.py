@@ -29,14 +29,14 @@ def test_a_csv_is_read_by_rfc_4180(tmp_path):
     names, rows = of_csv(
         tmp_path / "a",
         b'\xef\xbb\xbfid,"na\nme",x\r\n1,"a ""q"", b",3\r\n2,short\r\n\r\n3,"two\n\nlines\n",\r\n4,,""\r\n5,a,b,c\r\n'
-        b'6,\xff,6\r\n7,32" tv,{"a"}',
+        b'6,\xff,6\r\n7,32" tv,{"a"}\n\0\0',
     )
     assert names == ["id", "na\nme", "x"]
     assert rows == [
         (2, "1", 'a "q", b', "3"), (3, "2,short", "expected 3 columns, found 2"), (4, "3", "two\n\nlines\n", None),
         (5, "4", None, ""), (6, "5,a,b,c", "expected 3 columns, found 4"),
         (7, "withheld, 5 bytes that are no text: 36 2c ff 2c 36", "expected UTF-8, found bytes that are none"),
-        (8, "7", '32" tv', '{"a"}'),
+        (8, "7", '32" tv', '{"a"}'), (9, "withheld, 2 bytes that are no text: 00 00", "expected 3 columns, found 1"),
     ]  # fmt: skip
 
 
@@ -104,6 +104,11 @@ def test_names_are_told_apart_and_a_delimiter_at_the_end_is_no_field(tmp_path):
         ["id", "n", "_c2"], [(2, "1", "a", None), (3, "2", "b", None)],
     )  # fmt: skip
     assert of_csv(tmp_path / "a", "id,n,\n1,a\n2,b\n") == (["id", "n"], [(2, "1", "a"), (3, "2", "b")])
+
+
+def test_a_header_that_stands_again_is_no_row(tmp_path):
+    rows = [(2, "1", "a"), (4, "2", "id"), (6, "id", "b")]
+    assert of_csv(tmp_path / "a", "id,n\n1,a\nid,n\n2,id\n ID,n\nid,b\n") == (["id", "n"], rows)
 
 
 def test_an_empty_csv_has_no_columns_and_a_header_alone_no_rows(tmp_path):

@@ -68,7 +68,7 @@ def test_objects_that_are_not_one_a_line_are_records_too(tmp_path, monkeypatch, 
 
 def test_a_list_that_is_cut_off_is_no_list(tmp_path):
     (tmp_path / "a").write_text('[{"a":1},{"a":')
-    with pytest.raises(UnreadableFileError, match="no JSON behind value 1 of it; is the file cut off"):
+    with pytest.raises(UnreadableFileError, match="no JSON behind value 1 of it; the file may be cut off"):
         of_json(tmp_path / "a")
     assert of_json(tmp_path / "a", parts=[Part(f"file:{tmp_path}/a", 0, 8)])[0]["fault"] is None  # a broken first line
 
@@ -209,4 +209,6 @@ def test_a_broken_file_is_named_with_the_reason(tmp_path):
 
 
 def test_bytes_that_are_no_text_are_withheld_in_words():
-    assert texts.withheld(b"\xff" * 20) == f"withheld, 20 bytes that are no text: {'ff ' * 16}.."
+    assert texts.shown("茶".encode()) == "茶"
+    assert texts.shown(b"\xff" * 20) == f"withheld, 20 bytes that are no text: {'ff ' * 16}.."
+    assert texts.shown(b"a\0") == "withheld, 2 bytes that are no text: 61 00"

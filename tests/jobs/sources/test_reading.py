@@ -113,8 +113,13 @@ def test_columns_are_told_in_each_file_and_blanks_and_case_do_not_matter(spark, 
     ):
         read(spark, tmp_path, files="*.csv", format="csv", fields=FIELDS)
     (tmp_path / "d.csv").write_text("id;who;asked\n2;v;y\n")
-    with pytest.raises(DataError, match=r"found id;who;asked \(is the delimiter ';'\?\)"):
+    with pytest.raises(DataError, match=r"found id;who;asked \(is its delimiter ';'\?\)"):
         read(spark, tmp_path, files="*.csv", format="csv", fields=FIELDS)
+    (tmp_path / "d.csv").write_text("2,v,2026-01-01\n")
+    with pytest.raises(DataError, match=r"found 2, v, 2026-01-01 \(has it no header"):
+        read(spark, tmp_path, files="*.csv", format="csv", fields=FIELDS)
+    with pytest.raises(DataError, match="found names that are withheld"):
+        read(spark, tmp_path, files="*.csv", format="csv", fields=FIELDS, pii={"mail": "drop"})
     pq.write_table(pa.table({"id": [1]}), tmp_path / "a.parquet")
     with pytest.raises(DataError, match=r"expected column 'asked', 'who' in a.parquet"):
         read(spark, tmp_path, files="*.parquet", format="parquet", fields=FIELDS)

@@ -1,0 +1,66 @@
+"""What a delivery must be before any of it is written, and what is only said."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+
+import pytest
+
+from jobs.collect import counts, dedupe, drift, parse
+from jobs.errors import DataError
+from jobs.sources import reading
+from jobs.sources.landing import list_files
+from jobs.sources.layout import Layout
+from jobs.sources.spec import Source
+
+DS = date(2026, 6, 10)
+FIELDS = {"user_id": "who", "event_time": "at", "event_type": "what", "product_id": "item.sku", "price": "paid"}
+LINE = {"id": 1, "who": "u", "at": "2026-06-10T10:00:00Z", "what": "view", "item": {"sku": "s"}, "paid": 2.5}
+
+
+def without(*names: str) -> dict:
+    return {name: value for name, value in LINE.items() if name not in names}
+
+
+def check(spark, folder, *lines: object, **fields) -> None:
+    written = [line if isinstance(line, str) else json.dumps(line) for line in lines]
+    (folder / "a.jsonl").write_text("\n".join(written))
+    events = {"files": "*.jsonl", "id": ["id"], "fields": FIELDS | fields}
+    source = Source(name="shop", title="t", origin="o", licence="l", events=events)
+    records = reading.read_records(spark, list_files(str(folder), source.events, DS, DS), source.events)
+    frame = parse.parse(dedupe.with_key(records, source.events, "events"), source, "events", DS, DS, DS)
+    frame = dedupe.first_of_each(frame, dedupe.KEYS["events"])
+    rows = counts.by_file(frame, DS, DS, parse.beside(source.events, Layout.of(records)))
+    drift.check_records("events", rows, frame)
+    drift.check_columns(source.events, "events", rows, records)
+
+
+def test_a_key_that_no_record_has_is_a_warning(spark, tmp_path, capsys):
+    check(spark, tmp_path, LINE, without("paid"))
+    assert capsys.readouterr().out == ""
+    check(spark, tmp_path, without("paid", "item"), without("paid") | {"item": {}})
+    assert "warning: events: none of 2 records has item.sku, paid; say optional: true" in capsys.readouterr().out
+    check(spark, tmp_path, without("paid"), price={"column": "paid", "optional": True})
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        (
+            without("who") | {"whose": "u"},
+            "expected column 'who' .nearest: 'whose'. as the mapping says, found",
+        ),
+        (without("paid") | {"Paid": 2}, "expected column 'paid' .nearest: 'Paid'. as the mapping says"),
+    ],
+)
+def test_a_key_that_is_needed_or_nearly_there_stops_the_load(spark, tmp_path, line, said):
+    with pytest.raises(DataError, match=said):
+        check(spark, tmp_path, line)
+
+
+def test_a_file_of_which_most_is_no_record_stops_the_load_with_the_reason(spark, tmp_path):
+    check(spark, tmp_path, *[LINE] * 10, *["x"] * 10)
+    with pytest.raises(DataError, match=r"records in a.jsonl, found 15 of 20 to be none \(expected JSON, found single"):
+        check(spark, tmp_path, *[LINE] * 5, *["{'a': 1}"] * 15)
