@@ -1,4 +1,6 @@
-"""The current users and products: of each the newest record, in whatever order records and events came."""
+"""The current users and products, in whatever order records and events came: of a product what its newest record says,
+of a user each field from the newest record that says something of it. A record is as old as the day of its file.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +11,7 @@ from jobs.clean import brands, titles
 from jobs.clean.rules import Titles
 from jobs.lake.engine import columns, frames
 from jobs.sources import spec
+from jobs.sources.mapping import CONSENTS
 
 _PRODUCT = ("title", "category_path", "category", "department", "brand", "attributes")
 _USER = (*spec.USER_FIELDS, "attributes")
@@ -16,12 +19,13 @@ _USER = (*spec.USER_FIELDS, "attributes")
 
 def _newest(records: DataFrame, key: str) -> DataFrame:
     """One row an id of bronze: the newest record's `facts`, record_landed_ds, record_file; ties by their text."""
-    newest_first = (F.desc("landed_ds"), F.desc("source_file"), F.desc(F.to_json("attributes")))
-    ranked = records.withColumn("nth", F.row_number().over(Window.partitionBy("id").orderBy(*newest_first)))
+    rows = records.withColumn("day", F.coalesce("file_ds", "landed_ds"))
+    newest_first = (F.desc("day"), F.desc("source_file"), F.desc(F.to_json("attributes")))
+    ranked = rows.withColumn("nth", F.row_number().over(Window.partitionBy("id").orderBy(*newest_first)))
     return ranked.where("nth = 1").select(
         F.col("id").alias(key),
         F.col("attributes").alias("facts"),
-        F.col("landed_ds").alias("record_landed_ds"),
+        F.col("day").alias("record_landed_ds"),
         F.col("source_file").alias("record_file"),
     )
 
@@ -46,19 +50,70 @@ def product_facts(records: DataFrame) -> DataFrame:
 
 
 def user_facts(records: DataFrame) -> DataFrame:
-    """One row a user with a record (of bronze.users): what its newest record says."""
-    facts, texts = F.col("facts"), [name for name in spec.USER_FIELDS if name != "marketing_consent"]
-    return _newest(records, "user_id").select(
-        "user_id",
-        *[facts.getItem(name).alias(name) for name in texts],
-        columns.flag(facts.getItem("marketing_consent")).alias("marketing_consent"),
-        _beside(spec.USER_FIELDS).alias("attributes"),
-        "record_landed_ds", "record_file",
+    """One row a user with a record (of bronze.users): what his records say, see `_said_last`."""
+    rows = _by_file(records)
+    said = {name: F.col("facts").getItem(name) for name in spec.USER_FIELDS}
+    said |= {name: columns.flag(said[name]) for name in CONSENTS}
+    rows = rows.withColumns(said | {"attributes": _beside(spec.USER_FIELDS), "fresh": F.lit(True)})
+    return _said_last(rows.withColumn("stated", F.lit(None).cast("map<string,string>")))
+
+
+def _said_last(rows: DataFrame) -> DataFrame:
+    """One row a user: each field as the newest file has it that says something of it, so that neither a record without
+    a column nor an older one makes a refusal forgotten; the rest as in the newest record.
+
+    rows: several a user, with `stated` where they are put together of several records themselves, and `fresh`, which
+    counts where two are of one file.
+    """
+
+    def last(name: str) -> Column:
+        at = F.coalesce(F.col("stated")[name], _record())
+        return F.max(F.when(F.col(name).isNotNull(), F.struct(at.alias("at"), "fresh", F.col(name).alias("value"))))
+
+    fields = rows.groupBy("user_id").agg(*[last(name).alias(name) for name in spec.USER_FIELDS])
+    newest_first = [F.desc(name) for name in ("record_landed_ds", "record_file", "fresh")]
+    newest_first.append(F.desc(F.to_json("attributes")))
+    ranked = rows.withColumn("nth", F.row_number().over(Window.partitionBy("user_id").orderBy(*newest_first)))
+    newest = ranked.where("nth = 1").select("user_id", "attributes", "record_landed_ds", "record_file")
+    stated = F.create_map(*[part for name in spec.USER_FIELDS for part in (F.lit(name), F.col(f"{name}.at"))])
+    return fields.join(newest, "user_id").select(
+        "user_id", *[F.col(f"{name}.value").alias(name) for name in spec.USER_FIELDS], "attributes",
+        "record_landed_ds", "record_file", F.map_filter(stated, lambda _, at: at.isNotNull()).alias("stated"),
     )  # fmt: skip
 
 
+def _by_file(records: DataFrame) -> DataFrame:
+    """One row a record of bronze.users: user_id, facts, record_landed_ds, record_file."""
+    return records.select(
+        F.col("id").alias("user_id"),
+        F.col("attributes").alias("facts"),
+        F.coalesce("file_ds", "landed_ds").alias("record_landed_ds"),
+        F.col("source_file").alias("record_file"),
+    )
+
+
+def _record() -> Column:
+    """The day and the name of a record's file, in the order of their ages."""
+    return F.concat_ws(" ", F.col("record_landed_ds").cast("string"), "record_file")
+
+
+def loaded_again(records: DataFrame, previous: DataFrame) -> DataFrame:
+    """The rows of silver.users, `previous`, that say something by a file that `records` (of bronze.users) come from:
+    what that file said before is not told apart in them.
+    """
+    files = [row[0] for row in _by_file(records).select(_record()).distinct().collect()]
+    said = F.arrays_overlap(F.map_values("stated"), F.array(*map(F.lit, files)).cast("array<string>"))
+    return previous.where(_record().isin(files) | said)
+
+
+def newer_users(fresh: DataFrame, previous: DataFrame) -> DataFrame:
+    """One row a user with a record, of `fresh` (of `user_facts`) and of silver.users, `previous`: see `_said_last`."""
+    stood = previous.where("has_record").select(*fresh.columns).withColumn("fresh", F.lit(False))
+    return _said_last(stood.unionByName(fresh.withColumn("fresh", F.lit(True))))
+
+
 def newer(fresh: DataFrame, previous: DataFrame, key: str) -> DataFrame:
-    """One row an id with a record: of `fresh` facts and of `previous` rows of the silver table the newer, so that a
+    """One row a product with a record: of `fresh` facts and of `previous` rows of silver.products the newer, so that a
     night reads the records of its own days only. At the same age the fresh one counts: its file was loaded again.
     """
     columns = [name for name in fresh.columns if name != key]
@@ -101,7 +156,7 @@ def current_products(facts: DataFrame, previous: DataFrame, events: DataFrame) -
 def current_users(facts: DataFrame, previous: DataFrame, events: DataFrame) -> DataFrame:
     """One row a user with a record or an event: the newest record's facts, and the day of the first event.
 
-    `facts` are rows of `user_facts` (or `newer`), `previous` of silver.users, `events` of silver.events.
+    `facts` are rows of `user_facts` (or `newer_users`), `previous` of silver.users, `events` of silver.events.
     """
     seen = (
         previous.select("user_id", "first_seen_ds")
@@ -111,5 +166,5 @@ def current_users(facts: DataFrame, previous: DataFrame, events: DataFrame) -> D
     )
     return facts.withColumn("has_record", F.lit(True)).join(seen, "user_id", "full").select(
         "user_id", *_USER, "first_seen_ds",
-        F.coalesce("has_record", F.lit(False)).alias("has_record"), "record_landed_ds", "record_file",
+        F.coalesce("has_record", F.lit(False)).alias("has_record"), "record_landed_ds", "record_file", "stated",
     )  # fmt: skip

@@ -36,7 +36,7 @@ MOST_TO_BROADCAST = 1_000_000  # products
 def run(spark: SparkSession, s: Settings) -> str:
     """Make the touched days of silver.events anew, and the current users and products."""
     scope, rules = touched.touched(spark, s), load_rules()
-    facts, products = _facts(spark, s, BRONZE_PRODUCTS, SILVER_PRODUCTS)
+    facts, products = _product_facts(spark, s)
     # Read twice, and a title is read in Python.
     facts = frames.kept(dimensions.described(facts, products, rules.titles))
     refusals = _put_events(spark, s, scope, rules, facts)
@@ -45,7 +45,7 @@ def run(spark: SparkSession, s: Settings) -> str:
     written = scope.of(clean).where(F.col("run_id") == s.run_id)  # whose files are found by their statistics
     delta.overwrite(dimensions.current_products(facts, products, written), s.warehouse, SILVER_PRODUCTS)
     frames.free(facts)
-    users, known_users = _facts(spark, s, BRONZE_USERS, SILVER_USERS)
+    users, known_users = _user_facts(spark, s)
     delta.overwrite(dimensions.current_users(users, known_users, written), s.warehouse, SILVER_USERS)
     _put_refunds(spark, s, scope, rules)
     counted = _put_missing(s, scope, rules, clean)
@@ -125,16 +125,34 @@ def _pieces(spark: SparkSession, s: Settings, scope: Touched) -> tuple[int, int]
     return files, -(-8 * files // (len(scope.days) + 1))
 
 
-def _facts(spark: SparkSession, s: Settings, bronze: Table, silver: Table) -> tuple[DataFrame, DataFrame]:
-    """(facts of the newest records, rows of the silver table): a night reads the records of its own days."""
-    key, read = (
-        ("user_id", dimensions.user_facts) if bronze is BRONZE_USERS else ("product_id", dimensions.product_facts)
-    )
+def _records(spark: SparkSession, s: Settings, bronze: Table, silver: Table) -> tuple[DataFrame, DataFrame, bool]:
+    """(records, rows of the silver table, whether all records are read): a night reads those of its own days."""
     records, previous = delta.read_or_empty(spark, s.warehouse, bronze), delta.read_or_empty(spark, s.warehouse, silver)
     if s.since != s.ds or not delta.exists(s.warehouse, silver):
-        return read(records), previous
-    fresh = read(records.where(delta.ds_range(s.since, s.ds, "landed_ds")))
-    return dimensions.newer(fresh, previous, key), previous
+        return records, previous, True
+    return records.where(delta.ds_range(s.since, s.ds, "landed_ds")), previous, False
+
+
+def _product_facts(spark: SparkSession, s: Settings) -> tuple[DataFrame, DataFrame]:
+    """(facts of the newest records, rows of silver.products)."""
+    records, previous, all_of_them = _records(spark, s, BRONZE_PRODUCTS, SILVER_PRODUCTS)
+    facts = dimensions.product_facts(records)
+    return facts if all_of_them else dimensions.newer(facts, previous, "product_id"), previous
+
+
+def _user_facts(spark: SparkSession, s: Settings) -> tuple[DataFrame, DataFrame]:
+    """(what users' records say, rows of silver.users). Where a file was loaded again, all records of the users who
+    stand in it are asked: what it said before may have hidden what others say.
+    """
+    records, previous, all_of_them = _records(spark, s, BRONZE_USERS, SILVER_USERS)
+    if all_of_them:
+        return dimensions.user_facts(records), previous
+    fresh, stood = dimensions.user_facts(records), previous
+    if not dimensions.loaded_again(records, previous).isEmpty():
+        ids = F.broadcast(records.select("id").distinct())
+        fresh = dimensions.user_facts(delta.read(spark, s.warehouse, BRONZE_USERS).join(ids, "id", "left_semi"))
+        stood = previous.join(ids.withColumnRenamed("id", "user_id"), "user_id", "left_anti")
+    return dimensions.newer_users(fresh, stood), previous
 
 
 def _put_refunds(spark: SparkSession, s: Settings, scope: Touched, rules: Rules) -> None:

@@ -14,7 +14,7 @@ from jobs.sources.spec import EVENT_FIELDS, Feed
 from jobs.tables import BRONZE_EVENTS
 
 # What identifies a record of bronze within its source.
-KEYS = {"events": ["event_id", "ds"], "users": ["id", "landed_ds"], "products": ["id", "landed_ds"]}
+KEYS = {"events": ["event_id", "ds"], "users": ["id", "file_ds"], "products": ["id", "file_ds"]}
 
 
 def _usable() -> Column:
@@ -28,7 +28,7 @@ def with_key(records: DataFrame, feed: Feed, kind: str) -> DataFrame:
     if kind == "events":
         frame, day = fields.with_typed(records, feed), clock.day(fields.field("event_time", feed))
     else:
-        frame, day = fields.with_texts(records, feed), F.col("landed_ds")
+        frame, day = fields.with_texts(records, feed), F.col("file_ds")
     return frame.select(*records.columns, F.xxhash64(fields.identity(feed), day).alias("key_hash"))
 
 

@@ -39,12 +39,13 @@ class Ledger:
 @dataclass(frozen=True, slots=True)
 class Due:
     """A file to load. `file.landed_ds` is the day as which its records count as delivered: its own, or the run's first
-    day where it came after its night. `changed`: bronze holds an earlier state of it.
+    day where it came after its night. `changed`: bronze holds an earlier state of it. own: the day of its name.
     """
 
     file: File
     changed: bool
     digest: str
+    own: date | None
 
 
 def mapping_of(feed: Feed) -> str:
@@ -84,7 +85,7 @@ def due(files: list[File], ledger: Ledger, feed: Feed, s: Settings) -> list[Due]
         known = ledger.files.get(file.name)
         asked = file.landed_ds is None or file.landed_ds >= s.since
         if known is None:
-            todo.append(Due(_landed(file, s), False, file.digest()))
+            todo.append(Due(_landed(file, s), False, file.digest(), file.landed_ds))
             continue
         looks_same = known.digest and (known.size, known.modified_us) == (file.size, _microseconds(file))
         digest = known.digest if looks_same else file.digest()
@@ -93,7 +94,7 @@ def due(files: list[File], ledger: Ledger, feed: Feed, s: Settings) -> list[Due]
             file.landed_ds is None and known.outside > 0 and ledger.start is not None and s.since < ledger.start
         )
         if digest != known.digest or reread or older_days:
-            todo.append(Due(_landed(file, s), True, digest))
+            todo.append(Due(_landed(file, s), True, digest, file.landed_ds))
     return todo
 
 

@@ -72,9 +72,10 @@ def parse_dimension(records: DataFrame, feed: Feed, keys: Keys, kind: str, ds: d
     return (
         fields.with_texts(records, feed)
         .withColumns({"id": fields.identity(feed), "ours": ours, "landed_ds": F.coalesce("landed_ds", F.lit(ds))})
+        .withColumn("file_ds", F.coalesce("file_ds", "landed_ds"))
         .withColumns({"attributes": F.map_concat("ours", others), "reason": reasons.of_dimension(feed, keys)})
         .withColumn("id", (keys.user if kind == "users" else keys.product)(F.col("id")))
-        .select("id", "attributes", "reason", F.lit(False).alias("outside"), *_carried(feed, layout))
+        .select("id", "attributes", "reason", F.lit(False).alias("outside"), "file_ds", *_carried(feed, layout))
     )
 
 

@@ -26,12 +26,12 @@ from jobs.tables import LOADS, QUARANTINE
 
 
 def as_records(refused: DataFrame, feed: Feed) -> DataFrame:
-    """Rows of ops.quarantine as records again: raw, record, source_file, landed_ds, written_ds, fault. Personal data
-    were hashed before they came there, and are not hashed again.
+    """Rows of ops.quarantine as records again: raw, record, source_file, landed_ds, written_ds, file_ds, fault.
+    Personal data were hashed before they came there, and are not hashed again.
     """
     fault = F.nullif(F.regexp_extract("reason", f"^{counts.NO_RECORD}(.*)", 1), F.lit("")).alias("fault")
     days = [F.col("ds").alias("landed_ds"), F.col("ds").alias("written_ds")]
-    return reading.with_objects(refused.select("raw", "source_file", *days, fault), feed)
+    return collect.with_file_ds(reading.with_objects(refused.select("raw", "source_file", *days, fault), feed), [])
 
 
 def _release_kind(

@@ -124,8 +124,17 @@ def _due(s: Settings, kind: str, feed: Feed, book: Ledger) -> list[Due] | None:
 
 def _read(spark: SparkSession, s: Settings, load: Load) -> DataFrame:
     if load.feed.jdbc:
-        return databases.read_records(spark, load.feed, s.ds)
-    return reading.read_records(spark, [d.file for d in load.due], load.feed)
+        return with_file_ds(databases.read_records(spark, load.feed, s.ds), [])
+    return with_file_ds(reading.read_records(spark, [d.file for d in load.due], load.feed), load.due)
+
+
+def with_file_ds(records: DataFrame, due: list[Due]) -> DataFrame:
+    """`records` with `file_ds`, the day of their file, also where it came after its night; null where it has none."""
+    came_late = {d.file.name: d.own for d in due if d.own != d.file.landed_ds}
+    if not came_late:
+        return records.withColumn("file_ds", F.col("landed_ds"))
+    own = F.create_map(*[F.lit(one) for pair in came_late.items() for one in pair])
+    return records.withColumn("file_ds", F.coalesce(own[F.col("source_file")], "landed_ds"))
 
 
 def left_out(

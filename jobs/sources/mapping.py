@@ -15,7 +15,8 @@ EVENT_FIELDS: dict[str, str] = {
     "price": "money", "amount": "money", "discount": "money", "session_id": "text", "query": "text",
     "user_agent": "text",
 }  # fmt: skip
-USER_FIELDS = ("age_band", "gender", "region", "occupation", "income_band", "marketing_consent")
+CONSENTS = ("marketing_consent", "profiling_consent", "training_consent")
+USER_FIELDS = ("age_band", "gender", "region", "occupation", "income_band", *CONSENTS)
 PRODUCT_FIELDS = ("title", "category_path", "brand")
 
 

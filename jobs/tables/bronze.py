@@ -37,13 +37,14 @@ BRONZE_EVENTS = Table(
 
 def _bronze_dimension(name: str, what: str, zh: str) -> Table:
     return Table(
-        "bronze", name, f"a {what} record as received", ("source", "id", "landed_ds"),
+        "bronze", name, f"a {what} record as received", ("source", "id", "file_ds", "landed_ds"),
         columns(
             ("source", "string", "name of the source"),
             ("id", "string", f"the {what}'s id"),
             ("attributes", "map<string,string>", "mapped fields under our names, all others under theirs"),
             ("source_file", "string", "file that carried the record"),
             ("landed_ds", "date", "day on which the record was delivered"),
+            ("file_ds", "date", "day of its file, by which the newest counts; landed_ds where the name has none", "文件日期"),
             ("run_id", "string", "the run that loaded it"),
             ("ingested_at", "timestamp", "wall clock of the load"),
         ),

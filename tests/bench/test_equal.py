@@ -22,7 +22,15 @@ STAMPS = {"run_id", "attributes"}
 # What the script does not write; its head says so.
 LEFT_OUT = {
     "products": {"brand_source", "title_tokens", "title_attributes", "record_landed_ds", "record_file"},
-    "users": {"occupation", "income_band", "record_landed_ds", "record_file"},  # the made-up shop knows neither
+    "users": {
+        "occupation",
+        "income_band",
+        "profiling_consent",
+        "training_consent",
+        "record_landed_ds",
+        "record_file",
+        "stated",
+    },  # of which the made-up shop says nothing
 }
 SAME = [
     (tables.SILVER_EVENTS, "events"), (tables.SILVER_PRODUCTS, "products"), (tables.SILVER_USERS, "users"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from decimal import Decimal
+from itertools import permutations
 
 from jobs.clean import dimensions
 from jobs.clean import rules as cleaning
@@ -12,8 +13,8 @@ from tests.jobs.frames import at, bronze
 
 
 def record(spark, *rows):
-    ddl = "id string, attributes map<string,string>, landed_ds date, source_file string"
-    return spark.createDataFrame(list(rows), ddl)
+    ddl = "id string, attributes map<string,string>, landed_ds date, source_file string, file_ds date"
+    return spark.createDataFrame([(*row, None)[:5] for row in rows], ddl)
 
 
 def test_the_newest_record_and_the_newest_price_win_in_any_order(spark):
@@ -68,3 +69,46 @@ def test_users_are_those_with_a_record_or_an_event(spark):
     )
     assert rows["u1"]["marketing_consent"] is True
     assert (rows["u2"]["first_seen_ds"], rows["u2"]["has_record"]) == (date(2017, 5, 1), False)
+
+
+def said(spark, *frames) -> dict:
+    """By user, what is known of him after nights in this order."""
+    stood = spark.createDataFrame([], SILVER_USERS.ddl)
+    nobody = bronze(spark, {"user_id": "x"}).where("false")
+    for frame in frames:
+        facts = dimensions.newer_users(dimensions.user_facts(frame), stood)
+        stood = spark.createDataFrame(dimensions.current_users(facts, stood, nobody).collect(), SILVER_USERS.ddl)
+    return {row["user_id"]: row.asDict() for row in stood.collect()}
+
+
+def test_each_field_is_what_the_newest_file_says_of_it_in_any_order(spark):
+    """The third file is of the first day and came last; the second one lacks the column."""
+    refused = record(spark, ("u1", {"marketing_consent": "no", "region": "A"}, date(2024, 3, 2), "2"))
+    silent = record(spark, ("u1", {"region": "B", "gender": "f"}, date(2024, 3, 3), "3"))
+    late = record(spark, ("u1", {"marketing_consent": "yes", "region": "C", "age_band": "30"}, date(2024, 3, 5), "1",
+                          date(2024, 3, 1)))  # fmt: skip
+    known = [said(spark, *order)["u1"] for order in permutations((refused, silent, late))]
+    first = known[0]
+    assert all(one == first for one in known)
+    assert said(spark, refused.unionByName(silent).unionByName(late))["u1"] == first
+    assert [first[name] for name in ("marketing_consent", "region", "gender", "age_band")] == [False, "B", "f", "30"]
+    assert (first["record_landed_ds"], first["record_file"]) == (date(2024, 3, 3), "3")
+    assert dict(first["stated"]) == {
+        "marketing_consent": "2024-03-02 2", "region": "2024-03-03 3", "gender": "2024-03-03 3",
+        "age_band": "2024-03-01 1",
+    }  # fmt: skip
+
+
+def test_users_who_were_known_before_fields_had_dates_keep_what_was_said(spark):
+    row = dict.fromkeys(SILVER_USERS.column_names) | {
+        "user_id": "u1", "marketing_consent": False, "region": "A", "attributes": {}, "has_record": True,
+        "record_landed_ds": date(2024, 3, 2), "record_file": "2",
+    }  # fmt: skip
+    stood = spark.createDataFrame([tuple(row.values())], SILVER_USERS.ddl)
+    for day, region in ((1, "A"), (3, "B")):
+        fresh = dimensions.user_facts(record(spark, ("u1", {"region": "B"}, date(2024, 3, day), "f")))
+        (known,) = dimensions.newer_users(fresh, stood).collect()
+        assert (known["marketing_consent"], known["region"]) == (False, region)
+    for file, again in (("1", False), ("2", True)):
+        came = record(spark, ("u1", {}, date(2024, 3, 2), file))
+        assert dimensions.loaded_again(came, stood).isEmpty() != again
