@@ -16,7 +16,8 @@ def as_mapped(found: list[str], feed: Feed) -> list[str]:
     """The names of a file's columns as the mapping writes them, where one differs by case and blanks alone and no other
     could be meant; all else without blanks around it.
     """
-    wanted = feed.mapped_columns | set(map(json_lists.head, feed.mapped_columns))
+    asked = feed.mapped_columns | set(feed.pii)
+    wanted = asked | set(map(json_lists.head, asked))
     called = dict(zip(found, found, strict=True))
     for name in wanted - set(found):
         alike = [other for other in found if _plain(other) == _plain(name) and other not in wanted]

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from functools import reduce
+from operator import or_
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -12,8 +16,11 @@ from jobs.sources.spec import Feed
 
 
 def _without(text: Column, fields: list[str]) -> Column:
-    """A JSON object without some of its fields; null where the text is none, because then nobody knows what it is."""
-    return F.to_json(F.map_filter(columns.json_object(text), lambda name, _: ~name.isin(fields)))
+    """A JSON object without some of its fields, in whatever case; null where the text is none, because then nobody
+    knows what it is.
+    """
+    personal = [name.lower() for name in fields]
+    return F.to_json(F.map_filter(columns.json_object(text), lambda name, _: ~F.lower(name).isin(personal)))
 
 
 def protect(records: DataFrame, feed: Feed) -> DataFrame:
@@ -28,11 +35,11 @@ def protect(records: DataFrame, feed: Feed) -> DataFrame:
     inside: dict[str, list[str]] = {}
     for column in feed.pii:
         head, _, nested = column.partition(".")
-        if nested and not (layout.types and column in layout.types):
+        if nested:
             inside.setdefault(head, []).append(nested)
     anew = {column: keys.keyed_hash(F.trim(layout.text(column)), secret) for column in hashed}
     anew |= {head: _without(layout.text(head), names) for head, names in inside.items() if layout.has(head)}
-    kept = _of_struct(layout, feed, anew) if layout.types else _of_map([*feed.pii, *inside], anew)
+    kept = _of_struct(layout, feed, anew) if layout.types else _of_map(feed, list(inside), anew)
     withheld = F.concat(F.lit("withheld, it may hold personal data: "), F.length("raw").cast("string"),
                         F.lit(" characters"))  # fmt: skip
     own = F.lit(None).cast("string") if layout.types else F.to_json("record")
@@ -41,8 +48,16 @@ def protect(records: DataFrame, feed: Feed) -> DataFrame:
     )
 
 
-def _of_map(replaced: list[str], anew: dict[str, Column]) -> Column:
-    kept = F.map_filter("record", lambda name, _: ~name.isin(replaced))
+def _of_map(feed: Feed, heads: list[str], anew: dict[str, Column]) -> Column:
+    """The record with `anew`, and without what is called as a personal column, in whatever case, or stood in one."""
+    personal = [column.lower() for column in feed.pii]
+
+    def is_kept(name: Column, _: Column) -> Column:
+        plain = F.lower(F.trim(name))
+        inside = [plain.startswith(f"{column}.") for column in personal]
+        return ~(name.isin(heads) | reduce(or_, inside, plain.isin(personal)))
+
+    kept = F.map_filter("record", is_kept)
     pairs = [part for name, value in anew.items() for part in (F.lit(name), value)]
     if not pairs:
         return kept
@@ -50,6 +65,8 @@ def _of_map(replaced: list[str], anew: dict[str, Column]) -> Column:
 
 
 def _of_struct(layout: Layout, feed: Feed, anew: dict[str, Column]) -> Column:
-    kept = [name for name in layout.types if name not in feed.pii and name not in anew]
+    """The same; of a CSV, a second column of the name too, which is called name_2."""
+    personal = re.compile(f"({'|'.join(map(re.escape, feed.pii))})" + r"(_\d+|\..*)?", re.IGNORECASE)
+    kept = [name for name in layout.types if not personal.fullmatch(name.strip()) and name not in anew]
     fields = [F.col("record").getField(name).alias(name) for name in kept]
     return F.struct(*fields, *[value.alias(name) for name, value in anew.items()])

@@ -98,6 +98,9 @@ class Feed(Dialect):
         if deep := [column for column in self.pii if column.count(".") > 1]:
             raise ValueError(f"pii reaches one level into an object, found {deep}; declare the object that holds it")
         dropped = {column for column, treatment in self.pii.items() if treatment == "drop"} & self.mapped_columns
+        dropped |= {
+            column for column in self.mapped_columns if column.startswith(tuple(f"{name}." for name in self.pii))
+        }
         if dropped:
             raise ValueError(f"pii drops {sorted(dropped)}, which the mapping reads; hash it, or leave it out")
         return self

@@ -147,3 +147,34 @@ def test_each_entry_of_a_list_of_parquet_is_a_record(spark, tmp_path):
     frame = read(spark, tmp_path, files="a.parquet", format="parquet", fields=fields, id=("ID",), explode="e")
     read_as = [tuple(row) for row in frame.select("record.ID", "record.`e.sku`", "record.`e.n`", "line").collect()]
     assert sorted(read_as, key=str) == [(1, "a", 1, 1), (1, "b", 2, 1), (2, None, None, 2)]
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv", "parquet"])
+def test_what_is_personal_is_in_no_column_of_any_format(spark, tmp_path, monkeypatch, form):
+    monkeypatch.setenv("HUAXIANG_PII_KEY", "a key for these tests only")
+    keyed = [{"key": "mail", "value": {"string_value": "SECRET"}}]
+    row = {
+        "id": 1,
+        "e": keyed,
+        " Mail ": "SECRET",
+        "l": [{"phone": "SECRET", "sku": "a"}],
+        "user": {"mail": "SECRET", "Mail": "SECRET", "n": 1},
+    }
+    if form == "csv":
+        texts = [json.dumps(value).replace('"', '""') for value in row.values()]
+        (tmp_path / "a.csv").write_text(
+            ",".join(row) + ",mail\n" + ",".join(f'"{text}"' for text in texts) + ",SECRET\n"
+        )
+    elif form == "jsonl":
+        (tmp_path / "a.jsonl").write_text(json.dumps(row))
+    else:
+        pq.write_table(pa.Table.from_pylist([row]), tmp_path / "a.parquet")
+    pii = {"e.mail": "hash", "mail": "drop", "l.phone": "drop", "user.mail": "hash"}
+    given = {} if form == "csv" else {"explode": "l"}
+    feed = {"files": f"a.{form}", "format": form, "pii": pii | ({"l": "drop"} if form == "csv" else {})} | given
+    frame = read(spark, tmp_path, **feed)
+    layout = Layout.of(frame)
+    found = frame.select("raw", F.to_json("record").alias("record"), layout.text("e.mail").alias("hashed")).first()
+    assert "SECRET" not in f"{found['raw']} {found['record']}"
+    assert len(found["hashed"]) == 64
+    assert ('"l.sku":"a"' in found["record"]) == (form != "csv")

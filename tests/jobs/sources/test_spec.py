@@ -97,6 +97,7 @@ def test_events_of_a_topic_are_files_of_the_landing(tmp_path):
         ({"events": EVENTS | {"files": ["log/{ds}/*", "more/*"]}}, "{ds} in each of them or in none"),
         ({"events": EVENTS | {"explode": "lines"}}, "takes a list apart; the format is csv"),
         ({"events": EVENTS | {"pii": {"u": "drop"}}}, "which the mapping reads; hash it"),
+        ({"events": EVENTS | {"id": ["u.id"], "pii": {"u": "hash"}}}, r"drops \['u.id'\], which the mapping reads"),
         ({"events": EVENTS | {"pii": {"u": "mask"}}}, "'hash' or 'drop'"),
         ({"events": EVENTS | {"pii": {"a.b.c": "hash"}}}, "one level into an object"),
         ({"events": EVENTS | {"may_be_empty": ["k"]}}, "columns of id, found"),
