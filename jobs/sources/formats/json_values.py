@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import re
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ _DECODER = json.JSONDecoder()
 
 def stands_in(part: Part, encoding: str) -> bool:
     """Whether a text begins with a list of objects, or with an object that does not end where its first line does."""
-    text = next(texts.blocks(part, encoding), b"").lstrip()
+    text = next(texts.pieces(part, encoding), b"").lstrip()
     if text.startswith(b"["):
         return text[1:].lstrip()[:1] in (b"{", b"[", b"]")
     if not text.startswith(b"{"):
@@ -40,8 +41,9 @@ def stands_in(part: Part, encoding: str) -> bool:
 def read(part: Part, encoding: str) -> Iterator[list[bytes]]:
     """The values of a text, some at once; what stands between them (commas, brackets, line breaks) is left out."""
     text, count = "", 0
-    for block in texts.blocks(part, encoding):
-        found, end = _whole(text + block.decode("utf-8", "surrogateescape"))
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="surrogateescape")
+    for piece in texts.pieces(part, encoding):
+        found, end = _whole(text + decoder.decode(piece))
         yield [value.encode("utf-8", "surrogateescape") for value in found]
         text, count = end, count + len(found)
         if len(text) > _MOST:

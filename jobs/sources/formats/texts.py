@@ -32,20 +32,25 @@ def opened(part: Part) -> IO[bytes]:
 
 
 def blocks(part: Part, encoding: str) -> Iterator[bytes]:
-    """The text of a part in UTF-8 and without a mark, in blocks that end where a line ends. Bytes that are no text in
-    the encoding are no UTF-8 there either.
+    """`pieces` that end where a line ends."""
+    rest = b""
+    for piece in pieces(part, encoding):
+        end = (piece.rfind(b"\n") if b"\n" in piece else piece.rfind(b"\r")) + 1
+        if end:
+            yield rest + piece[:end]
+            rest = piece[end:]
+        else:
+            rest += piece
+    if rest:
+        yield rest
+
+
+def pieces(part: Part, encoding: str) -> Iterator[bytes]:
+    """The text of a part in UTF-8 and without a mark. Bytes that are no text in the encoding are no UTF-8 there
+    either.
     """
     with opened(part) as stream:
-        rest = b""
-        for block in _in_utf8(part, stream, encoding):
-            end = block.rfind(b"\n") + 1
-            if end:
-                yield rest + block[:end]
-                rest = block[end:]
-            else:
-                rest += block
-        if rest:
-            yield rest
+        yield from _in_utf8(part, stream, encoding)
 
 
 def _in_utf8(part: Part, stream: IO[bytes], encoding: str) -> Iterator[bytes]:
