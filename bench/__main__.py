@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from rich.console import Console
 from rich.table import Table
 
-from bench import builds, measure, shown, spark
+from bench import builds, measure, shown, ways
 from bench.builds import Place
 from jobs.errors import UsageError
 from simulate import plan
@@ -28,11 +28,6 @@ from simulate.plan import Plan
 
 out = Console(highlight=False, width=None if sys.stdout.isatty() else 160)
 BYTES_AN_EVENT = 500  # of disk, for raw files, tables of both sides, shuffles and spills
-
-HOW = {
-    "fresh": "each verb in a JVM of its own, cold, as by hand and in the images",
-    "standing": "all verbs in one Spark, cold at the first, as `make run` does",
-}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -65,15 +60,14 @@ def parser() -> argparse.ArgumentParser:
     personas.add_argument("--nights", type=plan.count, default=14, help="after the training (default: %(default)s)")
     for one in (segment, personas):
         one.add_argument("--seed", type=int, default=1)
+        one.add_argument("--on", choices=tuple(ways.WAYS), default="sail", help="see build (default: sail)")
         one.add_argument("--work", type=Path, help="folder for a temporary folder (default: the system's)")
     for one in (build, night):
         one.add_argument("--users", type=plan.count)
         one.add_argument("--seed", type=int, default=1)
         one.add_argument("--repeat", type=plan.count, default=3, help="medians of so many (default: %(default)s)")
-        default = "both" if one is build else "standing"
-        one.add_argument(
-            "--spark", choices=(*HOW, "both"), default=default, help="; ".join(map(": ".join, HOW.items()))
-        )
+        said = "; ".join(f"{way}: {text}" for way, text in ways.WAYS.items())
+        one.add_argument("--on", choices=tuple(ways.WAYS), nargs="+", default=["sail"], help=f"{said} (default: sail)")
         one.add_argument("--work", type=Path, help="folder for a temporary folder (default: the system's)")
     return top
 
@@ -96,10 +90,6 @@ def say(text: str) -> None:
     out.print(text, style="dim")
 
 
-def _ways(given: argparse.Namespace) -> tuple[str, ...]:
-    return tuple(HOW) if given.spark == "both" else (given.spark,)
-
-
 def raw(where: Place, day: str = "*") -> list[Path]:
     """The files of events, of all days of delivery or of one folder."""
     return list((where.landing / "simulate" / "events").glob(f"{day}/*.parquet"))
@@ -114,7 +104,7 @@ def make(where: Place, made: Plan) -> int:
     line = [sys.executable, "-m", "jobs", "simulate", "--landing", str(where.landing)]
     for name in ("events", "days", "users", "products", "seed", "ds"):
         line += [f"--{name}", str(getattr(made, name))]
-    cost = measure.run(line, spark.surroundings(where.emptied("spark")), where.folder)
+    cost = measure.run(line, ways.plain(), where.folder)
     rows, files = records(where), raw(where)
     say(
         f"simulate: {rows:,} records of {made.users:,} users, seed {made.seed}, {len(files)} files, "
@@ -126,20 +116,20 @@ def make(where: Place, made: Plan) -> int:
 def build(given: argparse.Namespace) -> None:
     """Print the table of the full build for each size, and how the time grows from the first size to the others."""
     out.print(shown.machine())
-    seconds: dict[str, list[tuple[int, float]]] = {how: [] for how in _ways(given)}
+    seconds: dict[str, list[tuple[int, float]]] = {way: [] for way in given.on}
     for events in given.events:
         made = plan.made(events, given.days, given.users, seed=given.seed)
         with place(given, made.events) as where:
             rows, range_ = make(where, made), (made.first, made.ds)
             theirs = [] if given.alone else builds.duckdb_stages(where, *range_, given.repeat, say)
-            for how, found in seconds.items():
-                ours = builds.full(where, *range_, given.repeat, how == "standing", say)
-                title = f"{rows:,} records of {made.days} days, median of {given.repeat}; {HOW[how]}"
+            for way, found in seconds.items():
+                ours = builds.full(where, *range_, given.repeat, way, say)
+                title = f"{rows:,} records of {made.days} days, median of {given.repeat}; {ways.WAYS[way]}"
                 out.print(shown.build(title, ours, theirs, rows))
                 found.append((rows, sum(stage.seconds for stage in ours)))
-    for how, (first, *others) in seconds.items():
+    for way, (first, *others) in seconds.items():
         for other in others:
-            out.print(shown.growth(first, other, HOW[how]))
+            out.print(shown.growth(first, other, ways.WAYS[way]))
 
 
 def night(given: argparse.Namespace) -> None:
@@ -150,17 +140,19 @@ def night(given: argparse.Namespace) -> None:
         made = plan.made(history + given.new, days + 1, given.users, seed=given.seed)
         with place(given, made.events) as where:
             make(where, made)
-            for how in _ways(given):
-                out.print(_night(where, made, how, given.repeat))
+            for way in given.on:
+                out.print(_night(where, made, way, given.repeat))
 
 
-def _night(where: Place, made: Plan, how: str, repeat: int) -> Table:
-    full = builds.full(where, made.first, made.ds - timedelta(days=1), 1, how == "standing", say)
+def _night(where: Place, made: Plan, way: str, repeat: int) -> Table:
+    full = builds.full(where, made.first, made.ds - timedelta(days=1), 1, way, say)
     history = {stage.name: stage.seconds for stage in full if stage.name in builds.STAGES}
-    nights = [builds.night(where, made.ds, how == "standing") for _ in range(repeat)]
+    nights = [builds.night(where, made.ds, way) for _ in range(repeat)]
     middle = {name: statistics.median(one[name] for one in nights) for name in builds.STAGES}
     new, all_ = records(where, f"ds={made.ds}"), records(where)
-    title = f"a night of {new:,} records on {all_ - new:,} of {made.days - 1} days, median of {repeat}; {HOW[how]}"
+    title = (
+        f"a night of {new:,} records on {all_ - new:,} of {made.days - 1} days, median of {repeat}; {ways.WAYS[way]}"
+    )
     return shown.night(title, history, middle)
 
 
@@ -203,9 +195,9 @@ def segment(given: argparse.Namespace) -> None:
 
     out.print(shown.machine())
     with place(given, given.users * BYTES_A_USER // BYTES_AN_EVENT) as where:
-        stages, said = segmenting.night(where, given.users, given.seed, say)
+        stages, said = segmenting.night(where, given.users, given.seed, given.on, say)
         say(said)
-        title = f"a night of {given.users:,} users, from features and vectors on; {HOW['standing']}"
+        title = f"a night of {given.users:,} users, from features and vectors on; {ways.WAYS[given.on]}"
         out.print(shown.verbs(title, stages, given.users))
 
 
@@ -218,7 +210,7 @@ def personas(given: argparse.Namespace) -> None:
     out.print(shown.machine())
     with place(given, made.events) as where:
         make(where, made)
-        measured.run(where, course, say)
+        measured.run(where, course, given.on, say)
         for table in measured.tables(where, course):
             out.print(table)
 

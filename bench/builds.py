@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-import psutil
-
-from bench import measure, spark
+from bench import measure, ways
 from bench.measure import Cost
 from bench.spark import Work
+from bench.ways import Way
 
 STAGES = ("collect", "clean", "features", "sequences")
 # The sections of build.sql that do what a stage does.
@@ -25,7 +24,7 @@ SECTIONS = {"collect": ("macros", "collect"), "clean": ("clean",), "features": (
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """The medians of a stage's repeats. `work` is null where it is not Spark's."""
+    """The medians of a stage's repeats. `work` is null where it is not Apache Spark's."""
 
     name: str
     seconds: float
@@ -61,55 +60,43 @@ def verb(place: Place, name: str, since: date, ds: date) -> list[str]:
     return [sys.executable, "-m", "jobs", name, "--ds", str(ds), "--since", str(since), *where]
 
 
-def by_verbs(
-    place: Place, since: date, ds: date, env: dict[str, str], beside: psutil.Process | None
-) -> dict[str, Cost]:
+def by_verbs(place: Place, since: date, ds: date, way: Way) -> dict[str, Cost]:
     """Run the four verbs on the days since..ds; each is a process of its own."""
-    return {name: measure.run(verb(place, name, since, ds), env, place.folder, beside) for name in STAGES}
+    return {name: measure.run(verb(place, name, since, ds), way.env, place.folder, way.server) for name in STAGES}
 
 
-def by_duckdb(place: Place, since: date, ds: date, env: dict[str, str]) -> tuple[Cost, dict[str, float]]:
+def by_duckdb(place: Place, since: date, ds: date) -> tuple[Cost, dict[str, float]]:
     """Run the DuckDB script on the same days in a process of its own; its cost, and seconds a stage."""
     out = place.emptied("duckdb")
     line = [sys.executable, "-m", "bench.duck", str(place.landing), str(since), str(ds), str(out)]
-    cost = measure.run(line, env, place.folder)
+    cost = measure.run(line, ways.plain(), place.folder)
     seconds = json.loads(cost.output.strip().splitlines()[-1])
     return cost, {stage: sum(seconds[one] for one in parts) for stage, parts in SECTIONS.items()}
 
 
-def full(place: Place, since: date, ds: date, repeat: int, standing: bool, say: Callable[[str], None]) -> list[Stage]:
-    """The medians of `repeat` builds by our verbs, each from an empty warehouse and in a cold Spark."""
+def full(place: Place, since: date, ds: date, repeat: int, way: str, say: Callable[[str], None]) -> list[Stage]:
+    """The medians of `repeat` builds by our verbs, each from an empty warehouse and on a cold engine."""
     runs = []
     for turn in range(1, repeat + 1):
         place.emptied("warehouse")
-        env = spark.surroundings(place.emptied("spark"))
-        costs, started = _one(place, since, ds, env, standing)
-        runs.append(([(name, cost, _work(place, cost)) for name, cost in costs.items()], started))
-        say(f"our verbs, {turn} of {repeat}: {sum(cost.seconds for cost in costs.values()) + started:.0f} s")
+        with ways.opened(way, place.folder) as on:
+            costs = by_verbs(place, since, ds, on)
+        runs.append(([(name, cost, on.work(cost)) for name, cost in costs.items()], on.started))
+        seconds = sum(cost.seconds for cost in costs.values()) + (on.started or 0)
+        say(f"our verbs, {turn} of {repeat}: {seconds:.0f} s")
     stages = [_median(name, [run[0][k] for run in runs]) for k, name in enumerate(STAGES)]
-    if standing:
-        stages.insert(0, Stage("Spark starts", statistics.median(run[1] for run in runs)))
+    if starts := [started for _, started in runs if started is not None]:
+        stages.insert(0, Stage("Spark starts", statistics.median(starts)))
     return stages
 
 
-def night(place: Place, ds: date, standing: bool) -> dict[str, float]:
-    """Seconds of each verb for the day ds alone, on the warehouse as it stands, in a cold Spark."""
-    costs, _ = _one(place, ds, ds, spark.surroundings(place.emptied("spark")), standing)
-    return {name: cost.seconds for name, cost in costs.items()}
+def night(place: Place, ds: date, way: str) -> dict[str, float]:
+    """Seconds of each verb for the day ds alone, on the warehouse as it stands, on a cold engine."""
+    with ways.opened(way, place.folder) as on:
+        return {name: cost.seconds for name, cost in by_verbs(place, ds, ds, on).items()}
 
 
-def _one(place: Place, since: date, ds: date, env: dict[str, str], standing: bool) -> tuple[dict[str, Cost], float]:
-    if not standing:
-        return by_verbs(place, since, ds, env, None), 0.0
-    with spark.standing(env, place.folder) as (server, env, seconds):
-        return by_verbs(place, since, ds, env, server), seconds
-
-
-def _work(place: Place, cost: Cost) -> Work:
-    return spark.work(place.folder / "spark", cost.began, cost.ended)
-
-
-def _median(name: str, runs: list[tuple[str, Cost, Work]]) -> Stage:
+def _median(name: str, runs: list[tuple[str, Cost, Work | None]]) -> Stage:
     """Seconds and memory as medians; the bytes of the last run, which hardly differ."""
     costs = [cost for _, cost, _ in runs]
     return Stage(
@@ -125,9 +112,9 @@ def duckdb_stages(place: Place, since: date, ds: date, repeat: int, say: Callabl
     """The medians of `repeat` runs of the script; memory and processor time are of the whole, in its last row."""
     runs = []
     for turn in range(1, repeat + 1):
-        runs.append(by_duckdb(place, since, ds, spark.surroundings(place.folder / "spark")))
+        runs.append(by_duckdb(place, since, ds))
         say(f"DuckDB, {turn} of {repeat}: {runs[-1][0].seconds:.1f} s")
     costs = [cost for cost, _ in runs]
     stages = [Stage(name, statistics.median(seconds[name] for _, seconds in runs)) for name in STAGES]
-    whole = _median("all", [("all", cost, Work()) for cost in costs])
+    whole = _median("all", [("all", cost, None) for cost in costs])
     return [*stages, Stage("all", whole.seconds, whole.cpu_seconds, whole.peak_bytes)]

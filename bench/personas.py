@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from rich.table import Table
 from threadpoolctl import threadpool_limits
 
-from bench import builds, hidden, measure, spark
+from bench import builds, hidden, measure, ways
 from bench.builds import Place
 from bench.hidden import NIGHTS, Truth
 from jobs.errors import UsageError
@@ -73,7 +73,7 @@ class Shop:
 
     place: Place
     env: dict[str, str]
-    server: psutil.Process
+    server: psutil.Process | None
     say: Callable[[str], None]
 
     def jobs(self, verb: str, ds: date, since: date | None = None) -> float:
@@ -132,22 +132,21 @@ class Shop:
 
 
 @contextmanager
-def opened(place: Place, say: Callable[[str], None]) -> Iterator[Shop]:
-    """A standing Spark and an MLflow store of its own in the place."""
+def opened(place: Place, way: str, say: Callable[[str], None]) -> Iterator[Shop]:
+    """An engine, and an MLflow store of its own in the place."""
     home = place.folder / "home"
     home.mkdir(exist_ok=True)
-    env = spark.surroundings(place.emptied("spark"))
-    env |= {
+    of_mlflow = {
         "HUAXIANG_HOME": str(home), "MLFLOW_TRACKING_URI": f"sqlite:///{home}/mlflow.db",
         "MLFLOW_DISABLE_TELEMETRY": "true", "GIT_PYTHON_REFRESH": "quiet",
     }  # fmt: skip
-    with spark.standing(env, place.folder) as (server, env, _):
-        yield Shop(place, env, server, say)
+    with ways.opened(way, place.folder) as on:
+        yield Shop(place, on.env | of_mlflow, on.server, say)
 
 
-def run(place: Place, course: Course, say: Callable[[str], None]) -> None:
+def run(place: Place, course: Course, way: str, say: Callable[[str], None]) -> None:
     """Load, train, and go through the nights."""
-    with opened(place, say) as shop:
+    with opened(place, way, say) as shop:
         shop.load(course.first, course.nights[-1])
         shop.train(course.fitted)
         for ds in course.nights:

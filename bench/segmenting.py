@@ -12,7 +12,7 @@ from datetime import date, timedelta
 
 import pyarrow as pa
 
-from bench import crowd, measure, spark
+from bench import crowd, measure, ways
 from bench.builds import Place, Stage
 from jobs.tables import PUBLISHED, SEGMENT_MODELS
 from ml.common import lake
@@ -48,22 +48,22 @@ def line(place: Place, verb: str, ds: date) -> list[str]:
     return [*words, "--source", "simulate", "--run-id", f"bench-{ds}"]
 
 
-def night(place: Place, users: int, seed: int, say: Callable[[str], None]) -> tuple[list[Stage], str]:
+def night(place: Place, users: int, seed: int, way: str, say: Callable[[str], None]) -> tuple[list[Stage], str]:
     """What each verb of the second night cost, and what `segment` said of it."""
     warehouse = str(place.warehouse)
     crowd.write(warehouse, users, seed, DS, say)
     say(f"{fit(warehouse, seed)} segments fitted")
-    env, stages, said = spark.surroundings(place.emptied("spark")), [], ""
-    env |= {"MLFLOW_TRACKING_URI": f"sqlite:///{place.folder}/mlflow.db", "MLFLOW_DISABLE_TELEMETRY": "true",
-            "GIT_PYTHON_REFRESH": "quiet"}  # fmt: skip
-    with spark.standing(env, place.folder) as (server, env, _):
+    stages, said = [], ""
+    of_mlflow = {"MLFLOW_TRACKING_URI": f"sqlite:///{place.folder}/mlflow.db", "MLFLOW_DISABLE_TELEMETRY": "true",
+                 "GIT_PYTHON_REFRESH": "quiet"}  # fmt: skip
+    with ways.opened(way, place.folder) as on:
+        env = on.env | of_mlflow
         for verb in ("segment", "audiences", "publish"):
-            cost = measure.run(line(place, verb, DS - timedelta(days=1)), env, place.folder, server)
+            cost = measure.run(line(place, verb, DS - timedelta(days=1)), env, place.folder, on.server)
             say(f"{verb} of the night before: {cost.seconds:.0f} s")
         for verb in ("segment", "audiences", "check", "publish", "report"):
-            cost = measure.run(line(place, verb, DS), env, place.folder, server)
-            done = spark.work(place.folder / "spark", cost.began, cost.ended)
-            stages.append(Stage(verb, cost.seconds, cost.cpu_seconds, cost.peak_bytes, done))
+            cost = measure.run(line(place, verb, DS), env, place.folder, on.server)
+            stages.append(Stage(verb, cost.seconds, cost.cpu_seconds, cost.peak_bytes, on.work(cost)))
             said = cost.output.strip().splitlines()[-1] if verb == "segment" else said
             say(f"{verb}: {cost.seconds:.0f} s (CPU {cost.cpu_seconds:.0f} s)")
     return stages, said

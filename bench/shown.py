@@ -17,7 +17,7 @@ from bench.spark import driver_memory
 def machine() -> str:
     """One paragraph: processor, cores, memory, versions, settings, and what else the machine was busy with."""
     memory = psutil.virtual_memory()
-    versions = ", ".join(f"{name} {version(name)}" for name in ("pyspark", "delta-spark", "duckdb"))
+    versions = ", ".join(f"{name} {version(name)}" for name in ("pysail", "pyspark", "delta-spark", "duckdb"))
     return (
         f"{_processor()}, {os.cpu_count()} cores, {size(memory.total)} of memory ({size(memory.available)} free); "
         f"{platform.system()} {platform.release()}, Python {platform.python_version()}, {versions}; "
@@ -100,10 +100,10 @@ def verbs(title: str, stages: list[Stage], users: int) -> Table:
 
 
 def _cells(stage: Stage, rows: int) -> list[str]:
-    if stage.work is None:
+    if stage.cpu_seconds is None:
         return [f"{stage.seconds:.1f}", *[""] * 7]
     work = stage.work
-    done = [size(count) for count in (work.read, work.written, work.shuffled, work.spilled)]
+    done = [size(count) for count in (work.read, work.written, work.shuffled, work.spilled)] if work else [""] * 4
     return [f"{stage.seconds:.1f}", f"{rows / stage.seconds:,.0f}", f"{stage.cpu_seconds:.0f}", *done,
             size(stage.peak_bytes or 0)]  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""Spark under measurement: the surroundings of a verb, one standing Spark where asked for, and what its log tells."""
+"""Apache Spark under measurement: its settings, one that stands for all verbs, and what its log tells."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import psutil
 
 from bench.measure import CommandError
 from local import environment, java, services
-from local.places import BIN, JARS, ROOT
+from local.places import JARS
 
 STARTS_WITHIN_SECONDS = 120
 
@@ -43,25 +43,21 @@ def driver_memory() -> str:
     return os.environ.get("HUAXIANG_DRIVER_MEMORY") or environment.driver_memory()
 
 
-def surroundings(folder: Path) -> dict[str, str]:
-    """The environment of every verb; its Spark writes an event log under `folder`, which `make run` has no use for."""
+def settings(folder: Path) -> dict[str, str]:
+    """What a verb sees besides; its Spark writes an event log under `folder`, which `make run` has no use for."""
     events, conf = folder / "spark-events", folder / "spark-conf"
     for one in (events, conf):
         one.mkdir(parents=True, exist_ok=True)
-    settings = {
+    written = {
         "spark.eventLog.enabled": "true", "spark.eventLog.dir": events.as_uri(), "spark.eventLog.compress": "false",
         "spark.eventLog.rolling.enabled": "false", "spark.eventLog.logStageExecutorMetrics": "false",
         "spark.local.dir": str(folder / "spark-local"),
     }  # fmt: skip
-    (conf / "spark-defaults.conf").write_text("".join(f"{key} {value}\n" for key, value in settings.items()))
-    ours = {
-        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(ROOT), "JAVA_HOME": str(java.find()),
-        "PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1", "SPARK_CONF_DIR": str(conf),
-        "OMP_NUM_THREADS": "1", "HUAXIANG_JARS": str(JARS),
-        "HUAXIANG_DRIVER_MEMORY": driver_memory(),
+    (conf / "spark-defaults.conf").write_text("".join(f"{key} {value}\n" for key, value in written.items()))
+    return {
+        "JAVA_HOME": str(java.find()), "PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1",
+        "SPARK_CONF_DIR": str(conf), "HUAXIANG_JARS": str(JARS), "HUAXIANG_DRIVER_MEMORY": driver_memory(),
     }  # fmt: skip
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("HUAXIANG_", "SPARK_", "PYSPARK_"))}
-    return kept | ours
 
 
 @contextmanager

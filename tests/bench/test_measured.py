@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 from bench import __main__ as bench
-from bench import builds, duck, measure, shown, spark
+from bench import builds, duck, measure, shown, spark, ways
 from bench.builds import Stage
 from bench.measure import Cost
 from bench.spark import Work
@@ -91,11 +91,18 @@ def test_what_stands_in_the_terminal_does_not_reach_the_measured(tmp_path, monke
     monkeypatch.setenv("HUAXIANG_SPARK_REMOTE", "sc://elsewhere:1")
     monkeypatch.setenv("HUAXIANG_DRIVER_MEMORY", "5g")
     monkeypatch.setattr("local.java.find", lambda: Path("/java"))
-    env = spark.surroundings(tmp_path)
-    assert "HUAXIANG_SPARK_REMOTE" not in env
-    assert env["HUAXIANG_DRIVER_MEMORY"] == "5g"
-    written = (Path(env["SPARK_CONF_DIR"]) / "spark-defaults.conf").read_text()
-    assert f"spark.eventLog.dir {(tmp_path / 'spark-events').as_uri()}\n" in written
+    with ways.opened("fresh", tmp_path) as on:
+        assert "HUAXIANG_SPARK_REMOTE" not in on.env
+        assert on.env["HUAXIANG_DRIVER_MEMORY"] == "5g"
+        written = (Path(on.env["SPARK_CONF_DIR"]) / "spark-defaults.conf").read_text()
+    assert f"spark.eventLog.dir {(tmp_path / 'spark' / 'spark-events').as_uri()}\n" in written
+
+
+def test_sail_needs_nothing_of_spark(tmp_path, monkeypatch):
+    monkeypatch.setattr("local.java.find", lambda: 1 / 0)
+    with ways.opened("sail", tmp_path) as on:
+        assert on.env["HUAXIANG_ENGINE"] == "sail"
+    assert on.work(Cost(0.0)) is None
 
 
 def test_the_middle_of_the_repeats():
