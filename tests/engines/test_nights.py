@@ -1,0 +1,77 @@
+"""The same nights on Sail, on Apache Spark, and on both in turns, end in equal tables, row by row."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from jobs.lake import engine
+from tests.engines import compare, shop
+
+pytestmark = [
+    pytest.mark.engines,
+    pytest.mark.skipif(engine.is_sail(), reason="runs Apache Spark beside Sail: make test-spark"),
+]
+DAYS = (shop.HISTORY, *shop.NIGHTS)
+HELD = {"silver.events", "silver.users", "silver.products", "silver.refunds", "gold.user_features", "gold.user_sequences",
+        "gold.user_segments", "gold.segment_changes", "ops.quarantine", "ops.loads"}  # fmt: skip
+
+
+class Nights:
+    """A process that runs nights on one engine, of whichever warehouse it is told."""
+
+    def __init__(self, name: str, folder: Path, landing: Path):
+        self.errors = folder / f"{name}.log"
+        line = [sys.executable, "-m", "tests.engines.nights", "--landing", str(landing), "--nights", "-"]
+        root = Path(__file__).resolve().parents[2]
+        with self.errors.open("w") as errors:
+            self.process = subprocess.Popen(
+                line, cwd=root, env=os.environ | {"HUAXIANG_ENGINE": name}, text=True, stderr=errors,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            )  # fmt: skip
+
+    def run(self, warehouse: Path, night: int) -> None:
+        self.process.stdin.write(f"{warehouse} {night}\n")
+        self.process.stdin.flush()
+        said = self.process.stdout.readline()
+        assert said.startswith(f"{night} "), f"night {night}: {self.errors.read_text()[-3000:]}"
+
+    def end(self) -> None:
+        self.process.stdin.close()
+        assert self.process.wait(60) == 0, self.errors.read_text()[-3000:]
+
+
+@pytest.fixture(scope="module")
+def warehouses(tmp_path_factory) -> tuple[Path, Path, Path]:
+    """Of Sail alone, of Apache Spark alone, and of both in turns."""
+    folder = tmp_path_factory.mktemp("nights")
+    landing = folder / "landing"
+    shop.land(landing)
+    sail, spark = Nights("sail", folder, landing), Nights("spark", folder, landing)
+    found = folder / "sail", folder / "spark", folder / "both"
+    for k, night in enumerate(DAYS):
+        sail.run(found[0], night)
+        spark.run(found[1], night)
+        (sail, spark)[k % 2].run(found[2], night)
+    sail.end()
+    spark.end()
+    return found
+
+
+def test_the_nights_have_all_that_is_compared(warehouses):
+    written = compare.written(str(warehouses[0]))
+    assert {name for name in HELD if not written.get(name)} == set()
+
+
+def test_both_engines_write_the_same_rows(warehouses):
+    sail, spark, _ = warehouses
+    assert compare.differences(str(sail), str(spark)) == {}
+
+
+def test_an_engine_goes_on_where_the_other_ended(warehouses):
+    sail, _, both = warehouses
+    assert compare.differences(str(sail), str(both)) == {}
