@@ -19,11 +19,13 @@ done
 
 say() { echo "virtual environment: installing $lock, a few minutes the first time ..."; }
 
+# Compiled once here: every night starts two dozen Pythons, and some homes forbid them to write bytecode.
+by_uv() { "$1" pip install --quiet --compile-bytecode --python .venv/bin/python -r "$lock"; }
+
 if command -v uv > /dev/null; then
     say
     test -x .venv/bin/python || uv venv --quiet --python "${python:->=3.11,<3.14}" .venv
-    # Compiled once here: every night starts two dozen Pythons, and some homes forbid them to write bytecode.
-    uv pip install --quiet --compile-bytecode --python .venv/bin/python -r "$lock"
+    by_uv uv
 elif test -n "$python"; then
     say
     if ! test -x .venv/bin/pip && ! "$python" -m venv .venv 2> /dev/null; then
@@ -31,7 +33,9 @@ elif test -n "$python"; then
         echo "make: $python cannot make a virtual environment; install its venv module (Debian: apt install python3-venv)" >&2
         exit 2
     fi
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check -r "$lock"
+    # uv downloads and unpacks many packages at once; it does not read pip's settings, such as a mirror's address.
+    pip=".venv/bin/python -m pip install --quiet --disable-pip-version-check"
+    { $pip "$(grep '^uv==' requirements.txt)" && by_uv .venv/bin/uv; } 2> /dev/null || $pip -r "$lock"
 else
     found=$(python3 --version 2> /dev/null || true)
     echo "make: expected Python 3.11 to 3.13 or uv, found ${found:-no python3}; install python3.12 or uv" >&2

@@ -10,6 +10,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from jobs.chance import Chance, at
+from jobs.lake.engine import frames
 from simulate import catalogue
 from simulate.personas import AGE_BANDS, PERSONAS
 from simulate.plan import (
@@ -99,12 +100,13 @@ def user_days(spark: SparkSession, plan: Plan, first: int, last: int, files: int
         "refund_days": REFUND_DAYS[0] + chance.whole(REFUND_DAYS[1] - REFUND_DAYS[0], "refund days", *keys),
     })  # fmt: skip
     late_days = F.floor(F.col("late_ms") / DAY_MS)
-    return frame.where(
+    delivered = (
         (F.col("age") <= 1)
         | ((F.col("late_ms") > 0) & F.col("age").between(late_days, late_days + 2))
         | (F.col("resent") & (F.col("age") == 2))
         | (F.col("returns") & F.col("age").between(F.col("refund_days"), F.col("refund_days") + 2))
     )
+    return frames.where(frame, delivered)
 
 
 def visits(days: DataFrame, plan: Plan) -> DataFrame:
@@ -118,9 +120,9 @@ def visits(days: DataFrame, plan: Plan) -> DataFrame:
     frame = days.withColumns({"keen": plan.visits_a_day * keen, "luck": chance.draw("visits", user, day)})
     # On most days most users do not come, whoever they are: they are out before anything is asked about them.
     likeliest = F.least(F.col("keen") * max(one.visits * max(one.weekend, 1) for one in PERSONAS), F.lit(BUSIEST_RATE))
-    frame = frame.where((F.col("luck") >= F.exp(-likeliest)) | (user < plan.bots))
+    frame = frames.where(frame, (F.col("luck") >= F.exp(-likeliest)) | (user < plan.bots))
 
-    frame = with_history(frame, plan).where("day >= came AND day < left")
+    frame = frames.where(with_history(frame, plan), F.expr("day >= came AND day < left"))
     persona = F.when(day >= F.coalesce("turned", F.lit(plan.days)), F.col("after")).otherwise(F.col("before"))
     frame = frame.withColumn("persona", F.greatest(persona, F.lit(0)))
     weekend = F.when((day + plan.first.weekday()) % 7 >= 5, of(F.col("persona"), "weekend")).otherwise(1.0)
@@ -133,7 +135,7 @@ def visits(days: DataFrame, plan: Plan) -> DataFrame:
         terms.append(terms[-1] * F.col("rate") / (n + 1))
     bot_comes = F.when(luck < BOT_DAYS, 1).otherwise(0)
     count = F.when(F.col("bot"), bot_comes).otherwise(poisson)
-    frame = frame.withColumn("count", count).where("count > 0")
+    frame = frames.where(frame.withColumn("count", count), F.col("count") > 0)
     frame = frame.withColumn("visit", F.explode(F.sequence(F.lit(0), F.col("count") - 1)))
 
     keys = (user, day, F.col("visit"))
@@ -150,7 +152,7 @@ def visits(days: DataFrame, plan: Plan) -> DataFrame:
     })  # fmt: skip
     reaches = F.col("start") + (F.col("looks") + 1) * F.col("pace") >= F.col("age") * DAY_S
     returns = F.col("returns") & (F.col("age") >= F.col("refund_days"))
-    return frame.where((F.col("late_ms") > 0) | F.col("resent") | returns | reaches)
+    return frames.where(frame, (F.col("late_ms") > 0) | F.col("resent") | returns | reaches)
 
 
 def looks(visits_: DataFrame, plan: Plan) -> DataFrame:

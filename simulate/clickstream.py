@@ -8,6 +8,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from jobs.chance import Chance, at
+from jobs.lake.engine import frames
 from simulate import behaviour, catalogue
 from simulate.behaviour import CART, DAY_MS, PURCHASE, REFUND, SEARCH, STEPS, UNCART
 from simulate.plan import MALFORMED, MOST_VISITS, Plan
@@ -35,7 +36,7 @@ def events(looks_: DataFrame, plan: Plan) -> DataFrame:
     )
     arrives = F.floor((F.col("ms") + F.col("late_ms")) / DAY_MS)
     again = F.col("resent") & (arrives + 1 == F.col("delivery"))
-    frame = frame.where((arrives == F.col("delivery")) | again)
+    frame = frames.where(frame, (arrives == F.col("delivery")) | again)
     frame = frame.withColumn("again", again)
 
     visit_number = (F.col("day").cast("bigint") * plan.users + F.col("user")) * MOST_VISITS + F.col("visit")

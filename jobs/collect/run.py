@@ -148,8 +148,8 @@ def left_out(
         of_erased |= F.coalesce(F.map_contains_key("record", streams.BLANK), F.lit(False))
     unknown = F.col("record").isNull() & suppressed.named_in(F.col("raw"), own.user)
     marked = parse.with_user(records, source, own, kind).withColumn("suppressed", of_erased | unknown)
-    left = marked.where(frames.of_rows(F.col("suppressed"))).groupBy("source_file", "landed_ds").count().collect()
-    kept = marked.where(frames.of_rows(~F.col("suppressed"))).drop("user", "suppressed")
+    left = frames.where(marked, F.col("suppressed")).groupBy("source_file", "landed_ds").count().collect()
+    kept = frames.where(marked, ~F.col("suppressed")).drop("user", "suppressed")
     return kept, {(row["source_file"], row["landed_ds"]): row["count"] for row in left}
 
 

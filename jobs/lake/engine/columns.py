@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 from pyspark.sql.types import DataType, DecimalType
 
+from jobs.lake import engine
+
 # Casts read more than this, each engine something else: digits of other scripts, 1.5d, wide blanks, a NUL behind.
 _NUMBER = r"^[ \t\r\n]*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?[ \t\r\n]*\z"
+_OBJECT = r'(?s)^[ \t\r\n]*\{[ \t\r\n]*(".*)?\}[ \t\r\n]*\z'
 _STRICT = {"allowSingleQuotes": "false", "allowNonNumericNumbers": "false"}  # Sail's JSON is so by itself
 _HASHED_DIGITS = 18  # of a decimal whose hash is the same on both engines
 
@@ -27,12 +30,15 @@ def divided(part: Column | str, whole: Column | str) -> Column:
 def number(text: Column, kind: str) -> Column:
     """A text as a decimal type; null where it is no number or does not fit. Halves are rounded away from zero.
 
-    Sail's cast to a decimal reads no exponents, and its cast from a double rounds otherwise.
+    Sail's cast to a decimal reads no exponents, and its cast from a double rounds otherwise than one from a text.
     """
-    double = text.try_cast("double")
-    scientific = F.when(F.abs(double) < 1e-6, F.lit(0).cast("decimal(38,12)"))
-    scientific = scientific.otherwise(double.cast("string").try_cast("decimal(38,12)"))
-    return F.when(text.rlike(_NUMBER), F.coalesce(text.try_cast(kind), scientific.try_cast(kind)))
+    found = text.try_cast(kind)
+    if engine.is_sail():
+        double = text.try_cast("double")
+        scientific = F.when(F.abs(double) < 1e-6, F.lit(0).cast("decimal(38,12)"))
+        scientific = scientific.otherwise(double.cast("string").try_cast("decimal(38,12)"))
+        found = F.coalesce(found, scientific.try_cast(kind))
+    return F.when(text.rlike(_NUMBER), found)
 
 
 def flag(text: Column) -> Column:
@@ -81,13 +87,15 @@ def json_object(text: Column) -> Column:
     """map<string,string> of the fields of a JSON object; null where the text is none, or has more behind it. (Apache
     Spark also takes single quotes, NaN, and what stands behind.)
     """
-    return F.when(text.rlike(r"\}[ \t\r\n]*\z"), F.from_json(text, "map<string,string>", _STRICT))
+    return F.when(text.rlike(_OBJECT), F.from_json(text, "map<string,string>", _STRICT))
 
 
 def json_field(text: Column, path: str) -> Column:
-    """What a JSON object has at `a`, or at `a.b` where a is one too. Numbers without zeros behind, as `json_object` has
-    them. (`get_json_object` leaves numbers as they stand on Sail, and finds fields in half an object.)
+    """What a JSON object has at `a`, or at `a.b` where a is one too; numbers without zeros behind. Null where the text
+    is no object. (Sail's `get_json_object` leaves numbers as they stand, and finds fields in half an object.)
     """
+    if not engine.is_sail():  # where a map is a large piece of code, for each look-up
+        return F.when(text.rlike(_OBJECT), F.get_json_object(text, f"$.{path}"))
     for name in path.split("."):
         text = json_object(text).getItem(name)
     return text
@@ -95,23 +103,19 @@ def json_field(text: Column, path: str) -> Column:
 
 def hashed(record: Column, types: Mapping[str, DataType]) -> Column:
     """xxhash64 of a struct. Decimals of more than 18 digits count as texts: Sail hashes them otherwise."""
-    return F.xxhash64(*[_as_text_where(_is_wide, record, name, kind) for name, kind in types.items()])
+    return F.xxhash64(_with_texts(record, types, lambda kind: kind.precision > _HASHED_DIGITS))
 
 
 def as_json(record: Column, types: Mapping[str, DataType]) -> Column:
-    """A struct as a JSON object, null where it is null. Decimals are texts, 1.50: Sail writes 1.5, and Spark 1.50."""
-    fields = [_as_text_where(_is_decimal, record, name, kind).alias(name) for name, kind in types.items()]
-    return F.when(record.isNotNull(), F.to_json(F.struct(*fields)))
+    """A struct as a JSON object, null where it is null. Decimals are texts, "1.50": Sail writes 1.5, and Spark 1.50."""
+    return F.to_json(_with_texts(record, types, lambda _: True))
 
 
-def _as_text_where(condition, record: Column, name: str, kind: DataType) -> Column:
-    value = record.getField(name)
-    return value.cast("string") if condition(kind) else value
-
-
-def _is_decimal(kind: DataType) -> bool:
-    return isinstance(kind, DecimalType)
-
-
-def _is_wide(kind: DataType) -> bool:
-    return isinstance(kind, DecimalType) and kind.precision > _HASHED_DIGITS
+def _with_texts(record: Column, types: Mapping[str, DataType], chosen: Callable[[DecimalType], bool]) -> Column:
+    """The struct with the `chosen` ones of its decimals as texts."""
+    texts = {name for name, kind in types.items() if isinstance(kind, DecimalType) and chosen(kind)}
+    if not texts:
+        return record
+    held = {name: record.getField(name) for name in types}
+    fields = [(value.cast("string") if name in texts else value).alias(name) for name, value in held.items()]
+    return F.when(record.isNotNull(), F.struct(*fields))

@@ -68,8 +68,14 @@ def computed(stored: Column) -> Column:
     return F.transform(stored, lambda item: item) if engine.is_sail() else stored
 
 
-def of_rows(condition: Column) -> Column:
-    """`condition` as one that is asked of rows alone, not while a table is read: there Sail loses the columns that a
-    function over the items of a list names.
+def where(frame: DataFrame, condition: Column) -> DataFrame:
+    """The rows of `frame` for which `condition` holds, asked here and not earlier.
+
+    Sail asks a condition as early as it can: then each of its columns is replaced by what it is made of, as often as it
+    is named; and while a table is read, it loses the columns that a function over a list's items names. A condition
+    that holds chance stays where it is.
     """
-    return condition & (F.rand() >= 0)
+    if not engine.is_sail():
+        return frame.where(condition)
+    asked = frame.withColumn("_asked", F.when(condition, F.rand()).otherwise(-1.0))
+    return asked.where("_asked >= 0").drop("_asked")
