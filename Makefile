@@ -48,7 +48,7 @@ stop:  ## end all that `make run` started here, and nothing else
 	@test ! -x $(PYTHON) || $(PYTHON) -m local.stop
 
 test: $(DEV) lint  ## all tests, on Sail: no Java needed
-	@HUAXIANG_ENGINE=sail $(PYTHON) -m pytest
+	@HUAXIANG_ENGINE=sail $(PYTHON) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test-spark: jars $(DEV)  ## the tests that hold the two engines against each other, on Apache Spark
 	@$(JAVA) && export JAVA_HOME && HUAXIANG_ENGINE=spark $(PYTHON) -m pytest -m engines

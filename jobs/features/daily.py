@@ -64,9 +64,14 @@ def with_prices(events: DataFrame, prices: DataFrame) -> DataFrame:
 
 
 def product_lists(events: DataFrame) -> DataFrame:
-    """One row a user and day with a product: viewed_ids, carted_ids, product_ids, each distinct and sorted."""
-    lists = [F.sort_array(F.collect_set(F.when(_of(*types), F.col("product_id")))).alias(name)
-             for name, types in _LISTS.items()]  # fmt: skip
+    """One row a user and day with a product: viewed_ids, carted_ids, product_ids, each distinct and sorted.
+
+    Told apart within the list: Sail keeps a set for each group and list, five times as dear as the list.
+    """
+    lists = [
+        F.sort_array(F.array_distinct(F.collect_list(F.when(_of(*types), F.col("product_id"))))).alias(name)
+        for name, types in _LISTS.items()
+    ]
     touching = _of(*(kind for types in _LISTS.values() for kind in types)) & F.col("product_id").isNotNull()
     return events.where(touching).groupBy("user_id", "ds").agg(*lists)
 
