@@ -76,8 +76,8 @@ def _below(system: fs.FileSystem, root: str, glob: str) -> list[fs.FileInfo]:
 def nearest(landing: str, feed: Feed, ds: date, most: int = 3) -> list[str]:
     """Names of files that are there, the nearest to those that were sought first."""
     system, root = open_folder(landing)
-    there = {info.path.removeprefix(root).lstrip("/") for info in system.get_file_info(
-        fs.FileSelector(root, recursive=True)) if info.type == fs.FileType.File}  # fmt: skip
+    there = [info.path.removeprefix(root).lstrip("/") for info in _below(system, root, "")]
+    there = [name for name in there if not re.search(r"(^|/)[._]", name)]
     sought = [re.sub(r"\{ds.*?\}", str(ds), glob) for glob in feed.files]
     return sorted(there, key=lambda name: (-max(SequenceMatcher(None, name, one).ratio() for one in sought), name))[
         :most

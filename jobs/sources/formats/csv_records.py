@@ -118,7 +118,8 @@ class Shapes:
         plain = rb"(?:[^%b%b\r\n]%b)*+" % (d, e, escaped)
         plain = rb"(?!%b)%b" % (q, plain) if q else plain
         end = rb"(?:\r?\n|\r|\Z)"
-        strict = rb"(?:%b[ \t]*+(?=[%b\r\n]|\Z)|%b)" % (quoted, d, plain) if q else plain
+        blanks = rb"[%b]*+" % b" \t".replace(one_byte(dialect).encode(), b"")
+        strict = rb"(?:%b%b(?=[%b\r\n]|\Z)|%b)" % (quoted, blanks, d, plain) if q else plain
         loose = rb"(?:%b[^%b\r\n]*+|%b)" % (quoted, d, plain) if q else plain
         self.record = re.compile(rb"%b(?:%b%b)*+%b" % (strict, d, strict, end))
         self.loose = re.compile(rb"%b(?:%b%b)*+%b" % (loose, d, loose, end))

@@ -26,7 +26,7 @@ def stands_in(part: Part, encoding: str) -> bool:
         return False
     try:
         msgspec.json.decode(text.partition(b"\n")[0])
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
         pass
     else:
         return False

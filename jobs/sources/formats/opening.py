@@ -64,7 +64,10 @@ def _unpacked(path: str, head: bytes) -> IO[bytes] | None:
     if head.startswith(_XZ):
         return lzma.open(system.open_input_file(key))
     if head.startswith(_ZIP):
-        return _member(path, zipfile.ZipFile(system.open_input_file(key)))
+        try:
+            return _member(path, zipfile.ZipFile(system.open_input_file(key)))
+        except zipfile.BadZipFile:
+            raise _no_text(path, "a zip archive that is cut off or broken") from None
     return None
 
 

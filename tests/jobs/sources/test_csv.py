@@ -73,6 +73,9 @@ def test_without_fields_of_several_lines_each_line_stands_alone(tmp_path, monkey
     ("said", "text", "rows"),
     [
         ({"delimiter": "\\t", "quote": "none"}, 'id\tn\n1\t"a\n2\tb"\n', [(2, "1", '"a'), (3, "2", 'b"')]),
+        ({"delimiter": "\t"}, 'id\tn\n1\t"a\tb"\n2\t"c" \n"3"\t"{"d"}"\n',
+         [(2, "1", "a\tb"), (3, "2", "c "), (4, '"3"\t"{"d"}"', QUOTES)]),
+        ({"delimiter": " "}, 'id n\n1 "a b"\n2 "c"\t\n', [(2, "1", "a b"), (3, "2", "c\t")]),
         ({"delimiter": "||"}, 'id||n\n1||"a||b"\n2||c|d\n3\n', [(2, "1", "a||b"), (3, "2", "c|d"),
                                                                (4, "3", "expected 2 columns, found 1")]),
         ({"delimiter": "§"}, "id§n\n1§茶\n", [(2, "1", "茶")]),

@@ -120,6 +120,8 @@ def test_an_encoding_that_is_said_is_read(tmp_path, encoding):
 def test_a_mark_tells_the_encoding_and_bytes_that_are_no_text_are_seen_in_any(tmp_path):
     (tmp_path / "a").write_bytes('{"a":"茶"}\n'.encode("UTF-16"))
     assert of_json(tmp_path / "a")[0]["record"] == {"a": "茶"}
+    (tmp_path / "b").write_bytes('{"a":"茶"}\n{"a":1}\n'.encode("GBK"))
+    assert [row["record"] for row in of_json(tmp_path / "b")] == [None, {"a": "1"}]
     (tmp_path / "b").write_bytes('{"a":"茶"}\n{"a":"'.encode("GBK") + b'\xff"}\n')
     good, bad = of_json(tmp_path / "b", encoding="GBK")
     assert (good["record"], bad["record"], bad["raw"][:8]) == ({"a": "茶"}, None, "withheld")

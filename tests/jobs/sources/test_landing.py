@@ -54,7 +54,8 @@ def test_a_number_that_is_no_day_and_a_day_that_says_two_are_none(tmp_path):
 
 
 def test_the_nearest_files_are_named(tmp_path):
-    land(tmp_path, "app/dt=20260610/a.jsonl", "app/dt=20260609/a.jsonl", "users.csv", "z/very/far/away.parquet")
+    land(tmp_path, "app/dt=20260610/a.jsonl", "app/dt=20260609/a.jsonl", "app/dt=2026-06-10/_SUCCESS")
+    land(tmp_path, "users.csv", "z/very/far/away.parquet")
     feed = Feed(files="app/dt={ds}/*.jsonl", id=("id",), fields={})
     assert landing.nearest(str(tmp_path), feed, LAST, 2) == ["app/dt=20260610/a.jsonl", "app/dt=20260609/a.jsonl"]
 

@@ -53,6 +53,7 @@ def test_a_packed_file_is_read_whatever_it_is_called(tmp_path, packed, name):
     ("text", "said"),
     [
         (zipped({"a": TEXT, "b": TEXT}), r"a zip archive of 2 files \(a, b\); unpack it"),
+        (zipped({"a": TEXT})[:40], "a zip archive that is cut off or broken"),
         (zipped({"a/": b""}), "a zip archive of no file"),
         (zipped({"xl/workbook.xml": b"", "x": b""}), "an Excel workbook; save its sheet as CSV UTF-8"),
         (b"\xd0\xcf\x11\xe0" + bytes(600), "an Excel workbook"),
