@@ -10,11 +10,13 @@ def correct(events: DataFrame) -> DataFrame:
     """One row an event of bronze, with quantity, price, amount, discount made whole, and `reason` (null = kept).
 
     A negative quantity or amount is a refund, kept as a positive amount. A purchase without a quantity, or of 0 pieces
-    for money, is one piece. A purchase of 0 pieces for no money bought nothing and is refused (a coupon line).
+    for money, is one piece. A purchase of 0 pieces for no money bought nothing and is refused (a coupon line). A
+    discount is one whatever its sign, and takes off no more than the list price; a negative list price counts as
+    unknown where there is money, else it is refused.
     """
     money = F.col("event_type").isin("purchase", "refund")
     negative = F.coalesce(F.col("quantity") < 0, F.lit(False)) | F.coalesce(F.col("amount") < 0, F.lit(False))
-    discount = F.coalesce(F.col("discount"), F.lit(0)).cast("decimal(18,2)")
+    discount = F.abs(F.coalesce(F.col("discount"), F.lit(0))).cast("decimal(18,2)")
     nothing = (
         money
         & (F.coalesce(F.col("quantity"), F.lit(1)) == 0)
@@ -22,20 +24,27 @@ def correct(events: DataFrame) -> DataFrame:
     )  # fmt: skip
     kind = F.when(money & negative, "refund").otherwise(F.col("event_type"))
     quantity = F.abs(F.when(money & (F.coalesce("quantity", F.lit(0)) == 0), F.lit(1)).otherwise(F.col("quantity")))
-    # What is computed gets its type before it stands beside what is known: the wider type of both is dear.
-    computed = (F.col("price") * F.col("pieces") - discount).cast("decimal(18,2)")
+    known = F.col("price") >= 0
+    list_value = (F.col("price") * F.col("pieces")).cast("decimal(18,2)")
+    # Where the amount is computed, it and the discount make up the list price. What is computed gets its type before it
+    # stands beside what is known: the wider type of both is dear.
+    off = F.when(F.col("amount").isNull() & known, F.least(discount, list_value)).otherwise(discount)
+    computed = (list_value - F.col("off")).cast("decimal(18,2)")
     amount = F.abs(F.coalesce(F.col("amount"), computed)).cast("decimal(18,2)")
-    list_amount = (F.col("received") + discount).cast("decimal(18,2)")
+    list_amount = (F.col("received") + F.col("off")).cast("decimal(18,2)")
     a_piece = F.when(F.col("pieces") > 0, (F.col("list_amount") / F.col("pieces")).cast("decimal(18,4)"))
+    refused = F.when(nothing, F.lit("nothing_bought: a purchase of 0 pieces for no money"))
+    unpaid = (F.col("price") < 0) & ~F.coalesce(F.col("amount") != 0, F.lit(False))
     return (
         events.withColumns({"pieces": quantity, "event_type": kind})
+        .withColumn("off", off)
         .withColumn("received", F.when(money, F.coalesce(amount, F.lit(0).cast("decimal(18,2)"))))
         .withColumn("list_amount", F.when(money, list_amount))
-        .withColumn("price", F.coalesce(F.col("price"), a_piece).cast("decimal(18,4)"))
-        .withColumn("reason", F.when(nothing, F.lit("nothing_bought: a purchase of 0 pieces for no money"))
-                    .when(F.col("price") < 0, F.lit("negative_price")))
-        .withColumns({"quantity": F.col("pieces"), "amount": F.col("received"), "discount": F.when(money, discount)})
-        .drop("pieces", "received")
+        .withColumn("reason", refused.when(unpaid, F.lit("negative_price")))
+        .withColumn("price", F.coalesce(F.when(known, F.col("price")), a_piece).cast("decimal(18,4)"))
+        .withColumns({"quantity": F.col("pieces"), "amount": F.col("received")})
+        .withColumn("discount", F.when(money, F.col("off")))
+        .drop("pieces", "received", "off")
     )  # fmt: skip
 
 

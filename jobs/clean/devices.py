@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 # In the order in which they are asked; the first that is found says what the agent is. Lower case.
 _DEVICES = (
     # What calls itself a crawler, or is a tool that no shop's customer reads pages with. CUBOT is a make of telephones.
-    ("bot", r"(?:^|[^u]|(?:^|[^c])u)bot\b|bot[/_.-]|robot|crawl|spider|slurp|scrap[ey]|archiver|fetcher|validator"
+    ("bot", r"(?:^|[^u]|(?:^|[^c])u)bot(?:\b|_)|robot|crawl|spider|slurp|scrap[ey]|archiver|fetcher|validator"
             r"|checker|indexer|monitor|(link ?|uri|bing)preview|google-|whatsapp|feed|lighthouse|mediapartners"
             r"|facebookexternalhit|headless|phantomjs|puppeteer|playwright|selenium|https?://|@[a-z0-9_.]+\.[a-z0-9_]"
             r"|curl/|wget|libwww|python|httpclient|^java/|go-http-client|node-fetch|axios|^ruby|^perl|guzzle"),
@@ -21,6 +21,8 @@ _DEVICES = (
     ("mobile", r"iphone|ipod|mobile|android|windows phone|blackberry|opera mini|harmonyos|openharmony|symbian|ucweb"),
     ("desktop", r"windows nt|macintosh|x11|cros|linux (x86_64|i686)"),
 )  # fmt: skip
+# The name of a telephone, which may be any word (M bot 60): what stands behind Android's version, and a language.
+_MODEL = r"(android[ /]?[0-9.]*; ?(?:[a-z]{2}[-_][a-z]{2}; ?)?)[^;)/]*( build/|[;)])"
 
 
 def device_class(user_agent: Column) -> Column:
@@ -32,9 +34,10 @@ def device_class(user_agent: Column) -> Column:
     agent = F.regexp_replace(F.lower(user_agent), "[^ -~]", "?")
     device = F.when(agent.isNull(), "unknown")
     # In words where a look-ahead would do: one of the two engines has none.
+    without_model = F.regexp_replace(agent, _MODEL, "$1$2")
     no_telephone = agent.contains("android") & ~F.regexp_replace(agent, "(?s)^.*android", "").contains("mobile")
     for name, pattern in _DEVICES:
-        found = agent.rlike(pattern)
+        found = (without_model if name == "bot" else agent).rlike(pattern)
         device = device.when(found | no_telephone if name == "tablet" else found, name)
     return device.otherwise("unknown")
 

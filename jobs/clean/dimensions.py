@@ -9,9 +9,10 @@ from pyspark.sql import functions as F
 
 from jobs.clean import brands, titles
 from jobs.clean.rules import Titles
-from jobs.lake.engine import columns, frames
+from jobs.lake.engine import frames
 from jobs.sources import spec
 from jobs.sources.mapping import CONSENTS
+from jobs.sources.consent import consent
 
 _PRODUCT = ("title", "category_path", "category", "department", "brand", "attributes")
 _USER = (*spec.USER_FIELDS, "attributes")
@@ -53,7 +54,7 @@ def user_facts(records: DataFrame) -> DataFrame:
     """One row a user with a record (of bronze.users): what his records say, see `_said_last`."""
     rows = _by_file(records)
     said = {name: F.col("facts").getItem(name) for name in spec.USER_FIELDS}
-    said |= {name: columns.flag(said[name]) for name in CONSENTS}
+    said |= {name: consent(said[name]) for name in CONSENTS}
     rows = rows.withColumns(said | {"attributes": _beside(spec.USER_FIELDS), "fresh": F.lit(True)})
     return _said_last(rows.withColumn("stated", F.lit(None).cast("map<string,string>")))
 

@@ -7,52 +7,58 @@ Pure DataFrame -> DataFrame. A frame of records has one row a record: `raw` the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from jobs.lake.engine import columns
+from jobs.collect import numbers, times
+from jobs.sources import cells
 from jobs.sources.layout import Layout
 from jobs.sources.spec import EVENT_FIELDS, Feed, FieldSpec
+from jobs.tables import EVENT_TYPES
 
-_DECIMALS = {"money": "decimal(18,4)", "count": "decimal(20,4)"}
-_EPOCHS = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1}
-# \z, for $ also holds before a line's end on one engine; [0-9], for \d has digits of all scripts on the other.
-_HAS_ZONE = r"(Z|[+-][0-9]{2}:?[0-9]{2})\z"
+
+_MEANINGS = 32
+
+
+class Operand(NamedTuple):
+    """What one value of a field is read from: its columns, for people; its text, or its number; its typed column."""
+
+    said: str
+    value: Column
+    typed: str
 
 
 def with_texts(records: DataFrame, feed: Feed) -> DataFrame:
-    """`records` with `text.<column>` for each column of the source that the mapping names: trimmed, null where empty
-    or where the source says by one of its words for it that nothing is known.
+    """`records` with `text.<column>` for each column of the source that the mapping names: see `cells.said`.
 
     A projection of its own: inlined into every rule, the look-ups grow past what the JVM compiles.
     """
-
     layout = Layout.of(records)
 
     def read(column: str) -> Column:
-        if _stays_number(column, feed, layout):
-            return layout.value(column)
-        trimmed = F.nullif(F.trim(layout.text(column)), F.lit(""))
-        trimmed = F.regexp_replace(trimmed, r"\.0+\z", "") if column in feed.whole else trimmed
-        return F.when(~trimmed.isin(list(feed.null)), trimmed) if feed.null else trimmed
+        return layout.value(column) if _stays_number(column, feed, layout) else cells.said(layout, column, feed)
 
     return records.withColumns({f"text.{column}": read(column) for column in sorted(feed.mapped_columns)})
 
 
 def _stays_number(column: str, feed: Feed, layout: Layout) -> bool:
     """Whether a column of `with_texts` is a number: read as one, it needs no way through text."""
-    return layout.is_number(column) and not feed.null and column not in feed.whole
+    return layout.is_number(column) and not feed.nulls(column) and column not in feed.whole
 
 
 def with_typed(records: DataFrame, feed: Feed) -> DataFrame:
-    """`with_texts`, and `typed.<field>.<column>` for each of our fields: the text under the field's type, null where it
-    cannot be read so.
-    """
+    """`with_texts`, and the typed column of each operand of our fields: null where its text cannot be read so."""
     layout = Layout.of(records)
+
+    def read(name: str, operand: Operand) -> Column:
+        is_number = operand.said in feed.mapped_columns and _stays_number(operand.said, feed, layout)
+        return _read_as(name, operand.value, feed.fields[name], is_number)
+
     return with_texts(records, feed).withColumns({
-        f"typed.{name}.{column}": _read_as(column, EVENT_FIELDS[name], spec, _stays_number(column, feed, layout))
-        for name, spec in feed.fields.items()
-        for column in spec.columns
+        operand.typed: read(name, operand) for name in feed.fields for operand in operands(name, feed)
     })  # fmt: skip
 
 
@@ -66,47 +72,109 @@ def text(column: str) -> Column:
     return text_or_number(column).cast("string")
 
 
-def _time(value: Column, spec: FieldSpec) -> Column:
-    if spec.format in _EPOCHS:
-        return F.timestamp_micros(F.try_multiply(value.try_cast("bigint"), F.lit(_EPOCHS[spec.format])))
-    value = value.cast("string")
-    parsed = columns.time(value, spec.format)
-    if spec.zone == "UTC":
-        return parsed
-    return F.when(value.rlike(_HAS_ZONE), parsed).otherwise(F.to_utc_timestamp(parsed, spec.zone))
+def operands(name: str, feed: Feed) -> list[Operand]:
+    """What a field of ours is read from: each column of a sum, else one value, else nothing (a constant)."""
+    spec, kind = feed.fields[name], EVENT_FIELDS[name]
+    if spec.sum:
+        return [Operand(column, text_or_number(column), f"typed.{name}.{k}") for k, column in enumerate(spec.sum)]
+    if not spec.columns:
+        return []
+    said, value = spec.columns[0], text_or_number(spec.columns[0])
+    if spec.first:
+        said, value = " or ".join(spec.columns), F.coalesce(*map(text, spec.columns))
+    elif len(spec.columns) > 1:
+        parts = [text(column) for column in spec.columns]
+        said, value = ", ".join(spec.columns), F.concat_ws(" ", *parts) if kind == "time" else joined(parts)
+        value = F.when(F.greatest(*[part.isNull() for part in parts]), None).otherwise(value)
+    return [Operand(said, value, f"typed.{name}.0")]
 
 
 def translated(value: Column, spec: FieldSpec) -> Column:
     """`value` under the mapping's `map` of codes; codes that it does not name stay."""
-    if not spec.map:
-        return value
-    codes = F.create_map(*[F.lit(item) for pair in spec.map.items() for item in pair])
-    return F.coalesce(codes[value], value)
+    return _by_codes(value, spec.map, value) if spec.map else value
 
 
-def _read_as(column: str, kind: str, spec: FieldSpec, is_number: bool) -> Column:
-    value = translated(text(column), spec) if spec.map else text_or_number(column)
+def plain(spec: FieldSpec) -> Column:
+    """The text of a field of users or products from the columns of `with_texts`."""
+    if spec.constant is not None:
+        return F.lit(spec.constant)
+    parts = [text(column) for column in spec.columns]
+    return translated(F.coalesce(*parts) if spec.first else joined(parts), spec)
+
+
+def _by_codes(value: Column, pairs: dict[str, str], otherwise: Column) -> Column:
+    """What `pairs` say of a value, `otherwise` where they do not name it. A list a meaning is asked quicker than a map."""
+    if len(meanings := sorted(set(pairs.values()))) > _MEANINGS:
+        return F.coalesce(F.create_map(*[F.lit(item) for pair in pairs.items() for item in pair])[value], otherwise)
+    found = F
+    for meaning in meanings:
+        found = found.when(value.isin([code for code in pairs if pairs[code] == meaning]), F.lit(meaning))
+    return found.otherwise(otherwise)
+
+
+def _event_type(value: Column, spec: FieldSpec) -> Column:
+    """`translated`, and our own words and the map's codes in any case."""
+    own, codes = {name: name for name in EVENT_TYPES}, spec.map or {}
+    in_any_case = _by_codes(F.lower(value), own | {code.lower(): kind for code, kind in codes.items()}, value)
+    return _by_codes(value, own | codes, in_any_case)
+
+
+def _read_as(name: str, value: Column, spec: FieldSpec, is_number: bool) -> Column:
+    kind = EVENT_FIELDS[name]
+    if name == "event_type":
+        return _event_type(value.cast("string"), spec)
+    if spec.map:
+        value, is_number = translated(value.cast("string"), spec), False
     if kind == "time":
-        return _time(value, spec)
-    if decimal := _DECIMALS.get(kind):
-        return value.try_cast(decimal) if is_number and not spec.map else columns.number(value, decimal)
-    return value.cast("string")
+        return times.instant(value, spec)
+    return numbers.number(value, spec, kind, is_number) if kind in numbers.DECIMALS else value.cast("string")
 
 
 def field(name: str, feed: Feed) -> Column:
     """One of our event columns from the typed columns of `with_typed`."""
-    spec = feed.fields.get(name)
+    spec, kind = feed.fields.get(name), EVENT_FIELDS[name]
     if spec is None or spec.constant is not None:
         return F.lit(spec.constant if spec else None).cast("string")
-    parts = [F.col(f"`typed.{name}.{column}`") for column in spec.columns]
+    parts = [F.col(f"`{operand.typed}`") for operand in operands(name, feed)]
     if spec.sum:
         return sum((F.coalesce(part, F.lit(0)) for part in parts[1:]), F.coalesce(parts[0], F.lit(0)))
-    if EVENT_FIELDS[name] == "count":
-        return F.when(parts[0] == F.floor(parts[0]), parts[0].cast("bigint"))
-    return parts[0]
+    return _pieces(parts[0]) if kind == "count" else parts[0]
+
+
+def _pieces(quantity: Column) -> Column:
+    """A quantity as pieces: what has a fraction was sold by weight or length, and is one piece."""
+    one = F.when(quantity < 0, -1).otherwise(1).cast("bigint")
+    return F.when(quantity == F.floor(quantity), quantity.cast("bigint")).when(quantity.isNotNull(), one)
+
+
+def event_columns(feed: Feed) -> dict[str, Column]:
+    """Our event columns, by name. The money of what was sold by weight is for the one piece."""
+    ours = {name: field(name, feed) for name in EVENT_FIELDS}
+    weighed = is_weighed(feed)
+    if weighed is None or "price" not in feed.fields:
+        return ours
+    weight = F.abs(F.col(f"`{operands('quantity', feed)[0].typed}`"))
+    paid = F.greatest(ours["price"] * weight - F.abs(F.coalesce(ours["discount"], F.lit(0))), F.lit(0))
+    amount = F.coalesce(ours["amount"].cast("decimal(18,4)"), F.when(weighed, paid.cast("decimal(18,4)")))
+    return ours | {"price": F.when(~weighed, ours["price"]), "amount": amount}
+
+
+def is_weighed(feed: Feed) -> Column | None:
+    """True where a quantity has a fraction; None where the mapping reads none."""
+    if "quantity" not in feed.fields or not (found := operands("quantity", feed)):
+        return None
+    quantity = F.col(f"`{found[0].typed}`")
+    return F.coalesce(quantity != F.floor(quantity), F.lit(False))
+
+
+def joined(parts: Sequence[Column]) -> Column:
+    """Texts as one, with `-` between: no two lists of texts give the same. A `-` or `\\` in any but the last gets a
+    `\\` before it, so that most ids look as they always did. Null where one is null.
+    """
+    escaped = [F.replace(F.replace(part, F.lit("\\"), F.lit("\\\\")), F.lit("-"), F.lit("\\-")) for part in parts[:-1]]
+    return F.concat(*[piece for part in (*escaped, parts[-1]) for piece in (F.lit("-"), part)][1:])
 
 
 def identity(feed: Feed) -> Column:
-    """The id columns joined by `-`; null where one is missing that may not be."""
-    parts = [F.coalesce(text(c), F.lit("")) if c in feed.may_be_empty else text(c) for c in feed.id]
-    return F.concat(*[piece for part in parts for piece in (F.lit("-"), part)][1:])
+    """The id columns, `joined`; null where one is missing that may not be."""
+    return joined([F.coalesce(text(c), F.lit("")) if c in feed.may_be_empty else text(c) for c in feed.id])

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from datetime import date
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from jobs import clock
-from jobs.collect import fields, reasons
+from jobs.collect import categories, fields, reasons
 from jobs.lake.engine import columns
 from jobs.sources.keys import Keys
 from jobs.sources.layout import Layout
@@ -33,8 +32,7 @@ def parse_events(records: DataFrame, source: Source, keys: Keys, start: date, si
     """
     feed, layout = source.events, Layout.of(records)
     frame = fields.with_typed(records, feed)
-    ours = {name: fields.field(name, feed) for name in EVENT_FIELDS}
-    frame = frame.withColumns(ours | {"event_id": fields.identity(feed)})
+    frame = frame.withColumns(fields.event_columns(feed) | {"event_id": fields.identity(feed)})
     frame = frame.withColumns({"reason": reasons.of_event(source, keys, ds), "ds": clock.day(F.col("event_time"))})
     frame = frame.withColumns(
         {
@@ -43,11 +41,23 @@ def parse_events(records: DataFrame, source: Source, keys: Keys, start: date, si
             "session_id": keys.session(F.col("session_id")),
         }
     )
-    attributes = layout.attributes(feed.mapped_columns).alias("attributes")
+    attributes = _with_weight(layout.attributes(feed.mapped_columns), feed).alias("attributes")
     frame = frame.select(*EVENT_FIELDS, "event_id", attributes, "reason", "ds", *_carried(feed, layout))
     any_days, good, old = F.col("landed_ds").isNull(), F.col("reason").isNull(), F.col("ds") < F.lit(start)
     own = F.when(good, F.greatest("ds", F.lit(since))).otherwise(F.lit(ds))
     return frame.withColumns({"outside": any_days & good & old, "landed_ds": F.coalesce("landed_ds", own)})
+
+
+def _with_weight(attributes: Column, feed: Feed) -> Column:
+    """`attributes` of an event, with the quantity and the price that have no column of ours where it was weighed."""
+    weighed = fields.is_weighed(feed)
+    if weighed is None:
+        return attributes
+    names = [name for name in ("quantity", "price") if name in feed.fields]
+    told = [fields.operands(name, feed)[0] for name in names if fields.operands(name, feed)]
+    pairs = F.create_map(*[part for operand in told for part in (F.lit(operand.said), operand.value.cast("string"))])
+    known = F.map_filter(pairs, lambda _, value: value.isNotNull())
+    return F.when(weighed, F.map_concat(attributes, known)).otherwise(attributes)
 
 
 def parse_dimension(records: DataFrame, feed: Feed, keys: Keys, kind: str, ds: date) -> DataFrame:
@@ -56,14 +66,7 @@ def parse_dimension(records: DataFrame, feed: Feed, keys: Keys, kind: str, ds: d
     """
     layout, mapped = Layout.of(records), []
     for name, spec in feed.fields.items():
-        if spec.constant is not None:
-            value = F.lit(spec.constant)
-        elif spec.path:
-            value = F.to_json(F.filter(F.array(*[fields.text(c) for c in spec.path]), lambda part: part.isNotNull()))
-        elif spec.split:
-            value = F.to_json(F.split(fields.text(spec.column), re.escape(spec.split)))
-        else:
-            value = fields.translated(fields.text(spec.column), spec)
+        value = categories.path(spec) if name == "category_path" else fields.plain(spec)
         mapped.append(F.struct(F.lit(name).alias("key"), value.alias("value")))
     ours = F.map_filter(F.map_from_entries(F.array(*mapped)), lambda _, value: value.isNotNull())
     others = F.map_filter(

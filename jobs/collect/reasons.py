@@ -7,7 +7,7 @@ from datetime import date
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from jobs.collect import fields
+from jobs.collect import fields, numbers
 from jobs.collect.counts import NO_RECORD
 from jobs.sources.keys import Keys
 from jobs.sources.spec import EVENT_FIELDS, Feed, Source
@@ -26,6 +26,7 @@ def of_event(source: Source, keys: Keys, ds: date) -> Column:
         *_missing_fields(source.events),
         *_foreign(("user_id", "product_id", "session_id"), keys),
         *[reason for name in source.events.fields for reason in _unreadable(name, source.events)],
+        *_impossible_value(source.events),
         _unknown_type(),
         *_impossible_times(source.shop_opened or "1990-01-01", ds),
     ]
@@ -53,23 +54,31 @@ def _foreign(names: tuple[str, ...], keys: Keys) -> list[Column]:
 
 
 def _missing_fields(feed: Feed) -> list[Column]:
-    required = [name for name in ("user_id", "event_time", "event_type") if feed.fields[name].column]
+    required = [name for name in ("user_id", "event_time", "event_type") if feed.fields[name].columns]
     return [
-        F.when(fields.text_or_number(feed.fields[name].column).isNull(), F.lit(f"missing_{name}")) for name in required
-    ]
+        F.when(fields.operands(name, feed)[0].value.isNull(), F.lit(f"missing_{name}")) for name in required
+    ]  # fmt: skip
 
 
 def _unreadable(name: str, feed: Feed) -> list[Column]:
     """Why a field of a record cannot be read, a column of the source each."""
     kind = EVENT_FIELDS[name]
     reasons = []
-    for column in feed.fields[name].columns if kind != "text" else ():
-        typed = F.col(f"`typed.{name}.{column}`")
-        wrong = typed.isNull() if kind != "count" else typed.isNull() | (typed != F.floor(typed))
-        start = F.lit(f"bad_{kind}: {name} from column {column} is ")
-        reason = F.concat(start, F.substring(fields.text(column), 1, 80))
-        reasons.append(F.when(fields.text_or_number(column).isNotNull() & wrong, reason))
+    for operand in fields.operands(name, feed) if kind != "text" else ():
+        typed = F.col(f"`{operand.typed}`")
+        start = F.lit(f"bad_{kind}: {name} from column {operand.said} is ")
+        reason = F.concat(start, F.substring(operand.value.cast("string"), 1, 80))
+        reasons.append(F.when(operand.value.isNotNull() & typed.isNull(), reason))
     return reasons
+
+
+def _impossible_value(feed: Feed) -> list[Column]:
+    """Where no amount is given, it is computed from price and quantity."""
+    if not {"price", "quantity"} <= feed.fields.keys():
+        return []
+    value = F.col("price").cast("decimal(18,4)") * F.col("quantity").cast("bigint")
+    reason = F.concat(F.lit("impossible_money: price * quantity is "), value.cast("string"))
+    return [F.when(F.abs(value) >= numbers.MOST, reason)]
 
 
 def _unknown_type() -> Column:

@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from jobs.lake import keys
 from jobs.lake.engine import columns
+from jobs.sources import cells
 from jobs.sources.layout import Layout
 from jobs.sources.spec import Feed
 
@@ -37,7 +38,7 @@ def protect(records: DataFrame, feed: Feed) -> DataFrame:
         head, _, nested = column.partition(".")
         if nested:
             inside.setdefault(head, []).append(nested)
-    anew = {column: keys.keyed_hash(F.trim(layout.text(column)), secret) for column in hashed}
+    anew = {column: keys.keyed_hash(cells.said(layout, column, feed), secret) for column in hashed}
     anew |= {head: _without(layout.text(head), names) for head, names in inside.items() if layout.has(head)}
     kept = _of_struct(layout, feed, anew) if layout.types else _of_map(feed, list(inside), anew)
     withheld = F.concat(F.lit("withheld, it may hold personal data: "), F.length("raw").cast("string"),

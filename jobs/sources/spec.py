@@ -11,7 +11,7 @@ from jobs.conf import CONF, Strict, nearest, read
 from jobs.errors import UsageError
 from jobs.sources import globs
 from jobs.sources.dialect import OF_CSV, Dialect
-from jobs.sources.mapping import EVENT_FIELDS, PRODUCT_FIELDS, USER_FIELDS, FieldSpec, check_zone
+from jobs.sources.mapping import EVENT_FIELDS, PRODUCT_FIELDS, USER_FIELDS, FieldSpec, check_zone, kind_of
 from jobs.sources.origins import Jdbc, Kafka
 from jobs.tables import EVENT_TYPES
 
@@ -32,8 +32,8 @@ class Feed(Dialect):
     A column `a.b` is the field b of the JSON object a, or the value of the key b where a is a list of {key, value};
     `a[0].b` is of a list's first entry. `explode` is a column that holds a list: each entry is a record of its own,
     with the columns beside it; its fields are `<explode>.<field>`, its place in the list `<explode>.position`. `null`
-    lists the texts that mean nothing is known; `whole` the columns whose ids were written as numbers with a fraction
-    (266079.0 is 266079).
+    lists the texts that mean nothing is known, in all columns, or a column ("*": all others); `whole` the columns whose
+    ids were written as numbers with a fraction (266079.0 is 266079), `lower` those in which case tells nothing.
     `pii` says of a column that it is hashed with the shop's key, or dropped, before anything is written.
     """
 
@@ -42,8 +42,9 @@ class Feed(Dialect):
     kafka: Kafka | None = None
     format: Literal["jsonl", "csv", "parquet"] = "jsonl"
     explode: str | None = None
-    null: tuple[str, ...] = ()
+    null: tuple[str, ...] | dict[str, tuple[str, ...]] = ()
     whole: tuple[str, ...] = ()
+    lower: tuple[str, ...] = ()
     pii: dict[str, Literal["hash", "drop"]] = Field(default_factory=dict)
     id: tuple[str, ...] = Field(min_length=1)
     may_be_empty: tuple[str, ...] = ()
@@ -109,6 +110,10 @@ class Feed(Dialect):
     def dated(self) -> bool:
         return any(globs.is_dated(glob) for glob in self.files or ())
 
+    def nulls(self, column: str) -> tuple[str, ...]:
+        """The texts that mean in a column that nothing is known."""
+        return self.null.get(column, self.null.get("*", ())) if isinstance(self.null, dict) else self.null
+
     @property
     def mapped_columns(self) -> set[str]:
         return {column for spec in self.fields.values() for column in spec.columns} | set(self.id)
@@ -117,7 +122,7 @@ class Feed(Dialect):
     def key_columns(self) -> set[str]:
         """Those without which no record can be loaded."""
         fields = [self.fields[name] for name in _REQUIRED if name in self.fields]
-        alone = {spec.columns[0] for spec in fields if len(spec.columns) == 1}
+        alone = {column for spec in fields if not spec.first for column in spec.columns}
         return alone | set(self.id) - set(self.may_be_empty)
 
     @property
@@ -152,11 +157,15 @@ class Source(Strict):
 
     @model_validator(mode="after")
     def _known_fields(self) -> Source:
-        for feed, allowed in ((self.events, tuple(EVENT_FIELDS)), (self.users, USER_FIELDS),
-                              (self.products, PRODUCT_FIELDS)):  # fmt: skip
-            for name in feed.fields if feed else ():
-                if name not in allowed:
-                    raise ValueError(f"field {name!r} is none of ours{nearest(name, allowed, 'ours are')}")
+        ours = {"events": tuple(EVENT_FIELDS), "users": USER_FIELDS, "products": PRODUCT_FIELDS}
+        for kind, feed in self.feeds().items():
+            for name, field in feed.fields.items():
+                if name not in ours[kind]:
+                    raise ValueError(f"field {name!r} is none of ours{nearest(name, ours[kind], 'ours are')}")
+                try:
+                    field.check_form(kind_of(kind, name))
+                except ValueError as error:
+                    raise ValueError(f"{kind}.fields.{name}: {error}") from None
         missing = set(_REQUIRED) - set(self.events.fields)
         if missing:
             raise ValueError(f"events.fields must map {sorted(missing)}")

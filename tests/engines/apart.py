@@ -60,7 +60,6 @@ def cases() -> list[Apart]:
               "5,5", "5", "structs are made under their condition, and not used beside it"),
         Apart("slice: starts before the list", F.slice(texts("a", "b"), -5, 5), ["a", "b"], [], "asked of longer lists alone"),
         Apart("try_cast: text to double", given("1.5d").try_cast("double"), None, 1.5, "columns.number looks at the text first"),
-        Apart("try_cast: on", given("on").try_cast("boolean"), True, None, "columns.flag"),
         Apart("log1p: of nearly nothing", F.log1p(given(1e-10)), 1.000000082690371e-10, 9.999999999500001e-11, "off by less than 1e-16, where values are of the order of 1"),
         Apart("columns.time: names of zones", F.try_to_timestamp(given("2017-01-02 03:04 PST"), F.lit("yyyy-MM-dd HH:mm z")).cast("string"), None, "2017-01-02 11:04:00",
               "a mapping may not have z or O in a pattern"),

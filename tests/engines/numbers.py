@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 from jobs.chance import Chance, at
 from jobs.lake.engine import columns
+from jobs.sources.consent import consent
 from tests.engines.cases import NAN, Case, given
 
 
@@ -184,10 +185,12 @@ def _read_numbers() -> list[Case]:
                              "7L": None, "1_0": None, "-": None, "1.x": None, "abc": None, "1.5e1": None}.items()],
         *[Case(f"try_cast: {text!r} as int", given(text).try_cast("int"), read)
           for text, read in {"5": 5, "": None, "2147483648": None, "a": None}.items()],
-        *[Case(f"columns.flag: {text!r}", columns.flag(given(text)), read)
-          for text, read in {"true": True, "TRUE": True, "t": True, "yes": True, "Y": True, "1": True, "false": False, "f": False,
-                             "no": False, "n": False, "0": False, "": None, " true ": True, "on": None, "Off": None, "2": None, "maybe": None,
-                             "\ttrue": True, "1.0": None}.items()],
+        *[Case(f"consent: {text!r}", consent(given(text, "string")), read)
+          for text, read in {"true": True, "YES": True, "Opt-In": True, "已订阅": True, "no": False, "unsubscribed": False, "opted out": False,
+                             "退订": False, "maybe": False, "2": False, None: None}.items()],
+        *[Case(f"columns.without_fraction: {text!r}", columns.without_fraction(given(text, "string")), read)
+          for text, read in {"266079.0": "266079", "1.2345678E7": "12345678", "1.5e1": "15", "1.25E1": "1.25E1", "6.93217E+12": "6.93217E+12",
+                             "-5.00": "-5", "5.0\n": "5.0\n", "1.5": "1.5", "a.0": "a.0", "0042": "0042", "1E400": "1E400", None: None}.items()],
     ]  # fmt: skip
 
 

@@ -6,7 +6,9 @@ from pyspark.sql import functions as F
 
 from jobs.clean.devices import device_class
 from jobs.clean.queries import normalised_query
-from jobs.collect.fields import _HAS_ZONE
+from jobs.collect import fields
+from jobs.lake.engine import columns
+from jobs.sources import cells
 from tests.engines.cases import Case, given, texts
 
 
@@ -31,6 +33,14 @@ def _plain() -> list[Case]:
         Case("lower: full width", F.lower(given("ＡＢ")), "ａｂ"),
         Case("trim: blanks alone", F.trim(given("  \t a \n ")), "\t a \n"),
         Case("trim: no wide blanks", F.trim(given("\u3000a\u00a0")), "\u3000a\u00a0"),
+        Case(
+            "trim: characters that are not seen", cells.trimmed(given("\ufeff\u3000a\u200b b\x00\u00a0\t")), "a\u200b b"
+        ),
+        Case("trim: none but those", cells.trimmed(given("\x00\u200b ")), None),
+        Case(
+            "joined: signs of their own", fields.joined([given("a-b"), given("c\\d"), given("e-f")]), "a\\-b-c\\\\d-e-f"
+        ),
+        Case("joined: null", fields.joined([given("a"), given(None, "string")]), None),
         Case("trim: nothing left", F.trim(given("  ")), ""),
         Case("substring: characters", F.substring(mixed, 7, 3), "世界😀"),
         Case("substring: place 0", F.substring(given("abc"), 0, 2), "ab"),
@@ -42,6 +52,8 @@ def _plain() -> list[Case]:
         Case("translate: to a character", F.translate(given("a\r\nb"), "\r\n", "  "), "a  b"),
         Case("translate: to nothing", F.translate(given("a-b"), "-", ""), "ab"),
         Case("translate: beyond 16 bits", F.translate(given("𝐀1ＡＢ"), "𝐀ＡＢ", "AAB"), "A1AB"),
+        Case("replace: each", F.replace(given("a-b-c"), F.lit("-"), F.lit("\\-")), "a\\-b\\-c"),
+        Case("replace: null", F.replace(given(None, "string"), F.lit("-"), F.lit("+")), None),
         Case("nullif: equal", F.nullif(given(""), F.lit("")), None),
         Case("nullif: null", F.nullif(nothing, F.lit("")), None),
         Case("nullif: other", F.nullif(given(" "), F.lit("")), " "),
@@ -92,8 +104,9 @@ def _patterns() -> list[Case]:
         Case("rlike: null", given(None, "string").rlike("a"), None),
         Case("rlike: letters", given("é1").rlike(r"\p{L}"), True),
         Case("rlike: no letters", given("١!").rlike(r"\p{L}"), False),
-        *[Case(f"rlike: a zone in {text!r}", given(text).rlike(_HAS_ZONE), there)
-          for text, there in {"01:00+0800": True, "01:00Z": True, "01:00Z\n": False, "01:00+٠٨٠٠": False}.items()],
+        *[Case(f"columns.is_local: {text!r}", columns.is_local(given(text)), local)
+          for text, local in {"2026-06-10 10:00:00": True, "2026-06-10T10:00": True, "2026-06-10": True, "2026-06-10 10:00:00.5": True,
+                              "2026-06-10 10:00:00Z": False, "2026-06-10 10:00:00+08": False, "2026-06-10 10:00:00 UTC": False}.items()],
         *[Case(f"device_class: {agent}", device_class(given(agent)), device) for agent, device in _AGENTS.items()],
         *[Case(f"normalised_query: {query!r}", normalised_query(given(query)), found)
           for query, found in _QUERIES.items()],

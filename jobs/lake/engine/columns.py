@@ -15,6 +15,8 @@ _NUMBER = r"^[ \t\r\n]*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?[ \t\r\n
 _OBJECT = r'(?s)^[ \t\r\n]*\{[ \t\r\n]*(".*)?\}[ \t\r\n]*\z'
 _STRICT = {"allowSingleQuotes": "false", "allowNonNumericNumbers": "false"}  # Sail's JSON is so by itself
 _HASHED_DIGITS = 18  # of a decimal whose hash is the same on both engines
+_DAY = r"^[ \t\r\n]*[0-9]{4}-[0-9]{1,2}-[0-9]"
+_LOCAL = r"^[ \t\r\n]*[0-9-]+([T ]([0-9]{1,2}(:[0-9]{1,2}(:[0-9]{1,2}(\.[0-9]*)?)?)?)?)?[ \t\r\n]*\z"
 
 
 def divided(part: Column | str, whole: Column | str) -> Column:
@@ -41,18 +43,35 @@ def number(text: Column, kind: str) -> Column:
     return F.when(text.rlike(_NUMBER), found)
 
 
-def flag(text: Column) -> Column:
-    """A text as true or false: true, t, yes, y, 1 and their opposites; null where it is neither. (Sail's cast takes on
-    and off too.)
+def without_fraction(text: Column) -> Column:
+    """A text that is a whole number written with a fraction (266079.0) or an exponent (1.2345678E7) without them; any
+    other text as it is, as is 6.93217E+12, which a program for sheets has rounded.
     """
-    return F.when(~F.lower(F.trim(text)).isin("on", "off"), text.try_cast("boolean"))
+    exact = number(text, "decimal(38,4)")
+    scientific = F.when(exact == F.floor(exact), exact.cast("decimal(38,0)").cast("string"))
+    return (
+        F.when(text.rlike(r"^[+-]?[0-9]+\.0+\z"), F.regexp_replace(text, r"\.0+\z", ""))
+        .when(text.rlike(r"^[+-]?[0-9](\.[0-9]+)?[eE][0-9]{1,2}\z"), F.coalesce(scientific, text))
+        .otherwise(text)
+    )
 
 
 def time(text: Column, pattern: str | None) -> Column:
-    """A text as a timestamp, by a pattern or ISO 8601; null where it is none. (10:00 alone would be today's.)"""
+    """A text as a timestamp, by a pattern or ISO 8601 with a day in it; null where it is none. (10:00 alone would be
+    today's, 46183 a year.)
+    """
     if pattern is not None:
         return F.try_to_timestamp(text, F.lit(pattern))
-    return F.when(~text.rlike("^[^-]*[T:]"), F.try_to_timestamp(text))
+    # Both engines read a zone behind seconds alone.
+    with_seconds = F.regexp_replace(text, r"^([^T ]+[T ][0-9]{1,2}:[0-9]{2})( ?[A-Z+-].*)\z", "$1:00$2")
+    return F.when(text.rlike(_DAY), F.coalesce(F.try_to_timestamp(text), F.try_to_timestamp(with_seconds)))
+
+
+def is_local(text: Column) -> Column:
+    """True where a text that `time` reads as ISO 8601 carries no zone: a day, with or without a time of day, and
+    nothing behind. All else that is read has one, whatever it is called.
+    """
+    return text.rlike(_LOCAL)
 
 
 def weekday(day: Column) -> Column:

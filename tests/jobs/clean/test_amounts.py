@@ -32,3 +32,21 @@ def test_quantity_amount_and_price_are_made_whole(spark):
     assert rows["by price"]["amount"] == Decimal("5.00")
     assert (rows["view"]["amount"], rows["view"]["quantity"], rows["view"]["reason"]) == (None, None, None)
     assert sum(row["reason"] is not None for row in rows.values()) == 1
+
+
+def test_discounts_have_no_sign_and_take_off_no_more_than_there_was(spark):
+    none = {"amount": None, "discount": None, "quantity": 1}
+    rows = by_id(amounts.correct(bronze(
+        spark,
+        {"event_id": "negative", "quantity": 2, "amount": Decimal("1.98"), "discount": Decimal("-1.00"), "price": None},
+        {"event_id": "too much", **none, "price": Decimal("5.0000"), "discount": Decimal("8.00")},
+        {"event_id": "negative, computed", **none, "price": Decimal("5.0000"), "discount": Decimal("-2.00")},
+        {"event_id": "list price below 0", **none, "price": Decimal("-5.0000"), "amount": Decimal("3.00")},
+        {"event_id": "list price below 0 alone", **none, "price": Decimal("-5.0000")},
+    )))  # fmt: skip
+    money = {name: (row["amount"], row["discount"], row["list_amount"], row["price"]) for name, row in rows.items()}
+    assert money["negative"] == (Decimal("1.98"), Decimal("1.00"), Decimal("2.98"), Decimal("1.4900"))
+    assert money["too much"] == (Decimal("0.00"), Decimal("5.00"), Decimal("5.00"), Decimal("5.0000"))
+    assert money["negative, computed"] == (Decimal("3.00"), Decimal("2.00"), Decimal("5.00"), Decimal("5.0000"))
+    assert money["list price below 0"] == (Decimal("3.00"), Decimal("0.00"), Decimal("3.00"), Decimal("3.0000"))
+    assert {name for name, row in rows.items() if row["reason"]} == {"list price below 0 alone"}

@@ -67,6 +67,30 @@ def test_events_of_a_topic_are_files_of_the_landing(tmp_path):
     assert feed.dated
 
 
+# What a field cannot mean, and what is said of it.
+FORMS = [
+    ("event_time", {"path": ["day", "time"]}, r"path is for a category path; .* takes a column, column: \[day, time\]"),
+    ("event_time", {"column": "t", "decimal": ","}, "decimal is for a count or money"),
+    ("event_time", {"constant": "2026-01-01"}, "constant is for"),
+    ("event_time", {"column": "t", "format": "YYYY-MM-DD hh:mm"}, "by 'YYYY'.*did you mean 'yyyy-MM-dd HH:mm'"),
+    ("event_time", {"column": "t", "format": "yyyy-mm-dd HH:MM"}, "mm the minute; did you mean 'yyyy-MM-dd HH:mm'"),
+    ("event_time", {"column": "t", "format": "%d/%m/%Y"}, "did you mean 'dd/MM/yyyy'"),
+    ("event_time", {"column": "t", "format": "yyyy-MM-ddTHH:mm"}, "quoted: 'T'"),
+    ("event_time", {"column": "t", "format": "MMdd"}, "reads no year; give one beside it"),
+    ("event_time", {"column": "t", "format": "epoch"}, "did you mean 'epoch_s'"),
+    ("event_time", {"column": "t", "format": "dd MMM"}, "reads no year"),
+    ("event_time", {"column": "t", "format": "days"}, "format: days and from: 2026-01-01 go together"),
+    ("user_id", {"path": ["store", "card"]}, "path is for a category path; the field is a text"),
+    ("user_id", {"sum": ["store", "card"]}, "sum is for money"),
+    ("product_id", {"column": "p", "split": "."}, "split is for a category path"),
+    ("quantity", {"sum": ["a", "b"]}, "sum is for money; the field is a count"),
+    ("quantity", {"constant": "one"}, "constant 'one' is no number"),
+    ("price", {"column": ["a", "b"]}, "several columns are one for a text or a time alone"),
+    ("price", {"colum": "a"}, "a field has no 'colum'; did you mean 'column'"),
+    ("amount", {"column": "a", "decimal": ",", "thousands": ","}, "thousands and decimal are both ','"),
+]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -80,7 +104,9 @@ def test_events_of_a_topic_are_files_of_the_landing(tmp_path):
         ({"events": EVENTS | {"fields": FIELDS | {"price": {"column": "a", "sum": ["b"]}}}},
          "exactly one"),
         ({"events": EVENTS | {"fields": FIELDS | {"event_time": {"column": "t", "format": "yyyy-MM-dd z"}}}},
-         "yyyy-MM-dd z: not every engine knows zones by z or O"),
+         "'yyyy-MM-dd z': not every engine knows zones by z or O"),
+        *[({"events": EVENTS | {"fields": FIELDS | {name: form}}}, rf"events.fields.{name}: .*{said}")
+          for name, form, said in FORMS],
         ({"events": EVENTS | {"encoding": "GBBK"}}, "no encoding 'GBBK'"),
         ({"events": EVENTS | {"encoding": "base64"}}, "no encoding 'base64'"),
         ({"events": EVENTS | {"format": "jsonl", "columns": ["a"], "quote": "'"}},

@@ -1,0 +1,45 @@
+"""A text (or a number) of the source as a decimal: as programs write it, as people write it, as the mapping says."""
+
+from __future__ import annotations
+
+import re
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+from jobs.lake.engine import columns
+from jobs.sources.mapping import FieldSpec
+
+# What has more digits before the point is something else, such as a bar code; sums of what fits do fit their columns.
+DECIMALS = {"money": "decimal(16,4)", "count": "decimal(11,4)"}
+MOST = 1_000_000_000_000  # money of a line
+_WIDE = "decimal(28,8)"
+_NEGATIVE = r"^\((.*)\)\z|^([^-]*[0-9.]) ?-\z|^\u2212(.*)\z"
+
+
+def number(value: Column, spec: FieldSpec, kind: str, is_number: bool) -> Column:
+    """`value` as a decimal of the kind (money, count), null where it is none."""
+    wanted = DECIMALS[kind]
+    read = _WIDE if spec.scale != 1 else wanted
+    found = value.try_cast(read) if is_number else _of_text(value, spec, read)
+    return (found * F.lit(spec.scale)).try_cast(wanted) if spec.scale != 1 else found
+
+
+def _of_text(text: Column, spec: FieldSpec, kind: str) -> Column:
+    if spec.sign:
+        signs = "|".join(map(re.escape, spec.sign))
+        text = F.regexp_replace(text, rf"^([-(]?) ?(?:{signs}) ?|[ \u00a0\u202f]?(?:{signs})([-)]?)\z", "$1$2")
+    if (spec.decimal, spec.thousands) == (".", ""):
+        return columns.number(_negative(text), kind)
+    text = _negative(text)
+    between = " \u00a0\u202f" if spec.thousands == " " else spec.thousands
+    grouped = rf"|[0-9]{{1,3}}([{between}][0-9]{{3}})+" if between else ""
+    fits = text.rlike(rf"^[+-]?([0-9]+{grouped})?([{spec.decimal}][0-9]*)?\z")
+    # `translate` leaves out what it has no other character for.
+    return columns.number(F.when(fits, F.translate(text, spec.decimal + between, ".")), kind)
+
+
+def _negative(text: Column) -> Column:
+    """(1.50), 1.50- and a minus of typographers as -1.50."""
+    may_be = text.startswith("(") | text.endswith("-") | text.startswith("\u2212")
+    return F.when(may_be, F.regexp_replace(text, _NEGATIVE, "-$1$2$3")).otherwise(text)
