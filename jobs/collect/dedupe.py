@@ -29,7 +29,7 @@ def with_key(records: DataFrame, feed: Feed, kind: str) -> DataFrame:
         frame, day = fields.with_typed(records, feed), clock.day(fields.field("event_time", feed))
     else:
         frame, day = fields.with_texts(records, feed), F.col("file_ds")
-    return frame.select(*records.columns, F.xxhash64(fields.identity(feed), day).alias("key_hash"))
+    return frame.select(*records.columns, F.xxhash64(*fields.id_parts(feed), day).alias("key_hash"))
 
 
 def repeated_keys(keyed: DataFrame) -> DataFrame:

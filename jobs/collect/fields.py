@@ -8,7 +8,7 @@ Pure DataFrame -> DataFrame. A frame of records has one row a record: `raw` the 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -106,17 +106,17 @@ def _by_codes(value: Column, pairs: dict[str, str], otherwise: Column) -> Column
     """What `pairs` say of a value, `otherwise` where they do not name it. A list a meaning is asked quicker than a map."""
     if len(meanings := sorted(set(pairs.values()))) > _MEANINGS:
         return F.coalesce(F.create_map(*[F.lit(item) for pair in pairs.items() for item in pair])[value], otherwise)
-    found = F
+    found: Any = F
     for meaning in meanings:
         found = found.when(value.isin([code for code in pairs if pairs[code] == meaning]), F.lit(meaning))
-    return found.otherwise(otherwise)
+    return found.otherwise(otherwise) if meanings else otherwise
 
 
 def _event_type(value: Column, spec: FieldSpec) -> Column:
     """`translated`, and our own words and the map's codes in any case."""
-    own, codes = {name: name for name in EVENT_TYPES}, spec.map or {}
+    own, codes = dict(zip(EVENT_TYPES, EVENT_TYPES, strict=True)), spec.map or {}
     in_any_case = _by_codes(F.lower(value), own | {code.lower(): kind for code, kind in codes.items()}, value)
-    return _by_codes(value, own | codes, in_any_case)
+    return _by_codes(value, codes, F.when(value.isin(list(EVENT_TYPES)), value).otherwise(in_any_case))
 
 
 def _read_as(name: str, value: Column, spec: FieldSpec, is_number: bool) -> Column:
@@ -171,10 +171,20 @@ def joined(parts: Sequence[Column]) -> Column:
     """Texts as one, with `-` between: no two lists of texts give the same. A `-` or `\\` in any but the last gets a
     `\\` before it, so that most ids look as they always did. Null where one is null.
     """
-    escaped = [F.replace(F.replace(part, F.lit("\\"), F.lit("\\\\")), F.lit("-"), F.lit("\\-")) for part in parts[:-1]]
-    return F.concat(*[piece for part in (*escaped, parts[-1]) for piece in (F.lit("-"), part)][1:])
+    pieces = [*map(_escaped, parts[:-1]), parts[-1]]
+    return F.concat(*[piece for part in pieces for piece in (F.lit("-"), part)][1:])
+
+
+def _escaped(part: Column) -> Column:
+    escaped = F.replace(F.replace(part, F.lit("\\"), F.lit("\\\\")), F.lit("-"), F.lit("\\-"))
+    return F.when(part.contains("-") | part.contains("\\"), escaped).otherwise(part)
+
+
+def id_parts(feed: Feed) -> list[Column]:
+    """The id columns; none is null in a record that can be loaded."""
+    return [F.coalesce(text(c), F.lit("")) if c in feed.may_be_empty else text(c) for c in feed.id]
 
 
 def identity(feed: Feed) -> Column:
     """The id columns, `joined`; null where one is missing that may not be."""
-    return joined([F.coalesce(text(c), F.lit("")) if c in feed.may_be_empty else text(c) for c in feed.id])
+    return joined(id_parts(feed))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import date
+from functools import reduce
+from operator import or_
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
@@ -22,7 +24,7 @@ def of_event(source: Source, keys: Keys, ds: date) -> Column:
     `fields.with_typed`, our event columns, event_id, landed_ds and written_ds.
     """
     rules = [
-        _missing_id(source.events, "event_id"),
+        _missing_id(source.events),
         *_missing_fields(source.events),
         *_foreign(("user_id", "product_id", "session_id"), keys),
         *[reason for name in source.events.fields for reason in _unreadable(name, source.events)],
@@ -35,7 +37,7 @@ def of_event(source: Source, keys: Keys, ds: date) -> Column:
 
 def of_dimension(feed: Feed, keys: Keys) -> Column:
     """The reason against a record of a user or product; null where it can be loaded. Reads record and id."""
-    return F.coalesce(_no_record(feed), _missing_id(feed, "id"), *_foreign(("id",), keys))
+    return F.coalesce(_no_record(feed), _missing_id(feed), *_foreign(("id",), keys))
 
 
 def _no_record(feed: Feed) -> Column:
@@ -43,8 +45,9 @@ def _no_record(feed: Feed) -> Column:
     return F.when(F.col("record").isNull(), F.concat(F.lit(NO_RECORD), fault))
 
 
-def _missing_id(feed: Feed, identity: str) -> Column:
-    return F.when(F.col(identity).isNull(), F.lit(f"missing_id: one of {', '.join(feed.id)} is empty"))
+def _missing_id(feed: Feed) -> Column:
+    empty = reduce(or_, [part.isNull() for part in fields.id_parts(feed)])
+    return F.when(empty, F.lit(f"missing_id: one of {', '.join(feed.id)} is empty"))
 
 
 def _foreign(names: tuple[str, ...], keys: Keys) -> list[Column]:
