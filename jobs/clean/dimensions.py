@@ -11,8 +11,8 @@ from jobs.clean import brands, titles
 from jobs.clean.rules import Titles
 from jobs.lake.engine import frames
 from jobs.sources import spec
-from jobs.sources.mapping import CONSENTS
 from jobs.sources.consent import consent
+from jobs.sources.mapping import CONSENTS
 
 _PRODUCT = ("title", "category_path", "category", "department", "brand", "attributes")
 _USER = (*spec.USER_FIELDS, "attributes")

@@ -19,7 +19,6 @@ from jobs.sources.layout import Layout
 from jobs.sources.spec import EVENT_FIELDS, Feed, FieldSpec
 from jobs.tables import EVENT_TYPES
 
-
 _MEANINGS = 32
 
 
@@ -103,7 +102,7 @@ def plain(spec: FieldSpec) -> Column:
 
 
 def _by_codes(value: Column, pairs: dict[str, str], otherwise: Column) -> Column:
-    """What `pairs` say of a value, `otherwise` where they do not name it. A list a meaning is asked quicker than a map."""
+    """What `pairs` say of a value, else `otherwise`. A list a meaning is asked quicker than a map."""
     if len(meanings := sorted(set(pairs.values()))) > _MEANINGS:
         return F.coalesce(F.create_map(*[F.lit(item) for pair in pairs.items() for item in pair])[value], otherwise)
     found: Any = F

@@ -26,7 +26,8 @@ TIMES = {
          "2026-06-10 11:00:00 Asia/Tokyo": "2026-06-10 02:00:00", "2026-06-10": "2026-06-09 16:00:00"},
     ),
     "a pattern with a zone is not shifted": (
-        {"zone": "Asia/Shanghai", "format": "dd/MMM/yyyy:HH:mm:ss Z"}, {"10/Jun/2026:10:00:00 +0800": "2026-06-10 02:00:00"},
+        {"zone": "Asia/Shanghai", "format": "dd/MMM/yyyy:HH:mm:ss Z"},
+        {"10/Jun/2026:10:00:00 +0800": "2026-06-10 02:00:00"},
     ),
     "a pattern whose zone may lack": (
         {"zone": "Asia/Shanghai", "format": "yyyy-MM-dd HH:mm[ XXX]"},
@@ -42,16 +43,21 @@ TIMES = {
     ),
     "seconds": (
         {"format": "epoch_s"},
-        {"1781085600": "2026-06-10 10:00:00", "1781085600.5": "2026-06-10 10:00:00.5", "1.7810856E9": "2026-06-10 10:00:00",
-         "1.781085600123E9": "2026-06-10 10:00:00.123", "9223372036854775807": None, "9" * 30: None, "soon": None},
+        {"1781085600": "2026-06-10 10:00:00", "1781085600.5": "2026-06-10 10:00:00.5",
+         "1.7810856E9": "2026-06-10 10:00:00", "1.781085600123E9": "2026-06-10 10:00:00.123", "9223372036854775807": None, "9" * 30: None, "soon": None},
     ),
     "nanoseconds": ({"format": "epoch_ns"}, {"1781085600123456789": "2026-06-10 10:00:00.123456"}),
     "days of a program for sheets": (
         {"format": "excel"},
-        {"46183.4375": "2026-06-10 10:30:00", "46183": "2026-06-10 00:00:00", "46183.00001157407": "2026-06-10 00:00:01"},
+        {"46183.4375": "2026-06-10 10:30:00", "46183": "2026-06-10 00:00:00",
+         "46183.00001157407": "2026-06-10 00:00:01"},
     ),
-    "days since a day": ({"format": "days", "from": "2026-01-01"}, {"0": "2026-01-01 00:00:00", "160.5": "2026-06-10 12:00:00"}),
-    "a month and a day": ({"format": "MMdd", "year": 2024}, {"0610": "2024-06-10 00:00:00", "0229": "2024-02-29 00:00:00"}),
+    "days since a day": (
+        {"format": "days", "from": "2026-01-01"}, {"0": "2026-01-01 00:00:00", "160.5": "2026-06-10 12:00:00"},
+    ),
+    "a month and a day": (
+        {"format": "MMdd", "year": 2024}, {"0610": "2024-06-10 00:00:00", "0229": "2024-02-29 00:00:00"},
+    ),
     "day of the week, month's name, AM": (
         {"format": ["EEE MMM dd HH:mm:ss Z yyyy", "MMM d, yyyy h:mm a"]},
         {"Wed Jun 10 12:00:00 +0200 2026": "2026-06-10 10:00:00", "jun 10, 2026 12:05 AM": "2026-06-10 00:05:00"},
@@ -73,15 +79,19 @@ def test_times(spark, said):
 
 NUMBERS = {
     "as programs and accountants write them": (
-        {}, {"1.50": "1.5000", "1e3": "1000.0000", "(1.50)": "-1.5000", "1.50-": "-1.5000", "\u22122": "-2.0000", "1,50": None, "$4": None, "1-1": None, "()": None},
+        {},
+        {"1.50": "1.5000", "1e3": "1000.0000", "(1.50)": "-1.5000", "1.50-": "-1.5000", "\u22122": "-2.0000",
+         "1,50": None, "$4": None, "1-1": None, "()": None},
     ),
     "with a decimal comma": (
         {"decimal": ",", "thousands": "."},
-        {"19,90": "19.9000", "1.234,50": "1234.5000", "1.234": "1234.0000", "1.23": None, "-1.234,5": "-1234.5000", "1,234.5": None},
+        {"19,90": "19.9000", "1.234,50": "1234.5000", "1.234": "1234.0000", "1.23": None, "-1.234,5": "-1234.5000",
+         "1,234.5": None},
     ),
     "with blanks and a sign": (
         {"decimal": ",", "thousands": " ", "sign": ["\u20ac", "EUR"]},
-        {"1 234,50 \u20ac": "1234.5000", "1\u202f234\u00a0\u20ac": "1234.0000", "(\u20ac5)": "-5.0000", "EUR 2": "2.0000", "$2": None},
+        {"1 234,50 \u20ac": "1234.5000", "1\u202f234\u00a0\u20ac": "1234.0000", "(\u20ac5)": "-5.0000",
+         "EUR 2": "2.0000", "$2": None},
     ),
     "in cents": ({"scale": "0.01"}, {"1999": "19.9900", "850": "8.5000", "1e400": None}),
 }  # fmt: skip
@@ -114,10 +124,8 @@ def test_codes_of_events_are_read_in_any_case(spark):
 
 
 def test_category_paths(spark):
-    frame = spark.createDataFrame(
-        [(0, '["Home","Mugs"]'), (1, '[["Home"," Mugs ",""],["Other"]]'), (2, "Kitchen, large"), (3, " "), (4, "[new]"), (5, "[]")],
-        "k int, c string",
-    )  # fmt: skip
+    told = ['["Home","Mugs"]', '[["Home"," Mugs ",""],["Other"]]', "Kitchen, large", " ", "[new]", "[]"]
+    frame = spark.createDataFrame(list(enumerate(told)), "k int, c string")
     frame = frame.withColumn("text.c", cells.trimmed(F.col("c"))).orderBy("k")
     found = [row[0] for row in frame.select(categories.path(FieldSpec(column="c"))).collect()]
     assert found == ['["Home","Mugs"]', '["Home","Mugs"]', '["Kitchen, large"]', None, '["[new]"]', None]
