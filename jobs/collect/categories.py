@@ -21,7 +21,7 @@ def path(spec: FieldSpec) -> Column:
     if spec.path:
         parts = F.array(*map(fields.text, spec.path))
     elif spec.split:
-        parts = F.split(fields.text(spec.column), re.escape(spec.split))
+        parts = F.split(fields.text(spec.columns[0]), re.escape(spec.split))
     else:
         parts = _listed(fields.plain(spec))
     there = F.filter(F.transform(parts, cells.trimmed), lambda part: part.isNotNull())

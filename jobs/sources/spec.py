@@ -159,11 +159,11 @@ class Source(Strict):
     def _known_fields(self) -> Source:
         ours = {"events": tuple(EVENT_FIELDS), "users": USER_FIELDS, "products": PRODUCT_FIELDS}
         for kind, feed in self.feeds().items():
-            for name, field in feed.fields.items():
+            for name, form in feed.fields.items():
                 if name not in ours[kind]:
                     raise ValueError(f"field {name!r} is none of ours{nearest(name, ours[kind], 'ours are')}")
                 try:
-                    field.check_form(kind_of(kind, name))
+                    form.check_form(kind_of(kind, name))
                 except ValueError as error:
                     raise ValueError(f"{kind}.fields.{name}: {error}") from None
         missing = set(_REQUIRED) - set(self.events.fields)
@@ -173,8 +173,8 @@ class Source(Strict):
             raise ValueError("events.jdbc: a database brings users and products; expected events.files or events.kafka")
         if (self.users and self.users.kafka) or (self.products and self.products.kafka):
             raise ValueError("kafka: a topic brings events; expected files or jdbc for users and products")
-        kind = self.events.fields["event_type"]
-        for code in [kind.constant, *(kind.map or {}).values()]:
+        told = self.events.fields["event_type"]
+        for code in [told.constant, *(told.map or {}).values()]:
             if code is not None and code not in EVENT_TYPES:
                 raise ValueError(f"event type {code!r} is none of {', '.join(EVENT_TYPES)}")
         return self
