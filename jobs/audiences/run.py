@@ -19,7 +19,7 @@ from jobs.audiences.former import Former
 from jobs.audiences.members import held_out
 from jobs.audiences.people import with_last_night, with_lookalikes
 from jobs.audiences.summary import Tally
-from jobs.lake import delta, staging
+from jobs.lake import consents, delta, staging
 from jobs.lake.engine import frames
 from jobs.segments import Rules
 from jobs.settings import Settings
@@ -29,6 +29,7 @@ from jobs.tables import (
     AUDIENCE_OVERLAP,
     AUDIENCE_SUPPRESSED,
     AUDIENCES,
+    SILVER_USERS,
     USER_PROFILES,
 )
 
@@ -97,7 +98,10 @@ def _run(spark: SparkSession, s: Settings, book: Book, people: DataFrame, former
     )  # fmt: skip
     stamp = {"ds": F.lit(s.ds), "run_id": F.lit(s.run_id), "model_version": F.lit(people_version(s))}
     members = memberships(evaluated, known, s.ds)
-    moved = changes.changed(evaluated, former.night.gone).join(F.broadcast(known), "audience_id")
+    refusing = consents.refusing(delta.read_or_empty(spark, s.warehouse, SILVER_USERS), "profiling")
+    refusing = refusing.withColumn("refuses", F.lit(True))
+    moved = changes.changed(evaluated.join(refusing, "user_id", "left"), former.night.gone)
+    moved = moved.join(F.broadcast(known), "audience_id")
     moved = moved.withColumn("previous_ds", F.lit(former.day).cast("date")).where(F.lit(former.day is not None))
     suppressed = evaluated.select("user_id", F.inline("now_out"))
 

@@ -7,8 +7,9 @@ A move is put down to the first of these that explains it:
    pass without an event are behaviour as well.
 3. rule: it would leave him, and so would tonight's model under the last night's rules (conf/profiles.yaml).
 4. model: it would leave him, and tonight's does not; or that model is gone and cannot be asked.
-Who enters was first seen since the last night (behaviour), or before it (late data). Who leaves has no record left: he
-was erased (erasure; told by the subject of ops.erasures), or a delivery took them back (late data).
+Who enters was first seen since the last night (behaviour), or before it: he agreed since then (consent), or his records
+came late (late data). Who leaves refuses to be profiled (consent), or has no record left: he was erased (erasure; told
+by the subject of ops.erasures), or a delivery took them back (late data).
 """
 
 from __future__ import annotations
@@ -101,18 +102,25 @@ def scored_again(
 
 
 def with_changes(
-    members: DataFrame, before: DataFrame, again: DataFrame, *, unchanged: bool, since: int, gone: Sequence[dict] = ()
-) -> DataFrame:
+    members: DataFrame, before: DataFrame, again: DataFrame, *, unchanged: bool, since: int, gone: Sequence[dict] = (),
+    spoken: DataFrame | None = None,
+) -> DataFrame:  # fmt: skip
     """One row a user of either night: `members` with previous_segment_id, change (enter, stay, move, exit) and cause.
 
     members: tonight's user_id, segment_id, model_version, tenure_days and more; before: the last night's user_id,
     segment_id, model_version; again: see `scored_again`; unchanged: model and rules are the last night's, which need
-    not be asked, then; since: days since the last night; gone: see `erasures.leavers`, in `before` as their subjects.
+    not be asked, then; since: days since the last night; gone: see `erasures.leavers`, in `before` as their subjects;
+    spoken: see `consents.spoken`.
     """
     old = before.select(
         "user_id", F.col("segment_id").alias("previous_segment_id"), F.col("model_version").alias("before_version")
     )
     joined = members.join(old, "user_id", "full").join(again, "user_id", "left")
+    joined = (
+        joined.withColumn("consents", F.lit(None).cast("boolean"))
+        if spoken is None
+        else joined.join(spoken, "user_id", "left")
+    )
     joined = joined.withColumn("change", nights.change(F.col("previous_segment_id"), F.col("segment_id")))
     was, same = F.col("previous_segment_id"), F.col("before_version") == F.col("model_version")
     former = F.col("segment_id") if unchanged else F.col("former_segment_id")
@@ -122,11 +130,12 @@ def with_changes(
         .when(same | (F.col("unruled_segment_id") == was), "rule")
         .otherwise("model")
     )
-    enter = F.when(F.col("tenure_days") >= since, "late data").otherwise("behaviour")
+    late = F.when(F.col("consents"), "consent").otherwise("late data")
+    enter = F.when(F.col("tenure_days") >= since, late).otherwise("behaviour")
     kind = F.col("change")
     cause = F.when(kind == "move", move).when(kind == "enter", enter)
-    cause = cause.when(kind == "exit", erasures.cause_of_exit(gone))
-    return joined.withColumns({"cause": cause, "former_segment_id": former})
+    cause = cause.when(kind == "exit", F.when(~F.col("consents"), "consent").otherwise(erasures.cause_of_exit(gone)))
+    return joined.withColumns({"cause": cause, "former_segment_id": former}).drop("consents")
 
 
 def balance(before: DataFrame, changes: DataFrame, now: DataFrame) -> DataFrame:

@@ -11,7 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from jobs.errors import DataError
-from jobs.lake import delta, erasures, staging
+from jobs.lake import consents, delta, erasures, staging
 from jobs.lake.engine import frames
 from jobs.segments import changes, flows, journeys, portraits, profiles, summary, tags
 from jobs.segments.assign import Scorer, SegmentModel, model_rows
@@ -124,7 +124,9 @@ def run(spark: SparkSession, s: Settings) -> str:
     tonight, source = f"ds = DATE'{s.ds}'", load(s.source)
     (model, of_model), last, rules = tonights_model(spark, s), LastNight.before(s), Rules.load()
     scorer, former_rules = Scorer(model, rules.segments.margin), Rules.of_text(last.definitions.get("profiles"))
+    users = delta.read_or_empty(spark, s.warehouse, SILVER_USERS)
     features = delta.read(spark, s.warehouse, USER_FEATURES).where(tonight).drop("run_id", "ds")
+    features = features.join(consents.refusing(users, "profiling"), "user_id", "left_anti")
     vectors = seen_by(spark, s, model)
     before = erasures.with_segments(last.read(spark, s, USER_SEGMENTS), last.gone)
     traits = all_traits(model.departments, source.labels, source.labels_zh)
@@ -135,7 +137,10 @@ def run(spark: SparkSession, s: Settings) -> str:
     described = explained(members, portrayed, names).withColumn("model_version", F.lit(model.version))
     former, since = changes.last_scorer(s, last, former_rules, scorer), (s.ds - last.day).days if last.day else 0
     again = changes.scored_again(spark, s, last.day, before, former, scorer, features, vectors)
-    changed = changes.with_changes(described, before, again, unchanged=former is scorer, since=since, gone=last.gone)
+    changed = changes.with_changes(
+        described, before, again, unchanged=former is scorer, since=since, gone=last.gone,
+        spoken=consents.spoken(users, "profiling", last.day) if last.day else None,
+    )  # fmt: skip
     changed = frames.kept(changed.withColumn("model_version", F.lit(model.version)))
     here = put_members(changed, s, last)
 
@@ -146,7 +151,7 @@ def run(spark: SparkSession, s: Settings) -> str:
     ended = summary.ended_rows(names_before, model, moves)
     staging.put_rows(living + ended, s, SEGMENTS)
 
-    users, expected = delta.read(spark, s.warehouse, SILVER_USERS), predictions(spark, s, model)
+    expected = predictions(spark, s, model)
     people = profiles.build(features, users, here, expected, last.read(spark, s, USER_PROFILES), rules, former_rules)
     put_profiles(people, s, last, rules, names.values(), size)
     frames.free(members, changed)  # a standing Spark would keep them

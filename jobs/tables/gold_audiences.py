@@ -80,7 +80,7 @@ AUDIENCE_CHANGES = Table(
         ("user_id", "string", "who; of an erased user the subject of ops.erasures", "用户"),
         ("previous_ds", "date", "the published night that ds is held against; null on the first", "对比日期"),
         ("change", "string", "enter or exit", "变化"),
-        ("cause", "string", "behaviour, rule, model, suppression, late data or erasure: told by asking again, see docs/audiences.md", "原因"),
+        ("cause", "string", "behaviour, rule, model, suppression, late data, erasure or consent: told by asking again, see docs/audiences.md", "原因"),
         ("definition_hash", "string", "as in gold.audience_members; null where the audience is no more", "定义摘要"),
         ("previous_definition_hash", "string", "the same on previous_ds; null where there was none", "前一定义摘要"),
         MODEL,

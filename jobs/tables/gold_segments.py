@@ -93,7 +93,7 @@ SEGMENT_CHANGES = Table(
         ("from_segment_id", "int", "null for a new user", "原人群"),
         ("to_segment_id", "int", "null for a user who left", "新人群"),
         ("change", "string", "enter, move or exit", "变化"),
-        ("cause", "string", "behaviour, model, rule, late data or erasure: told by scoring again, see docs/segments.md", "原因"),
+        ("cause", "string", "behaviour, model, rule, late data, erasure or consent: told by scoring again, see docs/segments.md", "原因"),
         ("corrected_segment_id", "int", "by the last night's model as of that night, late records in; null: none came",
          "订正后人群"),
         ("former_segment_id", "int", "by the last night's model and rules as of ds", "原模型人群"),

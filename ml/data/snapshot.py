@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from jobs.tables import SILVER_PRODUCTS, USER_FEATURES, USER_SEQUENCES
+from jobs.tables import SILVER_PRODUCTS, SILVER_USERS, USER_FEATURES, USER_SEQUENCES
 from ml.common import lake
 from ml.common.cli import DataError, UsageError
 from ml.common.files import write_json
@@ -25,6 +25,7 @@ from ml.common.model_settings import Config
 from ml.common.settings import validated
 from ml.common.warehouse import warehouse_id
 from ml.data.catalogue import PRODUCT_COLUMNS, Catalogue
+from ml.data.consents import refusing
 from ml.data.sequences import SEQUENCE_COLUMNS, Sequences, pack
 from ml.data.vocabulary import Vocabularies
 
@@ -86,8 +87,15 @@ class Snapshot:
     def products(self) -> pa.Table:
         return lake.read(self.opened(SILVER_PRODUCTS), PRODUCT_COLUMNS)
 
-    def features(self) -> pa.Table:
-        return lake.read(self.opened(USER_FEATURES), USER_FEATURES.column_names, self.ds)
+    def features(self, columns: list[str] = USER_FEATURES.column_names, ds: datetime.date | None = None) -> pa.Table:
+        """Rows of gold.user_features at ds (None: the snapshot's), less those who refuse that is learned from them."""
+        rows = lake.read(self.opened(USER_FEATURES), columns, ds or self.ds)
+        return rows.filter(pc.invert(pc.is_in(rows["user_id"], value_set=self.refusing())))
+
+    def refusing(self) -> pa.Array:
+        """The users who refused training when it was taken."""
+        version = self.versions.get(SILVER_USERS.full_name)
+        return pa.array([], pa.string()) if version is None else refusing(self.warehouse, "training", version)
 
     def sequences(
         self,
@@ -104,11 +112,14 @@ class Snapshot:
         return pack(batches, catalogue, vocabularies, keep)
 
     def _sequence_batches(self, parts: np.ndarray | None = None) -> Iterator[tuple[int, pa.RecordBatch]]:
-        """(row group, batch) of gold.user_sequences at ds."""
-        groups = lake.row_groups(self.opened(USER_SEQUENCES), self.ds)
+        """(row group, batch) of gold.user_sequences at ds, less those who refuse that is learned from them."""
+        groups, refused = lake.row_groups(self.opened(USER_SEQUENCES), self.ds), self.refusing()
         for part in range(len(groups)) if parts is None else parts:
             for batch in lake.read_row_group(groups[part], SEQUENCE_COLUMNS):
-                yield int(part), batch
+                if len(refused):
+                    batch = batch.filter(pc.invert(pc.is_in(batch["user_id"], value_set=refused)))
+                if batch.num_rows:
+                    yield int(part), batch
 
     def opened(self, table: lake.Table) -> lake.DeltaTable:
         """One of the tables of `versions`, as it was."""
@@ -170,6 +181,8 @@ def take(warehouse: str, ds: datetime.date, folder: Path, config: Config) -> Sna
     }
     held_out = datetime.datetime.combine(ds, datetime.time(), datetime.UTC) - datetime.timedelta(days=HELD_OUT_DAYS - 1)
     versions = {name: opened.version() for name, opened in tables.items()}
+    if lake.exists(SILVER_USERS, warehouse):
+        versions[SILVER_USERS.full_name] = lake.open_table(SILVER_USERS, warehouse).version()
     of = warehouse_id(warehouse)
     if (folder / "snapshot.json").is_file() and Snapshot.open(folder).warehouse_id != of:
         shutil.rmtree(folder)  # what was trained there, or half trained, was on the users of another shop

@@ -70,7 +70,7 @@ def read(
     snapshot: Snapshot, ds: datetime.date, encoder: Encoder, config: PredictionConfig, categories: list[str]
 ) -> Day:
     """A sample of the users known at ds (by hash), sorted by id; `categories` are those of the histories."""
-    features = lake.read(snapshot.opened(USER_FEATURES), config.columns, ds)
+    features = snapshot.features(config.columns, ds)
     first = first_by_hash(features["user_id"].combine_chunks(), config.max_users)
     features = features.take(pa.array(first)).sort_by("user_id").combine_chunks()
     user_ids = features["user_id"].combine_chunks()

@@ -15,6 +15,7 @@ from ml.common.files import write_json
 from ml.common.hashing import first_by_hash
 from ml.common.registry import Registry
 from ml.common.runs import Run
+from ml.data.consents import without
 from ml.data.snapshot import Snapshot
 from ml.heads import days as cuts
 from ml.heads import kinds, visits
@@ -79,6 +80,7 @@ def kinds_of(
     """Kinds of a sample of the snapshot's users (by hash), in the order of the champion's; and what is said of them."""
     sequences = snapshot.opened(USER_SEQUENCES)
     user_ids = lake.read(sequences, ["user_id"], snapshot.ds)["user_id"].combine_chunks()
+    user_ids = without(user_ids, snapshot.refusing())
     user_ids = user_ids.take(pa.array(first_by_hash(user_ids, config.max_users)))
     batches = lake.read_batches(sequences, visits.COLUMNS, snapshot.ds)
     events = visits.joined(visits.read(batches, user_ids, categories))

@@ -17,6 +17,7 @@ from jobs.tables import USER_SEQUENCES
 from ml.common import lake
 from ml.common.cli import DataError
 from ml.common.hashing import first_by_hash
+from ml.data.consents import refusing, without
 from ml.data.sequences import SEQUENCE_COLUMNS, Sequences, midnight, pack
 from ml.suggest.candidates import INPUTS, Pairs, World, pairs
 from ml.suggest.history import Cells, bought_between, purchase_id
@@ -112,6 +113,7 @@ def read_sample(warehouse: str, ds: datetime.date, encoder: Encoder, most: int) 
     """Sequences as of ds of at most `most` users, the first by a stable hash, in that order."""
     opened = lake.open_table(USER_SEQUENCES, warehouse)
     ids = lake.read(opened, ["user_id"], ds)["user_id"].combine_chunks()
+    ids = without(ids, refusing(warehouse, "training"))
     if not len(ids):
         raise DataError(
             f"expected rows of {USER_SEQUENCES.full_name} at ds={ds}, found none; run `python -m jobs sequences`"

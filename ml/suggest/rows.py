@@ -9,8 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from jobs.tables import RECOMMENDATIONS, SILVER_USERS, USER_FEATURES, USER_SEQUENCES
+from jobs.tables import RECOMMENDATIONS, USER_FEATURES, USER_SEQUENCES
 from ml.common import lake
+from ml.data.consents import refusing, without
 from ml.data.sequences import SEQUENCE_COLUMNS, pack
 from ml.suggest.reasons import POPULAR, Reasons, reasons
 from ml.suggest.recommender import Recommender, blocks
@@ -18,22 +19,16 @@ from ml.users.states import States
 from ml.users.vectors import chunks
 
 
-def refusing(warehouse: str) -> pa.Array:
-    """Users who said no to marketing."""
-    if not lake.exists(SILVER_USERS, warehouse):
-        return pa.array([], pa.string())
-    users = lake.open_table(SILVER_USERS, warehouse).to_pyarrow_dataset()
-    refused = pc.field("marketing_consent") == pa.scalar(False)
-    return users.to_table(columns=["user_id"], filter=refused)["user_id"].combine_chunks()
-
-
 def rows(
     recommender: Recommender, warehouse: str, ds: datetime.date, version: str, run_id: str
 ) -> Iterator[pa.RecordBatch]:
-    """Rows of the users of gold.user_features at ds, by chunks."""
+    """Rows of the users of gold.user_features at ds, by chunks: what is popular of who refuses to be profiled; none, or
+    what is popular, of who refuses marketing.
+    """
     opened, states = lake.open_table(USER_SEQUENCES, warehouse), States.read(warehouse, ds, version)
     ids = lake.read(lake.open_table(USER_FEATURES, warehouse), ["user_id"], ds)["user_id"].combine_chunks()
-    wanted = ids.filter(pc.invert(pc.is_in(ids, value_set=refusing(warehouse))))
+    asked = ids if recommender.config.consent == "popular" else without(ids, refusing(warehouse, "marketing"))
+    wanted = without(without(asked, refusing(warehouse, "marketing")), refusing(warehouse, "profiling"))
     stamp = {"ds": ds, "model_version": version, "run_id": run_id}
     written = [pa.array([], pa.string())]
     encoder = recommender.encoder
@@ -47,8 +42,7 @@ def rows(
             owner = sequences.user_ids.take(pa.array(block.owners()))
             why = reasons(recommender.world, block.cells, block.pairs, block.kept_K)
             yield _batch(recommender, owner, block.rank_K, block.places(), block.score_K, why, stamp)
-    rest = ids if recommender.config.consent == "popular" else wanted
-    rest = rest.filter(pc.invert(pc.is_in(rest, value_set=pa.concat_arrays(written))))
+    rest = without(asked, pa.concat_arrays(written))
     yield from popular_rows(recommender, rest.take(pc.array_sort_indices(rest)), stamp)
 
 

@@ -284,10 +284,10 @@ def test_two_nights_of_audiences(spark, shop):
     night(monday, *now)
     assert rows_of(monday, tables.AUDIENCE_CHANGES, "audience_id, user_id, change, cause") == [
         ("big", "u3", "enter", "rule"), ("big", "u4", "enter", "behaviour"), ("big", "u5", "exit", "late data"),
-        ("big", "u8", "exit", "suppression"), ("big", "u9", "exit", "behaviour"),
+        ("big", "u8", "exit", "consent"), ("big", "u9", "exit", "behaviour"),
         ("both", "u4", "enter", "behaviour"),
-        ("both", "u5", "exit", "late data"), ("both", "u8", "exit", "suppression"), ("both", "u9", "exit", "behaviour"),
-        ("calm", "u5", "exit", "late data"), ("calm", "u8", "exit", "suppression"),
+        ("both", "u5", "exit", "late data"), ("both", "u8", "exit", "consent"), ("both", "u9", "exit", "behaviour"),
+        ("calm", "u5", "exit", "late data"), ("calm", "u8", "exit", "consent"),
     ]  # fmt: skip
     members = {
         (a, u): since for a, u, since in rows_of(monday, tables.AUDIENCE_MEMBERS, "audience_id, user_id, since_ds")

@@ -25,11 +25,11 @@ DS = date(2017, 12, 3)
 NIGHTS = (
     "user_id string, here boolean, now array<string>, now_out array<struct<audience_id:string,reason:string>>,"
     " _since map<string,date>, _held array<string>, corrected array<string>, same_rules array<string>,"
-    " same_model array<string>, moved_by string"
+    " same_model array<string>, moved_by string, refuses boolean"
 )
 IN, OUT = ["a"], []
 WAS = {"a": DS}
-HELD = [("a", "consent")]
+HELD, REFUSED = [("a", "audience b")], [("a", "consent")]
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +43,8 @@ def told(spark):
         "erased": (False, OUT, [], WAS, None, None, None, None, None),
         "came late": (True, IN, [], None, None, IN, IN, IN, None),
         "late, but no reason": (True, IN, [], None, None, OUT, IN, IN, None),
+        "refused mail": (True, OUT, REFUSED, WAS, None, OUT, OUT, OUT, None),
+        "refused mail elsewhere": (True, OUT, [("b", "consent")], WAS, None, None, OUT, OUT, None),
         "kept out": (True, OUT, HELD, WAS, None, None, OUT, OUT, None),
         "let in": (True, IN, [], None, IN, None, IN, IN, None),
         "moved by the model": (True, IN, [], None, None, None, IN, OUT, "model"),
@@ -52,6 +54,8 @@ def told(spark):
         "out by another rule": (True, OUT, [], WAS, None, None, IN, IN, None),
         "of a new audience": (True, IN, [], None, None, None, None, None, None),
     }
+    rows = {user: (*row, None) for user, row in rows.items()}
+    rows["refused"] = (*rows["gone"][:-1], True)
     frame = spark.createDataFrame([(user, *row) for user, row in rows.items()], NIGHTS)
     rows = changes.changed(frame, [{"subject": "erased"}]).collect()
     return {row["user_id"]: (row["change"], row["cause"]) for row in rows}
@@ -64,6 +68,9 @@ def told(spark):
         ("leaves", "exit", "behaviour"),
         ("gone", "exit", "late data"),
         ("erased", "exit", "erasure"),
+        ("refused", "exit", "consent"),
+        ("refused mail", "exit", "consent"),
+        ("refused mail elsewhere", "exit", "behaviour"),
         ("came late", "enter", "late data"),
         ("late, but no reason", "enter", "behaviour"),
         ("kept out", "exit", "suppression"),
@@ -82,7 +89,7 @@ def test_the_cause_of_a_change(told, user, change, cause):
 
 def test_who_stays_is_no_change(told):
     assert "stays" not in told
-    assert len(told) == 14
+    assert len(told) == 17
 
 
 def profiles(spark, *rows):

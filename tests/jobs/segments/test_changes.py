@@ -213,3 +213,20 @@ def test_an_erased_user_leaves_by_his_subject(spark, tmp_path):
     delta.replace_rows([], s.warehouse, tables.SEGMENT_CHANGES.staged(), "true")
     with pytest.raises(DataError, match=r"segment_changes\.balanced"):
         checks.run(nullcontext(spark), s, ["staged.segment_changes"])
+
+
+def test_who_refuses_leaves_by_consent_and_who_agrees_comes_by_it(spark):
+    members = spark.createDataFrame(
+        [("agreed", 1, 90), ("late", 1, 90), ("new", 1, 0)], "user_id string, segment_id int, tenure_days int"
+    ).withColumn("model_version", F.lit("1"))
+    before = spark.createDataFrame(
+        [("refused", 1, "1"), ("gone", 1, "1")], "user_id string, segment_id int, model_version string"
+    )
+    spoken = spark.createDataFrame(
+        [("agreed", True), ("refused", False), ("new", True)], "user_id string, consents boolean"
+    )
+    nothing = spark.createDataFrame([], changes.NOT_ASKED)
+    rows = changes.with_changes(members, before, nothing, unchanged=True, since=1, spoken=spoken)
+    assert {row["user_id"]: row["cause"] for row in rows.collect()} == {
+        "agreed": "consent", "late": "late data", "new": "behaviour", "refused": "consent", "gone": "late data",
+    }  # fmt: skip

@@ -75,7 +75,10 @@ def shop(lake: str, tmp_path_factory: pytest.TempPathFactory) -> str:
         row["usual_price"] = None if row["product_id"] == "p00" else row["usual_price"]
         row["attributes"] = [("stock", "none")] if row["product_id"] == "p06" else []
     write(SILVER_PRODUCTS, where, products)
-    write(SILVER_USERS, where, [{"user_id": "u003", "marketing_consent": False}, {"user_id": "u004"}])
+    write(SILVER_USERS, where, [
+        {"user_id": "u003", "marketing_consent": False, "training_consent": True, "profiling_consent": True},
+        {"user_id": "u004"}, {"user_id": "u005", "marketing_consent": True, "profiling_consent": False},
+    ])  # fmt: skip
     return where
 
 
@@ -136,8 +139,8 @@ def test_everybody_gets_ten_that_can_be_bought_with_a_reason(encoded: str, encod
         assert row["reason_zh"]
         assert row["because_product_id"] != row["product_id"]
     personal = [row for row in rows if row["score"] is not None]
-    assert {row["user_id"] for row in personal} == users.keys() - {"u003"}  # who refused gets what is popular
-    assert {row["reason_kind"] for row in users["u003"]} == {"popular"}
+    assert {row["user_id"] for row in personal} == users.keys() - {"u003", "u005"}  # who refused: what is popular
+    assert {row["reason_kind"] for user in ("u003", "u005") for row in users[user]} == {"popular"}
     assert all(0 <= row["score"] <= 1 for row in personal)
     scores = [row["score"] for row in users["u010"]]
     assert scores == sorted(scores, reverse=True)
@@ -168,9 +171,10 @@ def test_settings_hold(encoded: str, encoder: Encoder) -> None:
     bought = {(row["user_id"], row["product_id"]) for row in event_rows(encoded) if row["event_type"] == "purchase"}
     users = by_user(suggested(encoded, encoder, never))
     assert "u003" not in users
+    assert {row["score"] for row in users["u005"]} == {None}
     for user, mine in users.items():
         assert len(mine) <= 6
-        assert not {(user, row["product_id"]) for row in mine} & bought
+        assert user == "u005" or not {(user, row["product_id"]) for row in mine} & bought
         categories = [int(row["product_id"][1:]) % 6 for row in mine]
         assert max(map(categories.count, categories)) <= 3
 
