@@ -17,7 +17,7 @@ from jobs.lake import delta, identity
 from jobs.segments import run as segment
 from jobs.settings import Settings
 from jobs.sources import spec
-from jobs.tables import USER_FEATURES, USER_SEGMENTS
+from jobs.tables import SILVER_USERS, USER_FEATURES, USER_SEGMENTS
 from local import demo
 from ml import champion, encode, evaluate, gate, learn, predict, recommend, register, snapshot, train
 from ml.common.registry import Registry
@@ -56,10 +56,14 @@ def night(spark, s: Settings, conf: Path, home: Path) -> None:
     segment.run(spark, s)
 
 
-def users(s: Settings) -> tuple[int, int]:
-    """Users of the night with features, and with a segment."""
-    staged = delta.count(s.warehouse, USER_SEGMENTS.staged(), f"ds = '{s.ds}'")
-    return delta.count(s.warehouse, USER_FEATURES, f"ds = '{s.ds}'"), staged
+def users(s: Settings) -> tuple[set[str], set[str], set[str]]:
+    """Users of the night with features, with a segment, and who refuse to have one."""
+    tonight, refuse = f"ds = '{s.ds}'", "NOT coalesce(profiling_consent, marketing_consent, true)"
+    asked = ((USER_FEATURES, tonight), (USER_SEGMENTS.staged(), tonight), (SILVER_USERS, refuse))
+    known, placed, refusing = (
+        {row["user_id"] for row in delta.rows(s.warehouse, table, where, "user_id")} for table, where in asked
+    )
+    return known, placed, refusing
 
 
 def test_a_second_shop_in_the_same_folder_trains_its_own_model_and_the_first_goes_on(
@@ -87,7 +91,8 @@ def test_a_second_shop_in_the_same_folder_trains_its_own_model_and_the_first_goe
     assert "is the champion now" not in said
     assert f"huaxiang-behaviour-{identity.warehouse_id(first.warehouse)} version 1" in said
     for s in (first, second, third):
-        with_features, placed = users(s)
-        assert with_features == placed > 5
+        known, placed, refusing = users(s)
+        assert placed == known - refusing
+        assert len(placed) > 5
     runs = {Registry.of(s.warehouse).current_champion().run_id for s in (first, second, third)}
     assert len(runs) == 2
