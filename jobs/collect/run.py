@@ -25,7 +25,7 @@ from jobs.lake import delta, erasures
 from jobs.lake.engine import frames
 from jobs.lake.erasures import Suppressed
 from jobs.settings import Settings
-from jobs.sources import databases, keys, landing, reading
+from jobs.sources import databases, globs, keys, landing, reading
 from jobs.sources.formats.parts import UnreadableFileError
 from jobs.sources.keys import Keys
 from jobs.sources.layout import Layout
@@ -114,10 +114,10 @@ def _due(s: Settings, kind: str, feed: Feed, book: Ledger) -> list[Due] | None:
     if any(file.landed_ds is None or file.landed_ds >= s.since for file in files):
         return due
     if not feed.optional:
-        there = ", ".join(landing.nearest(s.landing, feed, s.ds)) or "no file at all"
+        there = landing.nearest(s.landing, feed, s.ds)
         raise DataError(
             f"{kind}: expected files {' or '.join(feed.files)} for {s.days} under {s.landing}, found none; not "
-            f"delivered? There is {there}"
+            f"delivered? There is {', '.join(there) or 'no file at all'}{globs.hint(there, s.ds)}"
         )
     return due or None
 

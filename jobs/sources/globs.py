@@ -63,3 +63,10 @@ def day_of(match: re.Match) -> date | None:
 def folder_of(glob: str) -> str:
     """The folders before the first wildcard, with a slash behind; empty where there is none."""
     return re.match(r"(?:[^/*?{]+/)*", glob).group()
+
+
+def hint(names: list[str], day: date) -> str:
+    """How a glob writes the day, where one of the names has it in another form than {ds}."""
+    forms = {f"{day:%Y%m%d}": "yyyyMMdd", f"{day:%Y/%m/%d}": "yyyy/MM/dd", f"{day:%Y_%m_%d}": "yyyy_MM_dd"}
+    found = next((form for form in forms if any(form in name for name in names)), None)
+    return f" (a day written as {found} is {{ds:{forms[found]}}} in files)" if found else ""

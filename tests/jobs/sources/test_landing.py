@@ -57,7 +57,10 @@ def test_the_nearest_files_are_named(tmp_path):
     land(tmp_path, "app/dt=20260610/a.jsonl", "app/dt=20260609/a.jsonl", "app/dt=2026-06-10/_SUCCESS")
     land(tmp_path, "users.csv", "z/very/far/away.parquet")
     feed = Feed(files="app/dt={ds}/*.jsonl", id=("id",), fields={})
-    assert landing.nearest(str(tmp_path), feed, LAST, 2) == ["app/dt=20260610/a.jsonl", "app/dt=20260609/a.jsonl"]
+    there = landing.nearest(str(tmp_path), feed, LAST, 2)
+    assert there == ["app/dt=20260610/a.jsonl", "app/dt=20260609/a.jsonl"]
+    assert globs.hint(there, LAST) == " (a day written as 20260610 is {ds:yyyyMMdd} in files)"
+    assert globs.hint(there[1:], LAST) == ""
 
 
 @pytest.mark.parametrize(
