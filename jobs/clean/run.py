@@ -67,7 +67,6 @@ def build(
     `bronze` are rows of bronze.events, `facts` of `dimensions.described`, `lines` of `purchase_lines`; `pieces` see
     `sessions.spread`.
     """
-    mapped = {name for shop in shops for name in shop.events.fields}
     zones = {shop.name: shop.shop_zone for shop in shops}
     rows = context.with_context(sessions.with_clock(context.near(bronze, scope), zones), scope)
     # Single users' rows are few, found among six weeks of them, and asked for often; a history is cheap to read again.
@@ -78,7 +77,7 @@ def build(
     bot_days = bots.bot_days(good, devices.with_device(acts, known), rules.bots)
     good = bots.mark(devices.with_device(good, known), bot_days)
     good = outliers.winsorise(with_product_facts(good, facts), lines, rules.outliers)
-    events = sessions.sessionise(sessions.spread(good, *pieces), "session_id" in mapped).where("target")
+    events = sessions.sessionise(sessions.spread(good, *pieces)).where("target")
     names = {"event_id": F.concat_ws(":", "source", "event_id"), "query": queries.normalised_query(F.col("query"))}
     return events.withColumns(names), [acts, *kept]
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from pyspark.sql import DataFrame, Window, WindowSpec
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from jobs import clock
 from jobs.lake.engine import columns
 
 GAP_SECONDS = 30 * 60
+_DAY_SECONDS, _NUMBER = 86_400, 1 << 20  # a number above all seconds of three days
 DAY_BREAKS_AT = 4  # o'clock at the shop: the hour in which least is going on, and no session goes on past it
 
 
@@ -41,53 +42,39 @@ def spread(events: DataFrame, files: int, buckets: int) -> DataFrame:
     return events.withColumns(keys).repartition(files, "session_day", "bucket")
 
 
-_USER_DAY = ("user_day", "session_day", "bucket", "user_id")
-
-
-def user_day() -> WindowSpec:
-    """A user's session day in order; all that works on it shares this one sort."""
-    return Window.partitionBy(*_USER_DAY).orderBy("event_time", "event_id")
-
-
-def _before(order: WindowSpec) -> WindowSpec:
-    return order.rowsBetween(Window.unboundedPreceding, -1)
-
-
-def _source_starts(events: DataFrame) -> DataFrame:
-    """`events` with source_starts, source_orders: the first event, the first purchase of a session of the source."""
-    own = Window.partitionBy(*_USER_DAY, "source_session").orderBy("event_time", "event_id")
-    bought = (F.col("event_type") == "purchase").cast("int")
-    earlier = F.coalesce(F.sum(bought).over(_before(own)), F.lit(0))
-    return events.withColumns(
-        {"source_starts": F.row_number().over(own) == 1, "source_orders": (bought == 1) & (earlier == 0)}
-    )
-
-
-def sessionise(events: DataFrame, has_own: bool) -> DataFrame:
+def sessionise(events: DataFrame) -> DataFrame:
     """`events` (of `spread`) with session_id, session_start and order_start filled.
 
     session_id: the source's, else `user@start`, a new one after 30 minutes without another such event.
-    session_start: the session's first event of its session day; order_start: its first purchase. `has_own`: some events
-    have sessions of the source (another sort is needed for those).
+    session_start: the session's first event of its session day; order_start: its first purchase.
+
+    One sort puts a user's day in order, each session of the source by itself, and running sums tell the rest: the
+    partitions of a window are pieces of a day, because one for each user's day costs more than its few rows.
     """
-    frame = events.withColumnRenamed("session_id", "source_session")
-    if has_own:
-        frame = _source_starts(frame)
-    alone, order, bought = F.col("source_session").isNull(), user_day(), F.col("event_type") == "purchase"
-    time = F.unix_timestamp("event_time")
-    frame = frame.withColumns({
-        "previous": F.last(F.when(alone, time), ignorenulls=True).over(_before(order)),
-        "ordered": F.last(F.when(alone & bought, time), ignorenulls=True).over(_before(order)),
-    })  # fmt: skip
-    fresh = alone & F.coalesce(time - F.col("previous") > GAP_SECONDS, F.lit(True))
+    order = Window.partitionBy("session_day", "bucket").orderBy(
+        "user_day", "user_id", "source_session", "event_time", "event_id"
+    )
     running = order.rowsBetween(Window.unboundedPreceding, Window.currentRow)
-    frame = frame.withColumn("start", F.last(F.when(fresh, time), ignorenulls=True).over(running))
-    first = bought & F.coalesce(F.col("ordered") < F.col("start"), F.lit(True))
-    made = F.concat_ws("@", "user_id", F.col("start").cast("string"))
-    theirs = ("source_starts", "source_orders") if has_own else ()
-    starts, orders = (F.col(name) for name in theirs) if has_own else (F.lit(False), F.lit(False))
+    time, bought = F.unix_timestamp("event_time"), F.col("event_type") == "purchase"
+
+    def goes_on(column: str) -> Column:
+        return F.lag(column).over(order).eqNullSafe(F.col(column))
+
+    silence = F.col("source_session").isNull() & (time - F.lag(time).over(order) > GAP_SECONDS)
+    frame = events.withColumnRenamed("session_id", "source_session").withColumns({
+        "session_start": ~(goes_on("user_id") & goes_on("source_session")) | silence,
+        "purchases": F.sum(bought.cast("bigint")).over(running),
+    })  # fmt: skip
+    frame = frame.withColumn("sessions", F.sum(F.col("session_start").cast("bigint")).over(running))
+    # A maximum keeps what the newest start had: starts are counted upwards, and so are purchases.
+    eve = F.unix_date("session_day").cast("bigint") * _DAY_SECONDS - _DAY_SECONDS  # before it, no event of the day is
+    numbered = F.col("sessions") * _NUMBER + (time - eve)
+    frame = frame.withColumns({
+        "started": F.max(F.when(F.col("session_start"), numbered)).over(running),
+        "before": F.max(F.when(F.col("session_start"), F.col("purchases") - bought.cast("bigint"))).over(running),
+    })  # fmt: skip
+    made = F.concat_ws("@", "user_id", (F.col("started") % _NUMBER + eve).cast("string"))
     return frame.withColumns({
         "session_id": F.coalesce("source_session", made),
-        "session_start": F.when(alone, fresh).otherwise(starts),
-        "order_start": F.when(alone, first).otherwise(orders),
-    }).drop("previous", "ordered", "start", "source_session", *theirs)  # fmt: skip
+        "order_start": bought & (F.col("purchases") == F.col("before") + 1),
+    }).drop("sessions", "purchases", "started", "before", "source_session")  # fmt: skip

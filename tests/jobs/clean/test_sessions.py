@@ -10,9 +10,9 @@ from tests.jobs.frames import at, bronze
 ZONES = {"shop": "UTC"}
 
 
-def sessionised(frame, zones=ZONES, has_own=True):
+def sessionised(frame, zones=ZONES):
     spread = sessions.spread(sessions.with_clock(frame, zones), files=2, buckets=2)
-    return {row["event_id"]: row for row in sessions.sessionise(spread, has_own).collect()}
+    return {row["event_id"]: row for row in sessions.sessionise(spread).collect()}
 
 
 def test_a_session_ends_after_thirty_minutes_of_silence_not_at_midnight(spark):
