@@ -18,13 +18,16 @@ def as_mapped(found: list[str], feed: Feed) -> list[str]:
     """
     asked = feed.mapped_columns | set(feed.pii)
     wanted = asked | set(map(json_lists.head, asked))
-    called = dict(zip(found, found, strict=True))
+    meant = {}
     for name in wanted - set(found):
         alike = [other for other in found if _plain(other) == _plain(name) and other not in wanted]
         if len(alike) == 1:
-            called[alike[0]] = name
-    taken = set(called.values())
-    return [name if name in wanted or name.strip() in taken else name.strip() for name in called.values()]
+            meant[alike[0]] = name
+    called: list[str] = []
+    for name in found:
+        new = name if name in wanted else meant.get(name, name.strip())
+        called.append(name if new in called or (new != name and new in found) else new)
+    return called
 
 
 def _plain(name: str) -> str:

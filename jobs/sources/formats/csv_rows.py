@@ -12,7 +12,7 @@ import pyarrow.csv as arrow_csv
 from jobs.sources.dialect import Dialect
 from jobs.sources.formats import csv_records, texts
 from jobs.sources.formats.csv_records import Records
-from jobs.sources.formats.parts import Part, UnreadableFileError, named
+from jobs.sources.formats.parts import Part, UnreadableFileError, named, told_apart
 
 _SAMPLE = 20  # rows by which a column behind the last name is told
 
@@ -44,7 +44,7 @@ def header(path: str, dialect: Dialect) -> list[str]:
         names.append("")
     elif rows and names and not names[-1] and all(len(row) == len(names) - 1 for row in rows):
         names.pop()
-    return _told_apart(names)
+    return told_apart(names)
 
 
 def _fields(record: bytes, dialect: Dialect) -> list[str]:
@@ -55,18 +55,6 @@ def _fields(record: bytes, dialect: Dialect) -> list[str]:
     types = arrow_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()))
     (row,) = arrow_csv.read_csv(pa.BufferReader(record), options, _parsed_as(dialect), types).to_pylist()
     return [csv_records.as_written(value.encode(), dialect).decode() for value in row.values()]
-
-
-def _told_apart(names: list[str]) -> list[str]:
-    told: list[str] = []
-    for k, name in enumerate(names):
-        own = unique = name if name.strip() else f"_c{k}"
-        number = 1
-        while unique in told or (number > 1 and unique in names):
-            number += 1
-            unique = f"{own}_{number}"
-        told.append(unique)
-    return told
 
 
 def read(part: Part, dialect: Dialect, wanted: list[str]) -> Iterator[pa.RecordBatch]:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from jobs.sources.formats import parquet_lists
-from jobs.sources.formats.parts import Part, UnreadableFileError, locate, named
+from jobs.sources.formats.parts import Part, UnreadableFileError, locate, named, told_apart
 
 _MARK = b"PAR1"
 
@@ -28,7 +28,7 @@ def schema(path: str, explode: str | None = None) -> pa.Schema:
         found = pa.RecordBatch.from_pylist([], file.schema_arrow)
         if explode is not None:
             found, _ = parquet_lists.exploded(found, explode)
-    return pa.schema([(field.name, _read_as(field.type)) for field in found.schema])
+    return pa.schema(list(zip(told_apart(found.schema.names), map(_read_as, found.schema.types), strict=True)))
 
 
 def _opened(path: str) -> pq.ParquetFile | None:
@@ -101,7 +101,10 @@ def _column(batch: pa.RecordBatch, field: pa.Field, is_instant: bool) -> pa.Arra
     if at < 0:
         return pa.nulls(batch.num_rows, field.type)
     values = batch.column(at)
-    return as_text(values, is_instant) if field.type == pa.string() else values.cast(field.type)
+    try:
+        return as_text(values, is_instant) if field.type == pa.string() else values.cast(field.type)
+    except (pa.ArrowException, ValueError, OverflowError) as error:
+        raise pa.ArrowInvalid(f"column {field.name!r} of the type {values.type}: {error}") from None
 
 
 def as_text(values: pa.Array, is_instant: bool = False) -> pa.Array:

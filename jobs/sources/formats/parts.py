@@ -59,3 +59,16 @@ def locate(path: str) -> tuple[fs.FileSystem, str]:
     if path.startswith("file:"):
         return fs.LocalFileSystem(), "/" + path.removeprefix("file:").lstrip("/")
     return fs.FileSystem.from_uri(re.sub("^s3a:", "s3:", path))
+
+
+def told_apart(names: list[str]) -> list[str]:
+    """Names of columns, each once: an empty one is _c0, _c1 .. by its place, a second `note` is note_2."""
+    told: list[str] = []
+    for k, name in enumerate(names):
+        own = unique = name if name.strip() else f"_c{k}"
+        number = 1
+        while unique in told or (number > 1 and unique in names):
+            number += 1
+            unique = f"{own}_{number}"
+        told.append(unique)
+    return told

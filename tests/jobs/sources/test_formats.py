@@ -177,6 +177,15 @@ def test_parquet_keeps_whole_numbers_and_decimals_and_tells_the_rest_in_words(tm
     assert [row["line"] for row in rows] == [1, 2]
 
 
+def test_columns_of_parquet_of_one_name_are_told_apart_and_a_value_out_of_range_is_named(tmp_path):
+    pq.write_table(pa.table([pa.array([1]), pa.array(["x"])], names=["a", "a"]), tmp_path / "a.parquet")
+    assert [(row["a"], row["a_2"]) for row in of_parquet(tmp_path / "a.parquet")] == [(1, "x")]
+    far = pa.array([[2**62]], pa.list_(pa.timestamp("us")))
+    pq.write_table(pa.table({"when": far}), tmp_path / "b.parquet")
+    with pytest.raises(pa.ArrowInvalid, match=r"column 'when' of the type list<.*timestamp\[us\]>: "):
+        of_parquet(tmp_path / "b.parquet")
+
+
 def test_old_times_of_parquet_may_be_of_a_far_year(tmp_path):
     table = pa.table({"at": pa.array([datetime.datetime(9999, 1, 1)], pa.timestamp("us"))})
     pq.write_table(table, tmp_path / "a.parquet", use_deprecated_int96_timestamps=True)

@@ -107,6 +107,9 @@ def test_columns_are_told_in_each_file_and_blanks_and_case_do_not_matter(spark, 
         [("asked", "q"), ("id", "1"), ("more", "x"), ("paid", "2.5"), ("who", "u")],
         [("asked", "r"), ("id", "2"), ("more", "y"), ("paid", None), ("who", "v")],
     ]  # fmt: skip
+    (tmp_path / "c.csv").write_text("id,who,asked, a,a ,A\n3,w,s,1,2,3\n")
+    (row,) = read(spark, tmp_path, files="c.csv", format="csv", fields=FIELDS).collect()
+    assert row["record"].asDict() == {"id": "3", "who": "w", "asked": "s", "a": "1", "a ": "2", "A": "3"}
     (tmp_path / "d.csv").write_text("id,whom,ask,Ask\n2,v,y,r\n")
     with pytest.raises(
         DataError, match=r"expected column 'asked' \(nearest: 'ask'\), 'who' \(nearest: 'whom'\) in d.csv"
