@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from pyarrow import fs
 
+from jobs.errors import DataError
 from jobs.lake.folders import open_folder
 from jobs.sources import globs
 from jobs.sources.formats.parts import named
@@ -70,7 +71,11 @@ def list_files(landing: str, feed: Feed, since: date, ds: date) -> list[File]:
 def _below(system: fs.FileSystem, root: str, glob: str) -> list[fs.FileInfo]:
     """The files in the folder before the first wildcard of a glob, and in those below it."""
     folder = fs.FileSelector(f"{root}/{globs.folder_of(glob)}".rstrip("/"), allow_not_found=True, recursive=True)
-    return [info for info in system.get_file_info(folder) if info.type == fs.FileType.File]
+    try:
+        return [info for info in system.get_file_info(folder) if info.type == fs.FileType.File and info.path]
+    except UnicodeDecodeError as error:
+        name = error.object.decode(errors="backslashreplace")
+        raise DataError(f"expected names of files in UTF-8, found {name}; rename it") from None
 
 
 def nearest(landing: str, feed: Feed, ds: date, most: int = 3) -> list[str]:

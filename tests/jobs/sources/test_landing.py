@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from datetime import date
 
 import pytest
 
+from jobs.errors import DataError
 from jobs.sources import globs, landing
 from jobs.sources.spec import Feed
 
@@ -51,6 +53,12 @@ def test_what_clusters_and_uploaders_leave_beside_the_data_is_none(tmp_path):
 def test_a_number_that_is_no_day_and_a_day_that_says_two_are_none(tmp_path):
     land(tmp_path, "2026/20250610.csv", "2026/20261310.csv")
     assert found(tmp_path, "{ds:yyyy}/{ds:yyyyMMdd}.csv") == {}
+
+
+def test_a_name_that_is_no_text_is_named(tmp_path):
+    (tmp_path / os.fsdecode(b"caf\xe9.csv")).write_text("x")
+    with pytest.raises(DataError, match=r"expected names of files in UTF-8, found .*caf\\xe9.csv; rename it"):
+        found(tmp_path, "*")
 
 
 def test_the_nearest_files_are_named(tmp_path):
