@@ -21,7 +21,7 @@ from jobs.collect import counts, dedupe, drift, late, ledger, parse, streams
 from jobs.collect.counts import Left
 from jobs.collect.ledger import Due, Ledger
 from jobs.errors import DataError
-from jobs.lake import delta, erasures
+from jobs.lake import delta, engine, erasures
 from jobs.lake.engine import frames
 from jobs.lake.erasures import Suppressed
 from jobs.settings import Settings
@@ -188,8 +188,9 @@ def _classified(
         frame = parse.parse(keyed, load.source, load.keys, load.kind, load.start, s.since, s.ds)
         return frame if before is None else dedupe.keep_landing(frame, before)
 
-    # Text is dear to parse, columns are cheap to read again: only the first is kept over the passes, and small nights.
-    once = load.feed.format == "jsonl" or s.since == s.ds
+    # Text is dear to parse. Columns Apache Spark reads again for less than it keeps them for, but in a small night.
+    small = s.since == s.ds
+    once = small or load.feed.format == "jsonl" or engine.is_sail()
     identity, keyed = dedupe.KEYS[load.kind], dedupe.with_key(records, load.feed, load.kind)
     if once:
         keyed = keep(parsed(keyed))
@@ -201,7 +202,7 @@ def _classified(
     loaded = already_loaded(spark, s, frame, load.slice_) if load.kind == "events" else None
     if loaded is None:
         return frame
-    if not once:
+    if not small:
         return dedupe.mark_loaded(frame, identity, loaded)
     # The records are few, and what they are held against is much.
     loaded = loaded.join(F.broadcast(frame.select(*identity)), identity, "left_semi")
