@@ -21,6 +21,10 @@ def main(argv: list[str] | None = None) -> None:
     snapshot = Snapshot.open(parser(__doc__, "snapshot").parse_args(argv).snapshot)
     began = time.perf_counter()
     scores = evaluate(snapshot)
+    if not scores:
+        write_json(snapshot.folder / "evaluation.json", {"users": 0, "history_masked": False, "rankings": {}})
+        print(f"nobody bought or viewed a known product in the 7 days to {snapshot.ds}: nothing to score")
+        return
     means = {name: ranking.means() for name, ranking in scores.items()}
     users, table = len(scores["model"].rank), rankings_table(means) + "\n"
     write_json(snapshot.folder / "evaluation.json", {"users": users, "history_masked": False, "rankings": means})

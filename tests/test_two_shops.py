@@ -9,19 +9,14 @@ from pathlib import Path
 import pytest
 import yaml
 
-from jobs.clean import run as clean
-from jobs.collect import run as collect
-from jobs.features import run as features
-from jobs.features import sequences
 from jobs.lake import delta, identity
-from jobs.segments import run as segment
 from jobs.settings import Settings
 from jobs.sources import spec
 from jobs.tables import SILVER_USERS, USER_FEATURES, USER_SEGMENTS
 from local import demo
-from ml import champion, encode, evaluate, gate, learn, predict, recommend, register, snapshot, train
 from ml.common.registry import Registry
 from tests.engines import shop
+from tests.whole_night import night
 
 ROOT = Path(__file__).resolve().parents[1]
 DEMO_SINCE, DEMO_NIGHT = datetime.date(2017, 3, 1), datetime.date(2017, 3, 20)
@@ -36,24 +31,6 @@ def conf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path.write_text(yaml.safe_dump(yaml.safe_load(path.read_text()) | {"k": {"min": 2, "max": 3}}), encoding="utf-8")
     shop.declare(folder / "sources", 0)
     return folder
-
-
-def night(spark, s: Settings, conf: Path, home: Path) -> None:
-    """The verbs of dags/nightly.py in their order; a training where the warehouse has no champion."""
-    for verb in (collect, clean, sequences, features):
-        verb.run(spark, s)
-    place = ["--warehouse", s.warehouse, "--ds", str(s.ds)]
-    if champion.main(["--warehouse", s.warehouse, "--missing"]) != champion.SKIP:
-        folder = str(home / "snapshots" / str(s.ds))
-        snapshot.main([*place, "--snapshot", folder, "--preset", "debug"])
-        train.main(["--snapshot", folder])
-        evaluate.main(["--snapshot", folder])
-        learn.main(["--snapshot", folder])
-        gate.main(["--snapshot", folder])
-        register.main(["--warehouse", s.warehouse, "--snapshot", folder, "--conf", str(conf)])
-    for module in (encode, predict, recommend):
-        module.main([*place, "--run-id", s.run_id])
-    segment.run(spark, s)
 
 
 def users(s: Settings) -> tuple[set[str], set[str], set[str]]:

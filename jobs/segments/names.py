@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections import Counter
+from collections.abc import Collection
 
 from jobs.segments.portraits import Portraits
 from jobs.segments.traits import Trait
@@ -27,12 +28,12 @@ def phrases(z: dict[str, float], traits: list[Trait], least: float = STRONG) -> 
 
 
 def name_groups(
-    z_by_group: dict[int, dict[str, float]], traits: list[Trait], given: Set[str] = frozenset()
+    z_by_group: dict[int, dict[str, float]], traits: list[Trait], given: Collection[tuple[str, str]] = ()
 ) -> dict[int, tuple[str, str]]:
-    """A unique (English, Chinese) name for each group: two phrases, more where two groups would share a name, at last
-    such as are not strong, then the group's number.
+    """A (English, Chinese) name for each group, unique in either language: two phrases, more where two groups would
+    share a name, at last such as are not strong, then the group's number.
 
-    given: English names that other groups have already.
+    given: names that other groups have already. Two departments may have one label.
     """
     strong = {group: phrases(z, traits) or [PLAIN] for group, z in z_by_group.items()}
     weak = {group: phrases(z, traits, STRONG / 2) for group, z in z_by_group.items()}
@@ -41,8 +42,8 @@ def name_groups(
     for more in range(max(map(len, ordered.values()), default=0)):
         for group in sorted(set(ordered) - set(names)):
             names[group] = _join(ordered[group][: min(2, len(strong[group])) + more])
-        taken = [*given, *(en for en, _ in names.values())]
-        clashes = {group for group, (en, _) in names.items() if taken.count(en) > 1}
+        english, chinese = (Counter(texts) for texts in zip(*given, *names.values(), strict=True))
+        clashes = {group for group, (en, zh) in names.items() if english[en] > 1 or chinese[zh] > 1}
         if not clashes:
             break
         names = {group: name for group, name in names.items() if group not in clashes}
@@ -66,7 +67,7 @@ def names_of(portraits: Portraits, before: dict[int, tuple[str, str]]) -> dict[i
         if any(part.lower() in true for part in before[group][0].split(" · ")):
             kept[group] = before[group]
     fresh = {group: scores for group, scores in z.items() if group not in kept}
-    return kept | name_groups(fresh, traits, {en for en, _ in kept.values()})
+    return kept | name_groups(fresh, traits, kept.values())
 
 
 def sentence(size: int, share: float, spend: float, total: float, chosen: list[tuple[str, str]]) -> tuple[str, str]:

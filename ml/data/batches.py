@@ -69,7 +69,7 @@ def _groups_a_step(train: TrainConfig) -> int:
 
 
 def epoch_steps(train_events: np.ndarray, log_count_I: np.ndarray, config: Config, epoch: int) -> Iterator[Step]:
-    """Steps of one epoch, in an order drawn from (seed, epoch).
+    """Steps of one epoch, in an order drawn from (seed, epoch); none without products: the next one is what is learned.
 
     train_events: events of each user in the training part, longest first. log_count_I: of the catalogue's rows.
     A step is a draw of groups of neighbours in that order, so that it mixes all lengths and each rank has about an
@@ -83,6 +83,8 @@ def epoch_steps(train_events: np.ndarray, log_count_I: np.ndarray, config: Confi
     borders = np.arange(random.integers(1, GROUP + 1), len(lengths), GROUP)
     groups = np.split(np.arange(len(lengths)), borders)
     sold_I = np.exp(log_count_I[FIRST:].astype(np.float64))
+    if not len(sold_I):
+        return
     # Half by popularity: uniform draws alone hardly ever meet the products that make up most of the partition function.
     chance_I = 0.5 / len(sold_I) + 0.5 * sold_I / sold_I.sum()
     size, order = _groups_a_step(train), random.permutation(len(groups))

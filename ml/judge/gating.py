@@ -28,9 +28,11 @@ PROBED = 20_000  # users, by a hash of the id
 
 
 def ndcg_by_user(folder: Path, snapshot: Snapshot) -> dict[str, float]:
-    """ndcg@10 of each user of the held-out week by the model in `folder`."""
+    """ndcg@10 of each user of the held-out week by the model in `folder`; empty where there is none."""
     encoder = Encoder.load(folder, snapshot.products())
     week = held_out(snapshot, encoder)
+    if not len(week.users):
+        return {}
     users = np.array(week.sequences.user_ids.to_pylist(), object)[week.users]
     ranked = score(week, encoder.next_product(week.sequences, week.history), encoder.catalogue)
     return dict(zip(users, ranked.ndcg, strict=True))
@@ -76,6 +78,9 @@ def decide(
 ) -> dict[str, object]:
     """The decision and its evidence. challenger, current: ndcg by user. probed, why_not: what `probe` gives."""
     gain_U = np.array([challenger[user] - current[user] for user in sorted(challenger.keys() & current.keys())])
+    if not len(gain_U):
+        reason = "nobody bought or viewed a product that both models know in the held-out week: nothing to compare"
+        return {"promote": False, "reason": reason, "probes": probed, "interval": None, "users": 0}
     low, high = bootstrap(lambda drawn: gain_U[drawn].mean(), len(gain_U), seed)
     interval = f"ndcg@10 {gain_U.mean():+.4f} against the champion, 95% interval {low:+.4f} .. {high:+.4f}"
     worse = [result["probe"] for result in probed if result["high"] < 0]

@@ -111,10 +111,10 @@ def fit(
 
     scaler: of the users, where the caller has it already. before: the champion's view, to set out from its centres.
     trial: what older heads expected, and what came true. Where users are of kinds by themselves, the kinds are the
-    segments. Raises DataError where there are fewer users than segments.
+    segments. Raises DataError where there are no users.
     """
-    if len(users.user_ids) < config.k.max:
-        raise DataError(f"expected at least k.max = {config.k.max} users to group, found {len(users.user_ids)}")
+    if not len(users.user_ids):
+        raise DataError("expected users to group, found none; run `python -m jobs sequences` and features for the day")
     scaler = scaler or scaler_of(users, config)
     start, current = (None, None) if before is None else (before.centers_KJ, len(before.ids_K))
     order = first_by_hash(pa.array(users.user_ids), config.max_users)
@@ -127,6 +127,8 @@ def fit(
     with threadpool_limits(1):
         if trial is not None and users.expected_UE is not None and len(trial.user_ids) >= config.k.max:
             useful = usefulness(trial, config)
-        choices = [replace(try_k(values, k, config, start), useful=useful.get(k)) for k in config.k.numbers()]
+        choices = [
+            replace(try_k(values, k, config, start), useful=useful.get(k)) for k in config.k.numbers(len(values))
+        ]
     chosen = choose(choices, config, current)
     return SegmentModel(scaler, chosen.centers_KJ, np.arange(chosen.k)), choices

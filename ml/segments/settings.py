@@ -10,15 +10,19 @@ from pydantic import Field
 from ml.common.settings import Strict, read_settings
 from ml.data.features import FeatureName
 
+LEAST_USERS = 3  # a segment, on average
+
 
 class Range(Strict):
     min: int = Field(6, ge=2)
     max: int = Field(12, ge=2)
     step: int = Field(1, ge=1)
 
-    def numbers(self) -> list[int]:
-        """Numbers of segments that are tried; the largest one always."""
-        return sorted({*range(self.min, self.max + 1, self.step), self.max})
+    def numbers(self, users: int) -> list[int]:
+        """Numbers of segments that are tried, the largest one always; of few users one that leaves LEAST_USERS each."""
+        numbers = sorted({*range(self.min, self.max + 1, self.step), self.max})
+        most = max(1, users // LEAST_USERS)
+        return [number for number in numbers if number <= most] or [most]
 
 
 class Stability(Strict):

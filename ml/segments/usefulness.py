@@ -25,7 +25,7 @@ def usefulness(trial: Trial, config: SegmentConfig) -> dict[int, float]:
     config = config.model_copy(update={"blocks": alone})
     scaler, fold = fit_scaler(users, config), folds(trial.user_ids)
     values, measured = scaler(users.raw(scaler.inputs)), {}
-    for k in config.k.numbers():
+    for k in config.k.numbers(len(trial.user_ids)):
         labels = KMeans(k, n_init=10, random_state=config.seed).fit_predict(values)
         worth = value(labels, trial.truth, fold)
         measured[k] = [max(part, 0.0) for part in (worth.bits, worth.eta2, np.nan_to_num(worth.auc, nan=0.5))]

@@ -50,6 +50,10 @@ def train(snapshot: Snapshot, config: Config, ranks: Ranks, speed: Speed, say: C
     try:
         with run.watched() if run else nullcontext(), _progress(left, ranks.first) as advance:
             trainer.fit(config.train.epochs, report, advance)
+        if not len(trainer.data.catalogue.product_ids):
+            say("no product is named: there is nothing to learn, and all vectors are zeros")
+            for weight in trainer.model.parameters():
+                weight.detach().zero_()
         if run:
             run.artifacts(package.save(trainer.model, snapshot), "model")
             run.end("FINISHED")

@@ -93,6 +93,16 @@ def test_names_come_from_what_differs_and_are_unique():
     assert "at night" in names[3][0]
 
 
+def test_departments_of_one_label_have_names_of_their_own_in_either_language():
+    twins = traits.all_traits(["MEAT", "BEEF"], {"MEAT": "fresh meat"}, {"MEAT": "鲜肉", "BEEF": "鲜肉"})
+    groups = {n: {t.key: float(t.key == key) for t in twins} for n, key in ((1, "dept:MEAT"), (2, "dept:BEEF"))}
+    names = name_groups(groups, twins)
+    assert [names[n][0] for n in (1, 2)] == ["Fond of fresh meat 1", "Fond of beef 2"]
+    assert len({zh for _, zh in names.values()}) == 2
+    later = name_groups({2: groups[2]}, twins, [("Fond of fresh meat", "偏爱鲜肉")])
+    assert later[2][1] != "偏爱鲜肉"
+
+
 def test_what_is_not_strong_tells_two_groups_apart_before_a_number_does():
     same = {"monetary_90d": 1.0, "basket_value_365d": 0.5}
     names = name_groups({7: z(**same), 8: z(**same, weekend_share_365d=-0.25), 9: z(**same)}, KNOWN)
