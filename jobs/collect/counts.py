@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 NO_RECORD = "not_a_record: "  # how the reason begins where a text is no record
-COUNTS = ("rows_in", "loaded", "duplicates", "quarantined", "outside", "late", "suppressed")
+COUNTS = ("rows_in", "loaded", "duplicates", "quarantined", "outside", "ignored", "late", "suppressed")
 
 # Records by the file that brought them and its day of delivery (None: a file of any days).
 Left = dict[tuple[str, date | None], int]
@@ -16,14 +16,17 @@ Left = dict[tuple[str, date | None], int]
 
 def by_file(classified: DataFrame, since: date, ds: date, others: list[str] | None) -> list[dict]:
     """One row a file and day of delivery of parsed records with `duplicate`: rows_in, loaded, duplicates, quarantined,
-    outside, late; `no_record`, those refused because their text is none; `elsewhere`, events of days outside since..ds;
-    `seen`, a bit a mapped column (see `parse`); `columns`, the columns that the mapping does not name.
+    outside, ignored, late; `no_record`, those refused because their text is none; `elsewhere`, events of days outside
+    since..ds; `doubtful`, see jobs/collect/doubts.py; `seen`, a bit a mapped column (see `parse`); `columns`, those
+    that the mapping does not name.
 
     `others` are the columns behind the bits of `beside`; None: the keys of attributes are collected, which costs more.
     """
     refused, outside, duplicate = F.col("reason").isNotNull(), F.col("outside"), F.col("duplicate")
-    loaded = ~refused & ~outside & ~duplicate
+    loaded = ~refused & ~outside & ~duplicate & ~F.col("ignored")
     conditions = {"loaded": loaded, "duplicates": duplicate, "quarantined": refused, "outside": outside}
+    conditions["ignored"] = F.col("ignored")
+    conditions["doubtful"] = F.col("doubt").isNotNull()
     conditions["no_record"] = refused & F.col("reason").startswith(NO_RECORD)
     dated = "ds" in classified.columns
     conditions["late"] = loaded & (F.col("ds") < F.col("landed_ds")) if dated else F.lit(False)
@@ -60,4 +63,7 @@ def with_suppressed(counts: list[dict], left: Left, ds: date) -> list[dict]:
 def in_words(counts: list[dict], *, with_suppressed: bool) -> str:
     """The sums over all files, as a line for people."""
     names = [name for name in COUNTS if name != "suppressed" or with_suppressed]
-    return ", ".join(f"{name} {sum(row[name] for row in counts):,}" for name in names)
+    names = [name for name in names if name != "ignored" or any(row[name] for row in counts)]
+    doubtful = sum(row.get("doubtful", 0) for row in counts)
+    said = ", ".join(f"{name} {sum(row[name] for row in counts):,}" for name in names)
+    return said + (f", doubtful {doubtful:,}" if doubtful else "")

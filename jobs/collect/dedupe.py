@@ -18,7 +18,7 @@ KEYS = {"events": ["event_id", "ds"], "users": ["id", "file_ds"], "products": ["
 
 
 def _usable() -> Column:
-    return F.col("reason").isNull() & ~F.col("outside")
+    return F.col("reason").isNull() & ~F.col("outside") & ~F.col("ignored")
 
 
 def with_key(records: DataFrame, feed: Feed, kind: str) -> DataFrame:
@@ -45,6 +45,24 @@ def apart(keyed: DataFrame, repeated: DataFrame) -> tuple[DataFrame, DataFrame]:
     """
     few = F.broadcast(repeated)
     return keyed.join(few, "key_hash", "left_anti"), keyed.join(few, "key_hash", "left_semi")
+
+
+def numbered(parsed: DataFrame, feed: Feed) -> DataFrame:
+    """`parsed` events; where the feed says `number_equal`, each has its number among those of its id, file and day
+    behind the id, from the second on, in the order of the file.
+    """
+    if not feed.number_equal:
+        return parsed
+    order = ("line", "tie") if "line" in parsed.columns else ("tie",)
+    equal = Window.partitionBy("event_id", "ds", "source_file", _usable()).orderBy(*order)
+    nth = F.row_number().over(equal)
+    return (
+        parsed.withColumn("nth", nth)
+        .withColumn(
+            "event_id", F.when(F.col("nth") > 1, F.concat("event_id", F.lit("-"), "nth")).otherwise(F.col("event_id"))
+        )
+        .drop("nth")
+    )
 
 
 def first_of_each(parsed: DataFrame, keys: list[str]) -> DataFrame:

@@ -94,14 +94,16 @@ def new_columns(s: Settings, kind: str, feed: Feed, counts: list[dict]) -> list[
     They are kept in `attributes`, so nothing is lost; the shop should know that its source has changed.
     """
     ours = set() if kind == "events" else set(feed.fields)
-    files = {row["source_file"] for row in counts}
+    files, mine = {row["source_file"] for row in counts}, f" [{feed.name}]" if feed.name else ""
     earlier = delta.rows(s.warehouse, LOADS, f"source = '{s.source}' AND kind = '{kind}'")
+    earlier = [row for row in earlier if row["source_file"].endswith(mine)]
     before = [row["columns"] for row in earlier if row["source_file"] not in files and row.get("columns") is not None]
     if not before:
         return []
     new = sorted({c for row in counts for c in row["columns"]} - ours - {c for columns in before for c in columns})
     result = {
-        "table": f"landing.{s.source}.{kind}", "ds": s.ds, "expectation": "expect_no_new_column", "run_id": s.run_id,
+        "table": f"landing.{s.source}.{kind}{mine}", "ds": s.ds,
+        "expectation": "expect_no_new_column", "run_id": s.run_id,
         "severity": "warning", "success": not new, "observed": f"new: {', '.join(new)}" if new else "none",
         "threshold": "columns of earlier loads", "unexpected_count": len(new), "column": None,
     }  # fmt: skip

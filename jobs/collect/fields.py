@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 from jobs.collect import numbers, times
 from jobs.sources import cells
 from jobs.sources.layout import Layout
+from jobs.sources.mapping import Currency
 from jobs.sources.spec import EVENT_FIELDS, Feed, FieldSpec
 from jobs.tables import EVENT_TYPES
 
@@ -40,7 +41,7 @@ def with_texts(records: DataFrame, feed: Feed) -> DataFrame:
     def read(column: str) -> Column:
         return layout.value(column) if _stays_number(column, feed, layout) else cells.said(layout, column, feed)
 
-    return records.withColumns({f"text.{column}": read(column) for column in sorted(feed.mapped_columns)})
+    return records.withColumns({f"text.{column}": read(column) for column in sorted(feed.asked_columns)})
 
 
 def _stays_number(column: str, feed: Feed, layout: Layout) -> bool:
@@ -136,8 +137,16 @@ def field(name: str, feed: Feed) -> Column:
         return F.lit(spec.constant if spec else None).cast("string")
     parts = [F.col(f"`{operand.typed}`") for operand in operands(name, feed)]
     if spec.sum:
-        return sum((F.coalesce(part, F.lit(0)) for part in parts[1:]), F.coalesce(parts[0], F.lit(0)))
+        parts = [sum((F.coalesce(part, F.lit(0)) for part in parts[1:]), F.coalesce(parts[0], F.lit(0)))]
+    if kind == "money" and feed.currency:
+        return (parts[0] * rate(feed.currency)).cast("decimal(18,4)")
     return _pieces(parts[0]) if kind == "count" else parts[0]
+
+
+def rate(currency: Currency) -> Column:
+    """What one of a record's currency is in the shop's own; null where the mapping does not name it."""
+    rates = [(F.lit(name.upper()), F.lit(value).cast("decimal(18,8)")) for name, value in currency.rates.items()]
+    return F.create_map(*[part for pair in rates for part in pair])[F.upper(text(currency.column))]
 
 
 def _pieces(quantity: Column) -> Column:
@@ -166,11 +175,12 @@ def is_weighed(feed: Feed) -> Column | None:
     return F.coalesce(quantity != F.floor(quantity), F.lit(False))
 
 
-def joined(parts: Sequence[Column]) -> Column:
+def joined(parts: Sequence[Column], followed: bool = False) -> Column:
     """Texts as one, with `-` between: no two lists of texts give the same. A `-` or `\\` in any but the last gets a
-    `\\` before it, so that most ids look as they always did. Null where one is null.
+    `\\` before it, so that most ids look as they always did; in the last too where one more may be `followed`. Null
+    where one is null.
     """
-    pieces = [*map(_escaped, parts[:-1]), parts[-1]]
+    pieces = [*map(_escaped, parts[:-1]), _escaped(parts[-1]) if followed else parts[-1]]
     return F.concat(*[piece for part in pieces for piece in (F.lit("-"), part)][1:])
 
 
@@ -186,4 +196,5 @@ def id_parts(feed: Feed) -> list[Column]:
 
 def identity(feed: Feed) -> Column:
     """The id columns, `joined`; null where one is missing that may not be."""
-    return joined(id_parts(feed))
+    whole = joined(id_parts(feed), followed=feed.number_equal)
+    return F.concat(F.lit(f"{feed.name}:"), whole) if feed.name else whole

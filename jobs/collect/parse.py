@@ -8,7 +8,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from jobs import clock
-from jobs.collect import categories, fields, reasons
+from jobs.collect import categories, doubts, fields, reasons, selection
 from jobs.lake.engine import columns
 from jobs.sources.keys import Keys
 from jobs.sources.layout import Layout
@@ -33,7 +33,10 @@ def parse_events(records: DataFrame, source: Source, keys: Keys, start: date, si
     feed, layout = source.events, Layout.of(records)
     frame = fields.with_typed(records, feed)
     frame = frame.withColumns(fields.event_columns(feed) | {"event_id": fields.identity(feed)})
+    ignored = selection.is_ignored(feed)
     frame = frame.withColumns({"reason": reasons.of_event(source, keys, ds), "ds": clock.day(F.col("event_time"))})
+    frame = frame.withColumns({"ignored": ignored, "reason": F.when(~ignored, F.col("reason"))})
+    frame = frame.withColumn("doubt", F.when(~ignored, doubts.of_event(feed)))
     frame = frame.withColumns(
         {
             "user_id": keys.user(F.col("user_id")),
@@ -42,8 +45,12 @@ def parse_events(records: DataFrame, source: Source, keys: Keys, start: date, si
         }
     )
     attributes = _with_weight(layout.attributes(feed.mapped_columns), feed).alias("attributes")
-    frame = frame.select(*EVENT_FIELDS, "event_id", attributes, "reason", "ds", *_carried(feed, layout))
-    any_days, good, old = F.col("landed_ds").isNull(), F.col("reason").isNull(), F.col("ds") < F.lit(start)
+    line = ["line"] if feed.number_equal and "line" in records.columns else []
+    frame = frame.select(
+        *EVENT_FIELDS, "event_id", attributes, "reason", "doubt", "ignored", "ds", *line, *_carried(feed, layout)
+    )
+    good = F.col("reason").isNull() & ~F.col("ignored")
+    any_days, old = F.col("landed_ds").isNull(), F.col("ds") < F.lit(start)
     own = F.when(good, F.greatest("ds", F.lit(since))).otherwise(F.lit(ds))
     return frame.withColumns({"outside": any_days & good & old, "landed_ds": F.coalesce("landed_ds", own)})
 
@@ -77,8 +84,11 @@ def parse_dimension(records: DataFrame, feed: Feed, keys: Keys, kind: str, ds: d
         .withColumns({"id": fields.identity(feed), "ours": ours, "landed_ds": F.coalesce("landed_ds", F.lit(ds))})
         .withColumn("file_ds", F.coalesce("file_ds", "landed_ds"))
         .withColumns({"attributes": F.map_concat("ours", others), "reason": reasons.of_dimension(feed, keys)})
+        .withColumns({"ignored": selection.is_ignored(feed)})
+        .withColumn("reason", F.when(~F.col("ignored"), F.col("reason")))
         .withColumn("id", (keys.user if kind == "users" else keys.product)(F.col("id")))
-        .select("id", "attributes", "reason", F.lit(False).alias("outside"), "file_ds", *_carried(feed, layout))
+        .withColumns({"outside": F.lit(False), "doubt": F.when(~F.col("ignored"), doubts.of_dimension(feed, kind))})
+        .select("id", "attributes", "reason", "doubt", "ignored", "outside", "file_ds", *_carried(feed, layout))
     )
 
 

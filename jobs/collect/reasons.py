@@ -29,6 +29,7 @@ def of_event(source: Source, keys: Keys, ds: date) -> Column:
         *_foreign(("user_id", "product_id", "session_id"), keys),
         *[reason for name in source.events.fields for reason in _unreadable(name, source.events)],
         *_impossible_value(source.events),
+        *_other_currency(source.events),
         _unknown_type(),
         *_impossible_times(source.shop_opened or "1990-01-01", ds),
     ]
@@ -73,6 +74,18 @@ def _unreadable(name: str, feed: Feed) -> list[Column]:
         reason = F.concat(start, F.substring(operand.value.cast("string"), 1, 80))
         reasons.append(F.when(operand.value.isNotNull() & typed.isNull(), reason))
     return reasons
+
+
+def _other_currency(feed: Feed) -> list[Column]:
+    """Money in a currency that the mapping does not name."""
+    if feed.currency is None:
+        return []
+    told = [operand.value.isNotNull() for name, kind in EVENT_FIELDS.items() if kind == "money" and name in feed.fields
+            for operand in fields.operands(name, feed)]  # fmt: skip
+    code = F.coalesce(F.substring(fields.text(feed.currency.column), 1, 80), F.lit("nothing"))
+    expected = F.lit(f", expected {', '.join(feed.currency.rates)}")
+    reason = F.concat(F.lit("other_currency: "), code, expected)
+    return [F.when(reduce(or_, told) & fields.rate(feed.currency).isNull(), reason)] if told else []
 
 
 def _impossible_value(feed: Feed) -> list[Column]:

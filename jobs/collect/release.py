@@ -38,6 +38,8 @@ def _release_kind(
     spark: SparkSession, s: Settings, source: Source, own: Keys, kind: str, suppressed: Suppressed | None
 ) -> str:
     slice_ = f"source = '{source.name}' AND kind = '{kind}' AND stage = 'collect' AND ds <= DATE'{s.ds}'"
+    if kind == "events":
+        slice_ += f" AND {_of_feed(source)}"
     if s.since != s.ds:
         slice_ += f" AND ds >= DATE'{s.since}'"
     refused = delta.read_or_empty(spark, s.warehouse, QUARANTINE).where(slice_)
@@ -48,11 +50,11 @@ def _release_kind(
     try:
         identity = dedupe.KEYS[kind]
         loaded = collect.already_loaded(spark, s, parsed, "false") if kind == "events" else None
-        frame = dedupe.first_of_each(parsed, identity)
+        frame = dedupe.first_of_each(dedupe.numbered(parsed, source.feeds()[kind]), identity)
         frame = frame if loaded is None else dedupe.mark_loaded(frame, identity, loaded)
         frame = frames.kept(frame)
         rows = _counts(frame, left)
-        if any(row["released"] or row["duplicates"] or row["suppressed"] for row in rows):
+        if any(any(row[name] for name in ("released", "duplicates", "ignored", "suppressed")) for row in rows):
             _write(s, kind, frame, slice_)
             _enter(s, kind, rows)
             if kind == "events":
@@ -65,15 +67,23 @@ def _release_kind(
     return line + (f", {sum(left.values()):,} of erased users dropped" if left else "")
 
 
+def _of_feed(source: Source) -> str:
+    """Which refused records of events a feed brought, by their files."""
+    if source.events.name:
+        return f"source_file LIKE '%[{source.events.name}]'"
+    return " AND ".join(["true", *[f"source_file NOT LIKE '%[{name}]'" for name in source.more_events]])
+
+
 def _counts(frame: DataFrame, left: Left) -> list[dict]:
-    """One row a file and day of refusal: released, duplicates (there already), refused still, suppressed."""
-    good = F.col("reason").isNull()
+    """One row a file and day of refusal: released, duplicates (there already), refused still, ignored, suppressed."""
+    good = F.col("reason").isNull() & ~F.col("ignored")
     counted = frame.groupBy("source_file", "refused_ds").agg(
         F.count_if(good & ~F.col("duplicate")).alias("released"),
         F.count_if(good & F.col("duplicate")).alias("duplicates"),
-        F.count_if(~good).alias("refused"),
+        F.count_if(F.col("ignored")).alias("ignored"),
+        F.count_if(F.col("reason").isNotNull()).alias("refused"),
     )
-    none = dict.fromkeys(("released", "duplicates", "refused", "suppressed"), 0)
+    none = dict.fromkeys(("released", "duplicates", "refused", "ignored", "suppressed"), 0)
     rows = [none | row.asDict() for row in counted.collect()]
     erased = [{"source_file": name, "refused_ds": day, "suppressed": number} for (name, day), number in left.items()]
     return rows + [none | row for row in erased]
@@ -82,7 +92,7 @@ def _counts(frame: DataFrame, left: Left) -> list[dict]:
 def _write(s: Settings, kind: str, frame: DataFrame, slice_: str) -> None:
     """Bronze first: a run killed before the quarantine is rewritten finds its records there, as duplicates."""
     stamp = {"source": F.lit(s.source), "kind": F.lit(kind), "stage": F.lit("collect"), "run_id": F.lit(s.run_id)}
-    free = frame.where("reason IS NULL AND NOT duplicate").withColumn("landed_ds", F.lit(s.ds))
+    free = frame.where("reason IS NULL AND NOT ignored AND NOT duplicate").withColumn("landed_ds", F.lit(s.ds))
     if kind == "events":
         late.add_restated(late.other_days(free, replace(s, since=s.ds)), s)
     free = free.withColumns(stamp).withColumn("ingested_at", F.current_timestamp())
@@ -101,8 +111,9 @@ def _enter(s: Settings, kind: str, rows: list[dict]) -> None:
             entry["released"] = (entry.get("released") or 0) + row["released"]
             entry["loaded"] += row["released"]
             entry["duplicates"] += row["duplicates"]
-            entry["suppressed"] = (entry.get("suppressed") or 0) + row["suppressed"]
-            entry["quarantined"] -= row["released"] + row["duplicates"] + row["suppressed"]
+            for name in ("suppressed", "ignored"):
+                entry[name] = (entry.get(name) or 0) + row[name]
+            entry["quarantined"] -= sum(row[n] for n in ("released", "duplicates", "suppressed", "ignored"))
         if entries:
             delta.replace_rows(entries, s.warehouse, LOADS, same)
 
@@ -111,4 +122,6 @@ def run(spark: SparkSession, s: Settings) -> str:
     """Release what can be read of all that was refused by ds (with --since: from that day on)."""
     source, suppressed = load(s.source), erasures.suppressed(s)
     own = keys.known(s.warehouse).get(source.name, Keys())
-    return "; ".join(_release_kind(spark, s, source, own, kind, suppressed) for kind in source.feeds())
+    return "; ".join(
+        _release_kind(spark, s, part, own, kind, suppressed) for part in source.parts() for kind in part.feeds()
+    )

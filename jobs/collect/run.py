@@ -17,7 +17,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from jobs.collect import counts, dedupe, drift, late, ledger, parse, streams
+from jobs.collect import counts, dedupe, doubts, drift, late, ledger, parse, streams
 from jobs.collect.counts import Left
 from jobs.collect.ledger import Due, Ledger
 from jobs.errors import DataError
@@ -56,9 +56,10 @@ class Load:
 def run(spark: SparkSession, s: Settings) -> str:
     """Load what is due of every feed of the source by ds; returns one line a person can read."""
     source, suppressed, lines = load(s.source), erasures.suppressed(s), []
-    for kind, feed in source.feeds().items():
+    feeds = [(one, *item) for one in source.parts() for item in one.feeds().items()]
+    for part, kind, feed in feeds:
         try:
-            lines.append(_load_feed(spark, s, source, kind, suppressed))
+            lines.append(_load_feed(spark, s, part, kind, suppressed))
         except UnreadableFileError as error:
             raise reading.unreadable(error) from None
         except (PySparkException, Py4JJavaError) as error:
@@ -72,13 +73,14 @@ def run(spark: SparkSession, s: Settings) -> str:
 
 def _load_feed(spark: SparkSession, s: Settings, source: Source, kind: str, suppressed: Suppressed | None) -> str:
     feed = source.feeds()[kind]
+    called = f"{kind} [{feed.name}]" if feed.name else kind
     if feed.kafka:
         streams.drain(spark, feed.kafka, s.landing, s.ds, source, keys.joined(s.warehouse, source), suppressed)
     load = _plan(s, source, kind, feed)
     if load is None:
-        return f"{kind}: nothing delivered"
+        return f"{called}: nothing delivered"
     if not load.due and not feed.jdbc:
-        return f"{kind}: nothing new, every file is loaded"
+        return f"{called}: nothing new, every file is loaded"
     records, left = left_out(_read(spark, s, load), source, load.keys, kind, suppressed)
     before = _stored(spark, s, load.due) if kind == "events" else None
     with ExitStack() as cached:
@@ -90,7 +92,7 @@ def _load_feed(spark: SparkSession, s: Settings, source: Source, kind: str, supp
         _write(spark, s, load, rows, frame, before)
         rows = counts.with_suppressed(rows, left, s.ds)
         ledger.enter(s, kind, feed, load.due, rows)
-    return f"{kind}: {counts.in_words(rows, with_suppressed=bool(left))}"
+    return f"{called}: {counts.in_words(rows, with_suppressed=bool(left))}"
 
 
 def _plan(s: Settings, source: Source, kind: str, feed: Feed) -> Load | None:
@@ -190,14 +192,14 @@ def _classified(
 
     # Text is dear to parse. Columns Apache Spark reads again for less than it keeps them for, but in a small night.
     small = s.since == s.ds
-    once = small or load.feed.format == "jsonl" or engine.is_sail()
+    once = small or load.feed.format == "jsonl" or engine.is_sail() or bool(load.feed.fill_down)
     identity, keyed = dedupe.KEYS[load.kind], dedupe.with_key(records, load.feed, load.kind)
     if once:
         keyed = keep(parsed(keyed))
     plain, few = dedupe.apart(keyed, keep(dedupe.repeated_keys(keyed)))
     if not once:
         plain, few = parsed(plain), parsed(few)
-    few = keep(dedupe.first_of_each(few, identity))
+    few = keep(dedupe.first_of_each(dedupe.numbered(few, load.feed), identity))
     frame = plain.withColumn("duplicate", F.lit(False)).unionByName(few)
     loaded = already_loaded(spark, s, frame, load.slice_) if load.kind == "events" else None
     if loaded is None:
@@ -214,6 +216,8 @@ def _check(s: Settings, load: Load, rows: list[dict], records: DataFrame, frame:
     drift.check_records(load.kind, rows, frame)
     drift.check_columns(load.feed, load.kind, rows, records)
     drift.check_types(load.kind, rows, frame)
+    for doubt in doubts.said(frame, load.feed, rows):
+        print(f"warning: {load.kind}: {doubt}")
     if new := drift.new_columns(s, load.kind, load.feed, rows):
         print(f"warning: {load.kind}: new columns {', '.join(new)}, kept in attributes")
 
@@ -224,7 +228,7 @@ def _write(
     """Refused records to ops.quarantine, what they change on other days to ops.restated, the good ones to bronze."""
     if any(row["quarantined"] for row in rows) or delta.exists(s.warehouse, QUARANTINE):
         _write_refused(s, load, frame)
-    good = frame.where("reason IS NULL AND NOT outside AND NOT duplicate")
+    good = frame.where("reason IS NULL AND NOT ignored AND NOT outside AND NOT duplicate")
     if load.kind == "events":
         late.note_restated(_changes(s, good, rows, before), s, load.names)
     stamp = {"source": F.lit(s.source), "run_id": F.lit(s.run_id), "ingested_at": F.current_timestamp()}

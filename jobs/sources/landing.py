@@ -63,7 +63,8 @@ def list_files(landing: str, feed: Feed, since: date, ds: date) -> list[File]:
             landed = globs.day_of(match) if feed.dated else None
             if not feed.dated or (landed and since <= landed <= ds):
                 path = f"{landing}/{quote(name)}" if remote else f"file:{landing}/{name}"
-                wanted[info.path] = (info, File(path, name, landed, info.size, info.mtime, system, info.path))
+                called = f"{name} [{feed.name}]" if feed.name else name
+                wanted[info.path] = (info, File(path, called, landed, info.size, info.mtime, system, info.path))
     whole = _whole(system, [info for info, _ in wanted.values()])
     return sorted((wanted[info.path][1] for info in whole), key=lambda file: file.name)
 

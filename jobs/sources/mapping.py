@@ -132,6 +132,15 @@ class FieldSpec(Strict):
             raise ValueError(f"several columns are one for a text or a time alone; {_KINDS[kind]} takes {_SHOWN[kind]}")
 
 
+class Currency(Strict):
+    """The column that names the currency of a record's money, and what one of each is in the shop's own; a record of
+    any other is refused. One currency alone: `rates: {USD: 1}`.
+    """
+
+    column: str
+    rates: dict[str, Annotated[Decimal, Field(gt=0, max_digits=18, decimal_places=8)]] = Field(min_length=1)
+
+
 def _is_number(text: str) -> bool:
     try:
         return Decimal(text).is_finite()

@@ -16,7 +16,7 @@ def as_mapped(found: list[str], feed: Feed) -> list[str]:
     """The names of a file's columns as the mapping writes them, where one differs by case and blanks alone and no other
     could be meant; all else without blanks around it.
     """
-    asked = feed.mapped_columns | set(feed.pii)
+    asked = feed.asked_columns | set(feed.pii)
     wanted = asked | set(map(json_lists.head, asked))
     meant = {}
     for name in wanted - set(found):
@@ -36,7 +36,7 @@ def _plain(name: str) -> str:
 
 def check(file: str, names: list[str], feed: Feed) -> None:
     """DataError where a file has not a column that the mapping names and does not call optional."""
-    gone = [name for name in sorted(feed.mapped_columns - feed.optional_columns) if not _has(names, name)]
+    gone = [name for name in sorted(feed.asked_columns - feed.optional_columns) if not _has(names, name)]
     if not gone:
         return
     # What stands in place of a header may be a person's record.

@@ -15,7 +15,7 @@ from pyspark.sql.pandas.types import from_arrow_type
 from pyspark.sql.types import DateType, LongType, MapType, StringType, StructField, StructType
 
 from jobs.errors import DataError
-from jobs.sources import names, privacy
+from jobs.sources import filling, names, privacy
 from jobs.sources.dialect import Dialect
 from jobs.sources.formats import csv_rows, json_lines, json_lists, parquet_rows
 from jobs.sources.formats.parts import Part, UnreadableFileError, named
@@ -43,7 +43,7 @@ def read_records(spark: SparkSession, files: list[File], feed: Feed) -> DataFram
     query that uses the rows fails: see `unreadable`.
     """
     read = {"jsonl": _read_lines, "csv": _read_csv, "parquet": _read_parquet}[feed.format]
-    frame = privacy.protect(read(spark, files, feed), feed)
+    frame = filling.filled_down(privacy.protect(read(spark, files, feed), feed), feed)
     return frame.select("raw", "record", "source_file", "landed_ds", "written_ds", "line", "fault")
 
 
@@ -62,7 +62,7 @@ def _objects(batches: Iterator[pa.RecordBatch], paths: list[str]) -> Iterator[pa
 
 def _paths(feed: Feed) -> list[str]:
     """The columns that may lead through a list."""
-    return sorted(filter(json_lists.is_path, {*feed.mapped_columns, *feed.pii}))
+    return sorted(filter(json_lists.is_path, {*feed.asked_columns, *feed.pii}))
 
 
 def unreadable(error: Exception) -> DataError | None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from jobs.conf import CONF, Strict, nearest, read
 from jobs.errors import UsageError
 from jobs.sources import globs
 from jobs.sources.dialect import OF_CSV, Dialect
-from jobs.sources.mapping import EVENT_FIELDS, PRODUCT_FIELDS, USER_FIELDS, FieldSpec, check_zone, kind_of
+from jobs.sources.mapping import EVENT_FIELDS, PRODUCT_FIELDS, USER_FIELDS, Currency, FieldSpec, check_zone, kind_of
 from jobs.sources.origins import Jdbc, Kafka
 from jobs.tables import EVENT_TYPES
 
@@ -21,6 +21,13 @@ _OF_FILES = {
     "kafka": {"format", *Dialect.model_fields},
 }  # what a feed of another origin may not say
 _REQUIRED = ("user_id", "event_time", "event_type")
+
+
+def _listed(given: object) -> object:
+    return {k: [v] if isinstance(v, str) else v for k, v in given.items()} if isinstance(given, dict) else given
+
+
+Values = Annotated[dict[str, tuple[str, ...]], BeforeValidator(_listed)]
 
 
 class Feed(Dialect):
@@ -34,6 +41,9 @@ class Feed(Dialect):
     with the columns beside it; its fields are `<explode>.<field>`, its place in the list `<explode>.position`. `null`
     lists the texts that mean nothing is known, in all columns, or a column ("*": all others); `whole` the columns whose
     ids were written as numbers with a fraction (266079.0 is 266079), `lower` those in which case tells nothing.
+    `where` lists the values of a column whose records alone are taken, `ignore` those whose records are left out ("" is
+    an empty one). `fill_down` lists, for a column that groups records, those in which an empty one says what the record
+    above in its file and group says. `number_equal`: of equal ids in a file each is a record of its own.
     `pii` says of a column that it is hashed with the shop's key, or dropped, before anything is written.
     """
 
@@ -45,11 +55,17 @@ class Feed(Dialect):
     null: tuple[str, ...] | dict[str, tuple[str, ...]] = ()
     whole: tuple[str, ...] = ()
     lower: tuple[str, ...] = ()
+    where: Values = Field(default_factory=dict)
+    ignore: Values = Field(default_factory=dict)
+    fill_down: Values = Field(default_factory=dict)
+    number_equal: bool = False
+    currency: Currency | None = None
     pii: dict[str, Literal["hash", "drop"]] = Field(default_factory=dict)
     id: tuple[str, ...] = Field(min_length=1)
     may_be_empty: tuple[str, ...] = ()
     fields: dict[str, FieldSpec]
     optional: bool = False
+    name: str = ""  # of one of a source's `more_events`
 
     @field_validator("files", mode="before")
     @classmethod
@@ -70,6 +86,9 @@ class Feed(Dialect):
     def _short_form(cls, fields: object) -> object:
         if not isinstance(fields, dict):
             raise ValueError(f"expected a mapping of our columns to theirs, found {type(fields).__name__}")
+        for name, spec in fields.items():
+            if isinstance(spec, (bool, int, float)):
+                raise ValueError(f"{name}: YAML reads the column's name as {spec}, no text; put it in quotes")
         return {name: {"column": spec} if isinstance(spec, str) else spec for name, spec in fields.items()}
 
     @model_validator(mode="before")
@@ -115,6 +134,13 @@ class Feed(Dialect):
         return self.null.get(column, self.null.get("*", ())) if isinstance(self.null, dict) else self.null
 
     @property
+    def asked_columns(self) -> set[str]:
+        """The columns that are read, also those that then stay in `attributes`."""
+        filled = {name for names in self.fill_down.values() for name in names}
+        chosen = {*self.where, *self.ignore, *self.fill_down, *filled}
+        return self.mapped_columns | chosen | ({self.currency.column} if self.currency else set())
+
+    @property
     def mapped_columns(self) -> set[str]:
         return {column for spec in self.fields.values() for column in spec.columns} | set(self.id)
 
@@ -132,9 +158,32 @@ class Feed(Dialect):
         return self.mapped_columns - needed - set(self.id)
 
 
+def _check_fields(place: str, kind: str, feed: Feed) -> None:
+    """ValueError where a feed maps what is none of ours, or what its kind cannot be."""
+    ours = {"events": tuple(EVENT_FIELDS), "users": USER_FIELDS, "products": PRODUCT_FIELDS}[kind]
+    for name, form in feed.fields.items():
+        if name not in ours:
+            raise ValueError(f"field {name!r} is none of ours{nearest(name, ours, 'ours are')}")
+        try:
+            form.check_form(kind_of(kind, name))
+        except ValueError as error:
+            raise ValueError(f"{place}.fields.{name}: {error}") from None
+    if kind != "events":
+        return
+    if missing := set(_REQUIRED) - set(feed.fields):
+        raise ValueError(f"{place}.fields must map {sorted(missing)}")
+    if feed.jdbc:
+        raise ValueError(f"{place}.jdbc: a database brings users and products; expected files or kafka")
+    told = feed.fields["event_type"]
+    for code in [told.constant, *(told.map or {}).values()]:
+        if code is not None and code not in EVENT_TYPES:
+            raise ValueError(f"event type {code!r} is none of {', '.join(EVENT_TYPES)}")
+
+
 class Source(Strict):
     """A shop's logs: where its files lie, what is in them, whose they are. Sources of one `namespace` share the ids of
-    their users, products and sessions; see jobs/sources/keys.py.
+    their users, products and sessions; see jobs/sources/keys.py. `more_events` are further feeds of events, by name: of
+    other files, or of the same ones where a record tells two events. Their ids and files carry the name.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -145,6 +194,7 @@ class Source(Strict):
     shop_zone: str = "UTC"
     shop_opened: str | None = None
     events: Feed
+    more_events: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], Feed] = Field(default_factory=dict)
     users: Feed | None = None
     products: Feed | None = None
     labels_zh: dict[str, str] = Field(default_factory=dict)
@@ -155,29 +205,32 @@ class Source(Strict):
     def _known_zone(cls, zone: str) -> str:
         return check_zone(zone)
 
+    @field_validator("more_events", mode="before")
+    @classmethod
+    def _named(cls, feeds: object) -> object:
+        if not isinstance(feeds, dict):
+            return feeds
+        return {name: feed | {"name": name} if isinstance(feed, dict) else feed for name, feed in feeds.items()}
+
     @model_validator(mode="after")
     def _known_fields(self) -> Source:
-        ours = {"events": tuple(EVENT_FIELDS), "users": USER_FIELDS, "products": PRODUCT_FIELDS}
-        for kind, feed in self.feeds().items():
-            for name, form in feed.fields.items():
-                if name not in ours[kind]:
-                    raise ValueError(f"field {name!r} is none of ours{nearest(name, ours[kind], 'ours are')}")
-                try:
-                    form.check_form(kind_of(kind, name))
-                except ValueError as error:
-                    raise ValueError(f"{kind}.fields.{name}: {error}") from None
-        missing = set(_REQUIRED) - set(self.events.fields)
-        if missing:
-            raise ValueError(f"events.fields must map {sorted(missing)}")
-        if self.events.jdbc:
-            raise ValueError("events.jdbc: a database brings users and products; expected events.files or events.kafka")
+        for place, kind, feed in self._places():
+            if feed.name and place == kind:
+                raise ValueError(f"{place}: a feed has no 'name'; one of more_events is called as its key")
+            _check_fields(place, kind, feed)
         if (self.users and self.users.kafka) or (self.products and self.products.kafka):
             raise ValueError("kafka: a topic brings events; expected files or jdbc for users and products")
-        told = self.events.fields["event_type"]
-        for code in [told.constant, *(told.map or {}).values()]:
-            if code is not None and code not in EVENT_TYPES:
-                raise ValueError(f"event type {code!r} is none of {', '.join(EVENT_TYPES)}")
         return self
+
+    def _places(self) -> list[tuple[str, str, Feed]]:
+        """(where it stands in the file, events, users or products) of each feed."""
+        more = [(f"more_events.{name}", "events", feed) for name, feed in self.more_events.items()]
+        return [*[(kind, kind, feed) for kind, feed in self.feeds().items()], *more]
+
+    def parts(self) -> list[Source]:
+        """The source with one feed of events each; users and products are in the first."""
+        alone = {"users": None, "products": None, "more_events": {}}
+        return [self, *[self.model_copy(update=alone | {"events": feed}) for feed in self.more_events.values()]]
 
     @property
     def products_are_in_events(self) -> bool:
@@ -189,7 +242,8 @@ class Source(Strict):
     @property
     def user_columns(self) -> set[str]:
         """The source's own columns that hold a user's id."""
-        return {*self.events.fields["user_id"].columns, *(self.users.id if self.users else ())}
+        of_events = {column for part in self.parts() for column in part.events.fields["user_id"].columns}
+        return of_events | set(self.users.id if self.users else ())
 
     def feeds(self) -> dict[str, Feed]:
         """The feeds that the source has, by kind."""

@@ -31,6 +31,8 @@ def _plain() -> list[Case]:
         Case("lower: Turkish, German", F.lower(given("İSTANBUL ẞ Ñ")), "i̇stanbul ß ñ"),
         Case("lower: a sigma at the end", F.lower(given("ΟΔΟΣ ΣΑ")), "οδος σα"),
         Case("lower: full width", F.lower(given("ＡＢ")), "ａｂ"),
+        Case("upper: of ASCII", F.upper(given("usd")), "USD"),
+        Case("upper: null", F.upper(given(None, "string")), None),
         Case("trim: blanks alone", F.trim(given("  \t a \n ")), "\t a \n"),
         Case("trim: no wide blanks", F.trim(given("\u3000a\u00a0")), "\u3000a\u00a0"),
         Case(

@@ -86,6 +86,7 @@ FORMS = [
     ("quantity", {"sum": ["a", "b"]}, "sum is for money; the field is a count"),
     ("quantity", {"constant": "one"}, "constant 'one' is no number"),
     ("price", {"column": ["a", "b"]}, "several columns are one for a text or a time alone"),
+    ("discount", False, "YAML reads the column's name as False, no text; put it in quotes"),
     ("price", {"colum": "a"}, "a field has no 'colum'; did you mean 'column'"),
     ("amount", {"column": "a", "decimal": ",", "thousands": ","}, "thousands and decimal are both ','"),
 ]  # fmt: skip
@@ -105,7 +106,7 @@ FORMS = [
          "exactly one"),
         ({"events": EVENTS | {"fields": FIELDS | {"event_time": {"column": "t", "format": "yyyy-MM-dd z"}}}},
          "'yyyy-MM-dd z': not every engine knows zones by z or O"),
-        *[({"events": EVENTS | {"fields": FIELDS | {name: form}}}, rf"events.fields.{name}: .*{said}")
+        *[({"events": EVENTS | {"fields": FIELDS | {name: form}}}, rf"events.fields.*{name}: .*{said}")
           for name, form, said in FORMS],
         ({"events": EVENTS | {"encoding": "GBBK"}}, "no encoding 'GBBK'"),
         ({"events": EVENTS | {"encoding": "base64"}}, "no encoding 'base64'"),

@@ -1,0 +1,80 @@
+"""What is read as the mapping says, though it was hardly meant so: counted, and said after the load."""
+
+from __future__ import annotations
+
+import re
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from jobs.collect import fields
+from jobs.sources.consent import is_unknown
+from jobs.sources.mapping import CONSENTS
+from jobs.sources.spec import EVENT_FIELDS, Feed
+
+_WORDS = ["null", "nan", "none", "nil", "undefined", "unknown", "n/a", "#n/a", "na", "nat", "<na>", "(null)", "\\n",
+          "(not set)", "-", "?", "anonymous", "guest", "#value!", "#ref!", "[object object]", "0", "-1"]  # fmt: skip
+_MAY_BE_AN_ID = re.compile(" is (0|-1), ")  # of few records
+_ROUNDED = r"^[0-9](\.[0-9]+)?E\+[0-9]+\z"  # by a program for sheets
+_COMMA = r"bad_(money|count): [^;]* is [^;]*[0-9],[0-9]+( |;|\z)"
+_CURRENCIES = ("currency", "currency_code", "currencycode", "order_currency", "iso_currency")
+_SHOWN = 5
+
+
+def of_event(feed: Feed) -> Column:
+    """What is doubtful about an event, null where nothing is. Reads `reason` and the columns of `fields.with_texts`."""
+    named = [_of_id(name, fields.operands(name, feed)) for name in ("user_id", "product_id") if name in feed.fields]
+    comma = F.when(F.col("reason").rlike(_COMMA), F.lit('numbers have a decimal comma, which `decimal: ","` reads'))
+    return F.coalesce(comma, *named)
+
+
+def of_dimension(feed: Feed, kind: str) -> Column:
+    """The same of a user or a product; reads the texts of the feed's columns and `ours`."""
+    doubts = [_of_id("id", [fields.Operand("", fields.text(feed.id[0]), "")])] if len(feed.id) == 1 else []
+    for name in CONSENTS if kind == "users" else ():
+        if name in feed.fields:
+            said = F.col("ours").getItem(name)
+            words = F.concat(F.lit(f"{name} is "), F.substring(said, 1, 80), F.lit(", which counts as no"))
+            doubts.append(F.when(is_unknown(said), words))
+    return F.coalesce(*doubts, F.lit(None).cast("string"))
+
+
+def _of_id(name: str, operands: list[fields.Operand]) -> Column:
+    if not operands:
+        return F.lit(None).cast("string")
+    said = operands[0].value.cast("string")
+    word = F.concat(F.lit(f"{name} is "), said, F.lit(", a word for nothing that `null` may list"))
+    rounded = F.concat(F.lit(f"{name} is "), said, F.lit(", which a program for sheets has rounded"))
+    may_be = said.contains("E+")  # which is asked quicker
+    return F.when(F.lower(said).isin(_WORDS), word).when(may_be & said.rlike(_ROUNDED), rounded)
+
+
+def said(frame: DataFrame, feed: Feed, counts: list[dict]) -> list[str]:
+    """The doubts about a load, each with the number of its records; asked where there are any alone."""
+    found = []
+    if any(row["doubtful"] for row in counts):
+        by_doubt = frame.where("doubt IS NOT NULL").groupBy("doubt").count().orderBy(F.desc("count"), "doubt")
+        rows = by_doubt.limit(_SHOWN + 1).collect()
+        most = sum(row["rows_in"] for row in counts) / 100
+        rows = [row for row in rows if row["count"] > most or not _MAY_BE_AN_ID.search(row["doubt"])]
+        found = [f"{row['count']:,} records: {row['doubt']}" for row in rows[:_SHOWN]]
+        found += ["and more such words"] if len(rows) > _SHOWN else []
+    return [*found, *_currencies(frame, feed, counts)]
+
+
+def _currencies(frame: DataFrame, feed: Feed, counts: list[dict]) -> list[str]:
+    """A column of currencies that the mapping does not ask, where it holds several."""
+    has_money = any(EVENT_FIELDS.get(name) == "money" for name in feed.fields)
+    unasked = {name for row in counts for name in row["columns"] or () if name.lower() in _CURRENCIES}
+    if feed.currency or not has_money or not unasked:
+        return []
+    said = []
+    for name in sorted(unasked):
+        codes = frame.where("reason IS NULL").select(F.upper(F.col("attributes")[name]).alias("code")).distinct()
+        several = sorted(row["code"] for row in codes.where("code IS NOT NULL").limit(_SHOWN + 1).collect())
+        if len(several) > 1:
+            said.append(
+                f"money of several currencies is added up: column {name!r} holds {', '.join(several)}; "
+                f"say currency: {{column: {name}, rates: {{{several[0]}: 1, ..}}}}"
+            )
+    return said
