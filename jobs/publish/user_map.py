@@ -32,13 +32,20 @@ def _inputs(s: Settings, most: int) -> tuple[pd.DataFrame, np.ndarray]:
 
 def project(s: Settings, most: int = _USERS) -> pd.DataFrame:
     """x, y, segment_id of at most `most` users, by t-SNE of the inputs (van der Maaten and Hinton, JMLR 2008)."""
+    rows, inputs = _inputs(s, most)
+    flat = in_the_plane(inputs)
+    return rows.assign(x=flat[:, 0], y=flat[:, 1])
+
+
+def in_the_plane(inputs: np.ndarray) -> np.ndarray:
+    """(users, 2); the second number is 0 where there are no two directions to tell."""
     from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE
 
-    rows, inputs = _inputs(s, most)
-    if len(rows) < _NEIGHBOURHOODS:
-        flat = PCA(n_components=2, random_state=0).fit_transform(inputs)
-    else:
-        start = PCA(n_components=min(16, *inputs.shape), random_state=0).fit_transform(inputs)
-        flat = TSNE(init="pca", perplexity=30, max_iter=400, random_state=0, n_jobs=1).fit_transform(start)
-    return rows.assign(x=flat[:, 0], y=flat[:, 1])
+    if len(inputs) < 2:
+        return np.zeros((len(inputs), 2))
+    if len(inputs) < _NEIGHBOURHOODS:
+        flat = PCA(n_components=min(2, *inputs.shape), random_state=0).fit_transform(inputs)
+        return np.pad(flat, ((0, 0), (0, 2 - flat.shape[1])))
+    start = PCA(n_components=min(16, *inputs.shape), random_state=0).fit_transform(inputs)
+    return TSNE(init="pca", perplexity=30, max_iter=400, random_state=0, n_jobs=1).fit_transform(start)
