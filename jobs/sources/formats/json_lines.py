@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from decimal import Decimal
 from itertools import chain
 
 import msgspec
@@ -18,6 +19,7 @@ from jobs.sources.formats.parts import Part
 _OBJECT = msgspec.json.Decoder(Record)
 # No JSON, but what some programs write for a number that is none; a text is found first, so that it stays.
 _NO_NUMBER = re.compile(rb'"(?:[^"\\]|\\.)*+"|-?\b(?:NaN|Infinity)\b')
+_MOST_DIGITS = 38  # of a number that may be an id
 
 
 def split(path: str, size: int, most: int, encoding: str) -> list[Part]:
@@ -30,7 +32,7 @@ def read(part: Part, encoding: str, explode: str | None, paths: list[str]) -> It
     """raw, line, fault and record (map<string,string>, null where the line is no JSON object) of each line that is not
     blank, or of each value where a file has not one a line.
 
-    A text is what it says, null is nothing, all else is written as it stands in the line: 1.50 and 1e7 too. `explode`,
+    A text is what it says, null is nothing, all else is written as it stands in the line: 1.50 too. `explode`,
     `paths`: see json_lists.
     """
     for lines, at in _lines(part, encoding):
@@ -135,8 +137,29 @@ def _maps(records: list[Record | None]) -> pa.MapArray:
     return pa.MapArray.from_arrays(offsets, names, _said(pieces))
 
 
+def _whole(pieces: pa.Array) -> pa.Array:
+    """`pieces` with 7 for the numbers 7.0 and 7e0."""
+    pieces = pc.if_else(pc.ends_with(pieces, ".0"), pc.utf8_slice_codeunits(pieces, 0, -2), pieces)
+    is_number = pc.and_(pc.greater_equal(pieces, "-"), pc.less(pieces, ":"))
+    numbers = pieces.filter(is_number)
+    scientific = pc.or_(pc.match_substring(numbers, "e"), pc.match_substring(numbers, "E"))
+    if not pc.any(scientific).as_py():
+        return pieces
+    written = pa.array(map(_plain, numbers.filter(scientific).to_pylist()), pa.string())
+    return pc.replace_with_mask(pieces, is_number, pc.replace_with_mask(numbers, scientific, written))
+
+
+def _plain(number: str) -> str:
+    value = Decimal(number)
+    is_whole = value.adjusted() < _MOST_DIGITS and value == value.to_integral_value()
+    return str(int(value)) if is_whole else number
+
+
 def _said(pieces: pa.Array) -> pa.Array:
-    """What pieces of JSON say: a text without its quotes, nothing for null, else the piece."""
+    """What pieces of JSON say: a text without its quotes, nothing for null, else the piece; a number that is whole has
+    no fraction and no exponent: an id that was an integer one day is often a float the next.
+    """
+    pieces = _whole(pieces)
     is_text = pc.starts_with(pieces, '"')
     plain = pc.if_else(is_text, pc.utf8_slice_codeunits(pieces, 1, -1), pieces)
     escaped = pc.and_(is_text, pc.match_substring(pieces, "\\"))

