@@ -40,6 +40,8 @@ def header(path: str, dialect: Dialect) -> list[str]:
             raise UnreadableFileError.of(path, f"a header that is none: {records.broken[0].fault}")
         sample = [_fields(text, dialect) for text in csv_records.first(records, dialect, _SAMPLE)]
     names, rows = (list(dialect.columns), sample) if dialect.columns else (sample[0] if sample else [], sample[1:])
+    if not any(name.strip() for name in names):
+        return []
     if rows and all(len(row) == len(names) + 1 and not row[-1] for row in rows):
         names.append("")
     elif rows and names and not names[-1] and all(len(row) == len(names) - 1 for row in rows):

@@ -14,6 +14,7 @@ from jobs.sources.formats.parts import UnreadableFileError, locate
 _HEAD = 512
 _PACKED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"BZh": "bz2", b"\x04\x22\x4d\x18": "lz4"}
 _XZ, _ZIP = b"\xfd7zXZ\x00", b"PK\x03\x04"
+_ALL_PACKED = (*_PACKED, _XZ, _ZIP)
 _NO_TEXT = {
     b"PAR1": "Parquet; say format: parquet",
     b"ORC": "ORC; write it as Parquet",
@@ -31,22 +32,22 @@ _TAR = slice(257, 262), b"ustar"
 
 def is_packed(path: str) -> bool:
     """Whether the text of a file is compressed, so that it is read from its start only."""
-    head = _first_bytes(path)
-    return head.startswith((*_PACKED, _XZ, _ZIP))
+    return _first_bytes(path).startswith(_ALL_PACKED)
 
 
 def opened(path: str) -> IO[bytes]:
     """The text of a file from its start, unpacked. UnreadableFileError where the file holds no text, or several."""
     head = _first_bytes(path)
-    stream = _unpacked(path, head)
-    if stream is not None:
-        head = stream.read(_HEAD)
-        stream = _unpacked(path, head=_first_bytes(path))  # from its start again
-    else:
+    if not head.startswith(_ALL_PACKED):
+        _refuse(path, head)
         system, key = locate(path)
-        stream = system.open_input_file(key)
-    _refuse(path, head)
-    return stream
+        return system.open_input_file(key)
+    with _unpacked(path, head) as packed:
+        inside = packed.read(_HEAD)
+    if inside.startswith(_ALL_PACKED):
+        raise _no_text(path, "packed twice; unpack it once")
+    _refuse(path, inside)
+    return _unpacked(path, head)
 
 
 def _first_bytes(path: str) -> bytes:
@@ -55,20 +56,18 @@ def _first_bytes(path: str) -> bytes:
         return file.read(_HEAD)
 
 
-def _unpacked(path: str, head: bytes) -> IO[bytes] | None:
-    """A stream of what is in a packed file; None for one that is not packed."""
+def _unpacked(path: str, head: bytes) -> IO[bytes]:
+    """A stream of what is in a packed file."""
     system, key = locate(path)
     for mark, kind in _PACKED.items():
         if head.startswith(mark):
             return pa.CompressedInputStream(system.open_input_file(key), kind)
     if head.startswith(_XZ):
         return lzma.open(system.open_input_file(key))
-    if head.startswith(_ZIP):
-        try:
-            return _member(path, zipfile.ZipFile(system.open_input_file(key)))
-        except zipfile.BadZipFile:
-            raise _no_text(path, "a zip archive that is cut off or broken") from None
-    return None
+    try:
+        return _member(path, zipfile.ZipFile(system.open_input_file(key)))
+    except zipfile.BadZipFile:
+        raise _no_text(path, "a zip archive that is cut off or broken") from None
 
 
 def _member(path: str, archive: zipfile.ZipFile) -> IO[bytes]:

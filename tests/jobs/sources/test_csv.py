@@ -117,6 +117,7 @@ def test_a_header_that_stands_again_is_no_row(tmp_path):
 def test_an_empty_csv_has_no_columns_and_a_header_alone_no_rows(tmp_path):
     (tmp_path / "a").write_text("")
     assert of_csv(tmp_path / "a") == ([], [])
+    assert of_csv(tmp_path / "a", " \n") == ([], [])
     assert of_csv(tmp_path / "b", "id;name\n\n", delimiter=";") == (["id", "name"], [])
     with pytest.raises(UnreadableFileError, match="a header that is none: expected UTF-8"):
         of_csv(tmp_path / "c", b"id,\xff\n1,2\n")

@@ -61,6 +61,7 @@ def test_a_packed_file_is_read_whatever_it_is_called(tmp_path, packed, name):
         (b"\xef\xbb\xbf\n<!DOCTYPE html><html>", "a web page or XML"),
         (tarred(), "a tar archive; unpack it"),
         (gzip.compress(b"PAR1"), "Parquet"),
+        (gzip.compress(gzip.compress(TEXT)), "packed twice; unpack it once"),
     ],
 )
 def test_what_is_no_text_is_said_in_one_line(tmp_path, text, said):
