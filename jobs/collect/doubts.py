@@ -70,7 +70,11 @@ def _currencies(frame: DataFrame, feed: Feed, counts: list[dict]) -> list[str]:
         return []
     said = []
     for name in sorted(unasked):
-        codes = frame.where("reason IS NULL").select(F.upper(F.col("attributes")[name]).alias("code")).distinct()
+        codes = (
+            frame.where("reason IS NULL AND NOT ignored")
+            .select(F.upper(F.col("attributes")[name]).alias("code"))
+            .distinct()
+        )
         several = sorted(row["code"] for row in codes.where("code IS NOT NULL").limit(_SHOWN + 1).collect())
         if len(several) > 1:
             said.append(

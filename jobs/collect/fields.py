@@ -20,7 +20,8 @@ from jobs.sources.mapping import Currency
 from jobs.sources.spec import EVENT_FIELDS, Feed, FieldSpec
 from jobs.tables import EVENT_TYPES
 
-_MEANINGS = 32
+_MEANINGS = 32  # of codes that are asked as lists
+_TYPES = {"money": "decimal(18,4)", "count": "bigint"}
 
 
 class Operand(NamedTuple):
@@ -134,7 +135,7 @@ def field(name: str, feed: Feed) -> Column:
     """One of our event columns from the typed columns of `with_typed`."""
     spec, kind = feed.fields.get(name), EVENT_FIELDS[name]
     if spec is None or spec.constant is not None:
-        return F.lit(spec.constant if spec else None).cast("string")
+        return F.lit(spec.constant if spec else None).cast(_TYPES.get(kind, "string"))
     parts = [F.col(f"`{operand.typed}`") for operand in operands(name, feed)]
     if spec.sum:
         parts = [sum((F.coalesce(part, F.lit(0)) for part in parts[1:]), F.coalesce(parts[0], F.lit(0)))]

@@ -169,7 +169,7 @@ def already_loaded(spark: SparkSession, s: Settings, parsed: DataFrame, slice_: 
     """The rows of bronze.events, of the same event days, that other deliveries brought: never the whole history."""
     if not delta.exists(s.warehouse, BRONZE_EVENTS):
         return None
-    days = [row["ds"] for row in parsed.where("reason IS NULL").select("ds").distinct().collect()]
+    days = [row["ds"] for row in parsed.where("reason IS NULL AND NOT ignored").select("ds").distinct().collect()]
     others = delta.read(spark, s.warehouse, BRONZE_EVENTS).where(delta.ds_list(days))
     return others.where(f"source = '{s.source}' AND NOT ({slice_})")
 

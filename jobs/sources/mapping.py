@@ -126,7 +126,7 @@ class FieldSpec(Strict):
                 f"{said} is for {' or '.join(_KINDS[form] for form in known)}; the field is {_KINDS[kind]}, "
                 f"which takes {_SHOWN[kind]}"
             )
-        if self.constant is not None and kind in ("count", "money") and not _is_number(self.constant):
+        if self.constant is not None and kind in ("count", "money") and not _is_number(self.constant, kind == "count"):
             raise ValueError(f"constant {self.constant!r} is no number; the field is {_KINDS[kind]}")
         if not isinstance(self.column, (str, type(None))) and kind not in ("text", "time"):
             raise ValueError(f"several columns are one for a text or a time alone; {_KINDS[kind]} takes {_SHOWN[kind]}")
@@ -141,9 +141,10 @@ class Currency(Strict):
     rates: dict[str, Annotated[Decimal, Field(gt=0, max_digits=18, decimal_places=8)]] = Field(min_length=1)
 
 
-def _is_number(text: str) -> bool:
+def _is_number(text: str, whole: bool) -> bool:
     try:
-        return Decimal(text).is_finite()
+        number = Decimal(text)
+        return number.is_finite() and not (whole and number % 1)
     except InvalidOperation:
         return False
 

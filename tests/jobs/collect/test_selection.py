@@ -64,7 +64,7 @@ ROWS = """order,sku,customer,mail,day,time,status,pieces,price,cut,currency,stor
 1,B,,,2026-06-10,10:00,,1,3.00,,EUR,s1,
 2,A,0,Ann@x.example ,2026-06-10,11:00,refunded,0.735,8.00,-1,eur,s-1,4.88
 3,A,0,ann@X.example,2026-06-10,12:00,paid,1,1000,,JPY,s1,
-4,A,9,,2026-06-10,13:00,voided,1,1000,,JPY,s1,
+4,A,9,,,13:00,voided,1,1000,,JPY,s1,
 5,A,9,,2026-06-10,13:00,paid,1,12.5,,CHF,s1,
 6,A,9,,2026-06-10,13:00,paid,4006381333931,1.00,,EUR,s1,
 7,A,nan,,2026-06-10,13:00,paid,1,"1,50",,EUR,s1,
