@@ -70,11 +70,6 @@ class Dialect(Strict):
             raise ValueError(f"columns names {', '.join(twice)} twice")
         return self
 
-    @property
-    def doubled(self) -> Dialect:
-        """The same, where an `escape` that is the quote itself says what RFC 4180 says anyway."""
-        return self.model_copy(update={"escape": None}) if self.escape == self.quote else self
-
 
 # What only a CSV can say.
 OF_CSV = frozenset(Dialect.model_fields) - {"encoding"}

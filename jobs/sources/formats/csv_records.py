@@ -60,7 +60,7 @@ def as_written(text: bytes, dialect: Dialect) -> bytes:
 
 def read(part: Part, dialect: Dialect) -> Iterator[Records]:
     """The records of a part, its header among them, in blocks."""
-    shapes, line, rest = Shapes(dialect), part.line, b""
+    shapes, line, rest = Shapes(dialect), part.line + (0 if part.start else dialect.skip), b""
     for block, is_last in _with_last(_blocks(part, dialect)):
         text = rest + block if rest else block
         found, end = _taken(text, shapes, is_last)

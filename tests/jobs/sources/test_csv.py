@@ -50,8 +50,8 @@ def test_a_half_line_is_no_record_and_takes_none_with_it(tmp_path, monkeypatch, 
     ]  # fmt: skip
     with pytest.raises(UnreadableFileError, match="a quote in the record of line 3 that is not closed"):
         of_csv(tmp_path / "a", 'id,n\n1,a\n2,"b\n3,c\n')
-    with pytest.raises(UnreadableFileError, match=r"line 3 .* say multiline: false"):
-        of_csv(tmp_path / "a", 'id,n\n1,a\n2,"b\n' + "3,c\n" * 200 + '4,"d"x\n')
+    with pytest.raises(UnreadableFileError, match=r"line 5 .* say multiline: false"):
+        of_csv(tmp_path / "a", 'x\n\nid,n\n1,a\n2,"b\n' + "3,c\n" * 200 + '4,"d"x\n', skip=2)
 
 
 def test_without_fields_of_several_lines_each_line_stands_alone(tmp_path, monkeypatch):
