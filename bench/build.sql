@@ -54,17 +54,17 @@ CREATE MACRO device_class(agent) AS CASE
     ELSE 'unknown' END;
 
 -- section: collect
--- Typed; what cannot be loaded has a reason.
+-- Typed; what cannot be loaded has a reason. A day is the shop's, whose clock is eight hours ahead of UTC.
 CREATE TEMP TABLE records AS
-SELECT *, event_time::DATE AS ds, concat_ws('; ',
+SELECT *, (event_time + INTERVAL 8 HOUR)::DATE AS ds, concat_ws('; ',
     CASE WHEN event_id IS NULL THEN 'missing_id' END,
     CASE WHEN user_id IS NULL THEN 'missing_user_id' END,
     CASE WHEN event_time IS NULL THEN 'missing_event_time' END,
     CASE WHEN event_type IS NULL THEN 'missing_event_type'
          WHEN event_type NOT IN ('view', 'click', 'search', 'favourite', 'cart', 'uncart', 'purchase', 'refund')
          THEN 'unknown_event_type: ' || event_type END,
-    CASE WHEN event_time < TIMESTAMP '2020-01-01' THEN 'impossible_time: before 2020-01-01: ' || event_time::VARCHAR
-         WHEN event_time >= landed_ds + 2 THEN 'impossible_time: after its delivery: ' || event_time::VARCHAR END
+    CASE WHEN ds < DATE '2020-01-01' THEN 'impossible_time: before 2020-01-01: ' || event_time::VARCHAR
+         WHEN ds > landed_ds + 1 THEN 'impossible_time: after its delivery: ' || event_time::VARCHAR END
 ) AS reason
 FROM (
     SELECT CAST(event_id AS VARCHAR) AS event_id, nullif(trim(user_id), '') AS user_id,
@@ -204,7 +204,7 @@ SELECT event_id, ds, fair_price, fair_quantity,
             THEN coalesce(fair_price, price)::DOUBLE * coalesce(fair_quantity, quantity) / value END AS scale
 FROM fair WHERE fair_price IS NOT NULL OR fair_quantity IS NOT NULL;
 
--- The shop's clock is eight hours ahead of UTC; its session days begin at 4 o'clock.
+-- Session days begin at 4 o'clock at the shop.
 CREATE TEMP VIEW sessions AS
 SELECT *, fresh AS session_start, event_type = 'purchase' AND coalesce(ordered < start, true) AS order_start
 FROM (
@@ -510,16 +510,17 @@ COPY user_features TO (getvariable('out') || '/user_features.parquet') (FORMAT p
 -- section: sequences
 COPY (
     SELECT user_id, getvariable('ds')::DATE AS ds, len(steps)::INT AS length,
-           make_timestamp(steps[-1].time * 1000000)::DATE AS last_event_ds,
+           DATE '1970-01-01' + steps[-1].day AS last_event_ds, [s.day FOR s IN steps] AS event_days,
            [s.event_id FOR s IN steps] AS event_ids, [s.time FOR s IN steps] AS event_times,
            [s.event_type FOR s IN steps] AS event_types, [s.product_id FOR s IN steps] AS product_ids,
            [s.category FOR s IN steps] AS categories, [s.price_bucket FOR s IN steps] AS price_buckets
     FROM (
         SELECT user_id, (list({
-                   time: epoch_us(event_time) // 1000000, event_id: event_id, event_type: event_type,
+                   day: (ds - DATE '1970-01-01')::INT, time: epoch_us(event_time) // 1000000, event_id: event_id,
+                   event_type: event_type,
                    product_id: coalesce(product_id, ''), category: coalesce(category, ''),
                    price_bucket: CASE WHEN price > 0
                        THEN least(31, 1 + floor(2 * (ln(1 + price::DOUBLE) / ln(2))))::INT ELSE 0 END}
-               ORDER BY epoch_us(event_time) // 1000000, event_id))[-256:] AS steps
+               ORDER BY ds, epoch_us(event_time) // 1000000, event_id))[-256:] AS steps
         FROM events WHERE ds <= getvariable('ds') GROUP BY user_id)
 ) TO (getvariable('out') || '/user_sequences.parquet') (FORMAT parquet, COMPRESSION zstd);

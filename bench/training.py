@@ -106,6 +106,7 @@ def encoding(seed: int) -> Timing:
         np.zeros(events, np.int64),
         (2 + random.integers(0, ITEMS, events)).astype(np.int32),
         random.integers(1, 100, (events, CONTEXT)).astype(np.uint8),
+        np.zeros(events, np.int32),
     )
     encoder = Encoder.of(model, None, catalogue)
     counter = FlopCounterMode(display=False)

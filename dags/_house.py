@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import re
 import sys
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from airflow.sdk import Asset, BaseOperator, CronTriggerTimetable, DeadlineAlert, DeadlineReference, Param, SyncCallback
 from dags._operators import Command, SparkVerb, Verb
@@ -20,6 +22,16 @@ WAREHOUSE = os.environ.get("HUAXIANG_WAREHOUSE", str(ROOT / "warehouse"))
 LANDING = os.environ.get("HUAXIANG_LANDING", str(ROOT / "landing"))
 SOURCE = os.environ.get("HUAXIANG_SOURCE", "complete_journey")
 SOURCES = sorted(path.stem for path in (ROOT / "conf" / "sources").glob("*.yaml"))
+
+
+def zone_of(source: str) -> str:
+    """The zone of a source's shop, whose nights are the scheduled ones; by its text, as a DAG has no reader of YAML."""
+    mapping = ROOT / "conf" / "sources" / f"{source}.yaml"
+    found = re.search(r"^shop_zone: *[\"']?([\w/+-]+)", mapping.read_text("utf-8"), re.M) if mapping.is_file() else None
+    return found.group(1) if found else "UTC"
+
+
+ZONE = zone_of(SOURCE)
 
 # What trainings leave on the way. Several warehouses may stand beside one HOME: a folder each, by place.
 SNAPSHOTS = f"{HOME}/snapshots/{hashlib.sha256(WAREHOUSE.encode()).hexdigest()[:12]}"
@@ -57,22 +69,22 @@ SINCE = "{{ params.since or night(dag_run, params) }}"
 
 
 def night(dag_run, params: dict) -> str:
-    """The day that a run is for: the form's `ds`, else the day before the end of the run's interval.
+    """The day that a run is for: the form's `ds`, else the shop's day before the end of the run's interval.
 
     One rule for scheduled runs, backfills and hand-started ones. `{{ ds }}` does not serve: by hand it is today,
     whose logs are not all there, and a run triggered without a logical date has no `ds` at all.
     """
     end = dag_run.data_interval_end or dag_run.run_after
-    return params.get("ds") or (end - timedelta(days=1)).strftime("%Y-%m-%d")
+    return params.get("ds") or (end.astimezone(ZoneInfo(ZONE)) - timedelta(days=1)).strftime("%Y-%m-%d")
 
 
 def every(cron: str, days: int) -> CronTriggerTimetable:
-    """A UTC schedule whose run at an instant is for the `days` before it.
+    """A schedule by the shop's clock, whose run at an instant is for the `days` before it.
 
     CronDataIntervalTimetable would start last night's run the moment that a fresh machine unpauses the DAG, and so
     does `run_immediately=False` within a tenth of the period; a zero timedelta is what really waits.
     """
-    return CronTriggerTimetable(cron, timezone="UTC", interval=timedelta(days=days), run_immediately=timedelta())
+    return CronTriggerTimetable(cron, timezone=ZONE, interval=timedelta(days=days), run_immediately=timedelta())
 
 
 MACROS = {"night": night}

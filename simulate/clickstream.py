@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from jobs.chance import Chance, at
 from jobs.lake.engine import frames
 from simulate import behaviour, catalogue
-from simulate.behaviour import CART, DAY_MS, PURCHASE, REFUND, SEARCH, STEPS, UNCART
+from simulate.behaviour import CART, DAY_MS, PURCHASE, REFUND, SEARCH, STEPS, UNCART, ZONE_MS
 from simulate.plan import MALFORMED, MOST_VISITS, Plan
 
 # What a record is, hidden from the shop: sent twice in a delivery, delivered again on a later day, garbage, of an
@@ -59,7 +59,7 @@ def _as_records(frame: DataFrame, plan: Plan) -> DataFrame:
     percent = chance.pick([5, 10, 10, 15, 20, 30], "discount", *of_look)
     cheaper = chance.happens(behaviour.of(persona, "discount"), "has discount", *of_look)
     discount = F.when(cheaper, F.floor(whole * percent / 100)).otherwise(0).cast("bigint")
-    epoch_ms = F.lit((plan.first - date(1970, 1, 1)).days * DAY_MS)
+    epoch_ms = F.lit((plan.first - date(1970, 1, 1)).days * DAY_MS - ZONE_MS)
     clock = F.when(flaw == 0, F.lit(0)).when(flaw == 1, epoch_ms + F.col("ms") + 300 * DAY_MS)
     return frame.select(
         F.when(flaw != 2, F.col("event_id")).alias("event_id"),

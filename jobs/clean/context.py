@@ -34,19 +34,31 @@ def with_context(bronze: DataFrame, scope: Touched) -> DataFrame:
     """The rows of `bronze` (with session_day and reaches_on) that are touched, `target`, and those of the day before
     whose session day reaches into a touched one: without them a session that runs past midnight would be cut.
     """
-    eves = [day - touched.ONE for day in scope.whole]
+    whole, reaches_on = F.expr(delta.ds_list(scope.whole)), F.col("reaches_on")
     rows = bronze.where(delta.ds_list(_and_eves(scope.days)))
-    whole, context = F.expr(delta.ds_list(scope.whole)), F.col("reaches_on") & F.expr(delta.ds_list(eves))
+    up_late = _up_late(rows, scope.whole)
     if scope.users is None:
-        return rows.withColumn("target", whole).where(whole | context)
-    eve = scope.users.select("user_id", F.date_sub("ds", 1).alias("ds"), F.lit(False).alias("mark"))
+        before = rows.where(~whole & reaches_on).join(F.broadcast(up_late), ["user_id", "ds"], "left_semi")
+        return rows.where(whole).withColumn("target", F.lit(True)).unionByName(
+            before.withColumn("target", F.lit(False))
+        )  # fmt: skip
+    eve = scope.users.select("user_id", F.date_sub("ds", 1).alias("ds")).unionByName(up_late)
     marks = (
         scope.users.withColumn("mark", F.lit(True))
-        .unionByName(eve)
+        .unionByName(eve.withColumn("mark", F.lit(False)))
         .groupBy("user_id", "ds")
         .agg(F.max("mark").alias("mark"))
     )
     rows = rows.join(F.broadcast(marks), ["user_id", "ds"], "left")
     target = F.expr(scope.rows) if scope.rows else whole | F.coalesce("mark", F.lit(False))
-    wanted = target | context | (F.col("reaches_on") & F.col("mark").isNotNull())
+    wanted = target | (reaches_on & F.col("mark").isNotNull())
     return rows.withColumn("target", target).where(wanted).drop("mark")
+
+
+def _up_late(rows: DataFrame, whole: list[date]) -> DataFrame:
+    """One row a user and day before one of `whole`, but not of it, whose session day goes on after midnight. They are
+    few: of all others the day before need not be read.
+    """
+    first = [day for day in whole if day - touched.ONE not in whole]
+    early = rows.where(F.expr(delta.ds_list(first)) & ~F.col("reaches_on"))
+    return early.select("user_id", F.date_sub("ds", 1).alias("ds")).distinct()

@@ -9,11 +9,12 @@ from pyspark.sql import functions as F
 
 from jobs.clean import amounts, bots, context, devices, dimensions, missing, outliers, queries, refunds, sessions
 from jobs.clean.rules import Rules, load_rules
+from jobs.clock import Clock
 from jobs.lake import delta, touched
 from jobs.lake.engine import frames
 from jobs.lake.touched import Touched
 from jobs.settings import Settings
-from jobs.sources import spec
+from jobs.sources import shops
 from jobs.sources.spec import Source
 from jobs.tables import (
     BRONZE_EVENTS,
@@ -33,13 +34,15 @@ EVENTS_A_FILE = 1_000_000
 MOST_TO_BROADCAST = 1_000_000  # products
 
 
-def run(spark: SparkSession, s: Settings) -> str:
-    """Make the touched days of silver.events anew, and the current users and products."""
+def run(spark: SparkSession, s: Settings, held: list[Source] | None = None) -> str:
+    """Make the touched days of silver.events anew, and the current users and products. `held` are the sources of the
+    warehouse's events; who gives them answers for it that their days are the shops'.
+    """
     scope, rules = touched.touched(spark, s), load_rules()
     facts, products = _product_facts(spark, s)
     # Read twice, and a title is read in Python.
     facts = frames.kept(dimensions.described(facts, products, rules.titles))
-    refusals = _put_events(spark, s, scope, rules, facts)
+    refusals = _put_events(spark, s, scope, rules, facts, held or shops.held(s.warehouse))
 
     clean = delta.read(spark, s.warehouse, SILVER_EVENTS).where(scope.where)
     written = scope.of(clean).where(F.col("run_id") == s.run_id)  # whose files are found by their statistics
@@ -58,17 +61,17 @@ def run(spark: SparkSession, s: Settings) -> str:
 
 
 def build(
-    bronze: DataFrame, facts: DataFrame, lines: DataFrame, scope: Touched, rules: Rules, shops: list[Source],
+    bronze: DataFrame, facts: DataFrame, lines: DataFrame, scope: Touched, rules: Rules, held: list[Source],
     pieces: tuple[int, int],
 ) -> tuple[DataFrame, list[DataFrame]]:  # fmt: skip
     """The rows of silver.events that are touched, less the stamp, by one shuffle by user and day and one sort; and
     the frames that they are made of and that are kept until those are written.
 
-    `bronze` are rows of bronze.events, `facts` of `dimensions.described`, `lines` of `purchase_lines`; `pieces` see
-    `sessions.spread`.
+    `bronze` are rows of bronze.events, of the sources `held`, `facts` of `dimensions.described`, `lines` of
+    `purchase_lines`; `pieces` see `sessions.spread`.
     """
-    zones = {shop.name: shop.shop_zone for shop in shops}
-    rows = context.with_context(sessions.with_clock(context.near(bronze, scope), zones), scope)
+    clocks = {shop.name: Clock(shop.shop_zone, min(scope.days) - touched.ONE, max(scope.days)) for shop in held}
+    rows = context.with_context(sessions.with_clock(context.near(bronze, scope), clocks), scope)
     # Single users' rows are few, found among six weeks of them, and asked for often; a history is cheap to read again.
     kept = [frames.kept(rows)] if len(scope.others) > len(scope.whole) else []
     good = amounts.correct(rows).where("reason IS NULL")
@@ -96,17 +99,18 @@ def with_product_facts(events: DataFrame, facts: DataFrame) -> DataFrame:
     return events.join(facts.select("product_id", "category", "department", "brand"), "product_id", "left")
 
 
-def _put_events(spark: SparkSession, s: Settings, scope: Touched, rules: Rules, facts: DataFrame) -> str:
+def _put_events(
+    spark: SparkSession, s: Settings, scope: Touched, rules: Rules, facts: DataFrame, held: list[Source]
+) -> str:
     """Write the touched rows of silver.events and what was refused of their days; a predicate of the refused rows."""
     stamp = {"run_id": F.lit(s.run_id)}
     bronze = delta.read(spark, s.warehouse, BRONZE_EVENTS).drop("attributes", "run_id", "ingested_at")
-    shops = [spec.load(row["source"]) for row in delta.rows(s.warehouse, LOADS, "kind = 'events'", "DISTINCT source")]
     small = F.broadcast(facts) if facts.count() < MOST_TO_BROADCAST else facts
     # Of the whole days, also where single users' are made anew: outliers are measured by everybody's lines, and a
     # refused record of one user is not told apart in the quarantine. `build` corrects the few rows that it reads.
     corrected = amounts.correct(bronze.where(scope.where))
     lines = frames.kept(purchase_lines(corrected, small))
-    events, kept = build(bronze, small, lines, scope, rules, shops, _pieces(spark, s, scope))
+    events, kept = build(bronze, small, lines, scope, rules, held, _pieces(spark, s, scope))
     touched.put(events.withColumns(stamp), spark, s, SILVER_EVENTS, scope)
     for frame in (*kept, lines):
         frames.free(frame)

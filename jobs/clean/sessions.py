@@ -5,7 +5,7 @@ from __future__ import annotations
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from jobs import clock
+from jobs.clock import Clock
 from jobs.lake.engine import columns
 
 GAP_SECONDS = 30 * 60
@@ -13,21 +13,29 @@ _DAY_SECONDS, _NUMBER = 86_400, 1 << 20  # a number above all seconds of three d
 DAY_BREAKS_AT = 4  # o'clock at the shop: the hour in which least is going on, and no session goes on past it
 
 
-def with_clock(events: DataFrame, zones: dict[str, str]) -> DataFrame:
-    """`events` with local_hour (0-23), local_weekday (1 = Monday), session_day (the local day, which begins at 4) and
-    reaches_on: true where the event's session day reaches into the next UTC day.
+def with_clock(events: DataFrame, clocks: dict[str, Clock]) -> DataFrame:
+    """`events` with local_hour (0-23), local_weekday (1 = Monday), session_day (ds, but until 4 o'clock the day before)
+    and reaches_on: true where the event's session day reaches into the next day. `clocks` are those of the sources.
 
     A session may cross midnight, but lies within one session day; so a day can be made anew from it and the one before.
     """
-    frame = events.withColumn("local", clock.local(zones, F.col("event_time")))
-    next_day = clock.local(zones, clock.midnight(F.date_add("ds", 1)))
-    session_day = clock.day(F.col("local"), DAY_BREAKS_AT)
-    return frame.withColumns({
-        "local_hour": clock.hour(F.col("local")),
-        "local_weekday": columns.weekday(clock.day(F.col("local"))),
-        "session_day": session_day,
-        "reaches_on": session_day == clock.day(next_day, DAY_BREAKS_AT),
-    }).drop("local")  # fmt: skip
+    reaches_on = F.col("local_hour") >= DAY_BREAKS_AT
+    return events.withColumn("local_hour", _hour(clocks)).withColumns({
+        "local_weekday": columns.weekday(F.col("ds")),
+        "session_day": F.when(reaches_on, F.col("ds")).otherwise(F.date_sub("ds", 1)),
+        "reaches_on": reaches_on,
+    })  # fmt: skip
+
+
+def _hour(clocks: dict[str, Clock]) -> Column:
+    """The hour of an event at its shop: one expression for all sources of a zone."""
+    by_clock: dict[Clock, list[str]] = {}
+    for source, clock in clocks.items():
+        by_clock.setdefault(clock, []).append(source)
+    (_, hour), *others = [(sources, clock.hour(F.col("event_time"))) for clock, sources in by_clock.items()]
+    for sources, theirs in others:
+        hour = F.when(F.col("source").isin(sources), theirs).otherwise(hour)
+    return hour
 
 
 def spread(events: DataFrame, files: int, buckets: int) -> DataFrame:

@@ -5,12 +5,13 @@ Pure DataFrame -> DataFrame; records as in `fields`, parsed ones as in `parse`.
 
 from __future__ import annotations
 
+from datetime import date
+
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from jobs import clock
 from jobs.collect import fields
-from jobs.sources.spec import EVENT_FIELDS, Feed
+from jobs.sources.spec import EVENT_FIELDS, Feed, Source
 from jobs.tables import BRONZE_EVENTS
 
 # What identifies a record of bronze within its source.
@@ -21,12 +22,13 @@ def _usable() -> Column:
     return F.col("reason").isNull() & ~F.col("outside") & ~F.col("ignored")
 
 
-def with_key(records: DataFrame, feed: Feed, kind: str) -> DataFrame:
+def with_key(records: DataFrame, source: Source, kind: str, ds: date) -> DataFrame:
     """`records` with `key_hash`: 64 bits in place of what identifies a record, enough to find the few candidates that
     are then held against each other whole. Computed before all else of a record is read.
     """
+    feed = source.feeds()[kind]
     if kind == "events":
-        frame, day = fields.with_typed(records, feed), clock.day(fields.field("event_time", feed))
+        frame, day = fields.with_typed(records, feed), fields.shop_day(source, ds)
     else:
         frame, day = fields.with_texts(records, feed), F.col("file_ds")
     return frame.select(*records.columns, F.xxhash64(*fields.id_parts(feed), day).alias("key_hash"))

@@ -8,20 +8,23 @@ Pure DataFrame -> DataFrame. A frame of records has one row a record: `raw` the 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from jobs.clock import Clock
 from jobs.collect import numbers, times
 from jobs.sources import cells
 from jobs.sources.layout import Layout
 from jobs.sources.mapping import Currency
-from jobs.sources.spec import EVENT_FIELDS, Feed, FieldSpec
+from jobs.sources.spec import EVENT_FIELDS, Feed, FieldSpec, Source
 from jobs.tables import EVENT_TYPES
 
 _MEANINGS = 32  # of codes that are asked as lists
 _TYPES = {"money": "decimal(18,4)", "count": "bigint"}
+MOST_AHEAD = timedelta(days=1)  # of its delivery: a clock that is fast, a file that is cut a little late
 
 
 class Operand(NamedTuple):
@@ -193,6 +196,12 @@ def _escaped(part: Column) -> Column:
 def id_parts(feed: Feed) -> list[Column]:
     """The id columns; none is null in a record that can be loaded."""
     return [F.coalesce(text(c), F.lit("")) if c in feed.may_be_empty else text(c) for c in feed.id]
+
+
+def shop_day(source: Source, ds: date) -> Column:
+    """The shop's day of an event of `with_typed`; ds is the last night that it can be of."""
+    shop = Clock(source.shop_zone, source.shop_opened, ds + MOST_AHEAD)
+    return shop.day(field("event_time", source.events))
 
 
 def identity(feed: Feed) -> Column:

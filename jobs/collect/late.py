@@ -5,6 +5,7 @@ from __future__ import annotations
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from jobs import clock
 from jobs.collect import dedupe
 from jobs.lake import delta
 from jobs.settings import Settings
@@ -39,9 +40,12 @@ def add_restated(changes: DataFrame, s: Settings) -> None:
     delta.append(changes.withColumn("source", F.lit(s.source)), s.warehouse, RESTATED)
 
 
-def by_day(events: DataFrame) -> DataFrame:
-    """One row a (source, landed_ds, ds) of events that were delivered after their day, less the run's stamp."""
-    hours = (F.unix_timestamp(F.col("landed_ds").cast("timestamp")) - F.unix_timestamp("event_time")) / 3600.0
+def by_day(events: DataFrame, zone: str) -> DataFrame:
+    """One row a (source, landed_ds, ds) of events of a shop in `zone` that were delivered after their day, less the
+    run's stamp.
+    """
+    delivered = clock.midnight(F.col("landed_ds"), zone)
+    hours = (F.unix_timestamp(delivered) - F.unix_timestamp("event_time")) / 3600.0
     return (
         events.where("ds < landed_ds")
         .groupBy("source", "landed_ds", "ds")
@@ -55,8 +59,10 @@ def by_day(events: DataFrame) -> DataFrame:
     )
 
 
-def note_lateness(spark: SparkSession, s: Settings) -> None:
-    """Write how late the records delivered in since..ds came, from all that bronze holds of them, to ops.lateness."""
+def note_lateness(spark: SparkSession, s: Settings, zone: str) -> None:
+    """Write how late the records delivered in since..ds came, from all that bronze holds of them, to ops.lateness; the
+    shop is in `zone`.
+    """
     slice_ = f"source = '{s.source}' AND {delta.ds_range(s.since, s.ds, 'landed_ds')}"
-    frame = by_day(delta.read(spark, s.warehouse, BRONZE_EVENTS).where(slice_))
+    frame = by_day(delta.read(spark, s.warehouse, BRONZE_EVENTS).where(slice_), zone)
     delta.replace_where(frame.withColumn("run_id", F.lit(s.run_id)).coalesce(1), s.warehouse, LATENESS, slice_)

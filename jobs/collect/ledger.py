@@ -11,7 +11,7 @@ from jobs.collect import counts
 from jobs.lake import delta
 from jobs.settings import Settings
 from jobs.sources.landing import File
-from jobs.sources.spec import Feed
+from jobs.sources.spec import Feed, Source
 from jobs.tables import LOADS
 
 
@@ -104,14 +104,15 @@ def _landed(file: File, s: Settings) -> File:
     return dataclasses.replace(file, landed_ds=s.since)
 
 
-def enter(s: Settings, kind: str, feed: Feed, due: list[Due], rows: list[dict]) -> None:
+def enter(s: Settings, source: Source, kind: str, due: list[Due], rows: list[dict]) -> None:
     """The files and their counts (`rows`, of `counts`) into ops.loads, last of all, so that a killed run finds its
     files still due; an empty file is entered too.
     """
+    feed = source.feeds()[kind]
     known_by = {d.file.name: looks(d.file, d.digest, feed) for d in due}
     counted = {row["source_file"] for row in rows}
     empty = [counts.nothing(d.file.name, d.file.landed_ds or s.ds) for d in due if d.file.name not in counted]
-    stamp = {"source": s.source, "kind": kind, "run_id": s.run_id, "released": 0}
+    stamp = {"source": s.source, "kind": kind, "run_id": s.run_id, "released": 0, "zone": source.shop_zone}
     entries = [row | stamp | known_by.get(row["source_file"], {}) for row in [*rows, *empty]]
     names = delta.listed([feed.jdbc.name] if feed.jdbc else known_by)
     same = f"source = '{s.source}' AND kind = '{kind}' AND source_file IN ({names})"

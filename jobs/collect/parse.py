@@ -7,7 +7,6 @@ from datetime import date
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from jobs import clock
 from jobs.collect import categories, doubts, fields, reasons, selection
 from jobs.lake.engine import columns
 from jobs.sources.keys import Keys
@@ -34,7 +33,8 @@ def parse_events(records: DataFrame, source: Source, keys: Keys, start: date, si
     frame = fields.with_typed(records, feed)
     frame = frame.withColumns(fields.event_columns(feed) | {"event_id": fields.identity(feed)})
     ignored = selection.is_ignored(feed)
-    frame = frame.withColumns({"reason": reasons.of_event(source, keys, ds), "ds": clock.day(F.col("event_time"))})
+    frame = frame.withColumn("ds", fields.shop_day(source, ds))
+    frame = frame.withColumn("reason", reasons.of_event(source, keys, ds))
     frame = frame.withColumns({"ignored": ignored, "reason": F.when(~ignored, F.col("reason"))})
     frame = frame.withColumn("doubt", F.when(~ignored, doubts.of_event(feed)))
     frame = frame.withColumns(

@@ -21,7 +21,7 @@ UNREADABLE = r"bad_(\w+): (\w+) from column (.+?) is "
 
 def of_event(source: Source, keys: Keys, ds: date) -> Column:
     """Every reason against a record of events, joined by `; `; null where it can be loaded. Reads the columns of
-    `fields.with_typed`, our event columns, event_id, landed_ds and written_ds.
+    `fields.with_typed`, our event columns, event_id, ds, landed_ds and written_ds.
     """
     rules = [
         _missing_id(source.events),
@@ -31,7 +31,7 @@ def of_event(source: Source, keys: Keys, ds: date) -> Column:
         *_impossible_value(source.events),
         *_other_currency(source.events),
         _unknown_type(),
-        *_impossible_times(source.shop_opened or "1990-01-01", ds),
+        *_impossible_times(source.shop_opened, ds),
     ]
     return F.coalesce(_no_record(source.events), F.nullif(F.concat_ws("; ", *rules), F.lit("")))
 
@@ -102,12 +102,12 @@ def _unknown_type() -> Column:
     return F.when(~code.isin(*EVENT_TYPES), F.concat(F.lit("unknown_event_type: "), F.substring(code, 1, 80)))
 
 
-def _impossible_times(opened: str, ds: date) -> list[Column]:
-    time = F.col("event_time")
+def _impossible_times(opened: date, ds: date) -> list[Column]:
+    time, day = F.col("event_time"), F.col("ds")
     # A file of one day was delivered on its day; of any days, when it was written, or tonight.
     delivered = F.coalesce("landed_ds", F.greatest("written_ds", F.lit(ds)))
     before, after = f"impossible_time: before {opened}: ", "impossible_time: after its delivery: "
     return [
-        F.when(time < F.lit(opened).cast("timestamp"), F.concat(F.lit(before), time.cast("string"))),
-        F.when(time >= F.date_add(delivered, 2).cast("timestamp"), F.concat(F.lit(after), time.cast("string"))),
+        F.when(day < F.lit(opened), F.concat(F.lit(before), time.cast("string"))),
+        F.when(day > F.date_add(delivered, fields.MOST_AHEAD.days), F.concat(F.lit(after), time.cast("string"))),
     ]

@@ -19,7 +19,7 @@ from jobs.lake import delta, erasures
 from jobs.lake.engine import frames
 from jobs.lake.erasures import Suppressed
 from jobs.settings import Settings
-from jobs.sources import keys, reading
+from jobs.sources import keys, reading, shops
 from jobs.sources.keys import Keys
 from jobs.sources.spec import Feed, Source, load
 from jobs.tables import LOADS, QUARANTINE
@@ -44,7 +44,7 @@ def _release_kind(
         slice_ += f" AND ds >= DATE'{s.since}'"
     refused = delta.read_or_empty(spark, s.warehouse, QUARANTINE).where(slice_)
     records, left = collect.left_out(as_records(refused, source.feeds()[kind]), source, own, kind, suppressed)
-    keyed = dedupe.with_key(records, source.feeds()[kind], kind)
+    keyed = dedupe.with_key(records, source, kind, s.ds)
     parsed = parse.parse(keyed, source, own, kind, s.since, s.since, s.ds)
     parsed = frames.kept(parsed.withColumn("refused_ds", F.col("landed_ds")))
     try:
@@ -58,7 +58,7 @@ def _release_kind(
             _write(s, kind, frame, slice_)
             _enter(s, kind, rows)
             if kind == "events":
-                late.note_lateness(spark, s)
+                late.note_lateness(spark, s, source.shop_zone)
     finally:
         frames.free(frame)
         frames.free(parsed)
@@ -121,6 +121,7 @@ def _enter(s: Settings, kind: str, rows: list[dict]) -> None:
 def run(spark: SparkSession, s: Settings) -> str:
     """Release what can be read of all that was refused by ds (with --since: from that day on)."""
     source, suppressed = load(s.source), erasures.suppressed(s)
+    shops.require_days(s.warehouse, source)
     own = keys.known(s.warehouse).get(source.name, Keys())
     return "; ".join(
         _release_kind(spark, s, part, own, kind, suppressed) for part in source.parts() for kind in part.feeds()

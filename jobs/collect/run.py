@@ -25,7 +25,7 @@ from jobs.lake import delta, engine, erasures
 from jobs.lake.engine import frames
 from jobs.lake.erasures import Suppressed
 from jobs.settings import Settings
-from jobs.sources import databases, globs, keys, landing, reading
+from jobs.sources import databases, globs, keys, landing, reading, shops
 from jobs.sources.formats.parts import UnreadableFileError
 from jobs.sources.keys import Keys
 from jobs.sources.layout import Layout
@@ -56,6 +56,7 @@ class Load:
 def run(spark: SparkSession, s: Settings) -> str:
     """Load what is due of every feed of the source by ds; returns one line a person can read."""
     source, suppressed, lines = load(s.source), erasures.suppressed(s), []
+    shops.require_days(s.warehouse, source)
     feeds = [(one, *item) for one in source.parts() for item in one.feeds().items()]
     for part, kind, feed in feeds:
         try:
@@ -91,7 +92,7 @@ def _load_feed(spark: SparkSession, s: Settings, source: Source, kind: str, supp
         _check(s, load, rows, records, frame)
         _write(spark, s, load, rows, frame, before)
         rows = counts.with_suppressed(rows, left, s.ds)
-        ledger.enter(s, kind, feed, load.due, rows)
+        ledger.enter(s, source, kind, load.due, rows)
     return f"{called}: {counts.in_words(rows, with_suppressed=bool(left))}"
 
 
@@ -193,7 +194,7 @@ def _classified(
     # Text is dear to parse. Columns Apache Spark reads again for less than it keeps them for, but in a small night.
     small = s.since == s.ds
     once = small or load.feed.format == "jsonl" or engine.is_sail() or bool(load.feed.fill_down)
-    identity, keyed = dedupe.KEYS[load.kind], dedupe.with_key(records, load.feed, load.kind)
+    identity, keyed = dedupe.KEYS[load.kind], dedupe.with_key(records, load.source, load.kind, s.ds)
     if once:
         keyed = keep(parsed(keyed))
     plain, few = dedupe.apart(keyed, keep(dedupe.repeated_keys(keyed)))
@@ -234,7 +235,7 @@ def _write(
     stamp = {"source": F.lit(s.source), "run_id": F.lit(s.run_id), "ingested_at": F.current_timestamp()}
     delta.replace_where(good.withColumns(stamp), s.warehouse, TARGETS[load.kind], load.slice_)
     if load.kind == "events" and any(row["late"] for row in rows):
-        late.note_lateness(spark, s)
+        late.note_lateness(spark, s, load.source.shop_zone)
 
 
 def _write_refused(s: Settings, load: Load, frame: DataFrame) -> None:

@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from jobs.features.run import build
+from jobs.features.sequences import with_days
 
-__all__ = ["build"]
+__all__ = ["build", "with_days"]

@@ -36,14 +36,19 @@ def put_daily(spark: SparkSession, s: Settings) -> touched.Touched:
     return scope
 
 
-def run(spark: SparkSession, s: Settings) -> str:
-    """Make the touched days of user_daily anew, then the features as of ds."""
-    scope, users = put_daily(spark, s), delta.read(spark, s.warehouse, SILVER_USERS)
+def put_features(spark: SparkSession, s: Settings) -> int:
+    """Write the features as of ds; of how many users."""
+    users = delta.read(spark, s.warehouse, SILVER_USERS)
     stamp = {"run_id": F.lit(s.run_id), "ds": F.lit(s.ds)}
     frame = build(delta.read(spark, s.warehouse, USER_DAILY), users, s.ds).withColumns(stamp)
     frame = delta.in_files(frame, delta.count(s.warehouse, SILVER_USERS), USERS_A_FILE)
     delta.replace_where(frame, s.warehouse, USER_FEATURES, f"ds = DATE'{s.ds}'")
-    count = delta.count(s.warehouse, USER_FEATURES, f"ds = DATE'{s.ds}'")
+    return delta.count(s.warehouse, USER_FEATURES, f"ds = DATE'{s.ds}'")
+
+
+def run(spark: SparkSession, s: Settings) -> str:
+    """Make the touched days of user_daily anew, then the features as of ds."""
+    scope, count = put_daily(spark, s), put_features(spark, s)
     if not count:
         raise DataError(f"expected users first seen by {s.ds}, found none; was a day before {s.ds} ever loaded?")
     return f"{len(scope.days)} days of user_daily, {count:,} users"

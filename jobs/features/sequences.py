@@ -18,15 +18,16 @@ from jobs.tables import RESTATED, SEQUENCE_LENGTH, SILVER_EVENTS, SILVER_USERS, 
 # At most 256 events each; files of many users in a few row groups, of which each training rank reads its own.
 USERS_A_FILE = 50_000
 
-# Sorted in this order: time first, then the id as a tie-break that no run can change.
+# Sorted in this order: the shop's day first, so that what a day knew comes before what it did not, also of who buys at
+# shops in several zones; then time, and the id as a tie-break that no run can change.
 _ARRAYS = {
-    "event_times": "time", "event_ids": "event_id", "event_types": "event_type", "product_ids": "product_id",
-    "categories": "category", "price_buckets": "price_bucket",
+    "event_days": "day", "event_times": "time", "event_ids": "event_id", "event_types": "event_type",
+    "product_ids": "product_id", "categories": "category", "price_buckets": "price_bucket",
 }  # fmt: skip
 
 
 # Of silver.events, what a sequence is made of.
-READS = ("user_id", "event_time", "event_id", "event_type", "product_id", "category", "price")
+READS = ("user_id", "ds", "event_time", "event_id", "event_type", "product_id", "category", "price")
 
 
 def as_steps(events: DataFrame) -> DataFrame:
@@ -35,6 +36,7 @@ def as_steps(events: DataFrame) -> DataFrame:
     return events.select(
         "user_id",
         F.struct(
+            F.unix_date("ds").alias("day"),
             F.unix_timestamp("event_time").alias("time"),
             "event_id",
             "event_type",
@@ -52,13 +54,19 @@ def unpack(sequences: DataFrame) -> DataFrame:
     return sequences.select("user_id", zipped).select("user_id", step.alias("step"))
 
 
+def with_days(stored: DataFrame) -> DataFrame:
+    """Stored sequences with their days, which those of before the column was there lack: their shops' were UTC's."""
+    utc = F.transform("event_times", lambda time: F.floor(time / 86_400).cast("int"))
+    return stored.withColumn("event_days", F.coalesce("event_days", utc))
+
+
 def build(steps: DataFrame, length: int = SEQUENCE_LENGTH) -> DataFrame:
     """One row a user: equal-length arrays of the last `length` steps, oldest first."""
     steps = steps.groupBy("user_id").agg(F.array_sort(F.collect_list("step")).alias("steps"))
     last = F.slice("steps", -length, length)
     packed = steps.withColumn("steps", F.when(F.size("steps") > length, last).otherwise(F.col("steps")))
     arrays = [F.col(f"steps.{name}").alias(column) for column, name in _ARRAYS.items()]
-    newest = F.to_date(F.timestamp_seconds(F.get("steps", F.size("steps") - 1)["time"]))
+    newest = F.date_from_unix_date(F.get("steps", F.size("steps") - 1)["day"])
     return packed.select("user_id", F.size("steps").alias("length"), newest.alias("last_event_ds"), *arrays)
 
 
@@ -79,9 +87,12 @@ def merge(
     old = unpack(stored.join(touched, "user_id", "left_semi"))
     kept = old.join(fresh.select("event_id"), F.col("step.event_id") == F.col("event_id"), "left_anti")
     if restated is not None:
-        day = F.to_date(F.timestamp_seconds("step.time"))
         known = F.broadcast(restated)
-        kept = kept.withColumn("ds", day).join(known, ["user_id", "ds"], "left_anti").select("user_id", "step")
+        kept = (
+            kept.withColumn("ds", F.date_from_unix_date("step.day"))
+            .join(known, ["user_id", "ds"], "left_anti")
+            .select("user_id", "step")
+        )
     return same.unionByName(build(kept.unionByName(as_steps(fresh)), length).select(*columns))
 
 
@@ -101,7 +112,7 @@ def base_day(spark: SparkSession, s: Settings) -> date | None:
 
 def _by_merge(spark: SparkSession, s: Settings, events: DataFrame, base: date) -> tuple[DataFrame, DataFrame]:
     """The sequences as of ds, and the events since `base` that they are made of, kept until those are written."""
-    stored = delta.read(spark, s.warehouse, USER_SEQUENCES).where(f"ds = DATE'{base}'")
+    stored = with_days(delta.read(spark, s.warehouse, USER_SEQUENCES).where(f"ds = DATE'{base}'"))
     since_then = f"landed_ds > DATE'{base}' AND landed_ds <= DATE'{s.ds}' AND ds <= DATE'{base}'"
     restated = delta.read_or_empty(spark, s.warehouse, RESTATED).where(since_then).select("user_id", "ds").distinct()
     days = [row["ds"] for row in restated.select("ds").distinct().collect()]

@@ -27,6 +27,11 @@ def exists(warehouse: str, table: Table) -> bool:
     return DeltaTable.is_deltatable(table.path(warehouse))
 
 
+def has_column(warehouse: str, table: Table, name: str) -> bool:
+    """Whether the table was written with a column, which its contract may have got since."""
+    return exists(warehouse, table) and any(f.name == name for f in DeltaTable(table.path(warehouse)).schema().fields)
+
+
 def read(spark: SparkSession, warehouse: str, table: Table) -> DataFrame:
     """The whole table; DataError where it was never written. A column that the contract has got since is null."""
     if not exists(warehouse, table):

@@ -22,20 +22,28 @@ def occasions(sequences: DataFrame, ds: date) -> DataFrame:
     """One row a user, time and event type of the last DAYS and BEFORE: `steps`, (en, zh) of what was done to each of
     the DEAREST dearest categories, equal ones by name. Lines of one basket have one time: they are one occasion.
     """
-    since = F.unix_timestamp(F.lit(ds - timedelta(days=DAYS - 1) - BEFORE).cast("timestamp"))
-    step = F.explode(F.arrays_zip("event_times", "event_types", "categories", "price_buckets")).alias("step")
+    since = ds - timedelta(days=DAYS - 1) - BEFORE
+    step = F.explode(F.arrays_zip("event_days", "event_times", "event_types", "categories", "price_buckets")).alias(
+        "step"
+    )
     # By user before anything else: all that follows is within one user, and needs no other shuffle.
     rows = sequences.repartition("user_id").select("user_id", step).select("user_id", "step.*")
-    rows = rows.where(F.col("event_times") >= since)
-    rows = rows.withColumnsRenamed({"event_times": "time", "event_types": "type", "categories": "category"})
-    of_category = rows.groupBy("user_id", "time", "type", "category").agg((-F.max("price_buckets")).alias("order"))
+    rows = rows.where(F.date_from_unix_date("event_days") >= F.lit(since))
+    rows = rows.withColumnsRenamed(
+        {"event_days": "day", "event_times": "time", "event_types": "type", "categories": "category"}
+    )
+    of_category = rows.groupBy("user_id", "day", "time", "type", "category").agg(
+        (-F.max("price_buckets")).alias("order")
+    )
     words = F.create_map(*[F.lit(word) for pair in _CHINESE.items() for word in pair])
 
     def with_category(kind: Column) -> Column:
         return F.concat_ws(" ", kind, F.nullif("category", F.lit("")))
 
     step = F.struct("order", with_category(F.col("type")).alias("en"), with_category(words[F.col("type")]).alias("zh"))
-    occasion = of_category.groupBy("user_id", "time", "type").agg(F.array_sort(F.collect_list(step)).alias("steps"))
+    occasion = of_category.groupBy("user_id", "day", "time", "type").agg(
+        F.array_sort(F.collect_list(step)).alias("steps")
+    )
     return occasion.withColumn("steps", F.slice("steps", 1, DEAREST))
 
 
@@ -45,7 +53,7 @@ def paths(occasions: DataFrame, ds: date) -> DataFrame:
     occasions: see the function of this name. Looking at the same again and again is one step; a step counts while it is
     within BEFORE of the purchase.
     """
-    first = F.unix_timestamp(F.lit(ds - timedelta(days=DAYS - 1)).cast("timestamp"))
+    first = F.lit(ds - timedelta(days=DAYS - 1))
     by_time = Window.partitionBy("user_id").orderBy("time", "type")
     again = F.lag("steps.en").over(by_time).eqNullSafe(F.col("steps.en")) & (F.col("type") != "purchase")
     rows = occasions.withColumn("again", again).where("NOT again")
@@ -55,7 +63,7 @@ def paths(occasions: DataFrame, ds: date) -> DataFrame:
         return F.when(near, F.lag("steps", n).over(by_time))
 
     rows = rows.withColumns({"one": back(1), "two": back(2)})  # steps back
-    rows = rows.where((F.col("type") == "purchase") & (F.col("time") >= first))
+    rows = rows.where((F.col("type") == "purchase") & (F.date_from_unix_date("day") >= first))
     # The last of `two` is null: the way without a step before `one`.
     two = F.array_append(F.coalesce("two", F.slice("steps", 1, 0)), F.lit(None))
     ways = rows.select("user_id", two.alias("two"), F.explode("one").alias("one"), "steps")

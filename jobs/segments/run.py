@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from jobs.errors import DataError
+from jobs.features import with_days
 from jobs.lake import consents, delta, erasures, staging
 from jobs.lake.engine import frames
 from jobs.segments import changes, flows, journeys, portraits, profiles, summary, tags
@@ -146,7 +147,8 @@ def run(spark: SparkSession, s: Settings) -> str:
 
     moves, by_segment = flows.flows(changed, since) if last.day else [], summary.totals(members)
     size = sum(row["size"] for row in by_segment.values())
-    ways = journeys.typical(delta.read(spark, s.warehouse, USER_SEQUENCES).where(tonight), members, s.ds, size)
+    sequences = with_days(delta.read(spark, s.warehouse, USER_SEQUENCES).where(tonight))
+    ways = journeys.typical(sequences, members, s.ds, size)
     living = summary.living_rows(by_segment, model, of_model, portrayed, names, moves, ways)
     ended = summary.ended_rows(names_before, model, moves)
     staging.put_rows(living + ended, s, SEGMENTS)

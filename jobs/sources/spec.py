@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -183,7 +184,8 @@ def _check_fields(place: str, kind: str, feed: Feed) -> None:
 class Source(Strict):
     """A shop's logs: where its files lie, what is in them, whose they are. Sources of one `namespace` share the ids of
     their users, products and sessions; see jobs/sources/keys.py. `more_events` are further feeds of events, by name: of
-    other files, or of the same ones where a record tells two events. Their ids and files carry the name.
+    other files, or of the same ones where a record tells two events. Their ids and files carry the name. A night is a
+    day in `shop_zone`; an event before the day `shop_opened` is impossible.
     """
 
     name: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
@@ -192,7 +194,7 @@ class Source(Strict):
     origin: str
     licence: str
     shop_zone: str = "UTC"
-    shop_opened: str | None = None
+    shop_opened: date = date(1990, 1, 1)
     events: Feed
     more_events: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], Feed] = Field(default_factory=dict)
     users: Feed | None = None

@@ -27,7 +27,7 @@ BRONZE_EVENTS = Table(
         ("attributes", "map<string,string>", "every column that the mapping does not name"),
         ("source_file", "string", "file that carried the record, under the landing folder"),
         ("landed_ds", "date", "day on which the record was delivered"),
-        ("ds", "date", "day of event_time, UTC"),
+        ("ds", "date", "day of event_time at the shop (shop_zone of the source)"),
         ("run_id", "string", "the run that loaded it"),
         ("ingested_at", "timestamp", "wall clock of the load; bookkeeping only"),
     ),

@@ -70,14 +70,16 @@ USER_SEQUENCES = Table(
         ("length", "int", "events in the arrays", "长度"),
         ("last_event_ds", "date", "day of the newest event in the arrays", "最近行为日"),
         ("event_ids", "array<string>", "which events", "事件"),
-        ("event_times", "array<bigint>", "seconds since 1970, UTC, ascending", "时间"),
+        ("event_days", "array<int>", "their ds, days since 1970, ascending; null in rows of before it was kept: UTC's",
+         "日序"),
+        ("event_times", "array<bigint>", "seconds since 1970, UTC", "时间"),
         ("event_types", "array<string>", "what was done", "行为类型"),
         ("product_ids", "array<string>", "which product; empty text where the event has none", "商品"),
         ("categories", "array<string>", "its category; empty text where unknown", "类目"),
         ("price_buckets", "array<int>", "0 = unknown, else 1 + floor(2 log2(1 + list price)), at most 31", "价格档"),
         RUN,
     ),
-    "Equal-length arrays, ordered by time, then event id.", "用户行为序列",
+    "Equal-length arrays, ordered by day, time, then event id.", "用户行为序列",
     partition_by=("ds",),
 )  # fmt: skip
 

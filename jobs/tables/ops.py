@@ -49,6 +49,7 @@ LOADS = Table(
         ("size", "bigint", "bytes"),
         ("modified_us", "bigint", "when the file was last changed, microseconds since 1970"),
         ("mapping", "string", "which mapping read it"),
+        ("zone", "string", "shop_zone of the source, in which days of its events were cut; null is UTC"),
         ("run_id", "string", "the run that loaded it"),
     ),
     "What each file brought: nothing is lost, and no file is loaded twice.", "文件装载台账",
@@ -92,7 +93,7 @@ LATENESS = Table(
     columns(
         ("source", "string", "name of the source"),
         ("landed_ds", "date", "the night in which they came"),
-        ("ds", "date", "the day on which they happened, UTC"),
+        ("ds", "date", "the day of the shop on which they happened"),
         ("days_late", "int", "days between the two"),
         ("events", "bigint", "how many"),
         ("users", "bigint", "of how many users"),

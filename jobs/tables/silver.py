@@ -34,7 +34,7 @@ SILVER_EVENTS = Table(
         ("local_weekday", "int", "ISO weekday at the shop, 1 = Monday", "星期"),
         ("is_bot", "boolean", "the user's day has rates no human has", "疑似机器人"),
         ("landed_ds", "date", "day on which the record was delivered", "到达日期"),
-        ("ds", "date", "day of event_time, UTC", "日期"),
+        ("ds", "date", "day of event_time at the shop (shop_zone of the source)", "日期"),
         ("run_id", "string", "the run that cleaned it", "运行编号"),
     ),
     "Events, typed, once each, sessionised, with product facts joined.", "清洗后的行为事件",

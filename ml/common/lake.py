@@ -59,15 +59,25 @@ def open_table(table: Table, warehouse: str, version: int | None = None) -> Delt
 
 
 def read_batches(opened: DeltaTable, columns: list[str], ds: datetime.date | None = None) -> Iterator[pa.RecordBatch]:
-    """Batches of at most BATCH_ROWS rows, in the order of the table's files; `ds` keeps one partition.
+    """Batches of at most BATCH_ROWS rows, in the order of the table's files; `ds` keeps one partition. A column that
+    the contract has got since the table was written is left out.
 
     The files are opened at once, not with the first batch: inside a streamed write delta-rs could not.
     """
     where = None if ds is None else pc.field("ds") == pa.scalar(ds)
-    scanner = opened.to_pyarrow_dataset().scanner(
-        columns=columns, filter=where, batch_size=BATCH_ROWS, batch_readahead=2, fragment_readahead=1
+    rows = opened.to_pyarrow_dataset()
+    scanner = rows.scanner(
+        columns=_there(columns, rows.schema),
+        filter=where,
+        batch_size=BATCH_ROWS,
+        batch_readahead=2,
+        fragment_readahead=1,
     )
     return scanner.to_batches()
+
+
+def _there(columns: list[str], schema: pa.Schema) -> list[str]:
+    return [name for name in columns if name in schema.names]
 
 
 def row_groups(opened: DeltaTable, ds: datetime.date) -> list[ParquetFileFragment]:
@@ -79,8 +89,10 @@ def row_groups(opened: DeltaTable, ds: datetime.date) -> list[ParquetFileFragmen
 
 
 def read_row_group(group: ParquetFileFragment, columns: list[str]) -> Iterator[pa.RecordBatch]:
-    """Batches of at most BATCH_ROWS rows of a row group."""
-    return group.scanner(columns=columns, batch_size=BATCH_ROWS, batch_readahead=2).to_batches()
+    """Batches of at most BATCH_ROWS rows of a row group; columns as in `read_batches`."""
+    return group.scanner(
+        columns=_there(columns, group.physical_schema), batch_size=BATCH_ROWS, batch_readahead=2
+    ).to_batches()
 
 
 def read(opened: DeltaTable, columns: list[str], ds: datetime.date | None = None) -> pa.Table:

@@ -11,13 +11,16 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ml.common.arrays import find
 from ml.common.hashing import mixed
 from ml.data.catalogue import PRICE_BUCKETS, Catalogue
+from ml.data.events import day_number
 from ml.data.vocabulary import PADDING, Vocabularies
 
-SEQUENCE_COLUMNS = ["user_id", "event_times", "event_types", "product_ids", "price_buckets"]
+SEQUENCE_COLUMNS = ["user_id", "event_times", "event_types", "product_ids", "price_buckets"]  # what a model reads
+DATED_COLUMNS = [*SEQUENCE_COLUMNS, "event_days"]  # for what is cut by the shop's days
 TYPES = 16  # the contract names 8 event types; two ids are padding and unknown
 GAPS, HOURS, WEEKDAYS = 32, 24, 7
 VISIT_ENDS = 2  # the event is, or is not, the last of a visit
@@ -27,8 +30,13 @@ CONTEXT_SIZE = 1 + TYPES + PRICE_BUCKETS + GAPS + HOURS + WEEKDAYS + VISIT_ENDS 
 
 
 def midnight(ds: datetime.date) -> int:
-    """The end of ds, in seconds since 1970 (UTC)."""
+    """The end of ds at UTC, in seconds since 1970. Ages are counted from there, hours off for all users of a shop; what
+    belongs to ds and what does not is told by the shop's days.
+    """
     return int(datetime.datetime.combine(ds + datetime.timedelta(days=1), datetime.time(), datetime.UTC).timestamp())
+
+
+_OF_EVENTS = ("times", "items", "context_EC", "days")
 
 
 @dataclass(frozen=True)
@@ -36,9 +44,10 @@ class Sequences:
     """Events of users, one user after the other. User u owns events offsets[u] .. offsets[u + 1].
 
     user_ids: U. offsets: int64, U + 1. times: int64, seconds since 1970, UTC. items: int32, rows of the catalogue.
-    context_EC: uint8, event type, price bucket, log2 time gap, hour and weekday (UTC), end of a visit, as ids of one
-    shared table. A visit's end says that the next event comes after 30 minutes or more, or not yet: a user's newest
-    state is asked for the next visit, and most events inside a long visit would teach it something else.
+    days: int32, days since 1970 at the shop, ascending. context_EC: uint8, event type, price bucket, log2 time gap,
+    hour and weekday (UTC), end of a visit, as ids of one shared table. A visit's end says that the next event comes
+    after 30 minutes or more, or not yet: a user's newest state is asked for the next visit, and most events inside a
+    long visit would teach it something else.
     """
 
     user_ids: pa.Array
@@ -46,13 +55,14 @@ class Sequences:
     times: np.ndarray
     items: np.ndarray
     context_EC: np.ndarray
+    days: np.ndarray
 
     def __len__(self) -> int:
         return len(self.user_ids)
 
-    def lengths_before(self, cutoff: int) -> np.ndarray:
-        """Events of each user earlier than `cutoff` (seconds since 1970); they come first, as times ascend."""
-        return _sums(self.times < cutoff, self.offsets)
+    def lengths_until(self, ds: datetime.date) -> np.ndarray:
+        """Events of each user up to the end of ds at his shop; they come first, as days ascend."""
+        return _sums(self.days <= day_number(ds), self.offsets)
 
     def part(self, users: np.ndarray) -> Sequences:
         """Those of the users (indices), in their order."""
@@ -60,7 +70,8 @@ class Sequences:
         offsets = np.concatenate([[0], np.cumsum(lengths)])
         event = np.arange(offsets[-1]) + np.repeat(self.offsets[users] - offsets[:-1], lengths)
         user_ids = self.user_ids.take(pa.array(users))
-        return Sequences(user_ids, offsets, self.times[event], self.items[event], self.context_EC[event])
+        arrays = (getattr(self, name)[event] for name in _OF_EVENTS)
+        return Sequences(user_ids, offsets, *arrays)
 
     def fingerprints(self, item_I: np.ndarray, max_len: int) -> np.ndarray:
         """int64 (U): equal where the newest max_len events are equal in product, context and order. item_I: uint64, a
@@ -116,7 +127,7 @@ def pack(
     vocabularies: Vocabularies,
     keep: pa.Array | None = None,
 ) -> Sequences:
-    """Batches of SEQUENCE_COLUMNS as packed arrays; `keep`: only these users, in this order."""
+    """Batches of SEQUENCE_COLUMNS, or of DATED_COLUMNS, as packed arrays; `keep`: only these users, in this order."""
     parts = []
     for batch in batches:
         wanted = batch if keep is None else batch.filter(pa.array(find(batch["user_id"], keep) >= 0))
@@ -130,13 +141,23 @@ def pack(
     joined = Sequences(
         user_ids,
         offsets,
-        *(np.concatenate([getattr(p, name) for p in parts]) for name in ("times", "items", "context_EC")),
+        *(np.concatenate([getattr(p, name) for p in parts]) for name in _OF_EVENTS),
     )
     return joined if keep is None else joined.part(find(keep, user_ids))
 
 
-def _empty_events() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    return np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros((0, CONTEXT), np.uint8)
+def _empty_events() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    return np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros((0, CONTEXT), np.uint8), np.zeros(0, np.int32)
+
+
+def days_of(rows: pa.RecordBatch | pa.Table) -> np.ndarray:
+    """int32 (E): the shop's day of each event, since 1970; UTC's in rows that were written before it was kept."""
+    times = np.asarray(pc.list_flatten(rows["event_times"]))
+    if "event_days" in rows.schema.names:
+        days = np.asarray(pc.list_flatten(rows["event_days"]))
+        if len(days) == len(times):
+            return days
+    return (times // DAY_SECONDS).astype(np.int32)
 
 
 def _pack_batch(batch: pa.RecordBatch, catalogue: Catalogue, vocabularies: Vocabularies) -> Sequences:
@@ -162,7 +183,8 @@ def _pack_batch(batch: pa.RecordBatch, catalogue: Catalogue, vocabularies: Vocab
         columns.append(base + ids)
         base += size
     context = np.stack(columns, axis=1).astype(np.uint8)
-    return Sequences(batch["user_id"], offsets, times, catalogue.rows(batch["product_ids"].flatten()), context)
+    items = catalogue.rows(batch["product_ids"].flatten())
+    return Sequences(batch["user_id"], offsets, times, items, context, days_of(batch))
 
 
 def _sums(flags: np.ndarray, offsets: np.ndarray) -> np.ndarray:

@@ -26,7 +26,8 @@ from ml.common.settings import validated
 from ml.common.warehouse import warehouse_id
 from ml.data.catalogue import PRODUCT_COLUMNS, Catalogue
 from ml.data.consents import refusing
-from ml.data.sequences import SEQUENCE_COLUMNS, Sequences, pack
+from ml.data.events import day_number
+from ml.data.sequences import DATED_COLUMNS, Sequences, days_of, pack
 from ml.data.vocabulary import Vocabularies
 
 HELD_OUT_DAYS = 7
@@ -34,14 +35,14 @@ HELD_OUT_DAYS = 7
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What snapshot.json in the folder says. versions: Delta version by table. rows: rows read by table. cutoff: when
-    the held-out week begins, seconds since 1970.
+    """What snapshot.json in the folder says. versions: Delta version by table. rows: rows read by table. cutoff: the
+    first day of the held-out week.
     """
 
     folder: Path
     warehouse: str
     ds: datetime.date
-    cutoff: int
+    cutoff: datetime.date
     versions: dict[str, int]
     rows: dict[str, int]
     git_sha: str
@@ -55,11 +56,14 @@ class Snapshot:
             raise UsageError(f"expected a snapshot at {path}, found none; make it with `python -m ml.snapshot --help`")
         values = json.loads(path.read_text(encoding="utf-8"))
         config = validated(Config, values["config"], str(path))
-        return cls(folder, **values | {"ds": datetime.date.fromisoformat(values["ds"]), "config": config})
+        if isinstance(values["cutoff"], int):  # of before days were the shop's: seconds
+            values["cutoff"] = str(datetime.datetime.fromtimestamp(values["cutoff"], datetime.UTC).date())
+        days = {name: datetime.date.fromisoformat(values[name]) for name in ("ds", "cutoff")}
+        return cls(folder, **values | days | {"config": config})
 
     def save(self) -> None:
         values = {key: value for key, value in vars(self).items() if key != "folder"}
-        values |= {"ds": self.ds.isoformat(), "config": self.config.model_dump()}
+        values |= {"ds": str(self.ds), "cutoff": str(self.cutoff), "config": self.config.model_dump()}
         write_json(self.folder / "snapshot.json", values)
 
     def tags(self) -> dict[str, str]:
@@ -115,7 +119,7 @@ class Snapshot:
         """(row group, batch) of gold.user_sequences at ds, less those who refuse that is learned from them."""
         groups, refused = lake.row_groups(self.opened(USER_SEQUENCES), self.ds), self.refusing()
         for part in range(len(groups)) if parts is None else parts:
-            for batch in lake.read_row_group(groups[part], SEQUENCE_COLUMNS):
+            for batch in lake.read_row_group(groups[part], DATED_COLUMNS):
                 if len(refused):
                     batch = batch.filter(pc.invert(pc.is_in(batch["user_id"], value_set=refused)))
                 if batch.num_rows:
@@ -127,13 +131,13 @@ class Snapshot:
 
 
 def _count(
-    batches: Iterator[tuple[int, pa.RecordBatch]], cutoff: int
+    batches: Iterator[tuple[int, pa.RecordBatch]], cutoff: datetime.date
 ) -> tuple[dict[str, int], dict[str, int], pa.Table]:
     """Events before the cutoff by product and by type, and (user_id, train_events, part) of every user."""
     totals: dict[str, list[pa.Table]] = {"product_ids": [], "event_types": []}
     users = []
     for part, batch in batches:
-        before = pc.less(batch["event_times"].flatten(), cutoff)
+        before = pa.array(days_of(batch) < day_number(cutoff))
         for name, parts in totals.items():
             counted = pc.value_counts(batch[name].flatten().filter(before))
             parts.append(pa.table({"name": counted.field("values"), "count": counted.field("counts")}))
@@ -179,18 +183,18 @@ def take(warehouse: str, ds: datetime.date, folder: Path, config: Config) -> Sna
     tables = {
         table.full_name: lake.open_table(table, warehouse) for table in (USER_SEQUENCES, USER_FEATURES, SILVER_PRODUCTS)
     }
-    held_out = datetime.datetime.combine(ds, datetime.time(), datetime.UTC) - datetime.timedelta(days=HELD_OUT_DAYS - 1)
+    held_out = ds - datetime.timedelta(days=HELD_OUT_DAYS - 1)
     versions = {name: opened.version() for name, opened in tables.items()}
     if lake.exists(SILVER_USERS, warehouse):
         versions[SILVER_USERS.full_name] = lake.open_table(SILVER_USERS, warehouse).version()
     of = warehouse_id(warehouse)
     if (folder / "snapshot.json").is_file() and Snapshot.open(folder).warehouse_id != of:
         shutil.rmtree(folder)  # what was trained there, or half trained, was on the users of another shop
-    snapshot = Snapshot(folder, warehouse, ds, int(held_out.timestamp()), versions, {}, _git_sha(), config, of)
+    snapshot = Snapshot(folder, warehouse, ds, held_out, versions, {}, _git_sha(), config, of)
     counts, types, users = _count(snapshot._sequence_batches(), snapshot.cutoff)
     if not counts:
         raise DataError(
-            f"expected events before {held_out.date()} in {USER_SEQUENCES.full_name} at ds={ds}, found none for "
+            f"expected events before {held_out} in {USER_SEQUENCES.full_name} at ds={ds}, found none for "
             f"{users.num_rows} users; run `python -m jobs sequences` for that day, or load more history"
         )
     products = snapshot.products()

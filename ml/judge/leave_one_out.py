@@ -76,7 +76,8 @@ class ItemLists:
         nothing = np.zeros((len(self.items), 0), np.uint8)
         users = pa.array(np.arange(len(self.lengths)).astype(str))
         items = (self.items + FIRST).astype(np.int32)
-        return Sequences(users, self.offsets, np.zeros(len(items), np.int64), items, nothing)
+        times, days = np.zeros(len(items), np.int64), np.zeros(len(items), np.int32)
+        return Sequences(users, self.offsets, times, items, nothing, days)
 
     def catalogue(self) -> tuple[Catalogue, int]:
         """Items described by their own id and their attributes, and the number of feature ids."""

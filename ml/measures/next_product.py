@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from ml.common.arrays import evenly
 from ml.data.catalogue import Catalogue
+from ml.data.events import day_number
 from ml.data.sequences import Sequences
 from ml.data.vocabulary import FIRST
 from ml.measures.metrics import hit_rate, ndcg_of_ranks
@@ -37,16 +39,17 @@ class HeldOutWeek:
     categories_BC: np.ndarray
 
     @classmethod
-    def of(cls, sequences: Sequences, catalogue: Catalogue, cutoff: int) -> HeldOutWeek:
-        """cutoff: when the week begins, in seconds since 1970."""
-        known = (sequences.times >= cutoff) & (sequences.items >= FIRST)
+    def of(cls, sequences: Sequences, catalogue: Catalogue, cutoff: datetime.date) -> HeldOutWeek:
+        """cutoff: the first day of the week."""
+        known = (sequences.days >= day_number(cutoff)) & (sequences.items >= FIRST)
         owner = np.repeat(np.arange(len(sequences)), np.diff(sequences.offsets))[known]
         items = sequences.items[known]
         users, first = np.unique(owner, return_index=True)
         categories = np.zeros((len(users), len(catalogue.category_names)), bool)
         categories[np.searchsorted(users, owner), catalogue.category_I[items]] = True
         categories[:, 0] = False  # no category
-        return cls(sequences, sequences.lengths_before(cutoff), users, items[first] - FIRST, categories)
+        history = sequences.lengths_until(cutoff - datetime.timedelta(days=1))
+        return cls(sequences, history, users, items[first] - FIRST, categories)
 
     def at_most(self, wanted: int) -> HeldOutWeek:
         """The week of at most `wanted` of the users, evenly over their order."""

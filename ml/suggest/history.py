@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import pyarrow as pa
 from scipy import sparse
 
+from ml.data.events import day_number
 from ml.data.sequences import DAY_SECONDS, Sequences
 from ml.data.vocabulary import FIRST, UNKNOWN, Vocabularies
 
@@ -59,7 +61,7 @@ class Cells:
         last[cell_E[is_purchase]] = time_E[is_purchase]
         between = np.where(bought > 1, (last - first) / DAY_SECONDS / np.maximum(bought - 1, 1), np.nan)
         slow = np.bincount(cell_E[is_purchase], slow_E[is_purchase], minlength=cells)
-        day = np.stack([owner_E[kept], time_E // DAY_SECONDS])[:, is_purchase]
+        day = np.stack([owner_E[kept], sequences.days[kept]])[:, is_purchase]
         visitor, first_E = np.unique(day, axis=1, return_index=True)
         visits = np.bincount(visitor[0], minlength=len(sequences))
         lately = np.bincount(visitor[0], worth_E[is_purchase][first_E], minlength=len(sequences))
@@ -70,7 +72,7 @@ class Cells:
 
     def since(self) -> np.ndarray:
         """Days since the last purchase; nan without one."""
-        return np.where(self.last_N >= 0, (self.moment - self.last_N) / DAY_SECONDS, np.nan)
+        return np.where(self.last_N >= 0, np.maximum(self.moment - self.last_N, 0) / DAY_SECONDS, np.nan)
 
     def part(self, kept_N: np.ndarray | slice) -> Cells:
         """Some of the cells, of the same users."""
@@ -99,11 +101,11 @@ def purchase_id(vocabularies: Vocabularies) -> int:
 
 
 def bought_between(
-    sequences: Sequences, first: int, last: int, purchase: int, products: int
+    sequences: Sequences, after: datetime.date, until: datetime.date, purchase: int, products: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """User and product, once each, by user, of purchases at first <= time < last (seconds since 1970)."""
+    """User and product, once each, by user, of purchases on the days after `after`, up to `until`."""
     owner_E = np.repeat(np.arange(len(sequences)), np.diff(sequences.offsets))
-    kept = (sequences.times >= first) & (sequences.times < last) & (sequences.items >= FIRST)
+    kept = (sequences.days > day_number(after)) & (sequences.days <= day_number(until)) & (sequences.items >= FIRST)
     kept &= sequences.context_EC[:, 0] == purchase
     code = np.unique(owner_E[kept] * products + (sequences.items[kept] - FIRST))
     return code // products, code % products

@@ -18,7 +18,7 @@ from ml.common import lake
 from ml.common.cli import DataError
 from ml.common.hashing import first_by_hash
 from ml.data.consents import refusing, without
-from ml.data.sequences import SEQUENCE_COLUMNS, Sequences, midnight, pack
+from ml.data.sequences import DATED_COLUMNS, Sequences, midnight, pack
 from ml.suggest.candidates import INPUTS, Pairs, World, pairs
 from ml.suggest.history import Cells, bought_between, purchase_id
 from ml.suggest.neighbours import ItemNeighbours
@@ -120,7 +120,7 @@ def read_sample(warehouse: str, ds: datetime.date, encoder: Encoder, most: int) 
         )
     ids = ids.take(pc.array_sort_indices(ids))
     keep = ids.take(pa.array(first_by_hash(ids, most)))
-    return pack(lake.read_batches(opened, SEQUENCE_COLUMNS, ds), encoder.catalogue, encoder.vocabularies, keep)
+    return pack(lake.read_batches(opened, DATED_COLUMNS, ds), encoder.catalogue, encoder.vocabularies, keep)
 
 
 def shop(
@@ -135,7 +135,7 @@ def shop(
 def cells_as_of(sequences: Sequences, ds: datetime.date, encoder: Encoder, config: RecommendConfig) -> Cells:
     """What users did up to the end of ds with the products of the catalogue."""
     moment, products = midnight(ds), len(encoder.catalogue.product_ids)
-    lengths, purchase = sequences.lengths_before(moment), purchase_id(encoder.vocabularies)
+    lengths, purchase = sequences.lengths_until(ds), purchase_id(encoder.vocabularies)
     return Cells.of(sequences, lengths, moment, purchase, products, config.half_life_days)
 
 
@@ -155,7 +155,7 @@ def candidates_then(
     past: World, encoder: Encoder, sequences: Sequences, then: datetime.date, config: RecommendConfig
 ) -> Iterator[tuple[np.ndarray, Pairs]]:
     """By blocks: users who had done something by the end of `then`, and their candidates as of then."""
-    lengths = sequences.lengths_before(midnight(then))
+    lengths = sequences.lengths_until(then)
     active = np.flatnonzero(lengths > 0)
     for users in (active[block] for block in blocks(len(active))):
         part = sequences.part(users)
@@ -169,6 +169,6 @@ def _bought(
 ) -> np.ndarray:
     """Whether the user of each pair bought the product after `then`, up to ds."""
     products, purchase = len(past.products), purchase_id(encoder.vocabularies)
-    user, item = bought_between(sequences, midnight(then), midnight(ds), purchase, products)
+    user, item = bought_between(sequences, then, ds, purchase, products)
     code_P = candidates.user_P * products + past.shelf.items_E[candidates.place_P]
     return np.isin(code_P, user * products + item)

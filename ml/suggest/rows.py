@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from jobs.tables import RECOMMENDATIONS, USER_FEATURES, USER_SEQUENCES
 from ml.common import lake
 from ml.data.consents import refusing, without
-from ml.data.sequences import SEQUENCE_COLUMNS, pack
+from ml.data.sequences import DATED_COLUMNS, pack
 from ml.suggest.reasons import POPULAR, Reasons, reasons
 from ml.suggest.recommender import Recommender, blocks
 from ml.users.states import States
@@ -32,7 +32,7 @@ def rows(
     stamp = {"ds": ds, "model_version": version, "run_id": run_id}
     written = [pa.array([], pa.string())]
     encoder = recommender.encoder
-    for chunk in chunks(lake.read_batches(opened, SEQUENCE_COLUMNS, ds)):
+    for chunk in chunks(lake.read_batches(opened, DATED_COLUMNS, ds)):
         chunk = chunk.filter(pc.is_in(chunk["user_id"], value_set=wanted)).combine_chunks()
         sequences = pack(chunk.to_batches(), encoder.catalogue, encoder.vocabularies)
         if not len(sequences):

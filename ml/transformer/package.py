@@ -28,7 +28,7 @@ def save(model: BehaviourModel, snapshot: Snapshot) -> Path:
     """Writes all files into the snapshot's folder model/, which it gives back."""
     folder = snapshot.folder / "model"
     folder.mkdir(exist_ok=True)
-    settings = {"model": model.config.model_dump(), "ds": str(snapshot.ds), "cutoff": snapshot.cutoff}
+    settings = {"model": model.config.model_dump(), "ds": str(snapshot.ds), "cutoff": str(snapshot.cutoff)}
     write_json(folder / "model.json", settings)
     torch.save({name: tensor.cpu() for name, tensor in model.state_dict().items()}, folder / "weights.pt")
     for name in ("vocabulary.parquet", "catalogue.parquet"):

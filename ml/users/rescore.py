@@ -19,7 +19,8 @@ import pyarrow.compute as pc
 from jobs.tables import RESCORED_EMBEDDINGS, RESTATED, RUNS
 from ml.common import lake
 from ml.common.registry import Registry
-from ml.data.sequences import SEQUENCE_COLUMNS, midnight
+from ml.data.events import day_number
+from ml.data.sequences import DATED_COLUMNS, SEQUENCE_COLUMNS, days_of
 from ml.transformer.encoder import Encoder
 from ml.users.vectors import chunks, load, vectors
 
@@ -35,7 +36,7 @@ def known_by(chunk: pa.Table, as_of: datetime.date) -> pa.Table:
     """
     chunk = chunk.combine_chunks()
     times = chunk["event_times"].combine_chunks()
-    early = pc.less(times.flatten(), midnight(as_of))
+    early = pa.array(days_of(chunk) <= day_number(as_of))
     owner = np.repeat(np.arange(len(times)), times.value_lengths().fill_null(0).to_numpy(zero_copy_only=False))
     kept = np.bincount(owner[early.to_numpy(zero_copy_only=False)], minlength=len(times))
     offsets = pa.array(np.concatenate([[0], np.cumsum(kept)]), pa.int32())
@@ -84,7 +85,7 @@ def rescored(
         rows = chunks(lake.read_batches(sequences, SEQUENCE_COLUMNS, ds))
         parts.append(vectors(encoder, rows, RESCORED_EMBEDDINGS, stamp | {"as_of": ds}))
     if len(night.late):
-        rows = chunks(lake.read_batches(sequences, SEQUENCE_COLUMNS, ds))
+        rows = chunks(lake.read_batches(sequences, DATED_COLUMNS, ds))
         late = (known_by(chunk.filter(pc.is_in(chunk["user_id"], night.late)), night.ds) for chunk in rows)
         parts.append(vectors(encoder, late, RESCORED_EMBEDDINGS, stamp | {"as_of": night.ds}))
     return itertools.chain(*parts)

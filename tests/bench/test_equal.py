@@ -60,7 +60,7 @@ def add_oddities(landing: Path) -> None:
         events, products = (f"'{landing}/simulate/{kind}/*/*.parquet'" for kind in ("events", "products"))
         connection.execute(f"""
             CREATE TABLE odd AS SELECT * EXCLUDE (ds) FROM read_parquet({events}) LIMIT 0;
-            CREATE MACRO noon(day) AS epoch_ms(day::TIMESTAMP + INTERVAL 12 HOUR);
+            CREATE MACRO noon(day) AS epoch_ms(day::TIMESTAMP + INTERVAL 4 HOUR);  -- in China
             CREATE TABLE skus AS SELECT sku, row_number() OVER (ORDER BY sku) - 1 AS n
             FROM read_parquet({products}) WHERE category LIKE 'Groceries/Snacks/%';
             -- 40 lines of one product, 45 of others of its category; their prices spread, so that deviations count. And

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from dags._house import night
+from dags._house import night, zone_of
 
-MORNING = datetime(2026, 1, 8, 2, tzinfo=UTC)
+MORNING = datetime(2026, 1, 8, 7, tzinfo=UTC)  # two o'clock at the demo's shop, in New York
 
 
 def run(end: datetime | None, after: datetime = MORNING) -> SimpleNamespace:
@@ -29,12 +29,20 @@ def rendered(task, dag_run, **params) -> list[str]:
         pytest.param(run(MORNING), None, "2026-01-07", id="scheduled-at-two"),
         pytest.param(run(datetime(2026, 1, 8, 15, tzinfo=UTC)), None, "2026-01-07", id="by-hand-in-the-afternoon"),
         pytest.param(run(MORNING), "2017-12-01", "2017-12-01", id="by-hand-with-a-form"),
-        pytest.param(run(None, after=datetime(2026, 3, 1, tzinfo=UTC)), None, "2026-02-28", id="no-logical-date"),
+        pytest.param(run(datetime(2026, 1, 8, 4, tzinfo=UTC)), None, "2026-01-06", id="by-hand-late-in-the-evening"),
+        pytest.param(run(None, after=datetime(2026, 3, 1, 12, tzinfo=UTC)), None, "2026-02-28", id="no-logical-date"),
         pytest.param(run(None), "2017-12-01", "2017-12-01", id="triggered-by-the-night"),
     ],
 )
 def test_night(dag_run, form, expected):
     assert night(dag_run, {"ds": form}) == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "zone"), [("complete_journey", "America/New_York"), ("simulate", "Asia/Shanghai"), ("rees46", "UTC")]
+)
+def test_scheduled_nights_are_by_the_clock_of_the_source(source, zone):
+    assert zone_of(source) == zone
 
 
 def test_schedule_and_backfill_agree_on_the_night(bag):

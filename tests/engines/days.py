@@ -49,6 +49,8 @@ def _days() -> list[Case]:
 
 def _instants() -> list[Case]:
     before, half = _time("1969-12-31 23:59:58.5"), _time("2017-01-01 01:02:03.999999")
+    utc = clock.Clock("UTC", date(1969, 12, 1), date(1970, 1, 31))
+    shop = clock.Clock("America/New_York", date(2017, 1, 1), date(2017, 12, 31))
     return [
         Case("unix_timestamp: before 1970", F.unix_timestamp(before), -1),
         Case("unix_timestamp: a fraction", F.unix_timestamp(half), 1483232523),
@@ -71,10 +73,16 @@ def _instants() -> list[Case]:
         Case("cast: a whole second to text", _time("2017-01-01 01:02:03").cast("string"), "2017-01-01 01:02:03"),
         Case("cast: micros to text", half.cast("string"), "2017-01-01 01:02:03.999999"),
         Case("cast: an early time to text", _time("0099-03-01 00:00:00").cast("string"), "0099-03-01 00:00:00"),
-        Case("clock.day: before 1970", clock.day(before), date(1969, 12, 31)),
-        Case("clock.day: begins at 4", clock.day(_time("2017-01-02 03:59:59"), 4), date(2017, 1, 1)),
-        Case("clock.hour: before 1970", clock.hour(before), 23),
-        Case("clock.midnight: a day", clock.midnight(given("1969-12-31", "date")).cast("string"), "1969-12-31 00:00:00"),
+        Case("Clock.day: before 1970", utc.day(before), date(1969, 12, 31)),
+        Case("Clock.day: before clocks go forward", shop.day(_time("2017-03-12 04:59:59")), date(2017, 3, 11)),
+        Case("Clock.day: a day of 23 hours", shop.day(_time("2017-03-13 03:59:59.9")), date(2017, 3, 12)),
+        Case("Clock.day: after it", shop.day(_time("2017-03-13 04:00:00")), date(2017, 3, 13)),
+        Case("Clock.day: null", shop.day(_time(None)), None),
+        Case("Clock.hour: before 1970", utc.hour(before), 23),
+        Case("Clock.hour: the first of two", shop.hour(_time("2017-11-05 05:30:00")), 1),
+        Case("Clock.hour: the second of two", shop.hour(_time("2017-11-05 06:30:00")), 1),
+        Case("clock.midnight: a day", clock.midnight(given("2017-03-13", "date"), shop.zone).cast("string"),
+             "2017-03-13 04:00:00"),
         Case("-: times as seconds", F.unix_timestamp(half) - F.unix_timestamp(before), 1483232524),
     ]  # fmt: skip
 

@@ -51,10 +51,11 @@ def sequence_row(user: int, random: np.random.Generator) -> dict:
         random.random(length) < 0.8, 2 * (user % 3) + random.integers(0, 2, length), random.integers(0, 6, length)
     )
     product = category + CATEGORIES * random.integers(0, 5 if user % 2 else 10, length)
+    times = [int(now - 1 - day * 86_400) for day in days]
     return {
         "user_id": f"u{user:03d}", "ds": DS, "length": length, "last_event_ds": DS,
         "event_ids": [f"e{user}-{i}" for i in range(length)],
-        "event_times": [int(now - 1 - day * 86_400) for day in days],
+        "event_days": [time // 86_400 for time in times], "event_times": times,
         "event_types": ["view" if p % 4 == 0 else "purchase" for p in product],
         "product_ids": [f"p{p:02d}" for p in product], "categories": [f"C{c}" for c in category],
         "price_buckets": [1 + int(2 * np.log2(1 + 1 + p / 4)) for p in product], "run_id": "test",

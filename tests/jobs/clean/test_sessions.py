@@ -5,13 +5,16 @@ from __future__ import annotations
 from datetime import date
 
 from jobs.clean import sessions
+from jobs.clock import Clock
 from tests.jobs.frames import at, bronze
 
-ZONES = {"shop": "UTC"}
+
+def clocks(**zones):
+    return {shop: Clock(zone, date(2017, 1, 1), date(2017, 12, 31)) for shop, zone in zones.items()}
 
 
-def sessionised(frame, zones=ZONES):
-    spread = sessions.spread(sessions.with_clock(frame, zones), files=2, buckets=2)
+def sessionised(frame, zone="UTC"):
+    spread = sessions.spread(sessions.with_clock(frame, clocks(shop=zone)), files=2, buckets=2)
     return {row["event_id"]: row for row in sessions.sessionise(spread).collect()}
 
 
@@ -35,14 +38,14 @@ def test_a_session_ends_after_thirty_minutes_of_silence_not_at_midnight(spark):
 
 
 def test_no_session_goes_on_past_four_at_the_shop(spark):
-    nine = {"shop": "Asia/Tokyo"}  # four o'clock there is 19:00 UTC of the day before
+    # Four o'clock in Tokyo is 19:00 UTC of the day before.
     rows = sessionised(bronze(
         spark,
-        {"event_id": "a", "event_time": at("2017-06-01 18:50")},
-        {"event_id": "b", "event_time": at("2017-06-01 19:00")},
-    ), nine)  # fmt: skip
+        {"event_id": "a", "event_time": at("2017-05-31 18:50")},
+        {"event_id": "b", "event_time": at("2017-05-31 19:00")},
+    ), "Asia/Tokyo")  # fmt: skip
     assert rows["a"]["session_id"] != rows["b"]["session_id"]
-    assert (rows["a"]["session_day"], rows["b"]["session_day"]) == (date(2017, 6, 1), date(2017, 6, 2))
+    assert (rows["a"]["session_day"], rows["b"]["session_day"]) == (date(2017, 5, 31), date(2017, 6, 1))
     assert (rows["a"]["reaches_on"], rows["b"]["reaches_on"]) == (False, True)
 
 
@@ -63,8 +66,12 @@ def test_the_sources_own_sessions_stay_also_where_they_run_side_by_side(spark):
 
 
 def test_the_clock_is_the_shops(spark):
-    frame = bronze(spark, {"event_id": "a", "event_time": at("2017-06-05 02:00")}, {"event_id": "b", "source": "other"})
-    zones = {"shop": "America/New_York", "other": "Asia/Shanghai"}
+    frame = bronze(
+        spark,
+        {"event_id": "a", "event_time": at("2017-06-05 02:00"), "ds": date(2017, 6, 4)},
+        {"event_id": "b", "source": "other"},
+    )
+    zones = clocks(shop="America/New_York", other="Asia/Shanghai")
     rows = {row["event_id"]: row for row in sessions.with_clock(frame, zones).collect()}
     assert (rows["a"]["local_hour"], rows["a"]["local_weekday"]) == (22, 7)
     assert rows["b"]["local_hour"] == 20

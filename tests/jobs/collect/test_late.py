@@ -19,7 +19,7 @@ from jobs.features import run as features
 from jobs.features import sequences
 from jobs.lake import delta, engine, erasures, sql, touched
 from jobs.settings import Settings
-from jobs.sources import landing
+from jobs.sources import landing, shops
 from jobs.sources.spec import load as read_source
 from jobs.tables import (
     BRONZE_EVENTS,
@@ -48,7 +48,7 @@ events:
   id: [id]
   fields:
     user_id: user
-    event_time: time
+    event_time: {column: time, zone: Asia/Shanghai}
     event_type: kind
     product_id: item
     quantity: pieces
@@ -76,7 +76,7 @@ class Shop:
     def declare(self, text: str) -> None:
         (self.home / "conf" / "shop.yaml").write_text(text, encoding="utf-8")
         source = read_source("shop", self.home / "conf")
-        for module in (collect, release, clean.spec):
+        for module in (collect, release, shops):
             self.monkeypatch.setattr(module, "load", lambda name: source)
 
     def put(self, name: str, *rows: str, head: str = HEAD) -> None:
@@ -120,10 +120,10 @@ CONTENT = ("event_id", "user_id", "event_time", "ds", "session_id", "session_sta
 
 def test_late_records_go_to_their_day_and_only_their_users_days_are_made_anew(spark, tmp_path, monkeypatch, shop):
     """One hour, three and forty days late: the tables end as if all had come in time, and others' rows stay."""
-    base = {n: [buy(f"{u}{n}", u, f"{day(n)}T02:00:00Z") for u in ("a", "b")] for n in (0, 20, 37, 39, 40)}
-    late = [buy("h", "a", f"{day(39)}T23:30:00Z"), buy("d3", "a", f"{day(37)}T02:20:00Z", "p2"),
-            buy("d40", "a", f"{day(0)}T09:00:00Z")]  # fmt: skip
-    early = buy("e", "b", f"{day(41)}T00:10:00Z")
+    base = {n: [buy(f"{u}{n}", u, f"{day(n)}T02:00:00") for u in ("a", "b")] for n in (0, 20, 37, 39, 40)}
+    late = [buy("h", "a", f"{day(39)}T23:30:00"), buy("d3", "a", f"{day(37)}T02:20:00", "p2"),
+            buy("d40", "a", f"{day(0)}T09:00:00")]  # fmt: skip
+    early = buy("e", "b", f"{day(41)}T00:10:00")
     for n, since in ((0, 0), (20, 20), (37, 20), (39, 39)):
         shop.put(f"{day(n)}/log.csv", *base[n])
         if n != 20:
@@ -176,10 +176,10 @@ def test_late_records_go_to_their_day_and_only_their_users_days_are_made_anew(sp
 def test_nights_in_any_order_end_in_the_same_tables(spark, tmp_path, monkeypatch):
     """A session that runs past midnight, a late record, a replayed one: the last night first, and all in one pass."""
     files = {
-        0: [buy("1", "a", f"{day(0)}T23:50:00Z"), buy("2", "b", f"{day(0)}T12:00:00Z")],
-        1: [buy("3", "a", f"{day(1)}T00:05:00Z"), buy("4", "a", f"{day(0)}T23:25:00Z"),
-            buy("2", "b", f"{day(0)}T12:00:00Z")],
-        2: [buy("5", "a", f"{day(2)}T00:05:00Z"), buy("6", "b", f"{day(1)}T23:55:00Z")],
+        0: [buy("1", "a", f"{day(0)}T23:50:00"), buy("2", "b", f"{day(0)}T12:00:00")],
+        1: [buy("3", "a", f"{day(1)}T00:05:00"), buy("4", "a", f"{day(0)}T23:25:00"),
+            buy("2", "b", f"{day(0)}T12:00:00")],
+        2: [buy("5", "a", f"{day(2)}T00:05:00"), buy("6", "b", f"{day(1)}T23:55:00")],
     }  # fmt: skip
     ends = []
     for k, order in enumerate([(2, 0, 1), None]):
@@ -199,7 +199,7 @@ def test_nights_in_any_order_end_in_the_same_tables(spark, tmp_path, monkeypatch
 
 
 def test_a_file_is_loaded_once_and_a_changed_one_is_noticed(shop):
-    shop.put(f"{day(0)}/log.csv", buy("1", "a", f"{day(0)}T10:00:00Z"), buy("2", "b", f"{day(0)}T10:00:00Z"))
+    shop.put(f"{day(0)}/log.csv", buy("1", "a", f"{day(0)}T10:00:00"), buy("2", "b", f"{day(0)}T10:00:00"))
     shop.put(f"{day(0)}/empty.csv")
     shop.night(0)
     version = delta.version(str(shop.home / "wh"), BRONZE_EVENTS)
@@ -209,8 +209,8 @@ def test_a_file_is_loaded_once_and_a_changed_one_is_noticed(shop):
     assert delta.version(str(shop.home / "wh"), BRONZE_EVENTS) == version
 
     # Corrected two nights later under the same name: one record says something else, one is gone, one is new.
-    shop.put(f"{day(2)}/log.csv", buy("9", "c", f"{day(2)}T10:00:00Z"))
-    shop.put(f"{day(0)}/log.csv", buy("1", "a", f"{day(0)}T10:00:00Z"), buy("3", "d", f"{day(0)}T11:00:00Z"))
+    shop.put(f"{day(2)}/log.csv", buy("9", "c", f"{day(2)}T10:00:00"))
+    shop.put(f"{day(0)}/log.csv", buy("1", "a", f"{day(0)}T10:00:00"), buy("3", "d", f"{day(0)}T11:00:00"))
     said = shop.night(2)
     assert "rows_in 3, loaded 3" in said[0]
     assert set(shop.rows(RESTATED, "user_id", "ds")) == {("b", day(0)), ("d", day(0))}
@@ -220,11 +220,11 @@ def test_a_file_is_loaded_once_and_a_changed_one_is_noticed(shop):
 
 
 def test_a_file_that_came_after_its_night_is_loaded_by_the_next_one(shop):
-    shop.put(f"{day(0)}/log.csv", buy("1", "a", f"{day(0)}T10:00:00Z"))
+    shop.put(f"{day(0)}/log.csv", buy("1", "a", f"{day(0)}T10:00:00"))
     shop.night(0)
-    shop.put(f"{day(-1)}/older.csv", buy("0", "a", f"{day(-1)}T10:00:00Z"))  # before the history that was asked for
-    shop.put(f"{day(0)}/late.csv", buy("2", "b", f"{day(0)}T10:00:00Z"))
-    shop.put(f"{day(1)}/log.csv", buy("3", "a", f"{day(1)}T10:00:00Z"))
+    shop.put(f"{day(-1)}/older.csv", buy("0", "a", f"{day(-1)}T10:00:00"))  # before the history that was asked for
+    shop.put(f"{day(0)}/late.csv", buy("2", "b", f"{day(0)}T10:00:00"))
+    shop.put(f"{day(1)}/log.csv", buy("3", "a", f"{day(1)}T10:00:00"))
     shop.night(1)
     assert shop.rows(BRONZE_EVENTS, "event_id", "landed_ds") == [("1", day(0)), ("2", day(1)), ("3", day(1))]
     assert [row[0] for row in shop.rows(SILVER_EVENTS, "event_id")] == ["shop:1", "shop:2", "shop:3"]
@@ -232,11 +232,11 @@ def test_a_file_that_came_after_its_night_is_loaded_by_the_next_one(shop):
 
 def test_a_log_of_any_days_that_grows_delivers_only_what_is_new(spark, tmp_path, monkeypatch):
     shop = Shop(spark, tmp_path / "shop", monkeypatch, SOURCE.replace('"{ds}/*.csv"', '"*.csv"'))
-    rows = [buy(str(n), "a", f"{day(n)}T10:00:00Z") for n in range(3)]
+    rows = [buy(str(n), "a", f"{day(n)}T10:00:00") for n in range(3)]
     shop.put("log.csv", *rows[:2])
     shop.night(1, since=1, hops=(collect,))  # day 0 is older than the history that is asked for
     assert shop.rows(BRONZE_EVENTS, "event_id", "landed_ds") == [("1", day(1))]
-    shop.put("log.csv", *rows, buy("late", "b", f"{day(1)}T11:00:00Z"))
+    shop.put("log.csv", *rows, buy("late", "b", f"{day(1)}T11:00:00"))
     shop.night(2, hops=(collect,))
     came = {"1": day(1), "2": day(2), "late": day(2)}
     assert dict(shop.rows(BRONZE_EVENTS, "event_id", "landed_ds")) == came
@@ -249,15 +249,15 @@ def test_a_log_of_any_days_that_grows_delivers_only_what_is_new(spark, tmp_path,
 
 def test_refused_records_are_released_once_after_the_mapping_is_mended(shop):
     shop.put(
-        f"{day(0)}/log.csv", buy("1", "a", f"{day(0)}T10:00:00Z"),
-        f"2,b,{day(0)}T10:00:00Z,buy,p1,1,5.00", f"2,b,{day(0)}T10:00:00Z,buy,p1,1,5.00",
-        f"3,c,{day(0)}T10:00:00Z,steal,p1,1,5.00",
+        f"{day(0)}/log.csv", buy("1", "a", f"{day(0)}T10:00:00"),
+        f"2,b,{day(0)}T10:00:00,buy,p1,1,5.00", f"2,b,{day(0)}T10:00:00,buy,p1,1,5.00",
+        f"3,c,{day(0)}T10:00:00,steal,p1,1,5.00",
     )  # fmt: skip
     shop.night(0)
     assert len(shop.rows(QUARANTINE, "raw")) == 3
     shop.declare(SOURCE.replace("event_type: kind", "event_type: {column: kind, map: {buy: purchase}}"))
     assert shop.night(1, hops=(release,)) == ["events: 1 released, 1 were there already, 1 stay"]
-    shop.put(f"{day(1)}/log.csv", buy("4", "a", f"{day(1)}T10:00:00Z"))
+    shop.put(f"{day(1)}/log.csv", buy("4", "a", f"{day(1)}T10:00:00"))
     shop.night(1)
     assert [row[0] for row in shop.rows(SILVER_EVENTS, "event_id")] == ["shop:1", "shop:2", "shop:4"]
     assert shop.rows(QUARANTINE, "reason") == [("unknown_event_type: steal",)]
@@ -276,7 +276,7 @@ def test_refused_records_are_released_once_after_the_mapping_is_mended(shop):
 def test_a_refused_record_of_an_erased_user_is_dropped_and_counted(shop, monkeypatch):
     """His erasure was begun and killed: the quarantine still holds him when the mapping is mended."""
     monkeypatch.setenv("HUAXIANG_PII_KEY", "a key of more than 16 characters")
-    at = f"{day(0)}T10:00:00Z"
+    at = f"{day(0)}T10:00:00"
     shop.put(f"{day(0)}/log.csv", buy("1", "a", at), f"2,b,{at},buy,p1,1,5.00", f"3,c,{at},steal,p1,1,5.00")
     shop.night(0, hops=(collect,))
     key = os.environ["HUAXIANG_PII_KEY"].encode()
@@ -293,21 +293,19 @@ def test_a_refused_record_of_an_erased_user_is_dropped_and_counted(shop, monkeyp
 def test_sequences_take_late_and_corrected_events_in(shop):
     """What a night merges into yesterday's sequences is what the whole history gives."""
     for n in (0, 1):
-        shop.put(
-            f"{day(n)}/log.csv", buy(f"a{n}", "a", f"{day(n)}T10:00:00Z"), buy(f"b{n}", "b", f"{day(n)}T10:00:00Z")
-        )
+        shop.put(f"{day(n)}/log.csv", buy(f"a{n}", "a", f"{day(n)}T10:00:00"), buy(f"b{n}", "b", f"{day(n)}T10:00:00"))
         shop.night(n, hops=(collect, clean, sequences))
-    shop.put(f"{day(0)}/log.csv", buy("a0", "a", f"{day(0)}T10:00:00Z"), buy("c0", "a", f"{day(0)}T11:00:00Z"))
-    shop.put(f"{day(2)}/log.csv", buy("a2", "a", f"{day(2)}T10:00:00Z"))
+    shop.put(f"{day(0)}/log.csv", buy("a0", "a", f"{day(0)}T10:00:00"), buy("c0", "a", f"{day(0)}T11:00:00"))
+    shop.put(f"{day(2)}/log.csv", buy("a2", "a", f"{day(2)}T10:00:00"))
     shop.night(2, hops=(collect, clean, sequences))
     night = [row[1:] for row in shop.rows(USER_SEQUENCES, "ds", "user_id", "event_ids") if row[0] == day(2)]
     assert night == [("a", ["shop:a0", "shop:c0", "shop:a1", "shop:a2"]), ("b", ["shop:b1"])]
 
 
 def test_days_that_are_touched(shop):
-    shop.put(f"{day(0)}/log.csv", buy("1", "a", f"{day(0)}T10:00:00Z"))
+    shop.put(f"{day(0)}/log.csv", buy("1", "a", f"{day(0)}T10:00:00"))
     shop.night(0)
-    shop.put(f"{day(2)}/log.csv", buy("2", "a", f"{day(0)}T11:00:00Z"))
+    shop.put(f"{day(2)}/log.csv", buy("2", "a", f"{day(0)}T11:00:00"))
     shop.night(2, hops=(collect,))
     what = touched.touched(shop.spark, shop.settings(2))
     assert (what.whole, what.others) == ([day(2)], [day(0), day(1)])
@@ -335,7 +333,7 @@ def test_users_days_too_many_to_be_named_are_replaced_all_the_same(spark, tmp_pa
 
 
 def test_a_file_is_known_by_its_bytes_and_its_mapping(shop):
-    shop.put(f"{day(0)}/log.csv", buy("1", "a", f"{day(0)}T10:00:00Z"))
+    shop.put(f"{day(0)}/log.csv", buy("1", "a", f"{day(0)}T10:00:00"))
     s, feed = shop.settings(0), collect.load("shop").events
     files = landing.list_files(s.landing, feed, s.since, s.ds)
     assert [d.changed for d in ledger.due(files, ledger.open_ledger(s, "events"), feed, s)] == [False]

@@ -7,8 +7,8 @@ from datetime import timedelta
 from jobs.segments import journeys
 from tests.jobs.frames import DAY, at
 
-DDL = """user_id string, event_times array<bigint>, event_types array<string>, categories array<string>,
-         price_buckets array<int>"""
+DDL = """user_id string, event_days array<int>, event_times array<bigint>, event_types array<string>,
+         categories array<string>, price_buckets array<int>"""
 
 
 def sequence(spark, *rows):
@@ -16,7 +16,7 @@ def sequence(spark, *rows):
 
     def packed(steps):
         times = [int(at(f"{DAY - timedelta(days=days)} {hour:02}:00").timestamp()) for days, hour, *_ in steps]
-        return [times, *[[step[place] for step in steps] for place in (2, 3, 4)]]
+        return [[time // 86_400 for time in times], times, *[[step[place] for step in steps] for place in (2, 3, 4)]]
 
     return spark.createDataFrame([(user, *packed(steps)) for user, steps in rows], DDL)
 

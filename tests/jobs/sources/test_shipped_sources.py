@@ -82,7 +82,7 @@ def test_jdata_is_gbk_with_fractions_and_equal_rows(shop):
         "view",
         "2016-01-31 15:59:02",
     )
-    assert (purchase["event_type"], purchase["ds"]) == ("purchase", date(2016, 1, 31))  # half past midnight in Beijing
+    assert (purchase["event_type"], purchase["ds"]) == ("purchase", date(2016, 2, 1))  # half past midnight in Beijing
     users = {row["id"]: row["attributes"] for row in shop.rows(BRONZE_USERS)}
     assert (users["266079"]["age_band"], users["266079"]["gender"]) == ("56岁以上", "male")
     assert "age_band" not in users["200719"]

@@ -57,9 +57,11 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> str:
     warehouse, random = str(tmp_path_factory.mktemp("shop")), np.random.default_rng(5)
     for ds in DAYS:
         features = [feature_row(user, random) | {"ds": ds} for user in range(USERS)]
-        shift = (DS - ds).days * 86_400
+        shift = (DS - ds).days
         sequences = [sequence_row(user, random) for user in range(USERS)]
-        sequences = [row | {"ds": ds, "event_times": [t - shift for t in row["event_times"]]} for row in sequences]
+        for row in sequences:
+            row["ds"], row["event_days"] = ds, [day - shift for day in row["event_days"]]
+            row["event_times"] = [time - shift * 86_400 for time in row["event_times"]]
         for table, rows in ((USER_FEATURES, features), (USER_SEQUENCES, sequences)):
             write_partition(table, warehouse, str(ds), [pa.RecordBatch.from_pylist(rows, arrow_schema(table))])
     events = []

@@ -28,8 +28,9 @@ from ml import recommend_accuracy
 from ml.common import cli, lake
 from ml.common.warehouse import Spaces
 from ml.data.catalogue import feature_count
+from ml.data.events import day_number
 from ml.data.sequences import DAY_SECONDS as DAY
-from ml.data.sequences import Sequences, midnight
+from ml.data.sequences import Sequences
 from ml.data.snapshot import Snapshot
 from ml.judge import hits, suggestions
 from ml.suggest import neighbours, reasons, recommender
@@ -199,6 +200,7 @@ def sequences(*users: list[tuple[int, int, int]]) -> Sequences:
     return Sequences(
         pa.array([f"u{n}" for n in range(len(users))]), np.cumsum([0, *map(len, users)]),
         np.array([(100 - day) * DAY for day, _, _ in events]), np.array([2 + item for _, item, _ in events]), context,
+        np.array([100 - day for day, _, _ in events], np.int32),
     )  # fmt: skip
 
 
@@ -211,7 +213,8 @@ def test_cells_count_what_a_user_did_with_a_product() -> None:
     assert cells.seen_N == pytest.approx([0.5, 0, 0.5**0.2])
     assert cells.since() == pytest.approx([np.nan, 10, np.nan], nan_ok=True)
     assert cells.between_N == pytest.approx([np.nan, 10, np.nan], nan_ok=True)
-    early = Cells.of(found, found.lengths_before(75 * DAY), 75 * DAY, purchase=9, products=4, half_life=10.0)
+    lengths = found.lengths_until(datetime.date(1970, 3, 16))  # day 74
+    early = Cells.of(found, lengths, 75 * DAY, purchase=9, products=4, half_life=10.0)
     assert (early.user_N.tolist(), early.bought_N.tolist(), early.since().tolist()) == ([0], [1], [5.0])
     assert cells.of_users(1, 3).user_N.tolist() == [1]
 
@@ -364,7 +367,7 @@ def partition(table, warehouse: str, ds: datetime.date, rows: list[dict]) -> Non
 
 def cut(row: dict, ds: datetime.date) -> dict:
     """A sequence as it was at the end of ds."""
-    events = sum(time < midnight(ds) for time in row["event_times"])
+    events = sum(day <= day_number(ds) for day in row["event_days"])
     return {name: value[:events] if isinstance(value, list) else value for name, value in row.items()}
 
 

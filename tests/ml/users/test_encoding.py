@@ -27,6 +27,7 @@ def sequences(lengths: list[int], seed: int = 0) -> Sequences:
         np.arange(events),
         random.integers(2, ITEMS, events).astype(np.int32),
         random.integers(1, 60, (events, CONTEXT)).astype(np.uint8),
+        np.zeros(events, np.int32),
     )
 
 
