@@ -68,9 +68,9 @@ lint: $(DEV)  ## ruff: style; mypy: types
 dictionary: $(RUNTIME)  ## docs/dictionary.md, from the contracts in jobs/
 	@$(PYTHON) -m jobs.tables.dictionary
 
-lock:  ## requirements*.in -> requirements*.txt, what stands there kept where it can be (needs uv)
-	uv pip compile $(COMPILE) requirements.in -o requirements.txt
-	uv pip compile $(COMPILE) requirements-dev.in -o requirements-dev.txt
+lock: setup  ## requirements*.in -> requirements*.txt, what stands there kept where it can be
+	.venv/bin/uv pip compile $(COMPILE) requirements.in -o requirements.txt
+	.venv/bin/uv pip compile $(COMPILE) requirements-dev.in -o requirements-dev.txt
 
 clean: stop  ## forget the services' state, the landed demo and caches; the warehouse and .tools stay
 	rm -rf .run landing .pytest_cache .ruff_cache .mypy_cache
