@@ -67,20 +67,26 @@ def _said_last(rows: DataFrame) -> DataFrame:
     counts where two are of one file.
     """
 
-    def last(name: str) -> Column:
-        at = F.coalesce(F.col("stated")[name], _record())
-        return F.max(F.when(F.col(name).isNotNull(), F.struct(at.alias("at"), "fresh", F.col(name).alias("value"))))
-
-    fields = rows.groupBy("user_id").agg(*[last(name).alias(name) for name in spec.USER_FIELDS])
     newest_first = [F.desc(name) for name in ("record_landed_ds", "record_file", "fresh")]
     newest_first.append(F.desc(F.to_json("attributes")))
-    ranked = rows.withColumn("nth", F.row_number().over(Window.partitionBy("user_id").orderBy(*newest_first)))
-    newest = ranked.where("nth = 1").select("user_id", "attributes", "record_landed_ds", "record_file")
-    stated = F.create_map(*[part for name in spec.USER_FIELDS for part in (F.lit(name), F.col(f"{name}.at"))])
-    return fields.join(newest, "user_id").select(
-        "user_id", *[F.col(f"{name}.value").alias(name) for name in spec.USER_FIELDS], "attributes",
-        "record_landed_ds", "record_file", F.map_filter(stated, lambda _, at: at.isNotNull()).alias("stated"),
-    )  # fmt: skip
+    of_user = Window.partitionBy("user_id")
+    rows = rows.withColumns({"nth": F.row_number().over(of_user.orderBy(*newest_first)),
+                             "records": F.count("*").over(of_user)})  # fmt: skip
+
+    def said(name: str) -> Column:
+        at = F.coalesce(F.col("stated")[name], _record())
+        return F.when(F.col(name).isNotNull(), F.struct(at.alias("at"), "fresh", F.col(name).alias("value")))
+
+    # Nearly everybody has one record, of which no field need be looked for.
+    rows = rows.withColumns({f"{name}_said": said(name) for name in spec.USER_FIELDS})
+    of_record = ("user_id", "attributes", "record_landed_ds", "record_file")
+    several = rows.where("records > 1")
+    fields = several.groupBy("user_id").agg(*[F.max(f"{name}_said").alias(f"{name}_said") for name in spec.USER_FIELDS])
+    put_together = several.where("nth = 1").select(*of_record).join(fields, "user_id")
+    users = rows.where("records = 1").select(*put_together.columns).unionByName(put_together)
+    stated = F.create_map(*[part for name in spec.USER_FIELDS for part in (F.lit(name), F.col(f"{name}_said.at"))])
+    values = [F.col(f"{name}_said.value").alias(name) for name in spec.USER_FIELDS]
+    return users.select(*of_record, *values, F.map_filter(stated, lambda _, at: at.isNotNull()).alias("stated"))
 
 
 def _by_file(records: DataFrame) -> DataFrame:
