@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from jobs.errors import UsageError
 from jobs.lake import delta
-from jobs.sources.spec import Source, load
+from jobs.sources import spec
+from jobs.sources.spec import Source
 from jobs.tables import LOADS
 
 
@@ -27,7 +28,7 @@ def require_days(warehouse: str, source: Source) -> None:
 
 def held(warehouse: str) -> list[Source]:
     """The sources whose events the warehouse holds, by name; UsageError, see `require_days`."""
-    shops = [load(name) for name in sorted({name for name, _ in zones(warehouse)})]
+    shops = [spec.load(name) for name in sorted({name for name, _ in zones(warehouse)})]
     for shop in shops:
         require_days(warehouse, shop)
     return shops

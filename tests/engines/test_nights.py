@@ -13,6 +13,7 @@ from jobs.lake import engine
 from tests.engines import compare, shop
 
 pytestmark = [
+    pytest.mark.timeout(1800),
     pytest.mark.engines,
     pytest.mark.skipif(engine.is_sail(), reason="runs Apache Spark beside Sail: make test-spark"),
 ]

@@ -19,7 +19,7 @@ from jobs.features import run as features
 from jobs.features import sequences
 from jobs.lake import delta, engine, erasures, sql, touched
 from jobs.settings import Settings
-from jobs.sources import landing, shops
+from jobs.sources import landing, spec
 from jobs.sources.spec import load as read_source
 from jobs.tables import (
     BRONZE_EVENTS,
@@ -76,7 +76,7 @@ class Shop:
     def declare(self, text: str) -> None:
         (self.home / "conf" / "shop.yaml").write_text(text, encoding="utf-8")
         source = read_source("shop", self.home / "conf")
-        for module in (collect, release, shops):
+        for module in (collect, release, spec):
             self.monkeypatch.setattr(module, "load", lambda name: source)
 
     def put(self, name: str, *rows: str, head: str = HEAD) -> None:

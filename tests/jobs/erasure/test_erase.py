@@ -29,7 +29,7 @@ from jobs.features import sequences
 from jobs.lake import delta, erasures, sql, upkeep
 from jobs.publish import run as publish
 from jobs.settings import Settings
-from jobs.sources import shops, spec
+from jobs.sources import spec
 from jobs.sources.keys import Keys
 from jobs.sources.spec import Source
 from jobs.tables import BRONZE_EVENTS, ERASURES, LOADS, QUARANTINE, RUNS, SEGMENTS, SILVER_PRODUCTS, USER_SEGMENTS
@@ -65,7 +65,7 @@ def night(home: Path, run_id: str = "night", **changes) -> Settings:
 
 
 def of_the_shop(patch: pytest.MonkeyPatch, home: Path, key: str = KEY) -> None:
-    for module in (collect, release, shops, spec):
+    for module in (collect, release, spec):
         patch.setattr(module, "load", lambda name: SOURCE)
     patch.setenv("HUAXIANG_PII_KEY", key)
     patch.delenv("HUAXIANG_PII_KEY_FILE", raising=False)
