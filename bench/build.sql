@@ -36,9 +36,11 @@ CREATE MACRO normalised_query(query) AS nullif(trim(regexp_replace(
     lower(CASE WHEN regexp_matches(query, '[' || getvariable('wide') || ']')
                THEN translate(query, getvariable('wide'), getvariable('narrow')) ELSE query END),
     '[\s\p{Z}\p{Cc}\x{200b}\x{feff}]+', ' ', 'g')), '');
+CREATE MACRO model_name() AS '(android[ /]?[0-9.]*; ?(?:[a-z]{2}[-_][a-z]{2}; ?)?)[^;)/]*( build/|[;)])';
 -- The patterns of jobs/clean/devices.py without its looks around: RE2 has none. `agent` is in lower case.
 CREATE MACRO device_class(agent) AS CASE
-    WHEN regexp_matches(agent, '(^|[^u]|(^|[^c])u)bot\b|bot[/_.-]|robot|crawl|spider|slurp|scrap[ey]|archiver|fetcher'
+    WHEN regexp_matches(regexp_replace(agent, model_name(), '\1\2', 'g'),
+        '(^|[^u]|(^|[^c])u)bot(\b|_)|robot|crawl|spider|slurp|scrap[ey]|archiver|fetcher'
         || '|validator|checker|indexer|monitor|(link ?|uri|bing)preview|google-|whatsapp|feed|lighthouse'
         || '|mediapartners|facebookexternalhit|headless|phantomjs|puppeteer|playwright|selenium|https?://|@[\w.]+\.\w'
         || '|curl/|wget|libwww|python|httpclient|^java/|go-http-client|node-fetch|axios|^ruby|^perl|guzzle') THEN 'bot'

@@ -77,6 +77,7 @@ _ZH = {
     "run_id": "运行编号", "ingested_at": "装载时间", "kind": "数据种类", "stage": "环节", "raw": "原始记录", "reason": "原因",
     "rows_in": "输入行数", "loaded": "装载行数", "duplicates": "重复行数", "quarantined": "隔离行数", "outside": "其他日期行数",
     "ignored": "忽略行数",
+    "zone": "店铺时区",
     "late": "迟到行数", "columns": "未映射列", "table": "表", "expectation": "期望", "column": "列", "severity": "级别",
     "success": "是否通过", "observed": "观测值", "threshold": "阈值", "unexpected_count": "未通过行数",
     "user_agent": "用户代理",
