@@ -7,37 +7,8 @@ from datetime import date
 from decimal import Decimal
 
 import pandas as pd
-import pytest
-from pyspark.sql import functions as F
 
-from jobs.collect import run as collect
-from jobs.lake import delta
-from jobs.settings import Settings
 from jobs.tables import BRONZE_EVENTS, BRONZE_PRODUCTS, BRONZE_USERS, QUARANTINE
-
-
-@pytest.fixture
-def shop(tmp_path, spark):
-    """`shop(source, since, ds)` loads what lies in its landing folder; `shop.rows(table)` gives rows, times as text."""
-
-    class Shop:
-        landing = tmp_path / "landing"
-        warehouse = str(tmp_path / "wh")
-
-        def __call__(self, source: str, since: str, ds: str) -> str:
-            days = (date.fromisoformat(ds), date.fromisoformat(since))
-            return collect.run(spark, Settings(*days, self.warehouse, source, str(self.landing), "test"))
-
-        def put(self, name: str, text: str, encoding: str = "utf-8") -> None:
-            (self.landing / name).write_bytes(text.encode(encoding))
-
-        def rows(self, table, *order: str) -> list:
-            frame = delta.read(spark, self.warehouse, table)
-            times = {name: F.col(name).cast("string") for name, kind in frame.dtypes if kind == "timestamp"}
-            return (frame.withColumns(times) if times else frame).orderBy(*(order or table.keys)).collect()
-
-    Shop.landing.mkdir()
-    return Shop()
 
 
 def test_rees46(shop):
