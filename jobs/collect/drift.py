@@ -88,6 +88,12 @@ def check_types(kind: str, counts: list[dict], frame: DataFrame) -> None:
             )
 
 
+def _suffix(source_file: str) -> str:
+    """How the name of a file says of which of `more_events` it is: see landing.list_files; else nothing."""
+    found = re.search(r" \[[a-z][a-z0-9_]*\]\Z", source_file)
+    return found.group() if found else ""
+
+
 def new_columns(s: Settings, kind: str, feed: Feed, counts: list[dict]) -> list[str]:
     """Columns that the mapping does not name and no earlier load of the feed brought; a warning in ops.quality_results.
 
@@ -96,7 +102,7 @@ def new_columns(s: Settings, kind: str, feed: Feed, counts: list[dict]) -> list[
     ours = set() if kind == "events" else set(feed.fields)
     files, mine = {row["source_file"] for row in counts}, f" [{feed.name}]" if feed.name else ""
     earlier = delta.rows(s.warehouse, LOADS, f"source = '{s.source}' AND kind = '{kind}'")
-    earlier = [row for row in earlier if row["source_file"].endswith(mine)]
+    earlier = [row for row in earlier if _suffix(row["source_file"]) == mine]
     before = [row["columns"] for row in earlier if row["source_file"] not in files and row.get("columns") is not None]
     if not before:
         return []

@@ -9,11 +9,12 @@ import pytest
 
 from jobs.collect import counts, dedupe, drift, parse
 from jobs.errors import DataError
+from jobs.settings import Settings
 from jobs.sources import reading
 from jobs.sources.keys import Keys
 from jobs.sources.landing import list_files
 from jobs.sources.layout import Layout
-from jobs.sources.spec import Source
+from jobs.sources.spec import Feed, Source
 
 DS = date(2026, 6, 10)
 FIELDS = {"user_id": "who", "event_time": "at", "event_type": "what", "product_id": "item.sku", "price": "paid"}
@@ -65,3 +66,21 @@ def test_a_file_of_which_most_is_no_record_stops_the_load_with_the_reason(spark,
     check(spark, tmp_path, *[LINE] * 10, *["x"] * 10)
     with pytest.raises(DataError, match=r"records in a.jsonl, found 15 of 20 to be none \(expected JSON, found single"):
         check(spark, tmp_path, *[LINE] * 5, *["{'a': 1}"] * 15)
+
+
+def test_a_column_is_new_among_those_of_its_own_feed(tmp_path, monkeypatch):
+    """A further feed maps other columns of the same file; what it maps is news to neither."""
+    ledger = [
+        {"source_file": "a.csv", "columns": ["note", "back"]},
+        {"source_file": "a.csv [refunds]", "columns": ["note", "price"]},
+    ]
+    monkeypatch.setattr(drift.delta, "rows", lambda *_: ledger)
+    monkeypatch.setattr(drift.delta, "replace_rows", lambda *_: None)
+    night = Settings(DS, DS, str(tmp_path), "shop", str(tmp_path), "test")
+    events = {"files": "*.csv", "id": ["id"], "fields": FIELDS}
+    for name, columns, new in [("", ["back"], []), ("", ["price"], ["price"]), ("refunds", ["back"], ["back"])]:
+        feed = Feed(**events, name=name)
+        file = f"b.csv [{name}]" if name else "b.csv"
+        assert drift.new_columns(night, "events", feed, [{"source_file": file, "columns": columns}]) == new
+    # The one file that is there was changed: nothing to hold it against.
+    assert drift.new_columns(night, "events", Feed(**events), [{"source_file": "a.csv", "columns": ["x"]}]) == []
