@@ -59,11 +59,14 @@ MODULES = {
     "segment": "jobs.segments.run",
     "sequences": "jobs.features.sequences",
     "simulate": "simulate.run",
+    "source": "jobs.collect.trial",
 }
 ERASE = "erase users for good: suppress, delete, prove; they are never loaded again"
 MAINTAIN = "put small files together and delete what no version of the last days needs; run it between nights"
 MIGRATE = "cut days anew that are not the shop's: once, in a warehouse of before nights were days of the shop"
 PREVIEW = "what an audience's file would make: size, overlap, who would come and go; writes nothing"
+DRAFT = "the first draft of a mapping, from a sample of a file of events: YAML with what was seen as comments"
+TRY = "ten records of a mapping before and after, counts and reasons; writes nothing"
 SIMULATE = "make click-stream data of any size in a landing folder, with the hidden truth beside them"
 PLAIN_VERBS = {
     "report": "pictures and tables of a night, as one HTML page and in MLflow",
@@ -94,6 +97,18 @@ def _add_night(one: argparse.ArgumentParser) -> None:
     one.add_argument("--source", default=os.environ.get("HUAXIANG_SOURCE", "complete_journey"))
     one.add_argument("--landing", default=os.environ.get("HUAXIANG_LANDING", "landing"), help="folder of the logs")
     one.add_argument("--run-id", default=os.environ.get("HUAXIANG_RUN_ID", "by-hand"))
+
+
+def _add_source(one: argparse.ArgumentParser) -> None:
+    actions = one.add_subparsers(dest="action", required=True, metavar="draft|try")
+    draft = actions.add_parser("draft", help=DRAFT, description=DRAFT)
+    draft.add_argument("file", metavar="FILE", help="CSV, JSON lines or Parquet, packed or not")
+    draft.add_argument("--name", required=True, help="of the source, such as my_shop")
+    draft.add_argument("--write", action="store_true", help="into conf/sources/NAME.yaml, where there is none yet")
+    trial = actions.add_parser("try", help=TRY, description=TRY)
+    trial.add_argument("name", metavar="NAME", help="of a source in conf/sources")
+    trial.add_argument("--landing", default=os.environ.get("HUAXIANG_LANDING", "landing"), help="folder of the logs")
+    trial.add_argument("--ds", type=_day, help="the day whose files are read (default: the newest)")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -135,6 +150,7 @@ def parser() -> argparse.ArgumentParser:
     preview.add_argument("--exact", action="store_true", help="ask everybody, not a sample")
     preview.add_argument("--sample", type=_share, help="share of the users to ask, such as 0.1")
     _add_night(preview)
+    _add_source(verbs.add_parser("source", help=f"draft FILE, try NAME: {DRAFT}; {TRY}", description="mappings"))
     plan.add_arguments(verbs.add_parser("simulate", help=SIMULATE, description=SIMULATE))
     return top
 
@@ -184,6 +200,8 @@ def _spark_verb(given: argparse.Namespace) -> str:
         job, name, long_job = (_absolute(given.warehouse), given.keep_days), "huaxiang maintain", True
     elif given.verb == "migrate":
         job, name, long_job = (_absolute(given.warehouse),), "huaxiang migrate", True
+    elif given.verb == "source":
+        job, name, long_job = (given.name, _absolute(given.landing), given.ds), "huaxiang source try", False
     elif given.verb == "erase":
         settings = Settings(given.ds, given.ds, _absolute(given.warehouse), "", "", given.run_id)
         job, name, long_job = (settings, _ids(given), given.verify), "huaxiang erase", True
@@ -235,9 +253,13 @@ def main(arguments: list[str] | None = None) -> int:
             from jobs.lake import sql
 
             print(sql.run(given.query, given.warehouse, given.format, given.out))
+        elif given.verb == "source" and given.action == "draft":
+            from jobs.sources.draft import run as draft
+
+            print(draft.run(given.file, given.name, given.write))
         elif given.verb in PLAIN_VERBS:
             print(importlib.import_module(MODULES[given.verb]).run(_settings(given)))
-        elif given.verb in ("audience", "erase", "maintain", "migrate"):
+        elif given.verb in ("audience", "erase", "maintain", "migrate", "source"):
             print(_spark_verb(given))
         elif given.verb == "check":
             print(f"check {given.ds}: {_check(given)}")

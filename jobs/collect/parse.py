@@ -105,6 +105,11 @@ def with_user(records: DataFrame, source: Source, keys: Keys, kind: str) -> Data
     return frame.select(*records.columns, keys.user(user).alias("user"))
 
 
+def tie(layout: Layout) -> Column:
+    """64 bits of all that a record says."""
+    return columns.hashed(F.col("record"), layout.types) if layout.types else F.xxhash64("raw")
+
+
 def _carried(feed: Feed, layout: Layout) -> list[Column]:
     """What goes along with a parsed record: where it is from, a tie-break, its text where it is refused; `seen`: bit k
     is set where the k-th mapped column stands in the record; `beside`: the same of the columns that the mapping does
@@ -117,13 +122,12 @@ def _carried(feed: Feed, layout: Layout) -> list[Column]:
 
     others = layout.others(feed.mapped_columns) or []
     record = F.col("record")
-    tie = columns.hashed(record, layout.types) if layout.types else F.xxhash64("raw")
     written = columns.as_json(record, layout.types) if layout.types else F.to_json(record)
     return [
         F.col("source_file"),
         F.col("landed_ds"),
         F.col("key_hash"),
-        tie.alias("tie"),
+        tie(layout).alias("tie"),
         F.when(F.col("reason").isNotNull(), F.coalesce("raw", written)).alias("raw"),
         F.coalesce(bits([layout.stands(c) for c in sorted(feed.mapped_columns)]), F.lit(0)).alias("seen"),
         bits([layout.value(c).isNotNull() for c in others[:MASKED]]).alias("beside"),

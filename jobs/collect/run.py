@@ -117,12 +117,17 @@ def _due(s: Settings, kind: str, feed: Feed, book: Ledger) -> list[Due] | None:
     if any(file.landed_ds is None or file.landed_ds >= s.since for file in files):
         return due
     if not feed.optional:
-        there = landing.nearest(s.landing, feed, s.ds)
-        raise DataError(
-            f"{kind}: expected files {' or '.join(feed.files)} for {s.days} under {s.landing}, found none; not "
-            f"delivered? There is {', '.join(there) or 'no file at all'}{globs.hint(there, s.ds)}"
-        )
+        raise not_delivered(s, kind, feed, f" for {s.days}")
     return due or None
+
+
+def not_delivered(s: Settings, kind: str, feed: Feed, days: str) -> DataError:
+    """What is said where a feed has no files, with those that there are."""
+    there = landing.nearest(s.landing, feed, s.ds)
+    return DataError(
+        f"{kind}: expected files {' or '.join(feed.files)}{days} under {s.landing}, found none; not "
+        f"delivered? There is {', '.join(there) or 'no file at all'}{globs.hint(there, s.ds)}"
+    )
 
 
 def _read(spark: SparkSession, s: Settings, load: Load) -> DataFrame:
@@ -178,38 +183,45 @@ def already_loaded(spark: SparkSession, s: Settings, parsed: DataFrame, slice_: 
 def _classified(
     spark: SparkSession, s: Settings, load: Load, records: DataFrame, before: DataFrame | None, cached: ExitStack
 ) -> DataFrame:
-    """One row a record, parsed, with `duplicate`. `before` are rows of `_stored`. Frames that later passes read again
-    are kept until `cached` is closed.
-    """
+    """One row a record, parsed, with `duplicate`. `before` are rows of `_stored`."""
+    frame = classified_alone(s, load, records, before, cached)
+    identity = dedupe.KEYS[load.kind]
+    loaded = already_loaded(spark, s, frame, load.slice_) if load.kind == "events" else None
+    if loaded is None:
+        return frame
+    if s.since != s.ds:
+        return dedupe.mark_loaded(frame, identity, loaded)
+    # The records are few, and what they are held against is much.
+    loaded = loaded.join(F.broadcast(frame.select(*identity)), identity, "left_semi")
+    return kept_until(cached, dedupe.mark_loaded(frame, identity, loaded))
 
-    def keep(frame: DataFrame) -> DataFrame:
-        kept = frames.kept(frame)
-        cached.callback(frames.free, kept)
-        return kept
+
+def kept_until(cached: ExitStack, frame: DataFrame) -> DataFrame:
+    """A frame that later passes read again, kept until `cached` is closed."""
+    kept = frames.kept(frame)
+    cached.callback(frames.free, kept)
+    return kept
+
+
+def classified_alone(
+    s: Settings, load: Load, records: DataFrame, before: DataFrame | None, cached: ExitStack
+) -> DataFrame:
+    """`_classified` without a look at what bronze holds: `duplicate` is true within the load."""
 
     def parsed(keyed: DataFrame) -> DataFrame:
         frame = parse.parse(keyed, load.source, load.keys, load.kind, load.start, s.since, s.ds)
         return frame if before is None else dedupe.keep_landing(frame, before)
 
     # Text is dear to parse. Columns Apache Spark reads again for less than it keeps them for, but in a small night.
-    small = s.since == s.ds
-    once = small or load.feed.format == "jsonl" or engine.is_sail() or bool(load.feed.fill_down)
+    once = s.since == s.ds or load.feed.format == "jsonl" or engine.is_sail() or bool(load.feed.fill_down)
     identity, keyed = dedupe.KEYS[load.kind], dedupe.with_key(records, load.source, load.kind, s.ds)
     if once:
-        keyed = keep(parsed(keyed))
-    plain, few = dedupe.apart(keyed, keep(dedupe.repeated_keys(keyed)))
+        keyed = kept_until(cached, parsed(keyed))
+    plain, few = dedupe.apart(keyed, kept_until(cached, dedupe.repeated_keys(keyed)))
     if not once:
         plain, few = parsed(plain), parsed(few)
-    few = keep(dedupe.first_of_each(dedupe.numbered(few, load.feed), identity))
-    frame = plain.withColumn("duplicate", F.lit(False)).unionByName(few)
-    loaded = already_loaded(spark, s, frame, load.slice_) if load.kind == "events" else None
-    if loaded is None:
-        return frame
-    if not small:
-        return dedupe.mark_loaded(frame, identity, loaded)
-    # The records are few, and what they are held against is much.
-    loaded = loaded.join(F.broadcast(frame.select(*identity)), identity, "left_semi")
-    return keep(dedupe.mark_loaded(frame, identity, loaded))
+    few = kept_until(cached, dedupe.first_of_each(dedupe.numbered(few, load.feed), identity))
+    return plain.withColumn("duplicate", F.lit(False)).unionByName(few)
 
 
 def _check(s: Settings, load: Load, rows: list[dict], records: DataFrame, frame: DataFrame) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_type
@@ -35,15 +36,15 @@ _FAILED = re.compile(rf"{UnreadableFileError.EXPECTED} ([^\n]+)")
 Read = Callable[[Part], Iterator[pa.RecordBatch]]
 
 
-def read_records(spark: SparkSession, files: list[File], feed: Feed) -> DataFrame:
+def read_records(spark: SparkSession, files: list[File], feed: Feed, first: int | None = None) -> DataFrame:
     """One row a record of the files: raw, record, source_file, landed_ds, written_ds, line, and fault, what is wrong
-    with one that cannot be read (see jobs/collect/fields.py).
+    with one that cannot be read (see jobs/collect/fields.py). `first`: so many of each file alone, from its start.
 
     DataError for a file that cannot be read, or has not the columns of the mapping; where only its end is broken, the
     query that uses the rows fails: see `unreadable`.
     """
     read = {"jsonl": _read_lines, "csv": _read_csv, "parquet": _read_parquet}[feed.format]
-    frame = filling.filled_down(privacy.protect(read(spark, files, feed), feed), feed)
+    frame = filling.filled_down(privacy.protect(read(spark, files, feed, first), feed), feed)
     return frame.select("raw", "record", "source_file", "landed_ds", "written_ds", "line", "fault")
 
 
@@ -76,18 +77,18 @@ def unreadable(error: Exception) -> DataError | None:
     )
 
 
-def _read_lines(spark: SparkSession, files: list[File], feed: Feed) -> DataFrame:
+def _read_lines(spark: SparkSession, files: list[File], feed: Feed, first: int | None) -> DataFrame:
     parts: dict[File, list[Part]] = {}
     for file in files:
         with named(file.path):
-            parts[file] = json_lines.split(file.path, file.size, MOST_BYTES, feed.encoding)
+            parts[file] = json_lines.split(file.path, file.size, _most_bytes(file, first), feed.encoding)
     read = partial(json_lines.read, encoding=feed.encoding, explode=feed.explode, paths=_paths(feed))
-    rows = _rows(spark, parts, read, [pa.field("record", pa.map_(pa.string(), pa.string()))])
+    rows = _rows(spark, parts, _from_start(read, first), [pa.field("record", pa.map_(pa.string(), pa.string()))])
     # What was taken out of a list has no line of its own.
     return rows.withColumn("record", F.col("c0")).withColumn("raw", F.coalesce("raw", F.to_json("c0")))
 
 
-def _read_csv(spark: SparkSession, files: list[File], feed: Feed) -> DataFrame:
+def _read_csv(spark: SparkSession, files: list[File], feed: Feed, first: int | None) -> DataFrame:
     """Each file by its own columns, put together by name; `record` is null for a row that does not fit them."""
     dialect = Dialect(**{name: getattr(feed, name) for name in Dialect.model_fields})
     parts: dict[File, list[Part]] = {}
@@ -95,15 +96,14 @@ def _read_csv(spark: SparkSession, files: list[File], feed: Feed) -> DataFrame:
         columns = names.as_mapped(csv_rows.header(file.path, dialect), feed)
         if columns:  # else the file is empty
             names.check(file.name, columns, feed)
-            parts[file] = csv_rows.split(file.path, file.size, MOST_BYTES, dialect, tuple(columns))
+            parts[file] = csv_rows.split(file.path, file.size, _most_bytes(file, first), dialect, tuple(columns))
     wanted = sorted({name for of_file in parts.values() for part in of_file for name in part.columns})
     fields = [pa.field(name, pa.string()) for name in wanted]
-    return _with_record(
-        *_with_paths(spark, parts, partial(csv_rows.read, dialect=dialect, wanted=wanted), fields, feed)
-    )
+    read = _from_start(partial(csv_rows.read, dialect=dialect, wanted=wanted), first)
+    return _with_record(*_with_paths(spark, parts, read, fields, feed))
 
 
-def _read_parquet(spark: SparkSession, files: list[File], feed: Feed) -> DataFrame:
+def _read_parquet(spark: SparkSession, files: list[File], feed: Feed, first: int | None) -> DataFrame:
     """A number stays one where every file has it as the same type; all else is text, as it would be in a CSV."""
     parts: dict[File, list[Part]] = {}
     kinds: dict[str, set] = {}
@@ -111,7 +111,7 @@ def _read_parquet(spark: SparkSession, files: list[File], feed: Feed) -> DataFra
         schema = parquet_rows.schema(file.path, feed.explode)
         if columns := names.as_mapped(schema.names, feed):  # else the file is empty
             names.check(file.name, columns, feed)
-            parts[file] = parquet_rows.split(file.path, MOST_ROWS, tuple(columns))
+            parts[file] = parquet_rows.split(file.path, first or MOST_ROWS, tuple(columns))[: 1 if first else None]
             for name, kind in zip(columns, schema.types, strict=True):
                 kinds.setdefault(name, set()).add(kind)
     common = {name for name in kinds if all(name in part.columns for of_file in parts.values() for part in of_file)}
@@ -119,8 +119,27 @@ def _read_parquet(spark: SparkSession, files: list[File], feed: Feed) -> DataFra
         pa.field(name, next(iter(kinds[name])) if len(kinds[name]) == 1 and name in common else pa.string())
         for name in sorted(kinds)
     ]
-    read = partial(parquet_rows.read, explode=feed.explode, wanted=pa.schema(fields))
+    read = _from_start(partial(parquet_rows.read, explode=feed.explode, wanted=pa.schema(fields)), first)
     return _with_record(*_with_paths(spark, parts, read, fields, feed))
+
+
+def _most_bytes(file: File, first: int | None) -> int:
+    """Bytes of a text that one task reads; all of it, where its start alone is asked for."""
+    return MOST_BYTES if first is None else file.size
+
+
+def _from_start(read: Read, first: int | None) -> Read:
+    return read if first is None else partial(_first_of, read=read, first=first)
+
+
+def _first_of(part: Part, read: Read, first: int) -> Iterator[pa.RecordBatch]:
+    for batch in read(part):
+        if batch.num_rows > first:  # the broken records of a batch stand at its end
+            batch = batch.take(pc.sort_indices(batch.column("line")).slice(0, first))
+        yield batch
+        first -= batch.num_rows
+        if not first:
+            return
 
 
 def _with_paths(

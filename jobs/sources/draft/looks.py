@@ -1,0 +1,217 @@
+"""What the values of a column look like: times, numbers, codes, ids, personal data. Told by texts alone."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+_TESTED = 2_000  # distinct values of a column
+_MOST = 0.98  # of the values must look alike: a sample has a few broken ones
+_FEW = 40  # values of a list of codes, at most
+
+_YEAR, _TWO_YEARS = r"((?:19|20)[0-9]{2})", "[0-9]{2}"
+_PIECES = {
+    "yyyy": _YEAR, "yy": _TWO_YEARS, "MMM": "[A-Z][a-z]{2}", "MM": "(?:0[1-9]|1[0-2])", "M": "(?:0?[1-9]|1[0-2])",
+    "dd": "(?:0[1-9]|[12][0-9]|3[01])", "d": "(?:0?[1-9]|[12][0-9]|3[01])", "HH": "(?:[01][0-9]|2[0-3])",
+    "H": "(?:[01]?[0-9]|2[0-3])", "h": "(?:0?[1-9]|1[0-2])", "mm": "[0-5][0-9]", "ss": "[0-5][0-9]",
+    "SSS": "[0-9]{3}", "a": "[AaPp][Mm]", "'T'": "T", "XXX": r"(?:Z|[+-][0-9]{2}:[0-9]{2})",
+}  # fmt: skip
+_LETTERS = re.compile("|".join(sorted(map(re.escape, _PIECES), key=len, reverse=True)))
+_DATES = (
+    "yyyy/MM/dd", "yyyy/M/d", "yyyy-M-d", "yyyy.MM.dd", "yyyyMMdd", "dd.MM.yyyy", "d.M.yyyy", "MM/dd/yyyy", "M/d/yyyy",
+    "dd/MM/yyyy", "d/M/yyyy", "dd-MM-yyyy", "MM-dd-yyyy", "d-M-yyyy", "yyyy年MM月dd日", "yyyy年M月d日", "dd-MMM-yyyy",
+    "dd MMM yyyy", "d MMM yyyy", "MMM d, yyyy", "M/d/yy", "d/M/yy", "dd.MM.yy",
+)  # fmt: skip
+_HOURS = ("", " HH:mm:ss", " HH:mm", " H:mm", " H:mm:ss", " h:mm a", " h:mm:ss a", " HH:mm:ss.SSS", "'T'HH:mm:ss",
+          "'T'HH:mm:ssXXX", " HH:mm:ssXXX", " HH:mm:ss XXX")  # fmt: skip
+
+
+def _shape(pattern: str) -> re.Pattern:
+    shape, at = "", 0
+    for found in _LETTERS.finditer(pattern):
+        shape += re.escape(pattern[at : found.start()]) + _PIECES[found.group()]
+        at = found.end()
+    return re.compile(shape + re.escape(pattern[at:]))
+
+
+_ISO = re.compile(
+    _YEAR + r"-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
+    r"(?P<hours>[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]+)?)? ?(?P<zone>Z|UTC|[+-][0-9]{2}(?::?[0-9]{2})?)?)?"
+)
+_PATTERNS = {date + hours: _shape(date + hours) for date in _DATES for hours in _HOURS} | {
+    "yyyyMMddHHmmss": _shape("yyyyMMddHHmmss")
+}
+_CLOCK = re.compile(r"(?:[01]?[0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9])?")
+_EPOCHS = {"epoch_s": (10, 1), "epoch_ms": (13, 10**3), "epoch_us": (16, 10**6), "epoch_ns": (19, 10**9)}
+_YEARS = range(2000, 2040)  # of an epoch that is one
+
+_SIGNS = "€$£¥￥₹元"
+_PLAIN = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)")
+_WAYS = {  # (decimal, thousands): what is written so, and of which some value must be
+    (",", ""): (r"[+-]?[0-9]+(,[0-9]+)?", r",[0-9]+$"),
+    (".", ","): (r"[+-]?[0-9]{1,3}(,[0-9]{3})*(\.[0-9]+)?|[+-]?[0-9]+(\.[0-9]+)?", r",[0-9]{3}"),
+    (",", "."): (r"[+-]?[0-9]{1,3}(\.[0-9]{3})*(,[0-9]+)?|[+-]?[0-9]+(,[0-9]+)?", r"\.[0-9]{3}"),
+    (",", " "): (r"[+-]?[0-9]{1,3}([ \u00a0\u202f][0-9]{3})*(,[0-9]+)?|[+-]?[0-9]+(,[0-9]+)?", r"[ \u00a0\u202f]"),
+}
+_ONLY_THREE = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+")  # 1,234: rather a thousand than one and a bit
+
+_WHOLE_FLOAT = re.compile(r"[0-9]+\.0+")
+_MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}")
+_PHONE = re.compile(r"(?:\+|00)[0-9][0-9 ()/-]{7,16}[0-9]|1[3-9][0-9]{9}")
+_AGENT = re.compile(r"(?:Mozilla|Opera|Dalvik|okhttp|curl)/.*")
+_PATH = re.compile(r"[^.>/|]*[^\W\d_][^.>/|]*([.>/|])[^.>/|]*[^\W\d_][^>]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    """How a time is written: a pattern, a name of one, or iso; `others` read all values too. `first_year` as seen."""
+
+    format: str
+    has_zone: bool = False
+    has_hours: bool = True
+    others: tuple[str, ...] = ()
+    first_year: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """How a number is written."""
+
+    decimal: str = "."
+    thousands: str = ""
+    sign: str = ""
+    is_whole: bool = False
+    largest: float = 0.0
+    has_negative: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """A column: the share of records in which it says something, its number of distinct values, the most frequent ones
+    with their counts; what they look like (at most one of time, number, and `kind`: mail, phone, agent, path, clock).
+    """
+
+    name: str
+    filled: float
+    distinct: int
+    counts: tuple[tuple[str, int], ...]
+    time: Time | None = None
+    number: Number | None = None
+    kind: str = ""
+    separator: str = ""
+    has_fraction_zero: bool = False  # ids such as 17850.0
+
+    @property
+    def is_few(self) -> bool:
+        """Whether `counts` are of all values."""
+        return 0 < self.distinct <= _FEW
+
+    @property
+    def is_codes(self) -> bool:
+        """Few values, of several records."""
+        return self.is_few and (self.distinct == 1 or self.counts[0][1] > 1)
+
+
+def look(name: str, values: list[str | None]) -> Look:
+    """What a column of texts looks like."""
+    there = [value for value in values if value is not None]
+    counted = Counter(there)
+    tested = list(counted)[:_TESTED]
+    plain = Look(name, len(there) / max(1, len(values)), len(counted), tuple(counted.most_common(_FEW)))
+    if not tested:
+        return plain
+    for kind, shape in (("mail", _MAIL), ("phone", _PHONE), ("agent", _AGENT), ("clock", _CLOCK)):
+        if _share(shape, tested) >= _MOST:
+            return replace(plain, kind=kind)
+    if time := _time(tested):
+        return replace(plain, time=time)
+    if number := _number(tested):
+        whole_floats = _share(_WHOLE_FLOAT, tested) == 1
+        return replace(plain, number=number, has_fraction_zero=whole_floats)
+    paths = Counter(found.group(1) for value in tested if (found := _PATH.fullmatch(value)))
+    if paths and paths.most_common(1)[0][1] > len(tested) / 2 and not any("://" in value for value in tested):
+        return replace(plain, kind="path", separator=paths.most_common(1)[0][0])
+    return plain
+
+
+def is_value(cell: str) -> bool:
+    """Whether a cell is a number or a time, which no name of a column is."""
+    cell = cell.strip()
+    return bool(_PLAIN.fullmatch(cell) or _ISO.fullmatch(cell) or _MAIL.fullmatch(cell) or _time([cell]))
+
+
+def _share(shape: re.Pattern, values: list[str]) -> float:
+    return sum(1 for value in values if shape.fullmatch(value)) / len(values)
+
+
+def _time(values: list[str]) -> Time | None:
+    for name, (digits, unit) in _EPOCHS.items():
+        numbers = [
+            int(value.split(".")[0]) for value in values if re.fullmatch(rf"[0-9]{{{digits}}}(\.[0-9]*)?", value)
+        ]
+        years = [datetime.fromtimestamp(number // unit, UTC).year for number in numbers]
+        if len([year for year in years if year in _YEARS]) >= _MOST * len(values):
+            return Time(name, has_zone=True, first_year=min(years))
+    if _share(_ISO, values) >= _MOST:
+        found = [match for value in values if (match := _ISO.fullmatch(value))]
+        zones, hours = [match["zone"] for match in found], any(match["hours"] for match in found)
+        return Time("iso", any(zones), hours, first_year=min(int(match[1]) for match in found))
+    fits = [name for name, shape in _PATTERNS.items() if shape.fullmatch(values[0])]
+    fits = [name for name in fits if _share(_PATTERNS[name], values) >= _MOST]
+    if not fits:
+        return None
+    first = fits[0]
+    order = [_order(name) for name in fits]
+    others = tuple(name for name, other in zip(fits, order, strict=True) if other != order[0])
+    shape = _PATTERNS[first]
+    years = [int(match[1]) for value in values if shape.groups and (match := shape.fullmatch(value))]
+    has_hours = "H" in first or "h" in first
+    return Time(first, "X" in first, has_hours, others[:1], min(years, default=None))
+
+
+def _order(pattern: str) -> str:
+    return "".join(dict.fromkeys(letter for letter in pattern if letter in "yMd"))
+
+
+def _number(values: list[str]) -> Number | None:
+    bare = [_without_sign(value) for value in values]
+    signs = Counter(sign for _, sign in bare if sign)
+    texts = [text for text, _ in bare]
+    sign = signs.most_common(1)[0][0] if signs else ""
+    ways: list[tuple[str, str]] = []
+    if _share(_PLAIN, texts) >= _MOST:
+        ways = [(".", "")]
+    else:
+        for way, (shape, some) in _WAYS.items():
+            fits = [text for text in texts if re.fullmatch(shape, text)]
+            with_some = [text for text in fits if re.search(some, text)]
+            only_three = way == (",", "") and with_some and all(_ONLY_THREE.fullmatch(text) for text in with_some)
+            if len(fits) >= _MOST * len(texts) and with_some and not only_three:
+                ways.append(way)
+    if not ways:
+        return None
+    decimal, thousands = ways[0]
+    read = [number for text in texts if (number := _read(text, decimal, thousands)) is not None]
+    if not read:
+        return None
+    whole = all(number.is_integer() for number in read) and not any(decimal in text for text in texts)
+    return Number(decimal, thousands, sign, whole, max(map(abs, read)), min(read) < 0)
+
+
+def _without_sign(value: str) -> tuple[str, str]:
+    """A number without a sign of money, and as -1.50 where it is (1.50) or 1.50-; that sign."""
+    negative = re.fullmatch(r"\((.*)\)|([^-]*[0-9.]) ?-", value)
+    value = f"-{negative[1] or negative[2]}" if negative else value
+    found = re.search(f"[{re.escape(_SIGNS)}]", value)
+    return re.sub(rf" ?[{re.escape(_SIGNS)}] ?", "", value, count=1), found.group() if found else ""
+
+
+def _read(text: str, decimal: str, thousands: str) -> float | None:
+    for sign in (thousands, "\u00a0", "\u202f") if thousands == " " else (thousands,):
+        text = text.replace(sign, "") if sign else text
+    try:
+        return float(text.replace(decimal, "."))
+    except ValueError:
+        return None

@@ -1,0 +1,149 @@
+"""What shops call the columns and events that we have names for, in English and Chinese (and some German).
+
+The likelier name first. A column is compared without case, blanks and signs, by the last part of a.b.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+Words = dict[str, tuple[str, ...]]
+
+
+def _listed(texts: dict[str, str]) -> Words:
+    return {name: tuple(text.split()) for name, text in texts.items()}
+
+
+FIELDS: Words = _listed(
+    {
+        "user_id": """
+        userid uid memberid customerid custid clientid buyerid shopperid visitorid fullvisitorid userpseudoid
+        householdid householdkey openid distinctid anonymousid deviceid cookieid 用户id 用户编号 会员id
+        会员编号 会员号 会员卡号 客户id 客户编号 买家id 用户 会员 客户 买家 顾客 kundennummer kundennr kundenid
+        kunde user member customer cust client buyer visitor household email mail 邮箱 手机号
+        """,
+        "event_time": """
+        eventtime eventtimestamp timestamp ts datetime actiontime servertime clienttime ordertime paytime
+        paidat createdat createtime orderdate ordercreated invoicedate transactiondt transactiondate
+        transactiontime purchasedate eventdate tdat time date day dt 事件时间 行为时间 下单时间 订单时间
+        支付时间 交易时间 购买时间 创建时间 下单日期 交易日期 购买日期 时间 日期 bestelldatum datum zeitpunkt
+        zeit
+        """,
+        "event_type": """
+        eventtype eventname event actiontype action behaviortype behaviourtype behavior behaviour activity
+        行为类型 行为 事件类型 事件名称 事件 操作类型 操作 type op 类型
+        """,
+        "product_id": """
+        productid skuid sku itemid itemno goodsid spuid articleid artid stockcode asin 商品id 商品编号 商品编码
+        货号 商品 artikelnummer artikelnr artnr artikel product item article goods ean gtin barcode upc plu pid
+        aid 条码
+        """,
+        "quantity": """
+        quantity qty pieces units numitems itemcount buynum 购买数量 商品数量 数量 件数 menge anzahl stück
+        count num
+        """,
+        "price": "unitprice itemprice listprice price 商品单价 单价 商品价格 价格 einzelpreis stückpreis preis",
+        "amount": """
+        amount lineamount linetotal totalprice totalamount salesvalue salesprice payamount payment paid
+        paidamount revenue total subtotal sales spend 实付金额 支付金额 订单金额 交易金额 实付 金额 总价
+        gesamtpreis gesamt betrag umsatz summe
+        """,
+        "discount": "discount discountamount coupon couponamount coupondisc 优惠金额 优惠 折扣 rabatt",
+        "session_id": """
+        sessionid session usersession visitid visit orderid orderno ordernumber order invoiceno invoice
+        basketid basket transactionid receiptid receiptno receipt cartid 会话id 会话 订单号 订单编号 订单id
+        小票号 bestellnummer bestellung auftrag rechnungsnummer bon
+        """,
+        "query": "query searchquery searchterm keyword keywords q 搜索词 关键词 suchbegriff",
+        "user_agent": "useragent ua agent 浏览器",
+    }
+)
+PRODUCTS: Words = _listed(
+    {
+        "title": """
+        title producttitle productname itemname goodsname description 商品名称 商品名 品名 商品标题 bezeichnung
+        artikelname
+        """,
+        "category_path": """
+        categorypath categorycode category categoryname categoryid cat 类目 品类 商品类目 分类 productsubclass
+        kategorie warengruppe
+        """,
+        "brand": "brand brandname 品牌 marke",
+    }
+)
+USERS: Words = _listed(
+    {
+        "age_band": "ageband agegroup agerange age 年龄段 年龄 alter",
+        "gender": "gender sex 性别 geschlecht",
+        "region": "region country province state city 地区 省份 城市 land",
+    }
+)
+EVENTS: Words = _listed(
+    {
+        "view": """
+        view pageview viewitem viewproduct productview productviewed pv detail browse 浏览 查看 访问 浏览商品
+        """,
+        "click": "click clicks tap selectitem productclicked 点击",
+        "search": "search searchproduct productssearched viewsearchresults 搜索",
+        "favourite": "favourite favorite fav like wishlist addtowishlist collect 收藏 关注",
+        "cart": "cart carts addtocart cartadd productadded addcart 加购 加购物车 加入购物车",
+        "uncart": "uncart removefromcart cartremove productremoved delcart 移出购物车 删除购物车",
+        "purchase": """
+        purchase buy order orders ordercompleted transaction pay paid payment sale 购买 下单 支付 成交 kauf
+        bestellung
+        """,
+        "refund": "refund return returned refunded cancel cancelled orderrefunded 退款 退货 retoure storno",
+    }
+)
+_OTHERS: Words = _listed(
+    {
+        "event_ids": """
+        eventid messageid logid uuid recordid rowid lineid insertid id 事件id 流水号
+        """,
+        "personal": """
+        email mail phone mobile tel telephone firstname lastname fullname realname username nickname address street
+        idcard passport birthday birthdate dateofbirth ip ipaddress cardnumber creditcard 邮箱 手机 手机号 电话
+        姓名 地址 收货地址 收货人 身份证 身份证号 生日 telefon vorname nachname adresse strasse geburtsdatum
+        """,
+        "personal_inside": """
+        email phone mobile address firstname lastname billingname shippingname 手机 电话 地址 姓名 身份证
+        """,
+    }
+)
+EVENT_IDS = _OTHERS["event_ids"]
+PERSONAL = _OTHERS["personal"]
+_PERSONAL_INSIDE = _OTHERS["personal_inside"]
+MONEY_OR_PIECES = ("amount", "total", "sales")
+ALL = frozenset(word for known in (*FIELDS.values(), *PRODUCTS.values(), *USERS.values(), PERSONAL) for word in known)
+CENTS = re.compile("cent|分$|minor|pence")
+
+
+def plain(name: str) -> str:
+    """A name without case and signs, by the last part of a.b: `order.User-ID` is `userid`."""
+    return re.sub(r"[\W_]+", "", name.rsplit(".", 1)[-1].casefold())
+
+
+def is_one(name: str, words: Collection[str]) -> bool:
+    """Whether a column is called exactly so; `user.id` is also `userid`."""
+    return plain(name) in words or plain("".join(name.split(".")[-2:])) in words
+
+
+def rank(name: str, words: tuple[str, ...]) -> int | None:
+    """How likely a column's name means what the words do: the smaller the likelier, None where it does not."""
+    exact = [k for k, word in enumerate(words) if is_one(name, (word,))]
+    if exact:
+        return exact[0]
+    said = plain(name)
+    inside = [k for k, word in enumerate(words) if len(word) > (3 if word.isascii() else 1) and word in said]
+    return len(words) + inside[0] if inside else None
+
+
+def is_personal(name: str) -> bool:
+    return is_one(name, PERSONAL) or any(word in plain(name) for word in _PERSONAL_INSIDE)
+
+
+def event_type(code: str) -> str | None:
+    """The event of ours that a code says, None where it says none."""
+    said = re.sub(r"[\W_]+", "", code.casefold())
+    return next((kind for kind, known in EVENTS.items() if said in known), None)
