@@ -19,7 +19,6 @@ from jobs.collect import counts, doubts, drift, parse
 from jobs.collect import run as collect
 from jobs.collect.ledger import Due
 from jobs.lake.engine import columns, frames
-from jobs.lake.sql import as_table
 from jobs.settings import Settings
 from jobs.sources import landing, reading
 from jobs.sources.formats.parts import UnreadableFileError
@@ -111,15 +110,19 @@ def _show(frame: DataFrame, records: DataFrame, feed: Feed, kind: str) -> None:
     asked = sorted(feed.asked_columns)
     names = dict.fromkeys(name for row in before for name in (*asked, *row) if name in row)
     shown = list(names)[:_COLUMNS]
-    print(
-        as_table(["before", *shown], [(k, *[_short(row.get(name)) for name in shown]) for k, row in _numbered(before)])
-    )
+    _table(["before", *shown], [(k, *[_short(row.get(name)) for name in shown]) for k, row in _numbered(before)])
     if len(names) > len(shown):
         print(f"and {len(names) - len(shown)} more columns: {', '.join(list(names)[_COLUMNS:])}")
     ours = [name for name in EVENT_FIELDS if name in feed.fields] if kind == "events" else ["id", *feed.fields]
     after = [_after(row, ours, kind) for row in chosen]
     more = ["ds"] if kind == "events" else []
-    print(as_table(["after", *ours, *more, "becomes"], [(k, *row) for k, row in _numbered(after)]))
+    _table(["after", *ours, *more, "becomes"], [(k, *row) for k, row in _numbered(after)])
+
+
+def _table(head: list[str], rows: list[tuple]) -> None:
+    from jobs.lake import sql  # and DuckDB with it
+
+    print(sql.as_table(head, rows))
 
 
 def _numbered(rows: list) -> enumerate:
@@ -172,11 +175,7 @@ def _explain(frame: DataFrame, feed: Feed, rows: list[dict]) -> None:
     refused = frame.where("reason IS NOT NULL").groupBy(short.alias("reason"))
     found = refused.agg(F.count("*").alias("n"), F.min("reason").alias("such")).orderBy(F.desc("n"), "reason").collect()
     if found:
-        print(
-            as_table(
-                ["records", "refused because", "such as"], [(f"{r['n']:,}", r["reason"], r["such"]) for r in found]
-            )
-        )
+        _table(["records", "refused because", "such as"], [(f"{r['n']:,}", r["reason"], r["such"]) for r in found])
     for doubt in doubts.said(frame, feed, rows):
         print(f"warning: {doubt}")
     unmapped = sorted({name for row in rows for name in row["columns"] or ()} - set(feed.fields) - set(feed.pii))

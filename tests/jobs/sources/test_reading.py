@@ -74,6 +74,16 @@ def test_csv_in_zstd_beside_gzip_and_plain(spark, tmp_path):
     assert {row["source_file"] for row in rows} == {"a.csv.zst", "b.csv.gz", "c.csv"}
 
 
+def test_the_first_records_of_each_file_broken_ones_among_them(spark, tmp_path):
+    (tmp_path / "a.csv").write_text("id,name\n1,a\n2\n3,c\n4,d\n")
+    (tmp_path / "b.csv").write_text("id,name\n5,e\n")
+    feed = Feed(id=("id",), fields={}, files="*.csv", format="csv")
+    rows = read_records(spark, list_files(str(tmp_path), feed, DS, DS), feed, first=2).collect()
+    assert {(row["source_file"], row["record"] and row["record"]["id"], row["raw"]) for row in rows} == {
+        ("a.csv", "1", None), ("a.csv", None, "2"), ("b.csv", "5", None),
+    }  # fmt: skip
+
+
 def test_a_broken_zstd_file_is_named(spark, tmp_path, monkeypatch):
     fields = {"user_id": "u", "event_time": "t", "event_type": {"constant": "view"}}
     events = {"files": "*.zst", "id": ["id"], "fields": fields}

@@ -1,0 +1,80 @@
+"""source try: records before and after, counts and reasons, by the parse of collect; nothing is written."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+
+import pytest
+import yaml
+
+from jobs.collect import trial
+from jobs.errors import DataError
+from jobs.sources import spec
+
+FEED = {
+    "files": "{ds}/*.jsonl",
+    "id": ["id"],
+    "pii": {"mail": "drop"},
+    "fields": {"user_id": "uid", "event_time": "at", "event_type": "what", "amount": "paid"},
+}
+
+
+def line(k: int, day: str = "2026-01-31", **changed: object) -> str:
+    good = {"id": k, "uid": f"u{k}", "at": f"{day}T10:00:00Z", "what": "purchase", "paid": 1.5, "mail": "a@b.example"}
+    return json.dumps(good | {"color": "red"} | changed)
+
+
+@pytest.fixture
+def shop(tmp_path, monkeypatch):
+    """Deliver lines of a day to the source `shop`, whose mapping is FEED."""
+
+    def deliver(day: str, *lines: str, name: str = "a.jsonl") -> str:
+        (tmp_path / "landing" / day).mkdir(parents=True, exist_ok=True)
+        (tmp_path / "landing" / day / name).write_text("\n".join(lines))
+        return str(tmp_path / "landing")
+
+    said = {"name": "shop", "title": "t", "origin": "o", "licence": "l", "events": FEED}
+    (tmp_path / "shop.yaml").write_text(yaml.safe_dump(said))
+    monkeypatch.setattr(trial, "load", lambda name: spec.load(name, tmp_path))
+    return deliver
+
+
+def test_the_newest_day_is_shown_and_counted_and_nothing_written(spark, shop, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    shop("2026-01-30", line(99, "2026-01-30"))
+    refused = [line(20, paid="much"), line(21, uid=None), line(22, uid=None), "no record"]
+    landing = shop("2026-01-31", *[line(k) for k in range(12)], line(3), *refused)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+
+    assert trial.run(spark, "shop", landing, None) == (
+        "events: rows_in 17, loaded 12, duplicates 1, quarantined 4, outside 0, late 0"
+    )
+    out = capsys.readouterr().out
+    assert "of 2026-01-31" in out
+    assert "u99" not in out
+    assert out.count("│ loaded") == 7, "ten records: one of each of three reasons, and loaded ones"
+    assert "refused: bad_money: amount from column paid is much" in out
+    assert "│ 2       │ missing_user_id" in out
+    assert "not_a_record: expected jsonl" in out
+    assert "not mapped, kept in attributes: color" in out
+    assert "a@b.example" not in out
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+
+    trial.run(spark, "shop", landing, date(2026, 1, 30))
+    assert "u99" in capsys.readouterr().out
+    with pytest.raises(DataError, match=r"expected files .* for 2026-01-29 under .*, found none"):
+        trial.run(spark, "shop", landing, date(2026, 1, 29))
+
+
+def test_what_stops_a_load_stops_a_try_once_it_is_shown(spark, shop, capsys):
+    landing = shop("2026-01-31", *[line(k, paid="much") for k in range(30)])
+    with pytest.raises(DataError, match="expected column 'paid' to hold amounts of money"):
+        trial.run(spark, "shop", landing, None)
+    assert "bad_money: amount from column paid" in capsys.readouterr().out
+
+
+def test_of_a_large_file_its_start_is_read(spark, shop, monkeypatch, capsys):
+    monkeypatch.setattr(trial, "_RECORDS", 5)
+    landing = shop("2026-01-31", "no record", *[line(k) for k in range(30)])
+    assert "rows_in 5, loaded 4, duplicates 0, quarantined 1" in trial.run(spark, "shop", landing, None)

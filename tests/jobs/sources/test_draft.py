@@ -1,0 +1,250 @@
+"""source draft: what it finds in small files in the style of known ones, and what it says where it cannot know."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from datetime import UTC, datetime, timedelta
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+
+from jobs.__main__ import main
+from jobs.errors import DataError, UsageError
+from jobs.sources import spec
+from jobs.sources.draft import places, run
+from jobs.sources.draft.looks import look
+
+K = range(40)
+
+
+def drafted(tmp_path, name: str, content: str | bytes) -> tuple[dict, str]:
+    """The mapping as spec.load reads it, as a dict of what the YAML says, and its text."""
+    path = tmp_path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return of_file(tmp_path, path)
+
+
+def of_file(tmp_path, path) -> tuple[dict, str]:
+    folder = tmp_path / "conf"
+    folder.mkdir()
+    run.run(str(path), "my_shop", True, folder)
+    spec.load("my_shop", folder)
+    text = (folder / "my_shop.yaml").read_text()
+    return yaml.safe_load(text), text
+
+
+def lines(header: str, *rows: str) -> str:
+    return "\n".join([header, *rows, ""])
+
+
+def test_json_lines_of_an_app(tmp_path):
+    events = [
+        {"event_id": f"e{k}", "uid": 1000 + k % 7, "ts": 1769817600123 + k * 1000, "sku": f"S{k % 9}", "qty": 1,
+         "action": ["pv", "buy", "fav", "open_app"][k % 4], "paid": 9.9 + k, "email": f"u{k % 7}@shop.example"}
+        for k in K
+    ]  # fmt: skip
+    text = "\n".join(map(json.dumps, events))
+    said, text = drafted(tmp_path, "logs/app/2026-01-31/part-0.jsonl.gz", gzip.compress(text.encode()))
+    feed = said["events"]
+    assert feed["files"] == "{ds}/*.jsonl.gz"
+    assert feed["id"] == ["event_id"]
+    assert feed["pii"] == {"email": "drop"}
+    assert feed["fields"] == {
+        "user_id": "uid", "event_time": {"column": "ts", "format": "epoch_ms"}, "product_id": "sku", "quantity": "qty",
+        "event_type": {"column": "action", "map": {"pv": "view", "buy": "purchase", "fav": "favourite"}},
+        "amount": "paid",
+    }  # fmt: skip
+    assert "#   open_app:  # 10 records" in text
+    assert "shop.example" not in text, "a draft is read by many: it says no mail address"
+    assert f"--landing {tmp_path}/logs/app" in text
+
+
+def test_a_csv_in_gbk(tmp_path):
+    rows = [f"D{k // 2},{8800 + k % 5},2026/1/{k % 28 + 1} 10:0{k % 10},P{k % 6},牛奶,{k % 3 + 1},{k * 1.5:.2f},"
+            f"138001380{k % 5:02d}" for k in K]  # fmt: skip
+    said, text = drafted(
+        tmp_path, "a.csv", lines("订单号,会员卡号,下单时间,商品编号,商品名称,数量,实付金额,手机号", *rows).encode("gbk")
+    )
+    feed = said["events"]
+    assert (said["shop_zone"], feed["format"], feed["encoding"]) == ("Asia/Shanghai", "csv", "GB18030")
+    assert feed["pii"] == {"手机号": "drop"}
+    assert feed["fields"]["event_time"] == {
+        "column": "下单时间",
+        "format": "yyyy/M/d HH:mm",
+        "zone": "Asia/Shanghai",
+    }
+    assert feed["fields"] | {"event_time": 0, "event_type": 0} == {
+        "user_id": "会员卡号", "event_time": 0, "event_type": 0, "product_id": "商品编号", "quantity": "数量",
+        "amount": "实付金额", "session_id": "订单号",
+    }  # fmt: skip
+    assert feed["fields"]["event_type"] == {"constant": "purchase"}
+    assert "# ? no column of event types was seen" in text
+    assert said["products"]["fields"] == {"title": "商品名称"}
+    assert "13800138" not in text
+
+
+def test_the_csv_of_a_wholesaler_and_its_numbered_customers(tmp_path):
+    rows = [f'{536365 + k // 3},{85123 + k % 7}A,"WHITE, HEART",{-1 if k % 11 == 0 else 6},12/{k % 28 + 1}/2010 8:26,'
+            f"2.55,{'' if k % 5 == 0 else f'{17850 + k % 4}.0'},France" for k in K]  # fmt: skip
+    header = "InvoiceNo,StockCode,Description,Quantity,InvoiceDate,UnitPrice,CustomerID,Country"
+    said, text = drafted(tmp_path, "online.csv", lines(header, *rows))
+    feed = said["events"]
+    assert feed["fields"] == {
+        "user_id": "CustomerID", "event_time": {"column": "InvoiceDate", "format": "M/d/yyyy H:mm"},
+        "event_type": {"constant": "purchase"}, "product_id": "StockCode", "quantity": "Quantity", "price": "UnitPrice",
+        "session_id": "InvoiceNo",
+    }  # fmt: skip
+    assert feed["whole"] == ["CustomerID"]
+    assert "# ? records without a user are refused" in text
+    assert "no zone is written" in text
+    assert said["users"]["fields"] == {"region": "Country"}
+
+
+def test_pieces_that_are_called_an_amount_and_a_day_without_hours(tmp_path):
+    rows = [f"11/{k % 28 + 1}/2000,{1104905 + k % 9:08d},45-49,110411,{4710199010372 + k % 8},"
+            f"{1 if k % 3 else 2},{24 + k}" for k in K]  # fmt: skip
+    header = "TRANSACTION_DT,CUSTOMER_ID,AGE_GROUP,PRODUCT_SUBCLASS,PRODUCT_ID,AMOUNT,SALES_PRICE"
+    said, text = drafted(tmp_path, "ta_feng.csv", lines(header, *rows))
+    fields = said["events"]["fields"]
+    assert fields["event_time"] == {"column": "TRANSACTION_DT", "format": "M/d/yyyy"}
+    assert (fields["user_id"], fields["product_id"]) == ("CUSTOMER_ID", "PRODUCT_ID")
+    assert (fields["quantity"], fields["amount"]) == ("AMOUNT", "SALES_PRICE")
+    assert "# ? by its name it may be money" in text
+
+
+def test_parquet_by_day(tmp_path):
+    path = tmp_path / "log_20260131.parquet"
+    times = [datetime(2026, 1, 31, tzinfo=UTC) + timedelta(minutes=k) for k in K]
+    pq.write_table(pa.table({
+        "user_id": [f"u{k % 6}" for k in K], "created_at": pa.array(times, pa.timestamp("us", "UTC")),
+        "event": ["view", "add_to_cart"] * 20, "item_id": list(K), "price": [1.5] * 40,
+    }), path)  # fmt: skip
+    said, _ = of_file(tmp_path, path)
+    assert (said["events"]["files"], said["events"]["format"]) == ("log_{ds:yyyyMMdd}.parquet", "parquet")
+    assert said["events"]["fields"] == {
+        "user_id": "user_id", "event_time": "created_at", "product_id": "item_id", "price": "price",
+        "event_type": {"column": "event", "map": {"view": "view", "add_to_cart": "cart"}},
+    }  # fmt: skip
+
+
+def test_semicolons_and_a_decimal_comma(tmp_path):
+    rows = [f"B{k // 2};{4711 + k % 4};{k % 28 + 1:02d}.01.2026 14:30;A{k % 5};Käse;{k % 3 + 1};{k % 9},99;"
+            f"1.{k:03d},50 €" for k in K]  # fmt: skip
+    header = "Bestellnummer;Kundennr;Bestelldatum;Artikelnr;Bezeichnung;Menge;Einzelpreis;Gesamt"
+    said, _ = drafted(tmp_path, "kasse.csv", lines(header, *rows).encode("cp1252"))
+    feed = said["events"]
+    assert (feed["delimiter"], feed["encoding"]) == (";", "windows-1252")
+    assert feed["fields"] == {
+        "user_id": "Kundennr", "event_time": {"column": "Bestelldatum", "format": "dd.MM.yyyy HH:mm"},
+        "event_type": {"constant": "purchase"}, "product_id": "Artikelnr", "quantity": "Menge",
+        "price": {"column": "Einzelpreis", "decimal": ","},
+        "amount": {"column": "Gesamt", "decimal": ",", "thousands": ".", "sign": "€"}, "session_id": "Bestellnummer",
+    }  # fmt: skip
+
+
+def test_lines_without_a_header(tmp_path):
+    rows = [
+        f"{k % 5 + 1},{2268318 + k % 7},{2520377 + k % 3},{['pv', 'cart', 'buy'][k % 3]},{1511544070 + k}" for k in K
+    ]
+    said, text = drafted(tmp_path, "behavior.csv", lines(*rows))
+    feed = said["events"]
+    assert feed["columns"] == ["c1", "c2", "c3", "c4", "c5"]
+    assert (feed["fields"]["user_id"], feed["fields"]["product_id"]) == ("c1", "c2")
+    assert feed["fields"]["event_time"] == {"column": "c5", "format": "epoch_s"}
+    assert text.count("# ? chosen by its look alone") == 3
+
+
+def test_lists_and_objects_in_an_array(tmp_path):
+    orders = [
+        {"user": {"id": k % 3}, "time": "2024-01-01T00:00:00+01:00", "lines": [{"sku": "a", "qty": 1}]} for k in K
+    ]
+    said, _ = drafted(tmp_path, "orders.json", json.dumps(orders))
+    feed = said["events"]
+    assert (feed["format"], feed["explode"]) == ("jsonl", "lines")
+    assert (feed["fields"]["user_id"], feed["fields"]["product_id"]) == ("user.id", "lines.sku")
+    assert feed["fields"]["event_time"] == "time", "which carries its zone"
+
+
+def test_a_day_and_an_hour_in_two_columns_and_days_of_two_readings(tmp_path):
+    rows = [f"0{k % 9 + 1}/0{k % 7 + 1}/2024\t10:0{k % 10}:00\tC{k % 4}\tS{k % 5}" for k in K]
+    said, text = drafted(tmp_path, "two.tsv", lines("day\ttime\tcustomer\tsku", *rows))
+    assert said["events"]["fields"]["event_time"] == {"column": ["day", "time"], "format": "MM/dd/yyyy H:mm:ss"}
+    assert "# ? dd/MM/yyyy reads all of them too" in text
+
+
+@pytest.mark.parametrize(
+    ("value", "format_"),
+    [
+        ("1706659200", "epoch_s"), ("1706659200123456", "epoch_us"), ("2024-01-31", "iso"), ("20240131", "yyyyMMdd"),
+        ("2024-01-31T10:00:00.5+08:00", "iso"), ("31/12/2024 9:05", "dd/MM/yyyy H:mm"),
+        ("2024年1月3日", "yyyy年M月d日"), ("12/31/24", "M/d/yy"), ("5 Jan 2024", "d MMM yyyy"),
+    ],
+)  # fmt: skip
+def test_times(value, format_):
+    assert look("x", [value]).time.format == format_
+
+
+@pytest.mark.parametrize(
+    ("values", "written"),
+    [
+        (["1.50", "(2)"], (".", "", "")), (["1,234"], (".", ",", "")), (["7,99"], (",", "", "")),
+        (["1.234,50"], (",", ".", "")), (["1 234,50"], (",", " ", "")), (["$5", "$6.10"], (".", "", "$")),
+        (["1899123"], (".", "", "")), (["4711234567890"], (".", "", "")),
+    ],
+)  # fmt: skip
+def test_numbers(values, written):
+    seen = look("x", values)
+    assert seen.time is None
+    assert (seen.number.decimal, seen.number.thousands, seen.number.sign) == written
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        (["13812345678"], "phone"), (["a@b.de"], "mail"), (["10:22:01"], "clock"), (["kids.car", "tools.saw"], "path"),
+        (["red", "dark blue"], ""), (["Mozilla/5.0 (X11)"], "agent"),
+    ],
+)  # fmt: skip
+def test_other_looks(values, kind):
+    assert look("x", values).kind == kind
+
+
+@pytest.mark.parametrize(
+    ("path", "landing", "glob"),
+    [
+        ("/l/dt=2026-01-31/a-0.csv", "/l", "dt={ds}/*.csv"),
+        ("/l/app/year=2026/month=01/day=31/x.parquet", "/l/app", "year={ds:yyyy}/month={ds:MM}/day={ds:dd}/*.parquet"),
+        ("/l/2026/01/31/x.csv.gz", "/l", "{ds:yyyy/MM/dd}/*.csv.gz"),
+        ("/l/orders-20260131.csv", "/l", "orders-{ds:yyyyMMdd}.csv"),
+        ("/l/orders.csv", "/l", "orders.csv"),
+    ],
+)
+def test_where_files_of_other_days_lie(path, landing, glob):
+    found = places.place(path)
+    assert (found.landing, found.files) == (landing, glob)
+
+
+def test_files_that_tell_no_events(tmp_path):
+    with pytest.raises(DataError, match="expected a column of times, found user_id, age"):
+        drafted(tmp_path, "users.csv", "user_id,age\n1,30\n2,31\n")
+    (tmp_path / "empty.csv").write_text("")
+    with pytest.raises(DataError, match="expected records in"):
+        run.run(str(tmp_path / "empty.csv"), "shop", False)
+    with pytest.raises(UsageError, match="expected a file of events"):
+        run.run(str(tmp_path / "none.csv"), "shop", False)
+    with pytest.raises(UsageError, match="expected --name of a-z"):
+        run.run(str(tmp_path / "empty.csv"), "My Shop", False)
+
+
+def test_the_verb_prints_and_a_draft_overwrites_nothing(tmp_path, capsys):
+    path = tmp_path / "a.csv"
+    path.write_text("user_id,event_time,event_type,product_id\nu1,2024-01-01 10:00:00,view,p1\n")
+    assert main(["source", "draft", str(path), "--name", "my_shop"]) == 0
+    assert yaml.safe_load(capsys.readouterr().out)["events"]["fields"]["product_id"] == "product_id"
+    run.run(str(path), "my_shop", True, tmp_path)
+    with pytest.raises(UsageError, match="is there already"):
+        run.run(str(path), "my_shop", True, tmp_path)
