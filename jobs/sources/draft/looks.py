@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 _TESTED = 2_000  # distinct values of a column
 _MOST = 0.98  # of the values must look alike: a sample has a few broken ones
+_SOME = 0.2  # of the values are mail addresses: better once too often than in the clear
 _FEW = 40  # values of a list of codes, at most
 
 _YEAR, _TWO_YEARS = r"((?:19|20)[0-9]{2})", "[0-9]{2}"
@@ -17,8 +18,9 @@ _PIECES = {
     "dd": "(?:0[1-9]|[12][0-9]|3[01])", "d": "(?:0?[1-9]|[12][0-9]|3[01])", "HH": "(?:[01][0-9]|2[0-3])",
     "H": "(?:[01]?[0-9]|2[0-3])", "h": "(?:0?[1-9]|1[0-2])", "mm": "[0-5][0-9]", "ss": "[0-5][0-9]",
     "SSS": "[0-9]{3}", "a": "[AaPp][Mm]", "'T'": "T", "XXX": r"(?:Z|[+-][0-9]{2}:[0-9]{2})",
+    "XX": r"(?:Z|[+-][0-9]{4})",
 }  # fmt: skip
-_LETTERS = re.compile("|".join(sorted(map(re.escape, _PIECES), key=len, reverse=True)))
+LETTERS = re.compile("|".join(sorted(map(re.escape, _PIECES), key=len, reverse=True)))
 _DATES = (
     "yyyy/MM/dd", "yyyy/M/d", "yyyy-M-d", "yyyy.MM.dd", "yyyyMMdd", "dd.MM.yyyy", "d.M.yyyy", "MM/dd/yyyy", "M/d/yyyy",
     "dd/MM/yyyy", "d/M/yyyy", "dd-MM-yyyy", "MM-dd-yyyy", "d-M-yyyy", "yyyy年MM月dd日", "yyyy年M月d日", "dd-MMM-yyyy",
@@ -30,7 +32,7 @@ _HOURS = ("", " HH:mm:ss", " HH:mm", " H:mm", " H:mm:ss", " h:mm a", " h:mm:ss a
 
 def _shape(pattern: str) -> re.Pattern:
     shape, at = "", 0
-    for found in _LETTERS.finditer(pattern):
+    for found in LETTERS.finditer(pattern):
         shape += re.escape(pattern[at : found.start()]) + _PIECES[found.group()]
         at = found.end()
     return re.compile(shape + re.escape(pattern[at:]))
@@ -38,10 +40,10 @@ def _shape(pattern: str) -> re.Pattern:
 
 _ISO = re.compile(
     _YEAR + r"-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
-    r"(?P<hours>[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]+)?)? ?(?P<zone>Z|UTC|[+-][0-9]{2}(?::?[0-9]{2})?)?)?"
+    r"(?P<hours>[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)? ?(?P<zone>Z|UTC|[+-][0-9]{2}(?::?[0-9]{2})?)?)?"
 )
-_PATTERNS = {date + hours: _shape(date + hours) for date in _DATES for hours in _HOURS} | {
-    "yyyyMMddHHmmss": _shape("yyyyMMddHHmmss")
+PATTERNS = {date + hours: _shape(date + hours) for date in _DATES for hours in _HOURS} | {
+    pattern: _shape(pattern) for pattern in ("yyyyMMddHHmmss", "dd/MMM/yyyy:HH:mm:ss XX", "yyyyMMdd HHmmss")
 }
 _CLOCK = re.compile(r"(?:[01]?[0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9])?")
 _EPOCHS = {"epoch_s": (10, 1), "epoch_ms": (13, 10**3), "epoch_us": (16, 10**6), "epoch_ns": (19, 10**9)}
@@ -122,8 +124,9 @@ def look(name: str, values: list[str | None]) -> Look:
     plain = Look(name, len(there) / max(1, len(values)), len(counted), tuple(counted.most_common(_FEW)))
     if not tested:
         return plain
-    for kind, shape in (("mail", _MAIL), ("phone", _PHONE), ("agent", _AGENT), ("clock", _CLOCK)):
-        if _share(shape, tested) >= _MOST:
+    for kind, shape, most in (("mail", _MAIL, _SOME), ("phone", _PHONE, _MOST), ("agent", _AGENT, _MOST),
+                              ("clock", _CLOCK, _MOST)):  # fmt: skip
+        if _share(shape, tested) >= most:
             return replace(plain, kind=kind)
     if time := _time(tested):
         return replace(plain, time=time)
@@ -158,14 +161,14 @@ def _time(values: list[str]) -> Time | None:
         found = [match for value in values if (match := _ISO.fullmatch(value))]
         zones, hours = [match["zone"] for match in found], any(match["hours"] for match in found)
         return Time("iso", any(zones), hours, first_year=min(int(match[1]) for match in found))
-    fits = [name for name, shape in _PATTERNS.items() if shape.fullmatch(values[0])]
-    fits = [name for name in fits if _share(_PATTERNS[name], values) >= _MOST]
+    fits = [name for name, shape in PATTERNS.items() if shape.fullmatch(values[0])]
+    fits = [name for name in fits if _share(PATTERNS[name], values) >= _MOST]
     if not fits:
         return None
     first = fits[0]
     order = [_order(name) for name in fits]
     others = tuple(name for name, other in zip(fits, order, strict=True) if other != order[0])
-    shape = _PATTERNS[first]
+    shape = PATTERNS[first]
     years = [int(match[1]) for value in values if shape.groups and (match := shape.fullmatch(value))]
     has_hours = "H" in first or "h" in first
     return Time(first, "X" in first, has_hours, others[:1], min(years, default=None))

@@ -34,8 +34,8 @@ def written(name: str, file: str, sample: Sample, made: Proposal) -> str:
         lines.append(_line(opened, f"the earliest year seen is {made.opened}", "an earlier event is refused"))
     lines += ["", "events:", *_reading(place, sample)]
     lines.append(_line(f"  id: {_flow(made.id)}", made.notes.get("id", ""), made.doubts.get("id", "")))
-    lines += [f"  {key}: {_flow(value)}" for key, value in (("may_be_empty", made.may_be_empty), ("whole", made.whole))
-              if value]  # fmt: skip
+    more = {"may_be_empty": made.may_be_empty, "whole": made.whole, "lower": made.lower}
+    lines += [f"  {key}: {_flow(value)}" for key, value in more.items() if value]
     lines += _pii(made)
     lines.append("  fields:")
     for field, spec in made.fields.items():
@@ -47,7 +47,8 @@ def written(name: str, file: str, sample: Sample, made: Proposal) -> str:
     for kind, fields, column in (("users", made.users, made.user), ("products", made.products, _product(made))):
         if fields:
             lines += ["", f"{kind}:", *_reading(place, sample, with_doubts=False), f"  id: {_flow([column])}"]
-            lines += [f"  whole: {_flow([column])}"] if column in made.whole else []
+            told = {"whole": made.whole, "lower": made.lower}
+            lines += [f"  {key}: {_flow([column])}" for key, those in told.items() if column in those]
             lines += _pii(made, with_doubts=False)
             lines += ["  fields:", *[f"    {field}: {_spec(spec)}" for field, spec in fields.items()]]
     return "\n".join(lines) + "\n"
@@ -66,10 +67,11 @@ def _reading(place: Place, sample: Sample, *, with_doubts: bool = True) -> list[
 
 
 def _pii(made: Proposal, *, with_doubts: bool = True) -> list[str]:
+    lines = [f"  # ? {made.doubts['pii']}"] if "pii" in made.doubts and with_doubts else []
     if not made.pii:
-        return []
+        return lines
     doubt = "personal by their looks; drop leaves a column out, hash (needs HUAXIANG_PII_KEY) keeps users joinable"
-    return [_line(f"  pii: {_flow(made.pii)}", doubt=doubt if with_doubts else "")]
+    return [*lines, _line(f"  pii: {_flow(made.pii)}", doubt=doubt if with_doubts else "")]
 
 
 def _spec(spec: dict) -> str:

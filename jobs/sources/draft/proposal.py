@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from jobs.errors import DataError
 from jobs.sources.draft import words
-from jobs.sources.draft.looks import Look, Number, look
+from jobs.sources.draft.looks import Look, Number, Time, look
 from jobs.sources.draft.sample import Columns, Sample
 from jobs.sources.mapping import EVENT_FIELDS
 
@@ -26,6 +26,7 @@ class Proposal:
     id: list[str] = field(default_factory=list)
     may_be_empty: list[str] = field(default_factory=list)
     whole: list[str] = field(default_factory=list)
+    lower: list[str] = field(default_factory=list)
     pii: dict[str, str] = field(default_factory=dict)
     codes: dict[str, int] = field(default_factory=dict)
     zone: str = "UTC"
@@ -70,6 +71,7 @@ def propose(sample: Sample) -> Proposal:
     _dimensions(made)
     _identity(made, sample)
     made.fields = {name: made.fields[name] for name in EVENT_FIELDS if name in made.fields}
+    made.lower = [made.user] if made.looks[made.user].kind == "mail" else []
     made.whole = sorted(
         name for name in made.taken | set(made.id) if made.looks[name].has_fraction_zero and _is_id(made, name)
     )
@@ -101,6 +103,8 @@ def _time(made: Proposal) -> None:
     times = [name for name, seen in made.looks.items() if seen.time]
     named = _named(made, words.FIELDS["event_time"], times)
     exact = [name for name in named if made.looks[name].time.has_hours]
+    if not times:
+        times = named = _serials(made)
     if not times:
         raise DataError(
             f"expected a column of times, found {_said(made)}; a draft is made from a file of events, and users and "
@@ -135,6 +139,15 @@ def _time(made: Proposal) -> None:
     _doubt(made, "event_time", doubts)
 
 
+def _serials(made: Proposal) -> list[str]:
+    """Columns that are called times and hold the days of a program for sheets."""
+    found = _named(made, words.FIELDS["event_time"], [name for name, seen in made.looks.items() if seen.number])
+    found = [name for name in found if 20_000 < made.looks[name].number.largest < 80_000]
+    for name in found:
+        made.looks[name] = replace(made.looks[name], time=Time("excel", has_hours=not made.looks[name].number.is_whole))
+    return found
+
+
 def _said(made: Proposal) -> str:
     return ", ".join(made.looks) or "none"
 
@@ -159,6 +172,8 @@ def _user(made: Proposal) -> None:
     plain = [name for name in named if name not in personal]
     products = _named(made, words.FIELDS["product_id"], ids)
     others = [name for name in ids if name not in products and _is_idlike(made.looks[name])]
+    # A session's id is a user's at the worst, and so is what is the same in all records.
+    others.sort(key=lambda name: (words.is_one(name, words.ALL), made.looks[name].distinct == 1))
     found = [*plain, *personal, *others]
     if not found:
         raise DataError(f"expected a column of users, found {_said(made)}; a draft is made from a file of events")
@@ -176,7 +191,7 @@ def _user(made: Proposal) -> None:
 
 
 def _is_idlike(seen: Look) -> bool:
-    return _may_be_id(seen) and not seen.kind and seen.distinct > 1 and not any(" " in code for code, _ in seen.counts)
+    return _may_be_id(seen) and not seen.kind and not any(" " in code for code, _ in seen.counts)
 
 
 def _shares(seen: Look) -> str:
@@ -190,7 +205,8 @@ def _product(made: Proposal) -> None:
     # A word inside a longer name says little: product_subclass is no product.
     whole = [name for name in named if words.is_one(name, words.FIELDS["product_id"])]
     titles = (*words.PRODUCTS["title"], *words.PRODUCTS["category_path"], *words.PRODUCTS["brand"])
-    named = whole or [name for name in named if words.rank(name, titles) is None and _is_idlike(made.looks[name])]
+    others = (*titles, *words.FIELDS["quantity"], *words.FIELDS["price"], *words.FIELDS["amount"])
+    named = whole or [name for name in named if words.rank(name, others) is None and _is_idlike(made.looks[name])]
     unnamed = all(words.plain(name)[:1] == "c" and words.plain(name)[1:].isdigit() for name in made.looks)
     if not named and unnamed:
         named = [name for name in ids if name not in made.taken and made.looks[name].distinct > 1][:1]
@@ -307,8 +323,14 @@ def _personal(made: Proposal) -> None:
         if column in made.taken:
             if seen.kind in ("mail", "phone"):
                 made.pii[column] = "hash"
-        elif "." not in column or column.count(".") == 1:
-            made.pii[column] = "drop"
+        else:  # which reaches one level into an object
+            outer = ".".join(column.split(".")[:2])
+            if not any(name == outer or name.startswith(f"{outer}.") for name in made.taken):
+                made.pii[outer] = "drop"
+            elif column.count(".") < 2:
+                made.pii[column] = "drop"
+            else:
+                made.doubts["pii"] = f"{column} looks personal, and stands beside columns that are mapped"
 
 
 def _dimensions(made: Proposal) -> None:

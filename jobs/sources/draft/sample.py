@@ -15,14 +15,16 @@ import pyarrow.compute as pc
 
 from jobs.errors import DataError
 from jobs.sources.dialect import Dialect
-from jobs.sources.draft import looks
+from jobs.sources.draft import looks, words
 from jobs.sources.formats import csv_rows, json_lines, opening, parquet_rows
 from jobs.sources.formats.parts import Part, locate, named
 
 MOST = 20_000  # records
 _HEAD = 1 << 18  # bytes by which a text is told
 _ROWS = 200  # of a CSV by which its delimiter is told
-_DELIMITERS = (",", ";", "\t", "|", "\x01")
+_DELIMITERS = (",", ";", "\t", "|", "\x01", "::")
+_MOST_KEYS = 200  # of objects whose keys are names
+_DEEPEST = 3  # objects in objects
 
 Columns = dict[str, list[str | None]]
 
@@ -39,6 +41,7 @@ class Sample:
     said: dict[str, object] = field(default_factory=dict)
     unsure: dict[str, str] = field(default_factory=dict)
     is_whole: bool = True
+    fault: str = ""  # of the first line that is no record, where none is one
 
 
 def take(path: str) -> Sample:
@@ -51,7 +54,8 @@ def take(path: str) -> Sample:
             is_parquet = file.read(4) == b"PAR1"
         sample = _of_parquet(path) if is_parquet else _of_text(path)
     if not sample.rows:
-        raise DataError(f"expected records in {path}, found none; a draft is made from a file that has some")
+        why = f" ({sample.fault})" if sample.fault else ""
+        raise DataError(f"expected records in {path}, found none{why}; a draft is made from a file that has some")
     return sample
 
 
@@ -81,10 +85,10 @@ def _marked(head: bytes) -> str | None:
 
 def _encoding(head: bytes) -> tuple[str, str]:
     """The encoding of a text; what makes it a guess, if it is one."""
-    if _marked(head) or _reads(head, "utf-8"):
-        if b"\0" not in head or _marked(head):
-            return "UTF-8", ""
+    if not _marked(head) and head.count(0) > len(head) / 4:  # beside every letter of ASCII
         return ("UTF-16LE" if head[1:2] == b"\0" else "UTF-16BE"), "no mark says so"
+    if _marked(head) or _reads(head, "utf-8"):
+        return "UTF-8", ""
     # Letters with accents stand alone among those of ASCII, Chinese characters are pairs.
     runs = Counter(len(run) % 2 for run in re.findall(rb"[\x80-\xff]+", head))
     if runs[0] >= runs[1] and _reads(head, "gb18030"):
@@ -105,7 +109,8 @@ def _of_csv(path: str, text: str, said: dict[str, object], unsure: dict[str, str
     lines = lines[:-1] if len(lines) > _ROWS else lines
     delimiter, rows = max(((sign, _cut(lines, sign)) for sign in _DELIMITERS), key=lambda found: _fit(found[1]))
     usual = _usual(rows)
-    first = next((k for k, row in enumerate(rows) if len(row) == usual), 0)
+    # A title above a table has its delimiters too, and next to nothing between them.
+    first = next((k for k, row in enumerate(rows) if len(row) == usual and sum(map(bool, row)) > usual / 2), 0)
     if delimiter != ",":
         said["delimiter"] = delimiter
     if first and not lines[0].lower().startswith(("sep=", '"sep=')):
@@ -118,14 +123,20 @@ def _of_csv(path: str, text: str, said: dict[str, object], unsure: dict[str, str
     names = csv_rows.header(path, dialect)
     batches = csv_rows.read(Part(path, columns=tuple(names)), dialect, names)
     rows_, columns, is_whole = _first((batch.select(["raw", *names]) for batch in batches), names)
+    columns = {name if name.strip() in columns else name.strip(): values for name, values in columns.items()}
     return Sample("csv", rows_, _with_objects(columns), said, unsure, is_whole)
 
 
 def _cut(lines: list[str], delimiter: str) -> list[list[str]]:
+    if len(delimiter) > 1:
+        return [line.rstrip("\r\n").split(delimiter) for line in lines]
     try:
-        return list(csv.reader(lines, delimiter=delimiter))
+        rows = list(csv.reader(lines, delimiter=delimiter))
     except csv.Error:
         return []
+    if rows and rows[0] and rows[0][-1] and all(row and not row[-1] for row in rows[1:]):
+        return [rows[0], *[row[:-1] for row in rows[1:]]]  # a delimiter ends every line but the header
+    return rows
 
 
 def _fit(rows: list[list[str]]) -> int:
@@ -161,11 +172,20 @@ def _text(value: object) -> str | None:
 
 def _of_json(path: str, encoding: str, said: dict[str, object], unsure: dict[str, str]) -> Sample:
     rows, columns, is_whole = _json_records(path, encoding, None)
-    if explode := _list_of_objects(columns):
+    plain = _with_objects(columns)
+    # An event of a product may carry a whole cart beside it.
+    has_product = any(words.is_one(name, words.FIELDS["product_id"]) for name in plain)
+    if not has_product and (explode := _list_of_objects(plain)):
         said["explode"] = explode
         unsure["explode"] = "each entry of this list becomes a record"
         rows, columns, is_whole = _json_records(path, encoding, explode)
-    return Sample("jsonl", rows, _with_objects(columns), said, unsure, is_whole)
+    fault = "" if rows else _fault(path, encoding)
+    return Sample("jsonl", rows, _with_objects(columns), said, unsure, is_whole, fault)
+
+
+def _fault(path: str, encoding: str) -> str:
+    faults = (fault for batch in json_lines.read(Part(path), encoding, None, []) for fault in batch.column("fault"))
+    return next((fault.as_py() for fault in faults if fault.is_valid), "no line is a JSON object")
 
 
 def _json_records(path: str, encoding: str, explode: str | None) -> tuple[int, Columns, bool]:
@@ -206,26 +226,27 @@ def _list_of_objects(columns: Columns) -> str | None:
     return None
 
 
-def _with_objects(columns: Columns) -> Columns:
-    """`columns` with `a.b` for the fields of objects in a column a."""
+def _with_objects(columns: Columns, depth: int = 1) -> Columns:
+    """`columns` with `a.b` for the fields of objects in a column a, beside what else stands there."""
     found: Columns = {}
     for name, values in columns.items():
-        there = [value for value in values if value]
-        if not there or not all(value.startswith("{") for value in there[:100]):
+        objects = [_object(value) for value in values]
+        inner = dict.fromkeys(key for value in objects if value for key in value)
+        if not inner or len(inner) > _MOST_KEYS:
             found[name] = values
             continue
-        objects = [_object(value) for value in values]
-        inner = dict.fromkeys(key for value in objects for key in value)
-        found |= {f"{name}.{key}": [_inner(value.get(key)) for value in objects] for key in inner}
+        if any(value and not value.startswith("{") for value in values):
+            found[name] = [None if value and value.startswith("{") else value for value in values]
+        fields = {f"{name}.{key}": [_inner((value or {}).get(key)) for value in objects] for key in inner}
+        found |= _with_objects(fields, depth + 1) if depth < _DEEPEST else fields
     return found
 
 
-def _object(value: str | None) -> dict:
+def _object(value: str | None) -> dict | None:
     try:
-        found = json.loads(value) if value else {}
+        return json.loads(value) if value and value.startswith("{") else None
     except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
+        return None
 
 
 def _inner(value: object) -> str | None:

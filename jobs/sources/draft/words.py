@@ -21,12 +21,14 @@ FIELDS: Words = _listed(
         userid uid memberid customerid custid clientid buyerid shopperid visitorid fullvisitorid userpseudoid
         householdid householdkey openid distinctid anonymousid deviceid cookieid 用户id 用户编号 会员id
         会员编号 会员号 会员卡号 客户id 客户编号 买家id 用户 会员 客户 买家 顾客 kundennummer kundennr kundenid
-        kunde user member customer cust client buyer visitor household email mail 邮箱 手机号
+        kunde user member customer cust client buyer visitor household card cardid
+        cardno loyaltyid accountid account who email mail 邮箱 手机号
         """,
         "event_time": """
         eventtime eventtimestamp timestamp ts datetime actiontime servertime clienttime ordertime paytime
-        paidat createdat createtime orderdate ordercreated invoicedate transactiondt transactiondate
-        transactiontime purchasedate eventdate tdat time date day dt 事件时间 行为时间 下单时间 订单时间
+        paidat createdat createtime orderdate ordercreated invoicedate orderedat occurredat
+        transactiondt transactiondate
+        transactiontime purchasedate eventdate tdat time date day dt at 事件时间 行为时间 下单时间 订单时间
         支付时间 交易时间 购买时间 创建时间 下单日期 交易日期 购买日期 时间 日期 bestelldatum datum zeitpunkt
         zeit
         """,
@@ -135,7 +137,12 @@ def rank(name: str, words: tuple[str, ...]) -> int | None:
     if exact:
         return exact[0]
     said = plain(name)
-    inside = [k for k, word in enumerate(words) if len(word) > (3 if word.isascii() else 1) and word in said]
+    parts = re.findall("[a-z]+", re.sub("([a-z])([A-Z])", r"\1 \2", name.rsplit(".", 1)[-1]).lower())
+    inside = [
+        k
+        for k, word in enumerate(words)
+        if word in parts or (len(word) > (3 if word.isascii() else 1) and word in said)
+    ]
     return len(words) + inside[0] if inside else None
 
 

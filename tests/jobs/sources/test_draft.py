@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import gzip
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from pyspark.sql import functions as F
 
 from jobs.__main__ import main
+from jobs.collect import times
 from jobs.errors import DataError, UsageError
 from jobs.sources import spec
-from jobs.sources.draft import places, run
+from jobs.sources.draft import looks, places, run
 from jobs.sources.draft.looks import look
+from jobs.sources.mapping import FieldSpec
 
 K = range(40)
 
@@ -176,6 +179,49 @@ def test_a_day_and_an_hour_in_two_columns_and_days_of_two_readings(tmp_path):
     assert "# ? dd/MM/yyyy reads all of them too" in text
 
 
+def test_mail_addresses_as_users_are_hashed(tmp_path):
+    mails = ["ann@shop.example", "Ann@shop.example", "guest"]
+    rows = [f"#{1000 + k // 2},{mails[k % 3]},2024-01-0{k % 9 + 1} 10:00:00 +0100,T{k % 4},2,5.00,Ann B" for k in K]
+    header = "Name,Email,Created at,Lineitem sku,Lineitem quantity,Lineitem price,Billing Name"
+    said, text = drafted(tmp_path, "orders_export.csv", lines(header, *rows))
+    feed = said["events"]
+    assert (feed["pii"], feed["lower"]) == ({"Email": "hash", "Billing Name": "drop"}, ["Email"])
+    assert feed["fields"] == {
+        "user_id": "Email", "event_time": "Created at", "event_type": {"constant": "purchase"},
+        "product_id": "Lineitem sku", "quantity": "Lineitem quantity", "price": "Lineitem price",
+    }  # fmt: skip
+    assert "shop.example" not in text
+    assert "Ann B" not in text
+
+
+def test_objects_in_objects_and_lists_in_them(tmp_path):
+    events = [{"userId": f"u{k % 4}", "timestamp": "2024-01-01T10:00:00Z", "event": "Order Completed",
+               "properties": {"total": 9.5, "products": [{"product_id": f"p{k}", "quantity": 1}]},
+               "context": {"device": {"phone": "+49 170 1234567"}}} for k in K]  # fmt: skip
+    said, text = drafted(tmp_path, "track.jsonl", "\n".join(map(json.dumps, events)))
+    feed = said["events"]
+    assert feed["explode"] == "properties.products"
+    assert feed["fields"]["product_id"] == "properties.products.product_id"
+    assert feed["fields"]["event_type"]["map"] == {"Order Completed": "purchase"}
+    assert feed["pii"] == {"context.device": "drop"}
+    assert "1234567" not in text
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "said"),
+    [
+        ("user,time,sku", "u1,2024-01-01 10:00:00,s1,", {}),  # a delimiter ends every line but the header
+        ("user::time::sku", "u1::1781085600::s1", {"delimiter": "::"}),
+        ("report of May;;\n\nuser;time;sku", "u1;2024-01-01;s1", {"delimiter": ";", "skip": 2}),
+        ("user,time,sku", "u1\0,46183.4375,s1", {}),
+    ],
+)
+def test_tables_that_are_written_otherwise(tmp_path, header, row, said):
+    feed = drafted(tmp_path, "a.csv", lines(header, *[row] * 30))[0]["events"]
+    assert {key: feed[key] for key in ("delimiter", "skip", "encoding", "columns") if key in feed} == said
+    assert (feed["fields"]["user_id"], feed["fields"]["product_id"]) == ("user", "sku")
+
+
 @pytest.mark.parametrize(
     ("value", "format_"),
     [
@@ -186,6 +232,17 @@ def test_a_day_and_an_hour_in_two_columns_and_days_of_two_readings(tmp_path):
 )  # fmt: skip
 def test_times(value, format_):
     assert look("x", [value]).time.format == format_
+
+
+def test_the_loader_reads_every_pattern_that_a_draft_may_propose(spark):
+    piece = {"yyyy": "2024", "yy": "24", "MMM": "Mar", "MM": "03", "M": "3", "dd": "05", "d": "5", "HH": "09", "H": "9",
+             "h": "9", "mm": "08", "ss": "07", "SSS": "123", "a": "AM", "'T'": "T", "XXX": "+08:00",
+             "XX": "+0800"}  # fmt: skip
+    texts = {pattern: looks.LETTERS.sub(lambda found: piece[found.group()], pattern) for pattern in looks.PATTERNS}
+    assert all(looks.PATTERNS[pattern].fullmatch(text) for pattern, text in texts.items())
+    read = [times.instant(F.lit(text), FieldSpec(column="t", format=pattern)) for pattern, text in texts.items()]
+    days = spark.range(1).select(F.array(*[F.to_date(time) for time in read])).first()[0]
+    assert {pattern for pattern, day in zip(texts, days, strict=True) if day != date(2024, 3, 5)} == set()
 
 
 @pytest.mark.parametrize(
