@@ -1,5 +1,6 @@
 """The current users and products, in whatever order records and events came: of a product what its newest record says,
-of a user each field from the newest record that says something of it. A record is as old as the day of its file.
+of a user each field from the newest record that says something of it. A record is as old as its version, else as the
+day of its file.
 """
 
 from __future__ import annotations
@@ -16,18 +17,21 @@ from jobs.sources.mapping import CONSENTS
 
 _PRODUCT = ("title", "category_path", "category", "department", "brand", "attributes")
 _USER = (*spec.USER_FIELDS, "attributes")
+_RECORD = ("record_landed_ds", "record_file", "record_version")
+_NEWEST = ("record_version", "record_landed_ds", "record_file")  # the order of ages
 
 
 def _newest(records: DataFrame, key: str) -> DataFrame:
     """One row an id of bronze: the newest record's `facts`, record_landed_ds, record_file; ties by their text."""
     rows = records.withColumn("day", F.coalesce("file_ds", "landed_ds"))
-    newest_first = (F.desc("day"), F.desc("source_file"), F.desc(F.to_json("attributes")))
+    newest_first = (F.desc("version"), F.desc("day"), F.desc("source_file"), F.desc(F.to_json("attributes")))
     ranked = rows.withColumn("nth", F.row_number().over(Window.partitionBy("id").orderBy(*newest_first)))
     return ranked.where("nth = 1").select(
         F.col("id").alias(key),
         F.col("attributes").alias("facts"),
         F.col("day").alias("record_landed_ds"),
         F.col("source_file").alias("record_file"),
+        F.col("version").alias("record_version"),
     )
 
 
@@ -46,7 +50,7 @@ def product_facts(records: DataFrame) -> DataFrame:
         F.get(path, F.lit(0)).alias("department"),
         F.col("facts").getItem("brand").alias("brand"),
         _beside(spec.PRODUCT_FIELDS).alias("attributes"),
-        "record_landed_ds", "record_file",
+        *_RECORD,
     )  # fmt: skip
 
 
@@ -67,7 +71,7 @@ def _said_last(rows: DataFrame) -> DataFrame:
     counts where two are of one file.
     """
 
-    newest_first = [F.desc(name) for name in ("record_landed_ds", "record_file", "fresh")]
+    newest_first = [F.desc(name) for name in (*_NEWEST, "fresh")]
     newest_first.append(F.desc(F.to_json("attributes")))
     of_user = Window.partitionBy("user_id")
     rows = rows.withColumns({"nth": F.row_number().over(of_user.orderBy(*newest_first)),
@@ -79,7 +83,7 @@ def _said_last(rows: DataFrame) -> DataFrame:
 
     # Nearly everybody has one record, of which no field need be looked for.
     rows = rows.withColumns({f"{name}_said": said(name) for name in spec.USER_FIELDS})
-    of_record = ("user_id", "attributes", "record_landed_ds", "record_file")
+    of_record = ("user_id", "attributes", *_RECORD)
     several = rows.where("records > 1")
     fields = several.groupBy("user_id").agg(*[F.max(f"{name}_said").alias(f"{name}_said") for name in spec.USER_FIELDS])
     put_together = several.where("nth = 1").select(*of_record).join(fields, "user_id")
@@ -90,27 +94,35 @@ def _said_last(rows: DataFrame) -> DataFrame:
 
 
 def _by_file(records: DataFrame) -> DataFrame:
-    """One row a record of bronze.users: user_id, facts, record_landed_ds, record_file."""
+    """One row a record of bronze.users: user_id, facts, record_landed_ds, record_file, record_version."""
     return records.select(
         F.col("id").alias("user_id"),
         F.col("attributes").alias("facts"),
         F.coalesce("file_ds", "landed_ds").alias("record_landed_ds"),
         F.col("source_file").alias("record_file"),
+        F.col("version").alias("record_version"),
     )
 
 
-def _record() -> Column:
-    """The day and the name of a record's file, in the order of their ages."""
+def _file() -> Column:
+    """The day and the name of a record's file."""
     return F.concat_ws(" ", F.col("record_landed_ds").cast("string"), "record_file")
+
+
+def _record() -> Column:
+    """A record's version, if it has one, and its file, in the order of their ages."""
+    return F.concat_ws("\t", "record_version", _file())
 
 
 def loaded_again(records: DataFrame, previous: DataFrame) -> DataFrame:
     """The rows of silver.users, `previous`, that say something by a file that `records` (of bronze.users) come from:
     what that file said before is not told apart in them.
     """
-    files = [row[0] for row in _by_file(records).select(_record()).distinct().collect()]
-    said = F.arrays_overlap(F.map_values("stated"), F.array(*map(F.lit, files)).cast("array<string>"))
-    return previous.where(_record().isin(files) | said)
+    files = [row[0] for row in _by_file(records).select(_file()).distinct().collect()]
+    # Without their versions. (Sail finds no column in a lambda of this predicate.)
+    stated = F.regexp_replace(F.concat_ws("\n", F.map_values("stated")), r"(^|\n)[^\t\n]*\t", "$1")
+    said = F.arrays_overlap(F.split(stated, "\n"), F.array(*map(F.lit, files)).cast("array<string>"))
+    return previous.where(_file().isin(files) | said)
 
 
 def newer_users(fresh: DataFrame, previous: DataFrame) -> DataFrame:
@@ -129,7 +141,7 @@ def newer(fresh: DataFrame, previous: DataFrame, key: str) -> DataFrame:
         stood = stood.withColumn("brand", F.when(F.col("brand_source") == "record", F.col("brand")))
     both = stood.select(key, *columns).withColumn("fresh", F.lit(False))
     both = both.unionByName(fresh.withColumn("fresh", F.lit(True)))
-    newest_first = [F.desc(name) for name in ("record_landed_ds", "record_file", "fresh")]
+    newest_first = [F.desc(name) for name in (*_NEWEST, "fresh")]
     ranked = both.withColumn("nth", F.row_number().over(Window.partitionBy(key).orderBy(*newest_first)))
     return ranked.where("nth = 1").select(key, *columns)
 
@@ -156,7 +168,7 @@ def current_products(facts: DataFrame, previous: DataFrame, events: DataFrame) -
         "product_id", *[name for name in _PRODUCT if name != "attributes"],
         "brand_source", "title_tokens", "title_attributes", "newest.usual_price", "newest.price_seen_at",
         F.coalesce("attributes", F.create_map().cast("map<string,string>")).alias("attributes"),
-        F.coalesce("has_record", F.lit(False)).alias("has_record"), "record_landed_ds", "record_file",
+        F.coalesce("has_record", F.lit(False)).alias("has_record"), *_RECORD,
     )  # fmt: skip
 
 
@@ -173,5 +185,5 @@ def current_users(facts: DataFrame, previous: DataFrame, events: DataFrame) -> D
     )
     return facts.withColumn("has_record", F.lit(True)).join(seen, "user_id", "full").select(
         "user_id", *_USER, "first_seen_ds",
-        F.coalesce("has_record", F.lit(False)).alias("has_record"), "record_landed_ds", "record_file", "stated",
+        F.coalesce("has_record", F.lit(False)).alias("has_record"), *_RECORD, "stated",
     )  # fmt: skip

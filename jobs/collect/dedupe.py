@@ -1,4 +1,5 @@
-"""Which records came before: the keys of records, those that a load repeats, those that bronze holds already.
+"""Which records came before: the keys of records, those that a load repeats, those that bronze holds already. Of the
+records of a key the first delivery counts, or, where the feed has a `version`, the newest state.
 
 Pure DataFrame -> DataFrame; records as in `fields`, parsed ones as in `parse`.
 """
@@ -14,8 +15,12 @@ from jobs.collect import fields
 from jobs.sources.spec import EVENT_FIELDS, Feed, Source
 from jobs.tables import BRONZE_EVENTS
 
-# What identifies a record of bronze within its source.
-KEYS = {"events": ["event_id", "ds"], "users": ["id", "file_ds"], "products": ["id", "file_ds"]}
+_KEYS = {"events": ["event_id", "ds"], "users": ["id", "file_ds"], "products": ["id", "file_ds"]}
+
+
+def keys(kind: str, feed: Feed) -> list[str]:
+    """What identifies a record of bronze within its source; the states of an event may be of several days."""
+    return ["event_id"] if kind == "events" and feed.version else _KEYS[kind]
 
 
 def _usable() -> Column:
@@ -27,11 +32,13 @@ def with_key(records: DataFrame, source: Source, kind: str, ds: date) -> DataFra
     are then held against each other whole. Computed before all else of a record is read.
     """
     feed = source.feeds()[kind]
-    if kind == "events":
-        frame, day = fields.with_typed(records, feed), fields.shop_day(source, ds)
+    if kind != "events":
+        frame, day = fields.with_texts(records, feed), [F.col("file_ds")]
+    elif feed.version:
+        frame, day = fields.with_texts(records, feed), []
     else:
-        frame, day = fields.with_texts(records, feed), F.col("file_ds")
-    return frame.select(*records.columns, F.xxhash64(*fields.id_parts(feed), day).alias("key_hash"))
+        frame, day = fields.with_typed(records, feed), [fields.shop_day(source, ds)]
+    return frame.select(*records.columns, F.xxhash64(*fields.id_parts(feed), *day).alias("key_hash"))
 
 
 def repeated_keys(keyed: DataFrame) -> DataFrame:
@@ -67,12 +74,15 @@ def numbered(parsed: DataFrame, feed: Feed) -> DataFrame:
     )
 
 
-def first_of_each(parsed: DataFrame, keys: list[str]) -> DataFrame:
-    """`parsed` with `duplicate`: true for all but the first delivery of a key; of records that came together, the one
-    that says most counts.
+def one_of_each(parsed: DataFrame, feed: Feed, keys: list[str]) -> DataFrame:
+    """`parsed` with `duplicate`: true for all but the first delivery of a key, or, with `version`, its newest state; of
+    records that came together, the one that says most counts.
     """
+    order: list[str | Column] = ["landed_ds", "source_file"]
+    if feed.version:
+        order = [F.desc(name) for name in ("version", *order, *(["line"] if "line" in parsed.columns else []))]
     says = F.desc(F.length(F.to_json("attributes")))
-    first = Window.partitionBy(*keys, _usable()).orderBy("landed_ds", "source_file", says, "tie")
+    first = Window.partitionBy(*keys, _usable()).orderBy(*order, says, "tie")
     return parsed.withColumn("duplicate", _usable() & (F.row_number().over(first) > 1))
 
 
@@ -81,6 +91,25 @@ def mark_loaded(frame: DataFrame, keys: list[str], loaded: DataFrame) -> DataFra
     known = loaded.select(*keys).distinct().withColumn("known", F.lit(True))
     again = F.col("duplicate") | (_usable() & F.coalesce("known", F.lit(False)))
     return frame.join(known, keys, "left").withColumn("duplicate", again).drop("known")
+
+
+def _newness() -> Column:
+    """How new a state is, as a text that sorts."""
+    return F.concat_ws("\t", F.coalesce("version", F.lit("")), F.col("landed_ds").cast("string"), "source_file")
+
+
+def mark_older(frame: DataFrame, states: DataFrame) -> DataFrame:
+    """`frame` of events with `duplicate` true also where one of `states`, which bronze holds from other deliveries, is
+    newer or the same.
+    """
+    newest = states.groupBy("event_id").agg(F.max(_newness()).alias("stood"))
+    older = _usable() & F.coalesce(F.col("stood") >= _newness(), F.lit(False))
+    return frame.join(newest, "event_id", "left").withColumn("duplicate", F.col("duplicate") | older).drop("stood")
+
+
+def replaced(frame: DataFrame, states: DataFrame) -> DataFrame:
+    """The rows of `states` in whose place `frame`, of `mark_older`, has a newer one."""
+    return states.join(frame.where(_usable() & ~F.col("duplicate")).select("event_id"), "event_id", "left_semi")
 
 
 def content_hash() -> Column:

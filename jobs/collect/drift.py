@@ -94,6 +94,16 @@ def _suffix(source_file: str) -> str:
     return found.group() if found else ""
 
 
+def without_version(feed: Feed, frame: DataFrame) -> str | None:
+    """A doubt, for people, where no record that can be loaded says which state it is."""
+    if feed.version is None or feed.version.column is None:
+        return None
+    good = frame.where("reason IS NULL AND NOT ignored").agg(F.count("*"), F.count("version")).first()
+    if good[0] == 0 or good[1] > 0:
+        return None
+    return f"none of {good[0]:,} records has {feed.version.column}, by which the newest counts; the later delivery does"
+
+
 def new_columns(s: Settings, kind: str, feed: Feed, counts: list[dict]) -> list[str]:
     """Columns that the mapping does not name and no earlier load of the feed brought; a warning in ops.quality_results.
 

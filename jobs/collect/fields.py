@@ -16,6 +16,7 @@ from pyspark.sql import functions as F
 
 from jobs.clock import Clock
 from jobs.collect import numbers, times
+from jobs.lake.engine import columns
 from jobs.sources import cells
 from jobs.sources.layout import Layout
 from jobs.sources.mapping import Currency
@@ -202,6 +203,20 @@ def shop_day(source: Source, ds: date) -> Column:
     """The shop's day of an event of `with_typed`; ds is the last night that it can be of."""
     shop = Clock(source.shop_zone, source.shop_opened, ds + MOST_AHEAD)
     return shop.day(field("event_time", source.events))
+
+
+def version(feed: Feed) -> Column:
+    """Which state of its record one is, as a text that sorts: numbers as numbers, ISO 8601 as times, anything else as
+    text. Null where the record does not say; the same for all where the order of delivery decides.
+    """
+    if feed.version is None or feed.version.column is None:
+        return F.lit("" if feed.version else None).cast("string")
+    said = text(feed.version.column)
+    # Moved above zero, so that all have as many digits and negative ones sort too.
+    number = columns.number(said, "decimal(29,9)") + F.lit("1" + "0" * 20).cast("decimal(30,9)")
+    time = F.unix_micros(columns.time(said, None)) + F.lit(10**17)
+    forms = {"0": F.lpad(number.cast("string"), 31, "0"), "1": F.lpad(time.cast("string"), 18, "0"), "2": said}
+    return F.coalesce(*[F.concat(F.lit(form), key) for form, key in forms.items()])
 
 
 def identity(feed: Feed) -> Column:

@@ -104,6 +104,20 @@ def _landed(file: File, s: Settings) -> File:
     return dataclasses.replace(file, landed_ds=s.since)
 
 
+def replace(s: Settings, kind: str, file: str, landed_ds: date, records: int, late: int) -> None:
+    """Count so many of a file's loaded records as duplicates: newer states have replaced them."""
+    same = f"source = '{s.source}' AND kind = '{kind}' AND source_file IN ({delta.listed([file])})"
+    entries = delta.rows(s.warehouse, LOADS, same)
+    # A released record counts as delivered on another day than that of its file's entry.
+    of_day = [entry for entry in entries if entry["landed_ds"] == landed_ds] or entries
+    for entry in of_day[:1]:
+        entry["loaded"] -= records
+        entry["duplicates"] += records
+        entry["late"] = max(0, entry["late"] - late)
+    if entries:
+        delta.replace_rows(entries, s.warehouse, LOADS, same)
+
+
 def enter(s: Settings, source: Source, kind: str, due: list[Due], rows: list[dict]) -> None:
     """The files and their counts (`rows`, of `counts`) into ops.loads, last of all, so that a killed run finds its
     files still due; an empty file is entered too.

@@ -45,14 +45,26 @@ def parse_events(records: DataFrame, source: Source, keys: Keys, start: date, si
         }
     )
     attributes = _with_weight(layout.attributes(feed.mapped_columns), feed).alias("attributes")
-    line = ["line"] if feed.number_equal and "line" in records.columns else []
+    line = _line(feed, records)
     frame = frame.select(
-        *EVENT_FIELDS, "event_id", attributes, "reason", "doubt", "ignored", "ds", *line, *_carried(feed, layout)
-    )
+        *EVENT_FIELDS, "event_id", attributes, "reason", "doubt", "ignored", "ds", *line, *_carried(feed, layout),
+        (F.col("file_ds") if feed.version else F.lit(None).cast("date")).alias("file_ds"),
+    )  # fmt: skip
     good = F.col("reason").isNull() & ~F.col("ignored")
     any_days, old = F.col("landed_ds").isNull(), F.col("ds") < F.lit(start)
     own = F.when(good, F.greatest("ds", F.lit(since))).otherwise(F.lit(ds))
-    return frame.withColumns({"outside": any_days & good & old, "landed_ds": F.coalesce("landed_ds", own)})
+    frame = frame.withColumns({"outside": any_days & good & old, "landed_ds": F.coalesce("landed_ds", own)})
+    return frame.withColumn("version", _version(F.coalesce("file_ds", "landed_ds"))).drop("file_ds")
+
+
+def _version(day: Column) -> Column:
+    """The `version` of `_carried` and behind it the day of the file, which decides among equal ones."""
+    return F.concat("version", F.lit(" "), day.cast("string"))
+
+
+def _line(feed: Feed, records: DataFrame) -> list[str]:
+    """The number of a record in its file, where the feed asks for their order and the reader knows it."""
+    return ["line"] if (feed.number_equal or feed.version) and "line" in records.columns else []
 
 
 def _with_weight(attributes: Column, feed: Feed) -> Column:
@@ -88,8 +100,10 @@ def parse_dimension(records: DataFrame, feed: Feed, keys: Keys, kind: str, ds: d
         .withColumn("reason", F.when(~F.col("ignored"), F.col("reason")))
         .withColumn("id", (keys.user if kind == "users" else keys.product)(F.col("id")))
         .withColumns({"outside": F.lit(False), "doubt": F.when(~F.col("ignored"), doubts.of_dimension(feed, kind))})
-        .select("id", "attributes", "reason", "doubt", "ignored", "outside", "file_ds", *_carried(feed, layout))
-    )
+        .select("id", "attributes", "reason", "doubt", "ignored", "outside", "file_ds", *_line(feed, records),
+                *_carried(feed, layout))
+        .withColumn("version", _version(F.col("file_ds")))
+    )  # fmt: skip
 
 
 def with_user(records: DataFrame, source: Source, keys: Keys, kind: str) -> DataFrame:
@@ -127,6 +141,7 @@ def _carried(feed: Feed, layout: Layout) -> list[Column]:
         F.col("source_file"),
         F.col("landed_ds"),
         F.col("key_hash"),
+        fields.version(feed).alias("version"),
         tie(layout).alias("tie"),
         F.when(F.col("reason").isNotNull(), F.coalesce("raw", written)).alias("raw"),
         F.coalesce(bits([layout.stands(c) for c in sorted(feed.mapped_columns)]), F.lit(0)).alias("seen"),

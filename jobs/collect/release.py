@@ -12,7 +12,7 @@ from dataclasses import replace
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from jobs.collect import counts, dedupe, late, parse
+from jobs.collect import counts, dedupe, late, parse, states
 from jobs.collect import run as collect
 from jobs.collect.counts import Left
 from jobs.lake import delta, erasures
@@ -48,20 +48,29 @@ def _release_kind(
     parsed = parse.parse(keyed, source, own, kind, s.since, s.since, s.ds)
     parsed = frames.kept(parsed.withColumn("refused_ds", F.col("landed_ds")))
     try:
-        identity = dedupe.KEYS[kind]
-        loaded = collect.already_loaded(spark, s, parsed, "false") if kind == "events" else None
-        frame = dedupe.first_of_each(dedupe.numbered(parsed, source.feeds()[kind]), identity)
-        frame = frame if loaded is None else dedupe.mark_loaded(frame, identity, loaded)
-        frame = frames.kept(frame)
+        feed, replaced = source.feeds()[kind], None
+        identity = dedupe.keys(kind, feed)
+        frame = dedupe.one_of_each(dedupe.numbered(parsed, feed), feed, identity)
+        if kind == "events" and feed.version:
+            stood = states.stored(spark, s, parsed, feed, "false")
+            frame = frames.kept(frame if stood is None else dedupe.mark_older(frame, stood))
+            replaced = None if stood is None else frames.kept(dedupe.replaced(frame, stood))
+        else:
+            loaded = collect.already_loaded(spark, s, parsed, "false") if kind == "events" else None
+            frame = frames.kept(frame if loaded is None else dedupe.mark_loaded(frame, identity, loaded))
         rows = _counts(frame, left)
         if any(any(row[name] for name in ("released", "duplicates", "ignored", "suppressed")) for row in rows):
+            if replaced is not None:  # before the newer states: they are in quarantine until then
+                states.note(replaced, replace(s, since=s.ds))
+                states.take_back(replaced, s)
             _write(s, kind, frame, slice_)
             _enter(s, kind, rows)
+            if replaced is not None:
+                states.count(replaced, s)
             if kind == "events":
                 late.note_lateness(spark, s, source.shop_zone)
     finally:
-        frames.free(frame)
-        frames.free(parsed)
+        frames.free(frame, parsed, replaced)
     sums = {name: sum(row[name] for row in rows) for name in ("released", "duplicates", "refused")}
     line = f"{kind}: {sums['released']:,} released, {sums['duplicates']:,} were there already, {sums['refused']:,} stay"
     return line + (f", {sum(left.values()):,} of erased users dropped" if left else "")

@@ -17,7 +17,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from jobs.collect import counts, dedupe, doubts, drift, late, ledger, parse, streams
+from jobs.collect import counts, dedupe, doubts, drift, late, ledger, parse, states, streams
 from jobs.collect.counts import Left
 from jobs.collect.ledger import Due, Ledger
 from jobs.errors import DataError
@@ -85,14 +85,16 @@ def _load_feed(spark: SparkSession, s: Settings, source: Source, kind: str, supp
     records, left = left_out(_read(spark, s, load), source, load.keys, kind, suppressed)
     before = _stored(spark, s, load.due) if kind == "events" else None
     with ExitStack() as cached:
-        frame = _classified(spark, s, load, records, before, cached)
+        frame, replaced = _classified(spark, s, load, records, before, cached)
         rows = counts.by_file(frame, s.since, s.ds, parse.beside(feed, Layout.of(records)))
         if feed.jdbc and not rows and not left and not feed.optional:
             raise DataError(f"{kind}: expected rows in {feed.jdbc.name} at {feed.jdbc.address}, found none")
         _check(s, load, rows, records, frame)
-        _write(spark, s, load, rows, frame, before)
+        _write(spark, s, load, rows, frame, before, replaced)
         rows = counts.with_suppressed(rows, left, s.ds)
         ledger.enter(s, source, kind, load.due, rows)
+        if replaced is not None:
+            states.count(replaced, s)
     return f"{called}: {counts.in_words(rows, with_suppressed=bool(left))}"
 
 
@@ -182,18 +184,29 @@ def already_loaded(spark: SparkSession, s: Settings, parsed: DataFrame, slice_: 
 
 def _classified(
     spark: SparkSession, s: Settings, load: Load, records: DataFrame, before: DataFrame | None, cached: ExitStack
-) -> DataFrame:
-    """One row a record, parsed, with `duplicate`. `before` are rows of `_stored`."""
+) -> tuple[DataFrame, DataFrame | None]:
+    """One row a record, parsed, with `duplicate`; the rows of bronze that newer states of them replace, if the feed has
+    a `version`. `before` are rows of `_stored`.
+    """
     frame = classified_alone(s, load, records, before, cached)
-    identity = dedupe.KEYS[load.kind]
-    loaded = already_loaded(spark, s, frame, load.slice_) if load.kind == "events" else None
+    if load.kind != "events":
+        return frame, None
+    if load.feed.version:
+        stood = states.stored(spark, s, frame, load.feed, load.slice_)
+        if stood is None:
+            return frame, None
+        stood = kept_until(cached, stood.join(frame.select("event_id").distinct(), "event_id", "left_semi"))
+        frame = kept_until(cached, dedupe.mark_older(frame, stood))
+        return frame, kept_until(cached, dedupe.replaced(frame, stood))
+    identity = dedupe.keys(load.kind, load.feed)
+    loaded = already_loaded(spark, s, frame, load.slice_)
     if loaded is None:
-        return frame
+        return frame, None
     if s.since != s.ds:
-        return dedupe.mark_loaded(frame, identity, loaded)
+        return dedupe.mark_loaded(frame, identity, loaded), None
     # The records are few, and what they are held against is much.
     loaded = loaded.join(F.broadcast(frame.select(*identity)), identity, "left_semi")
-    return kept_until(cached, dedupe.mark_loaded(frame, identity, loaded))
+    return kept_until(cached, dedupe.mark_loaded(frame, identity, loaded)), None
 
 
 def kept_until(cached: ExitStack, frame: DataFrame) -> DataFrame:
@@ -214,13 +227,13 @@ def classified_alone(
 
     # Text is dear to parse. Columns Apache Spark reads again for less than it keeps them for, but in a small night.
     once = s.since == s.ds or load.feed.format == "jsonl" or engine.is_sail() or bool(load.feed.fill_down)
-    identity, keyed = dedupe.KEYS[load.kind], dedupe.with_key(records, load.source, load.kind, s.ds)
+    identity, keyed = dedupe.keys(load.kind, load.feed), dedupe.with_key(records, load.source, load.kind, s.ds)
     if once:
         keyed = kept_until(cached, parsed(keyed))
     plain, few = dedupe.apart(keyed, kept_until(cached, dedupe.repeated_keys(keyed)))
     if not once:
         plain, few = parsed(plain), parsed(few)
-    few = kept_until(cached, dedupe.first_of_each(dedupe.numbered(few, load.feed), identity))
+    few = kept_until(cached, dedupe.one_of_each(dedupe.numbered(few, load.feed), load.feed, identity))
     return plain.withColumn("duplicate", F.lit(False)).unionByName(few)
 
 
@@ -231,21 +244,30 @@ def _check(s: Settings, load: Load, rows: list[dict], records: DataFrame, frame:
     drift.check_types(load.kind, rows, frame)
     for doubt in doubts.said(frame, load.feed, rows):
         print(f"warning: {load.kind}: {doubt}")
+    if doubt := drift.without_version(load.feed, frame):
+        print(f"warning: {load.kind}: {doubt}")
     if new := drift.new_columns(s, load.kind, load.feed, rows):
         print(f"warning: {load.kind}: new columns {', '.join(new)}, kept in attributes")
 
 
 def _write(
-    spark: SparkSession, s: Settings, load: Load, rows: list[dict], frame: DataFrame, before: DataFrame | None
-) -> None:
-    """Refused records to ops.quarantine, what they change on other days to ops.restated, the good ones to bronze."""
+    spark: SparkSession, s: Settings, load: Load, rows: list[dict], frame: DataFrame, before: DataFrame | None,
+    replaced: DataFrame | None,
+) -> None:  # fmt: skip
+    """Refused records to ops.quarantine, what they change on other days to ops.restated, the good ones to bronze, where
+    what they replace makes way.
+    """
     if any(row["quarantined"] for row in rows) or delta.exists(s.warehouse, QUARANTINE):
         _write_refused(s, load, frame)
     good = frame.where("reason IS NULL AND NOT ignored AND NOT outside AND NOT duplicate")
     if load.kind == "events":
         late.note_restated(_changes(s, good, rows, before), s, load.names)
     stamp = {"source": F.lit(s.source), "run_id": F.lit(s.run_id), "ingested_at": F.current_timestamp()}
+    if replaced is not None:
+        states.note(replaced, s)
     delta.replace_where(good.withColumns(stamp), s.warehouse, TARGETS[load.kind], load.slice_)
+    if replaced is not None:
+        states.take_back(replaced, s)
     if load.kind == "events" and any(row["late"] for row in rows):
         late.note_lateness(spark, s, load.source.shop_zone)
 

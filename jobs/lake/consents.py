@@ -20,5 +20,6 @@ def spoken(users: DataFrame, purpose: Purpose, since: date) -> DataFrame:
     """user_id and `consents` of those who refuse, and of those who agree by a file of a day after `since`."""
     own = f"{purpose}_consent"
     flag, of = F.coalesce(own, "marketing_consent"), F.when(F.col(own).isNotNull(), F.lit(own))
-    day = F.substring(F.col("stated")[F.coalesce(of, F.lit("marketing_consent"))], 1, 10)
+    at = F.col("stated")[F.coalesce(of, F.lit("marketing_consent"))]
+    day = F.substring(F.regexp_replace(at, "^[^\t]*\t", ""), 1, 10)  # behind a version
     return users.where(~flag | (day > F.lit(str(since)))).select("user_id", flag.alias("consents"))

@@ -28,6 +28,19 @@ def _listed(given: object) -> object:
     return {k: [v] if isinstance(v, str) else v for k, v in given.items()} if isinstance(given, dict) else given
 
 
+def _version(given: object) -> object:
+    return ({} if given == "delivery" else {"column": given}) if isinstance(given, str) else given
+
+
+class Version(Strict):
+    """What tells which of the records of one id is the newest state: the largest value of `column`, or, without one,
+    the order of delivery. Events are looked for `days` before and after their own day.
+    """
+
+    column: str | None = None
+    days: int = Field(90, ge=0, le=3660)
+
+
 Values = Annotated[dict[str, tuple[str, ...]], BeforeValidator(_listed)]
 
 
@@ -44,7 +57,8 @@ class Feed(Dialect):
     ids were written as numbers with a fraction (266079.0 is 266079), `lower` those in which case tells nothing.
     `where` lists the values of a column whose records alone are taken, `ignore` those whose records are left out ("" is
     an empty one). `fill_down` lists, for a column that groups records, those in which an empty one says what the record
-    above in its file and group says. `number_equal`: of equal ids in a file each is a record of its own.
+    above in its file and group says. `number_equal`: of equal ids in a file each is a record of its own. `version`: of
+    several records of one id the newest state counts, and takes back what it replaces.
     `pii` says of a column that it is hashed with the shop's key, or dropped, before anything is written.
     """
 
@@ -60,6 +74,7 @@ class Feed(Dialect):
     ignore: Values = Field(default_factory=dict)
     fill_down: Values = Field(default_factory=dict)
     number_equal: bool = False
+    version: Annotated[Version | None, BeforeValidator(_version)] = None
     currency: Currency | None = None
     pii: dict[str, Literal["hash", "drop"]] = Field(default_factory=dict)
     id: tuple[str, ...] = Field(min_length=1)
@@ -114,11 +129,16 @@ class Feed(Dialect):
             raise ValueError("encoding says how a text is written; the format is parquet")
         if self.explode and self.format == "csv":
             raise ValueError("explode takes a list apart; the format is csv")
+        if self.version and self.number_equal:
+            raise ValueError(
+                "number_equal takes equal ids as several records, version as states of one; say one of them"
+            )
         if stray := set(self.may_be_empty) - set(self.id):
             raise ValueError(f"may_be_empty lists columns of id, found {sorted(stray)}")
         if deep := [column for column in self.pii if column.count(".") > 1]:
             raise ValueError(f"pii reaches one level into an object, found {deep}; declare the object that holds it")
-        dropped = {column for column, treatment in self.pii.items() if treatment == "drop"} & self.mapped_columns
+        dropped = {column for column, treatment in self.pii.items() if treatment == "drop"}
+        dropped &= self.mapped_columns | {self.version.column if self.version else None}
         dropped |= {
             column for column in self.mapped_columns if column.startswith(tuple(f"{name}." for name in self.pii))
         }
@@ -139,7 +159,8 @@ class Feed(Dialect):
         """The columns that are read, also those that then stay in `attributes`."""
         filled = {name for names in self.fill_down.values() for name in names}
         chosen = {*self.where, *self.ignore, *self.fill_down, *filled}
-        return self.mapped_columns | chosen | ({self.currency.column} if self.currency else set())
+        chosen |= {asked.column for asked in (self.currency, self.version) if asked and asked.column}
+        return self.mapped_columns | chosen
 
     @property
     def mapped_columns(self) -> set[str]:

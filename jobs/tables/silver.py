@@ -58,7 +58,8 @@ SILVER_USERS = Table(
         ("has_record", "boolean", "true where a user record was delivered, false where only events are known", "有档案"),
         ("record_landed_ds", "date", "day of the file of the newest record; null without a record"),
         ("record_file", "string", "file that carried it"),
-        ("stated", "map<string,string>", "by column: day and name of the file that says it, the newest that does", "出处"),
+        ("record_version", "string", "its version (bronze); null where the feed has none", "版本"),
+        ("stated", "map<string,string>", "by column: version, day and name of the file that says it, the newest that does", "出处"),
     ),
     "Users as known now.", "当前用户档案",
 )  # fmt: skip
@@ -81,6 +82,7 @@ SILVER_PRODUCTS = Table(
         ("has_record", "boolean", "true where a product record was delivered, false where only events are known", "有档案"),
         ("record_landed_ds", "date", "day of the file of the newest record; null without a record"),
         ("record_file", "string", "file that carried it"),
+        ("record_version", "string", "its version (bronze); null where the feed has none", "版本"),
     ),
     "Products as known now.", "当前商品档案",
 )  # fmt: skip

@@ -21,7 +21,14 @@ from jobs.settings import Settings
 STAMPS = {"run_id", "attributes"}
 # What the script does not write; its head says so.
 LEFT_OUT = {
-    "products": {"brand_source", "title_tokens", "title_attributes", "record_landed_ds", "record_file"},
+    "products": {
+        "brand_source",
+        "title_tokens",
+        "title_attributes",
+        "record_landed_ds",
+        "record_file",
+        "record_version",
+    },
     "users": {
         "occupation",
         "income_band",
@@ -29,6 +36,7 @@ LEFT_OUT = {
         "training_consent",
         "record_landed_ds",
         "record_file",
+        "record_version",
         "stated",
     },  # of which the made-up shop says nothing
 }

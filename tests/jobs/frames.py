@@ -16,7 +16,7 @@ _BRONZE: dict[str, Any] = {
     "source": "shop", "event_id": "e1", "user_id": "u1", "event_time": datetime(2017, 6, 1, 12, tzinfo=UTC),
     "event_type": "purchase", "product_id": "p1", "quantity": 1, "price": None, "amount": Decimal("2.00"),
     "discount": Decimal("0.50"), "session_id": None, "query": None, "user_agent": None, "attributes": {},
-    "source_file": "f", "landed_ds": DAY, "ds": DAY, "run_id": "r", "ingested_at": None,
+    "source_file": "f", "landed_ds": DAY, "ds": DAY, "version": None, "run_id": "r", "ingested_at": None,
 }  # fmt: skip
 _SILVER: dict[str, Any] = {
     "event_id": "shop:e1", "source": "shop", "user_id": "u1", "event_time": datetime(2017, 6, 1, 12, tzinfo=UTC),

@@ -13,8 +13,8 @@ from tests.jobs.frames import at, bronze
 
 
 def record(spark, *rows):
-    ddl = "id string, attributes map<string,string>, landed_ds date, source_file string, file_ds date"
-    return spark.createDataFrame([(*row, None)[:5] for row in rows], ddl)
+    ddl = "id string, attributes map<string,string>, landed_ds date, source_file string, file_ds date, version string"
+    return spark.createDataFrame([(*row, None, None)[:6] for row in rows], ddl)
 
 
 def test_the_newest_record_and_the_newest_price_win_in_any_order(spark):

@@ -32,7 +32,7 @@ def check(spark, folder, *lines: object, **fields) -> None:
     source = Source(name="shop", title="t", origin="o", licence="l", events=events)
     records = reading.read_records(spark, list_files(str(folder), source.events, DS, DS), source.events)
     frame = parse.parse(dedupe.with_key(records, source, "events", DS), source, Keys(), "events", DS, DS, DS)
-    frame = dedupe.first_of_each(frame, dedupe.KEYS["events"])
+    frame = dedupe.one_of_each(frame, source.events, dedupe.keys("events", source.events))
     rows = counts.by_file(frame, DS, DS, parse.beside(source.events, Layout.of(records)))
     drift.check_records("events", rows, frame)
     drift.check_columns(source.events, "events", rows, records)
