@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from jobs.chance import Chance
 from jobs.lake import delta
-from jobs.lake.engine import frames
+from jobs.lake.engine import frames, options
 from simulate import behaviour, catalogue, clickstream
 from simulate.clickstream import FLAGS
 from simulate.plan import Plan
@@ -19,27 +17,14 @@ from simulate.plan import Plan
 RECORDS_A_FILE, RECORDS_A_CHUNK = 2_500_000, 2_000_000
 
 
-@contextmanager
-def _as_written(spark: SparkSession) -> Iterator[None]:
-    """Have Spark compute the long chains of hashes as they are written, for as long as the block runs.
-
-    Its rules would copy a column's expression into each filter and column that uses it, and whole-stage code generation
-    makes of that one method too large for the JVM to compile.
-    """
-    rules = ("PushDownPredicates", "InferFiltersFromGenerate", "CollapseProject")
-    settings = {
-        "spark.sql.optimizer.excludedRules": ",".join(f"org.apache.spark.sql.catalyst.optimizer.{r}" for r in rules),
-        "spark.sql.codegen.wholeStage": "false",
-        "spark.sql.maxConcurrentOutputFileWriters": "2",  # a task has rows of one day: nothing to sort by day
-    }
-    before = {key: spark.conf.get(key, None) for key in settings}
-    try:
-        for key, value in settings.items():
-            spark.conf.set(key, value)
-        yield
-    finally:
-        for key, value in before.items():
-            spark.conf.unset(key) if value is None else spark.conf.set(key, value)
+# Apache Spark's rules would copy a column's expression into each filter and column that uses it, and its whole-stage
+# code generation makes of that one method too large for the JVM to compile: the long chains of hashes stay as written.
+_RULES = ("PushDownPredicates", "InferFiltersFromGenerate", "CollapseProject")
+AS_WRITTEN = {
+    "spark.sql.optimizer.excludedRules": ",".join(f"org.apache.spark.sql.catalyst.optimizer.{r}" for r in _RULES),
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.maxConcurrentOutputFileWriters": "2",  # a task has rows of one day: nothing to sort by day
+}
 
 
 def deliveries(spark: SparkSession, plan: Plan, first: int, last: int, files: int) -> DataFrame:
@@ -72,7 +57,7 @@ def run(spark: SparkSession, plan: Plan, landing: str) -> str:
     delta.write_raw(behaviour.users(spark, plan).coalesce(1).select("*", first), f"{home}/users", by=("ds",))
     delta.write_raw(behaviour.truth(spark, plan).coalesce(1), f"{home}/truth/personas")
 
-    with _as_written(spark):
+    with options.changed(spark, AS_WRITTEN):
         done = _write_events(spark, plan, home)
     total = {kind: sum(counts[kind] for counts in done) for kind in ("records", *FLAGS)}
     counted = spark.createDataFrame([tuple(total.values())], ", ".join(f"{kind} bigint" for kind in total))

@@ -16,7 +16,7 @@ from jobs.collect import counts, dedupe, late, parse, states
 from jobs.collect import run as collect
 from jobs.collect.counts import Left
 from jobs.lake import delta, erasures
-from jobs.lake.engine import frames
+from jobs.lake.engine import frames, options
 from jobs.lake.erasures import Suppressed
 from jobs.settings import Settings
 from jobs.sources import keys, reading, shops
@@ -132,6 +132,7 @@ def run(spark: SparkSession, s: Settings) -> str:
     source, suppressed = load(s.source), erasures.suppressed(s)
     shops.require_days(s.warehouse, source)
     own = keys.known(s.warehouse).get(source.name, Keys())
-    return "; ".join(
-        _release_kind(spark, s, part, own, kind, suppressed) for part in source.parts() for kind in part.feeds()
-    )
+    with options.changed(spark, options.STEP_BY_STEP):
+        return "; ".join(
+            _release_kind(spark, s, part, own, kind, suppressed) for part in source.parts() for kind in part.feeds()
+        )

@@ -22,7 +22,7 @@ from jobs.collect.counts import Left
 from jobs.collect.ledger import Due, Ledger
 from jobs.errors import DataError
 from jobs.lake import delta, engine, erasures
-from jobs.lake.engine import frames
+from jobs.lake.engine import frames, options
 from jobs.lake.erasures import Suppressed
 from jobs.settings import Settings
 from jobs.sources import databases, globs, keys, landing, reading, shops
@@ -60,7 +60,8 @@ def run(spark: SparkSession, s: Settings) -> str:
     feeds = [(one, *item) for one in source.parts() for item in one.feeds().items()]
     for part, kind, feed in feeds:
         try:
-            lines.append(_load_feed(spark, s, part, kind, suppressed))
+            with options.changed(spark, options.STEP_BY_STEP):
+                lines.append(_load_feed(spark, s, part, kind, suppressed))
         except UnreadableFileError as error:
             raise reading.unreadable(error) from None
         except (PySparkException, Py4JJavaError) as error:

@@ -52,14 +52,18 @@ def warehouses(tmp_path_factory) -> tuple[Path, Path, Path]:
     folder = tmp_path_factory.mktemp("nights")
     landing = folder / "landing"
     shop.land(landing)
-    sail, spark = Nights("sail", folder, landing), Nights("spark", folder, landing)
     found = folder / "sail", folder / "spark", folder / "both"
-    for k, night in enumerate(DAYS):
-        sail.run(found[0], night)
-        spark.run(found[1], night)
-        (sail, spark)[k % 2].run(found[2], night)
-    sail.end()
-    spark.end()
+    engines = Nights("sail", folder, landing), Nights("spark", folder, landing)
+    try:
+        for k, night in enumerate(DAYS):
+            for one, warehouse in zip(engines, found, strict=False):
+                one.run(warehouse, night)
+            engines[k % 2].run(found[2], night)
+        for one in engines:
+            one.end()
+    finally:
+        for one in engines:
+            one.process.kill()
     return found
 
 

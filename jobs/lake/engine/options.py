@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
 # Of the JVM: a Spark that stands for many verbs is started with these.
 STATIC = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -36,3 +43,19 @@ QUERIES = {
     # every column of every row (a third of the time of reading a log).
     "spark.sql.optimizer.collapseProjectAlwaysInline": "true",
 }
+
+# Where steps build on each other's columns many times over, copied into one projection they grow past all memory.
+STEP_BY_STEP = {"spark.sql.optimizer.collapseProjectAlwaysInline": "false"}
+
+
+@contextmanager
+def changed(spark: SparkSession, settings: dict[str, str]) -> Iterator[None]:
+    """Other settings of the session for as long as the block runs."""
+    before = {key: spark.conf.get(key, None) for key in settings}
+    try:
+        for key, value in settings.items():
+            spark.conf.set(key, value)
+        yield
+    finally:
+        for key, value in before.items():
+            spark.conf.unset(key) if value is None else spark.conf.set(key, value)
