@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 from jobs.lake.engine import columns as engine_columns
 from jobs.segments.traits import Trait
 
+_MOST = 1e11  # a larger value counts as this, so that no sum of squares overflows
 _PARTS = {"s": (1, 10**6), "q": (2**20, 10**5)}  # high and unit of sums, and of sums of squares
 
 
@@ -70,6 +71,7 @@ def moments(members: DataFrame, traits: list[Trait]) -> dict[int, dict[str, Mome
     cells = []
     for n, trait in enumerate(traits):
         value = value_of(trait)
+        value = F.when(value.isNotNull(), F.greatest(F.least(value, F.lit(_MOST)), F.lit(-_MOST)))
         cells += [F.count(value).alias(f"n{n}"), *_in_two(value, *_PARTS["s"], f"s{n}")]
         cells += _in_two(value * value, *_PARTS["q"], f"q{n}")
     rows = members.groupBy("segment_id").agg(*cells).collect()

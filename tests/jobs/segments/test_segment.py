@@ -267,6 +267,14 @@ def test_reasons_point_the_way_of_the_segment(spark):
     assert rows["b"]["reasons_zh"][1] == "近90天消费 100.00（全体平均 500.00）"
 
 
+def test_what_nobody_can_spend_ends_no_night_and_nothing_known_counts_as_nothing(spark):
+    spent = {"a": Decimal(10), "b": Decimal(10) ** 14, "c": None, "d": Decimal(-10)}
+    rows = [{"user_id": user, "monetary_90d": value} for user, value in spent.items()]
+    frame = features(spark, *rows).selectExpr("*", "if(user_id = 'b', 2, 1) AS segment_id")
+    portraits = Portraits.of(frame, [trait for trait in KNOWN if trait.key == "monetary_90d"])
+    assert portraits.means == {1: {"monetary_90d": 0.0}, 2: {"monetary_90d": 1e11}}
+
+
 def test_a_profile_tells_what_is_expected_and_nothing_where_that_was_refused(spark):
     """Of three users one is predicted, one refused (reasons are there, but for nothing), one unknown to the heads."""
     ids = ("predicted", "refused", "unknown")
