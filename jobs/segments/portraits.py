@@ -54,7 +54,7 @@ class Moments:
 def _in_two(value: Column, high: int, unit: int, name: str) -> list[Column]:
     """The sum of values, exact: of multiples of `high`, and of the rest in 1/unit."""
     times = F.floor(value / high)
-    rest = engine_columns.whole((value - times * high) * unit)
+    rest = engine_columns.whole((value - times.cast("double") * high) * unit)  # a square is beyond whole numbers
     return [F.sum(times).alias(f"{name}_high"), F.sum(rest).alias(f"{name}_rest")]
 
 
