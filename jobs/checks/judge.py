@@ -15,7 +15,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from jobs import audiences, segments, tables
-from jobs.checks import results, suites
+from jobs.checks import results, suites, volume
 from jobs.checks.hops import JUDGED
 from jobs.checks.lean import gx, gxe
 from jobs.checks.results import Judged, Result
@@ -53,7 +53,10 @@ def judge(spark: SparkSession, s: Settings, asked: list[tables.Table]) -> dict[t
     bases = {table: suites.basis(s, table, suite) for table, suite in given.items()}
     rows = {table.full_name: (_slice(spark, s, table, suite), suite) for table, suite in given.items()}
     found = validate(rows, pages.local_folder(s.warehouse) / "quality", s.run_id)
-    judged = {table: Judged(bases[table], found[table.full_name]) for table in given}
+    judged = {
+        table: Judged(bases[table], found[table.full_name] + volume.judge(s, suite.volume))
+        for table, suite in given.items()
+    }
     results.store(s, judged)
     return judged
 

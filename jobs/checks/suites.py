@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from math import inf
 from pathlib import Path
 from typing import Literal
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from jobs import tables
 from jobs.conf import CONF, Strict, read
@@ -23,13 +24,40 @@ class Expectation(Strict):
     severity: Literal["critical", "warning", "info"]
 
 
+class Span(Strict):
+    """Shares of what is usual."""
+
+    min_share: float = Field(ge=0)
+    max_share: float = Field(inf, gt=0)
+
+    def holds(self, share: float) -> bool:
+        return self.min_share <= share <= self.max_share
+
+    def __str__(self) -> str:
+        return f"{self.min_share:.0%} " + ("or more" if self.max_share == inf else f"to {self.max_share:.0%}")
+
+
+class Volume(Strict):
+    """What a night of events may bring, as shares of the median of the last `days` such weekdays; held against where
+    `least_days` are known, with `least_events` or more.
+    """
+
+    critical: Span
+    warning: Span
+    days: int = Field(ge=1)
+    least_days: int = Field(ge=1)
+    least_events: int = Field(ge=1)
+
+
 class Suite(Strict):
     """What is checked: `landed_ds` and `days`, the rows of since..ds by day of delivery or of the event; `ds`, the rows
     of the night; null, the whole table; `nights`, the night's changes, each with whether it fits the two nights.
+    `volume` is of bronze.events alone.
     """
 
     slice: Literal["ds", "days", "landed_ds", "nights"] | None
     expectations: tuple[Expectation, ...]
+    volume: Volume | None = None
 
 
 def read_suite(table: tables.Table, folder: Path = CONF / "checks") -> Suite:

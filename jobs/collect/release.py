@@ -12,7 +12,7 @@ from dataclasses import replace
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from jobs.collect import counts, dedupe, late, parse, states
+from jobs.collect import counts, dedupe, late, parse, refusals, states
 from jobs.collect import run as collect
 from jobs.collect.counts import Left
 from jobs.lake import delta, erasures
@@ -23,6 +23,8 @@ from jobs.sources import keys, reading, shops
 from jobs.sources.keys import Keys
 from jobs.sources.spec import Feed, Source, load
 from jobs.tables import LOADS, QUARANTINE
+
+_FROM_ITS_FILE = "; what is no record is read from its file: mend that or the mapping, then `collect --again`"
 
 
 def as_records(refused: DataFrame, feed: Feed) -> DataFrame:
@@ -59,6 +61,7 @@ def _release_kind(
             loaded = collect.already_loaded(spark, s, parsed, "false") if kind == "events" else None
             frame = frames.kept(frame if loaded is None else dedupe.mark_loaded(frame, identity, loaded))
         rows = _counts(frame, left)
+        why = _why(frame) if any(row["refused"] for row in rows) else ""
         if any(any(row[name] for name in ("released", "duplicates", "ignored", "suppressed")) for row in rows):
             if replaced is not None:  # before the newer states: they are in quarantine until then
                 states.note(replaced, replace(s, since=s.ds))
@@ -73,7 +76,17 @@ def _release_kind(
         frames.free(frame, parsed, replaced)
     sums = {name: sum(row[name] for row in rows) for name in ("released", "duplicates", "refused")}
     line = f"{kind}: {sums['released']:,} released, {sums['duplicates']:,} were there already, {sums['refused']:,} stay"
-    return line + (f", {sum(left.values()):,} of erased users dropped" if left else "")
+    return line + why + (f", {sum(left.values()):,} of erased users dropped" if left else "")
+
+
+def _why(frame: DataFrame) -> str:
+    """Why records stay: how many of each rule, and one of its reasons."""
+    reasons = refusals.by_rule(frame)
+    if not reasons:
+        return ""
+    said = "; ".join(f"{records:,} {example}" for _, records, example in reasons)
+    no_record = any(example.startswith(counts.NO_RECORD) for _, _, example in reasons)
+    return f" ({said}{_FROM_ITS_FILE if no_record else ''})"
 
 
 def _of_feed(source: Source) -> str:

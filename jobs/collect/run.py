@@ -17,17 +17,19 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from jobs.collect import counts, dedupe, doubts, drift, late, ledger, parse, states, streams
+from jobs.collect import counts, dedupe, doubts, drift, late, ledger, parse, refusals, states, streams
 from jobs.collect.counts import Left
 from jobs.collect.ledger import Due, Ledger
+from jobs.collect.rules import load_rules
 from jobs.errors import DataError
-from jobs.lake import delta, engine, erasures
+from jobs.lake import delta, engine, erasures, touched
 from jobs.lake.engine import frames, options
 from jobs.lake.erasures import Suppressed
 from jobs.settings import Settings
 from jobs.sources import databases, globs, keys, landing, reading, shops
 from jobs.sources.formats.parts import UnreadableFileError
 from jobs.sources.keys import Keys
+from jobs.sources.landing import File
 from jobs.sources.layout import Layout
 from jobs.sources.spec import Feed, Source, load
 from jobs.tables import BRONZE_EVENTS, BRONZE_PRODUCTS, BRONZE_USERS, QUARANTINE
@@ -118,6 +120,8 @@ def _due(s: Settings, kind: str, feed: Feed, book: Ledger) -> list[Due] | None:
     files = landing.list_files(s.landing, feed, min(book.start or s.since, s.since), s.ds)
     due = ledger.due(files, book, feed, s)
     if any(file.landed_ds is None or file.landed_ds >= s.since for file in files):
+        if missing := _missing_days(files, feed, s):
+            print(f"warning: {kind}: no file for {missing} of {s.days}")
         return due
     if not feed.optional:
         raise not_delivered(s, kind, feed, f" for {s.days}")
@@ -131,6 +135,21 @@ def not_delivered(s: Settings, kind: str, feed: Feed, days: str) -> DataError:
         f"{kind}: expected files {' or '.join(feed.files)}{days} under {s.landing}, found none; not "
         f"delivered? There is {', '.join(there) or 'no file at all'}{globs.hint(there, s.ds)}"
     )
+
+
+def _missing_days(files: list[File], feed: Feed, s: Settings) -> str:
+    """The days of a range for which a feed of daily files has none, in words; `optional` ones come when they change."""
+    if feed.optional or not feed.dated:
+        return ""
+    delivered, ranges = {file.landed_ds for file in files}, []
+    for day in touched.between(s.since, s.ds):
+        if day in delivered:
+            continue
+        if ranges and ranges[-1][1] + touched.ONE == day:
+            ranges[-1][1] = day
+        else:
+            ranges.append([day, day])
+    return ", ".join(str(first) if first == last else f"{first}..{last}" for first, last in ranges)
 
 
 def _read(spark: SparkSession, s: Settings, load: Load) -> DataFrame:
@@ -243,6 +262,7 @@ def _check(s: Settings, load: Load, rows: list[dict], records: DataFrame, frame:
     drift.check_records(load.kind, rows, frame)
     drift.check_columns(load.feed, load.kind, rows, records)
     drift.check_types(load.kind, rows, frame)
+    refusals.check(load.kind, load.feed, rows, frame, load_rules().refused)
     for doubt in doubts.said(frame, load.feed, rows):
         print(f"warning: {load.kind}: {doubt}")
     if doubt := drift.without_version(load.feed, frame):
