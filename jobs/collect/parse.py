@@ -54,12 +54,12 @@ def parse_events(records: DataFrame, source: Source, keys: Keys, start: date, si
     any_days, old = F.col("landed_ds").isNull(), F.col("ds") < F.lit(start)
     own = F.when(good, F.greatest("ds", F.lit(since))).otherwise(F.lit(ds))
     frame = frame.withColumns({"outside": any_days & good & old, "landed_ds": F.coalesce("landed_ds", own)})
-    return frame.withColumn("version", _version(F.coalesce("file_ds", "landed_ds"))).drop("file_ds")
+    return frame.withColumn("version", _version()).drop("file_ds")
 
 
-def _version(day: Column) -> Column:
-    """The `version` of `_carried` and behind it the day of the file, which decides among equal ones."""
-    return F.concat("version", F.lit(" "), day.cast("string"))
+def _version() -> Column:
+    """The `version` of `_carried` and behind it the day of the file, if it has one, which decides among equal ones."""
+    return F.concat("version", F.lit(" "), F.coalesce(F.col("file_ds").cast("string"), F.lit("")))
 
 
 def _line(feed: Feed, records: DataFrame) -> list[str]:
@@ -102,7 +102,7 @@ def parse_dimension(records: DataFrame, feed: Feed, keys: Keys, kind: str, ds: d
         .withColumns({"outside": F.lit(False), "doubt": F.when(~F.col("ignored"), doubts.of_dimension(feed, kind))})
         .select("id", "attributes", "reason", "doubt", "ignored", "outside", "file_ds", *_line(feed, records),
                 *_carried(feed, layout))
-        .withColumn("version", _version(F.col("file_ds")))
+        .withColumn("version", _version())
     )  # fmt: skip
 
 

@@ -121,3 +121,18 @@ def test_a_released_state_takes_back_an_older_one_of_its_own_file(spark, tmp_pat
     assert [entry[name] for name in ("rows_in", "loaded", "duplicates", "quarantined")] == [3, 2, 1, 0]
     shop.night(1, hops=(release,))
     assert len(shop.rows(BRONZE_EVENTS, "event_id")) == 2
+
+
+def test_a_log_that_grows_says_each_state_once(spark, tmp_path, monkeypatch):
+    """A file of any days, read whole again: its older states do not overrule what came between."""
+    text = VERSIONED.replace('"{ds}/*.csv"', '"*.csv"')
+    shop = Shop(spark, tmp_path / "shop", monkeypatch, text)
+    log = [order("a", 0, "cart", "1", "1"), order("b", 0, "purchase", "1", "1")]
+    shop.put("log.csv", *log, head=HEAD)
+    shop.night(0)
+    shop.put("other.csv", order("b", 0, "refund", "1", "2"), head=HEAD)
+    shop.night(1)
+    shop.put("log.csv", *log, order("a", 1, "purchase", "2", "2"), head=HEAD)
+    shop.night(2)
+    assert shop.rows(BRONZE_EVENTS, *STATE[:2]) == [("a", "purchase"), ("b", "refund")]
+    assert shop.rows(SILVER_EVENTS, "event_id", "ds") == [("shop:a", day(1)), ("shop:b", day(0))]
