@@ -13,6 +13,7 @@ from jobs import __main__ as verbs
 from jobs.collect import run as collect
 from jobs.errors import UsageError
 from jobs.lake import delta
+from jobs.lake.engine import options
 from jobs.settings import Settings
 from jobs.tables import LOADS, QUARANTINE
 from simulate import catalogue, plan
@@ -49,11 +50,11 @@ def sql(landing):
 
 
 def test_another_cut_into_partitions_gives_the_same_rows(spark, shop, sql):
-    with simulate._as_written(spark):
+    with options.changed(spark, simulate.AS_WRITTEN):
         rows = simulate.deliveries(spark, shop, 46, 47, files=3).drop(*simulate.FLAGS).collect()
     stored = sql("SELECT * FROM events WHERE ds BETWEEN '2026-06-17' AND '2026-06-18'")
     assert Counter(map(tuple, rows)) == Counter(stored)
-    with simulate._as_written(spark):
+    with options.changed(spark, simulate.AS_WRITTEN):
         other = simulate.deliveries(spark, replace(shop, seed=8), 46, 47, files=3).drop(*simulate.FLAGS).collect()
     assert Counter(map(tuple, other)) != Counter(stored)
 
