@@ -24,6 +24,13 @@ def pytest_collection_modifyitems(items) -> None:
                 item.add_marker(pytest.mark.skip(reason="Apache Spark alone does this: make test-spark"))
 
 
+def pytest_make_parametrize_id(val, argname):
+    """Bytes are named by their argument: packed bytes hold the time of packing, and each process of pytest-xdist must
+    give a test the same name.
+    """
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.fixture(scope="session")
 def spark() -> Iterator:
     from jobs.lake import session
