@@ -64,17 +64,18 @@ def user_facts(records: DataFrame) -> DataFrame:
 
 
 def _said_last(rows: DataFrame) -> DataFrame:
-    """One row a user: each field as the newest file has it that says something of it, so that neither a record without
-    a column nor an older one makes a refusal forgotten; the rest as in the newest record.
+    """One row a user: each field, and each key of `attributes`, as the newest file has it that says something of it, so
+    that neither a record without a column nor an older one makes forgotten what is known.
 
     rows: several a user, with `stated` where they are put together of several records themselves, and `fresh`, which
-    counts where two are of one file.
+    counts where two are of one file. `stated` names every field, and those keys that the newest record does not say.
     """
 
     newest_first = [F.desc(name) for name in (*_NEWEST, "fresh")]
     newest_first.append(F.desc(F.to_json("attributes")))
     of_user = Window.partitionBy("user_id")
     rows = rows.withColumns({"nth": F.row_number().over(of_user.orderBy(*newest_first)),
+                             "newest": F.first(_record()).over(of_user.orderBy(*newest_first)),
                              "records": F.count("*").over(of_user)})  # fmt: skip
 
     def said(name: str) -> Column:
@@ -83,14 +84,35 @@ def _said_last(rows: DataFrame) -> DataFrame:
 
     # Nearly everybody has one record, of which no field need be looked for.
     rows = rows.withColumns({f"{name}_said": said(name) for name in spec.USER_FIELDS})
-    of_record = ("user_id", "attributes", *_RECORD)
-    several = rows.where("records > 1")
+    nothing = F.create_map().cast("map<string,string>")
+    keys = F.map_filter("stated", lambda key, _: ~key.isin(*spec.USER_FIELDS))
+    several, single = rows.where("records > 1"), rows.where("records = 1").withColumn("keys", keys)
     fields = several.groupBy("user_id").agg(*[F.max(f"{name}_said").alias(f"{name}_said") for name in spec.USER_FIELDS])
-    put_together = several.where("nth = 1").select(*of_record).join(fields, "user_id")
-    users = rows.where("records = 1").select(*put_together.columns).unionByName(put_together)
+    put_together = several.where("nth = 1").select("user_id", *_RECORD).join(fields, "user_id")
+    put_together = put_together.join(_keys_said_last(several), "user_id", "left")
+    users = single.select(*put_together.columns).unionByName(put_together)
     stated = F.create_map(*[part for name in spec.USER_FIELDS for part in (F.lit(name), F.col(f"{name}_said.at"))])
+    stated = F.map_filter(stated, lambda _, at: at.isNotNull())
     values = [F.col(f"{name}_said.value").alias(name) for name in spec.USER_FIELDS]
-    return users.select(*of_record, *values, F.map_filter(stated, lambda _, at: at.isNotNull()).alias("stated"))
+    return users.select(
+        "user_id", F.coalesce("attributes", nothing).alias("attributes"), *_RECORD, *values,
+        F.map_concat(stated, F.coalesce("keys", nothing)).alias("stated"),
+    )  # fmt: skip
+
+
+def _keys_said_last(rows: DataFrame) -> DataFrame:
+    """One row a user with attributes: `attributes`, each key as the newest record has it, and `keys`, the records of
+    those that the newest one lacks. rows: of `_said_last`, with `newest`, the user's newest record.
+    """
+    each = rows.select(
+        "user_id", "newest", "stated", "fresh", _record().alias("record"), F.explode("attributes")
+    ).withColumn("at", F.coalesce(F.try_element_at("stated", "key"), "record"))  # fmt: skip
+    last = each.groupBy("user_id", "newest", "key").agg(F.max(F.struct("at", "fresh", "value")).alias("said"))
+    elsewhere = F.when(F.col("said.at") != F.col("newest"), F.struct("key", "said.at"))
+    return last.groupBy("user_id").agg(
+        F.map_from_entries(F.array_sort(F.collect_list(F.struct("key", "said.value")))).alias("attributes"),
+        F.map_from_entries(F.array_sort(F.collect_list(elsewhere))).alias("keys"),
+    )
 
 
 def _by_file(records: DataFrame) -> DataFrame:

@@ -59,7 +59,8 @@ SILVER_USERS = Table(
         ("record_landed_ds", "date", "day of the file of the newest record; null without a record"),
         ("record_file", "string", "file that carried it"),
         ("record_version", "string", "its version (bronze); null where the feed has none", "版本"),
-        ("stated", "map<string,string>", "by column: version, day and name of the file that says it, the newest that does", "出处"),
+        ("stated", "map<string,string>", "by column, and by key of `attributes` that the newest record lacks: version, day and name of "
+         "the file that says it, the newest that does", "出处"),
     ),
     "Users as known now.", "当前用户档案",
 )  # fmt: skip

@@ -83,10 +83,10 @@ def said(spark, *frames) -> dict:
 
 def test_each_field_is_what_the_newest_file_says_of_it_in_any_order(spark):
     """The third file is of the first day and came last; the second one lacks the column."""
-    refused = record(spark, ("u1", {"marketing_consent": "no", "region": "A"}, date(2024, 3, 2), "2"))
-    silent = record(spark, ("u1", {"region": "B", "gender": "f"}, date(2024, 3, 3), "3"))
-    late = record(spark, ("u1", {"marketing_consent": "yes", "region": "C", "age_band": "30"}, date(2024, 3, 5), "1",
-                          date(2024, 3, 1)))  # fmt: skip
+    refused = record(spark, ("u1", {"marketing_consent": "no", "region": "A", "card": "gold"}, date(2024, 3, 2), "2"))
+    silent = record(spark, ("u1", {"region": "B", "gender": "f", "kids": "2"}, date(2024, 3, 3), "3"))
+    late = record(spark, ("u1", {"marketing_consent": "yes", "region": "C", "age_band": "30", "card": "silver",
+                                 "kids": "1", "shoe": "39"}, date(2024, 3, 5), "1", date(2024, 3, 1)))  # fmt: skip
     known = [said(spark, *order)["u1"] for order in permutations((refused, silent, late))]
     first = known[0]
     assert all(one == first for one in known)
@@ -95,8 +95,9 @@ def test_each_field_is_what_the_newest_file_says_of_it_in_any_order(spark):
     assert (first["record_landed_ds"], first["record_file"]) == (date(2024, 3, 3), "3")
     assert dict(first["stated"]) == {
         "marketing_consent": "2024-03-02 2", "region": "2024-03-03 3", "gender": "2024-03-03 3",
-        "age_band": "2024-03-01 1",
+        "age_band": "2024-03-01 1", "card": "2024-03-02 2", "shoe": "2024-03-01 1",
     }  # fmt: skip
+    assert first["attributes"] == {"card": "gold", "kids": "2", "shoe": "39"}
 
 
 def test_users_who_were_known_before_fields_had_dates_keep_what_was_said(spark):
