@@ -7,6 +7,7 @@ Exit codes: 0 done, 1 crash (worth a retry), 2 wrong usage or configuration, 3 t
 from __future__ import annotations
 
 import argparse
+import atexit
 import datetime
 import os
 import resource
@@ -63,7 +64,11 @@ def day(text: str) -> datetime.date:
 
 
 def entry(main: Callable[[list[str] | None], int | None]) -> None:
-    """Runs a command; a user's mistake is one line on stderr, never a stack trace."""
+    """Runs a command; a user's mistake is one line on stderr, never a stack trace.
+
+    Ends the process itself: the C++ libraries of torch and Arrow are sometimes aborted by their own clean-up, after all
+    is written, and a night would do the command again.
+    """
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     try:
         code = main(None)
@@ -73,5 +78,7 @@ def entry(main: Callable[[list[str] | None], int | None]) -> None:
     except DataError as error:
         print(f"data error: {error}", file=sys.stderr)
         code = 3
+    atexit._run_exitfuncs()
     sys.stdout.flush()
-    sys.exit(code or 0)
+    sys.stderr.flush()
+    os._exit(code or 0)
