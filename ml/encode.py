@@ -1,7 +1,8 @@
 """Every user as a vector, by the champion: python -m ml.encode --warehouse W --ds 2017-12-01 --run-id R
 
-Replaces gold.user_embeddings at ds: only users of whom the model reads something new are encoded, the others keep the
-vector of the newest night before by the same version, which is what they would get (--all encodes everybody).
+Replaces gold.user_embeddings at ds, of users who may be profiled: only those of whom the model reads something new are
+encoded, the others keep the vector of the newest night before by the same version, which is what they would get (--all
+encodes everybody).
 And ops.rescored_embeddings at ds, see ml/users/rescore.py.
 """
 
@@ -13,6 +14,7 @@ from jobs.tables import USER_EMBEDDINGS, USER_SEQUENCES
 from ml.common import lake
 from ml.common.cli import DataError, entry, parser, peak
 from ml.common.registry import Registry
+from ml.data.consents import refusing, rows_without
 from ml.data.sequences import SEQUENCE_COLUMNS
 from ml.users import rescore
 from ml.users.states import FormerStates
@@ -36,11 +38,12 @@ def main(argv: list[str] | None = None) -> None:
 
     former = None if args.all else FormerStates.read(args.warehouse, version, args.ds)
     stamp = {"ds": args.ds, "model_version": version, "run_id": args.run_id}
-    rows = chunks(lake.read_batches(sequences, SEQUENCE_COLUMNS, args.ds))
+    refused = refusing(args.warehouse, "profiling")
+    rows = chunks(rows_without(lake.read_batches(sequences, SEQUENCE_COLUMNS, args.ds), refused))
     batches = lake.started(vectors(encoder, rows, USER_EMBEDDINGS, stamp, former, count))
     if batches is None:
         raise DataError(
-            f"expected rows of {USER_SEQUENCES.full_name} at ds={args.ds}, found none; "
+            f"expected rows of {USER_SEQUENCES.full_name} at ds={args.ds}, of users who may be profiled, found none; "
             "run `python -m jobs sequences` for that day"
         )
     lake.write_partition(USER_EMBEDDINGS, args.warehouse, str(args.ds), batches)

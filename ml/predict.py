@@ -1,7 +1,7 @@
 """What is expected of each user, by the champion's heads: python -m ml.predict --warehouse W --ds 2017-12-01 --run-id R
 
-Replaces gold.predictions at ds; needs gold.user_embeddings at ds (ml.encode). A prediction that the data are too thin
-for is null, with the reason in `refused`. By chunks, so that memory stays bounded.
+Replaces gold.predictions at ds, of users who may be profiled; needs gold.user_embeddings at ds (ml.encode). A
+prediction that the data are too thin for is null, with the reason in `refused`. By chunks, so that memory stays bounded.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from jobs.tables import PREDICTIONS, USER_FEATURES
 from ml.common import lake
 from ml.common.cli import entry, parser, peak
 from ml.common.registry import Registry
+from ml.data.consents import refusing, rows_without
 from ml.heads.expected import read_facts
 from ml.heads.heads import Heads, why_none
 from ml.heads.rescored import rescore
@@ -29,7 +30,8 @@ def main(argv: list[str] | None = None) -> None:
         reason = why_none(folder) if heads is None else None
     if heads is None:
         users = lake.read_batches(lake.open_table(USER_FEATURES, args.warehouse), ["user_id"], args.ds)
-        lake.write_partition(PREDICTIONS, args.warehouse, str(args.ds), refused_rows(users, reason, stamp))
+        asked = rows_without(users, refusing(args.warehouse, "profiling"))
+        lake.write_partition(PREDICTIONS, args.warehouse, str(args.ds), refused_rows(asked, reason, stamp))
         print(f"nothing is predicted as of {args.ds}: {reason}")
         return
     user_ids, facts = read_facts(args.warehouse, args.ds, heads, version)

@@ -12,7 +12,7 @@ import yaml
 from jobs.lake import delta, identity
 from jobs.settings import Settings
 from jobs.sources import spec
-from jobs.tables import SILVER_USERS, USER_FEATURES, USER_SEGMENTS
+from jobs.tables import PREDICTIONS, SILVER_USERS, USER_EMBEDDINGS, USER_FEATURES, USER_SEGMENTS
 from local import demo
 from ml.common.registry import Registry
 from tests.engines import shop
@@ -33,14 +33,15 @@ def conf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def users(s: Settings) -> tuple[set[str], set[str], set[str]]:
-    """Users of the night with features, with a segment, and who refuse to have one."""
+def users(s: Settings) -> tuple[set[str], list[set[str]], set[str]]:
+    """Users of the night with features; those with a vector, a prediction, a segment; and who refuse to have them."""
     tonight, refuse = f"ds = '{s.ds}'", "NOT coalesce(profiling_consent, marketing_consent, true)"
-    asked = ((USER_FEATURES, tonight), (USER_SEGMENTS.staged(), tonight), (SILVER_USERS, refuse))
-    known, placed, refusing = (
-        {row["user_id"] for row in delta.rows(s.warehouse, table, where, "user_id")} for table, where in asked
+    profiled = [(table, tonight) for table in (USER_EMBEDDINGS, PREDICTIONS, USER_SEGMENTS.staged())]
+    known, *seen, refusing = (
+        {row["user_id"] for row in delta.rows(s.warehouse, table, where, "user_id")}
+        for table, where in ((USER_FEATURES, tonight), *profiled, (SILVER_USERS, refuse))
     )
-    return known, placed, refusing
+    return known, seen, refusing
 
 
 def test_a_second_shop_in_the_same_folder_trains_its_own_model_and_the_first_goes_on(
@@ -68,8 +69,8 @@ def test_a_second_shop_in_the_same_folder_trains_its_own_model_and_the_first_goe
     assert "is the champion now" not in said
     assert f"huaxiang-behaviour-{identity.warehouse_id(first.warehouse)} version 1" in said
     for s in (first, second, third):
-        known, placed, refusing = users(s)
-        assert placed == known - refusing
-        assert len(placed) > 5
+        known, seen, refusing = users(s)
+        assert seen == [known - refusing] * 3
+        assert len(known - refusing) > 5
     runs = {Registry.of(s.warehouse).current_champion().run_id for s in (first, second, third)}
     assert len(runs) == 2

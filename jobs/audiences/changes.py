@@ -2,7 +2,8 @@
 
 A change is put down to the first of these that explains it:
 1. erasure: he was erased (told by the subject of ops.erasures).
-   consent: he leaves and refuses to be profiled, or to be addressed where the audience asks for that.
+   consent: he leaves and refuses to be profiled, or to be addressed where the audience asks for that; or he comes and
+   refused it on the last night.
 2. late data: he has no record left, or the last night's rules, asked again about that night with the records that came
    late since, already give the other answer.
 3. suppression: the rule meant him on both nights; what kept him out is new, or gone.
@@ -31,9 +32,10 @@ def changed(nights: DataFrame, gone: Sequence[dict] = ()) -> DataFrame:
     """One row a change: user_id, audience_id, change (enter, exit) and cause.
 
     nights: one row a user of either night. here: he is there tonight; now, now_out: see `members.evaluate`;
-    _since, _held: see `members.BESIDE`; refuses: to be profiled; corrected: audiences of the last night as it is known
-    tonight, null where nothing came late; same_rules: by the last night's rules; same_model: by them, put back;
-    moved_by: see `counterfactual.put_back`. gone: see `erasures.leavers`, in `nights` as their subjects.
+    _since, _held, _refused: see `members.BESIDE`; refuses, agrees: to be profiled, since the last night; corrected:
+    audiences of the last night as it is known tonight, null where nothing came late; same_rules: by the last night's
+    rules; same_model: by them, put back; moved_by: see `counterfactual.put_back`. gone: see `erasures.leavers`, in
+    `nights` as their subjects.
     """
     nobody = F.array().cast("array<string>")
     now, was = F.coalesce("now", nobody), F.coalesce(F.map_keys("_since"), nobody)
@@ -48,7 +50,7 @@ def changed(nights: DataFrame, gone: Sequence[dict] = ()) -> DataFrame:
     kept_out = F.try_element_at(F.map_from_entries("now_out"), F.col("audience_id"))
     refuses = F.when(F.col("here"), kept_out == CONSENT).otherwise(F.col("refuses"))
     cause = (
-        F.when(~enters & refuses, CONSENT)
+        F.when(F.when(enters, within("_refused") | F.coalesce("agrees", F.lit(False))).otherwise(refuses), CONSENT)
         .when(~F.col("here"), erasures.cause_of_exit(gone))
         .when(F.col("corrected").isNotNull() & (within("corrected") == enters), "late data")
         .when(suppressed, "suppression")

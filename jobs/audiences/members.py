@@ -21,10 +21,11 @@ from jobs.tables import AUDIENCE_CHANGES, AUDIENCE_MEMBERS, AUDIENCE_SUPPRESSED,
 CONSENT = "consent"
 ONCE = "entered before"  # once_in_days
 # What an evaluation reads of a user beside his profile. since: the night of entry by audience, of the last published
-# night; held: audiences that he was kept out of then; recent: audiences that he entered within their once_in_days;
-# alike: similarity by lookalike that he is among tonight.
+# night; held: audiences that he was kept out of then; refused: those of them by his consent; recent: audiences that he
+# entered within their once_in_days; alike: similarity by lookalike that he is among tonight.
 BESIDE = {
-    "_since": "map<string,date>", "_held": "array<string>", "_recent": "array<string>", "_alike": "map<string,double>",
+    "_since": "map<string,date>", "_held": "array<string>", "_refused": "array<string>", "_recent": "array<string>",
+    "_alike": "map<string,double>",
 }  # fmt: skip
 
 
@@ -34,14 +35,18 @@ def alone(people: DataFrame) -> DataFrame:
 
 
 def last_members(spark: SparkSession, s: Settings, night: date | None) -> DataFrame:
-    """One row a user who was in an audience on the last published night, or kept out of one: user_id, _since, _held.
-    Who was erased since is in it by his subject.
+    """One row a user who was in an audience on the last published night, or kept out of one: user_id, _since, _held,
+    _refused. Who was erased since is in it by his subject.
     """
     inside, outside = (of_night(spark, s, table, night) for table in (AUDIENCE_MEMBERS, AUDIENCE_SUPPRESSED))
     inside = erasures.with_audiences(inside, erasures.leavers(s, night))
     pair = F.struct("audience_id", "since_ds")
     since = inside.groupBy("user_id").agg(F.map_from_entries(F.array_sort(F.collect_list(pair))).alias("_since"))
-    held = outside.groupBy("user_id").agg(F.sort_array(F.collect_set("audience_id")).alias("_held"))
+    refused = F.when(F.col("reason") == CONSENT, F.col("audience_id"))
+    held = outside.groupBy("user_id").agg(
+        F.sort_array(F.collect_set("audience_id")).alias("_held"),
+        F.sort_array(F.collect_set(refused)).alias("_refused"),
+    )
     return since.join(held, "user_id", "full")
 
 

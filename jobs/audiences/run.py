@@ -29,6 +29,7 @@ from jobs.tables import (
     AUDIENCE_OVERLAP,
     AUDIENCE_SUPPRESSED,
     AUDIENCES,
+    SEGMENT_CHANGES,
     SILVER_USERS,
     USER_PROFILES,
 )
@@ -98,9 +99,7 @@ def _run(spark: SparkSession, s: Settings, book: Book, people: DataFrame, former
     )  # fmt: skip
     stamp = {"ds": F.lit(s.ds), "run_id": F.lit(s.run_id), "model_version": F.lit(people_version(s))}
     members = memberships(evaluated, known, s.ds)
-    refusing = consents.refusing(delta.read_or_empty(spark, s.warehouse, SILVER_USERS), "profiling")
-    refusing = refusing.withColumn("refuses", F.lit(True))
-    moved = changes.changed(evaluated.join(refusing, "user_id", "left"), former.night.gone)
+    moved = changes.changed(_with_consents(spark, s, evaluated), former.night.gone)
     moved = moved.join(F.broadcast(known), "audience_id")
     moved = moved.withColumn("previous_ds", F.lit(former.day).cast("date")).where(F.lit(former.day is not None))
     suppressed = evaluated.select("user_id", F.inline("now_out"))
@@ -113,6 +112,15 @@ def _run(spark: SparkSession, s: Settings, book: Book, people: DataFrame, former
     staging.put_rows(audience_rows(book, former, tally, answered, hashes, lookalikes, s.ds), s, AUDIENCES)
     frames.free(evaluated)
     return _line(book, former, tally, len(answered), lookalikes)
+
+
+def _with_consents(spark: SparkSession, s: Settings, people: DataFrame) -> DataFrame:
+    """`people` with refuses and agrees, see `changes.changed`."""
+    refusing = consents.refusing(delta.read_or_empty(spark, s.warehouse, SILVER_USERS), "profiling")
+    moves = delta.read(spark, s.warehouse, SEGMENT_CHANGES.staged()).where(f"ds = DATE'{s.ds}'")
+    agreeing = moves.where("change = 'enter' AND cause = 'consent'").select("user_id", F.lit(True).alias("agrees"))
+    people = people.join(refusing.withColumn("refuses", F.lit(True)), "user_id", "left")
+    return people.join(agreeing, "user_id", "left")
 
 
 def _line(book: Book, former: Former, tally: Tally, answered: int, lookalikes: dict[str, lookalike.Found]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Literal
 
 import pyarrow as pa
@@ -27,3 +28,9 @@ def refusing(warehouse: str, purpose: Purpose, version: int | None = None) -> pa
 def without(user_ids: pa.Array, some: pa.Array) -> pa.Array:
     """`user_ids` less `some`, in their order."""
     return user_ids.filter(pc.invert(pc.is_in(user_ids, value_set=some)))
+
+
+def rows_without(batches: Iterable[pa.RecordBatch], some: pa.Array) -> Iterator[pa.RecordBatch]:
+    """`batches`, which have user_id, less the rows of the users `some`."""
+    for batch in batches:
+        yield batch.filter(pc.invert(pc.is_in(batch["user_id"], value_set=some))) if len(some) else batch

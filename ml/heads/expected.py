@@ -9,11 +9,13 @@ import datetime
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from jobs.tables import USER_EMBEDDINGS, USER_FEATURES, USER_SEQUENCES
 from ml.common import lake
 from ml.common.arrays import aligned
 from ml.common.cli import DataError
+from ml.data.consents import refusing
 from ml.data.snapshot import Snapshot
 from ml.heads.facts import UserFacts, read_events
 from ml.heads.heads import Heads
@@ -26,15 +28,18 @@ DECIMALS = 6
 def read_facts(
     warehouse: str, ds: datetime.date, heads: Heads, version: str, table: lake.Table = USER_EMBEDDINGS
 ) -> tuple[pa.Array, UserFacts]:
-    """All users as of ds, sorted by id, and what is known of them, with the states of `table`.
+    """All users as of ds who may be profiled, sorted by id, and what is known of them, with the states of `table`.
 
     Raises DataError where nobody is known as of ds, or the states are not of this model version.
     """
     opened = lake.open_table(USER_FEATURES, warehouse)
-    features = lake.read(opened, heads.config.columns, ds).sort_by("user_id").combine_chunks()
+    features = lake.read(opened, heads.config.columns, ds)
+    refused = pc.is_in(features["user_id"], value_set=refusing(warehouse, "profiling"))
+    features = features.filter(pc.invert(refused)).sort_by("user_id").combine_chunks()
     if not features.num_rows:
         raise DataError(
-            f"expected rows of {USER_FEATURES.full_name} at ds={ds}, found none; run `python -m jobs features`"
+            f"expected rows of {USER_FEATURES.full_name} at ds={ds}, of users who may be profiled, found none; "
+            "run `python -m jobs features`"
         )
     user_ids = features["user_id"].combine_chunks()
     states = np.zeros((len(user_ids), 0))

@@ -22,13 +22,13 @@ from ml.users.vectors import chunks
 def rows(
     recommender: Recommender, warehouse: str, ds: datetime.date, version: str, run_id: str
 ) -> Iterator[pa.RecordBatch]:
-    """Rows of the users of gold.user_features at ds, by chunks: what is popular of who refuses to be profiled; none, or
-    what is popular, of who refuses marketing.
+    """Rows of the users of gold.user_features at ds, by chunks: none, or what is popular, of who refuses marketing or
+    to be profiled.
     """
     opened, states = lake.open_table(USER_SEQUENCES, warehouse), States.read(warehouse, ds, version)
     ids = lake.read(lake.open_table(USER_FEATURES, warehouse), ["user_id"], ds)["user_id"].combine_chunks()
-    asked = ids if recommender.config.consent == "popular" else without(ids, refusing(warehouse, "marketing"))
-    wanted = without(without(asked, refusing(warehouse, "marketing")), refusing(warehouse, "profiling"))
+    wanted = without(without(ids, refusing(warehouse, "marketing")), refusing(warehouse, "profiling"))
+    asked = ids if recommender.config.consent == "popular" else wanted
     stamp = {"ds": ds, "model_version": version, "run_id": run_id}
     written = [pa.array([], pa.string())]
     encoder = recommender.encoder

@@ -30,7 +30,7 @@ class RecommendConfig(Strict):
     least_new: int = Field(0, ge=0)
     per_category: int = Field(0, ge=0)
     eligible: Eligible = Eligible()
-    consent: Literal["popular", "none"] = "popular"
+    consent: Literal["popular", "none"] = "none"
     half_life_days: float = Field(14, gt=0)
     candidates: Candidates = Candidates()
     learn_users: int = Field(6000, ge=10)

@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 from jobs.tables import RESCORED_EMBEDDINGS, RESTATED, RUNS
 from ml.common import lake
 from ml.common.registry import Registry
+from ml.data.consents import refusing, rows_without
 from ml.data.events import day_number
 from ml.data.sequences import DATED_COLUMNS, SEQUENCE_COLUMNS, days_of
 from ml.transformer.encoder import Encoder
@@ -76,16 +77,19 @@ class FormerNight:
 
 
 def rescored(
-    night: FormerNight, encoder: Encoder, sequences: DeltaTable, ds: datetime.date, *, everyone: bool, run_id: str
-) -> Iterator[pa.RecordBatch]:
-    """Rows of ops.rescored_embeddings by the former night's model: `everyone` as of ds, late ones as of that night."""
+    night: FormerNight, encoder: Encoder, warehouse: str, sequences: DeltaTable, ds: datetime.date, *,
+    everyone: bool, run_id: str,
+) -> Iterator[pa.RecordBatch]:  # fmt: skip
+    """Rows of ops.rescored_embeddings by the former night's model: `everyone` as of ds, late ones as of that night;
+    nobody who refuses to be profiled.
+    """
     stamp = {"ds": ds, "model_version": night.version, "run_id": run_id}
-    parts = []
+    parts, refused = [], refusing(warehouse, "profiling")
     if everyone:
-        rows = chunks(lake.read_batches(sequences, SEQUENCE_COLUMNS, ds))
+        rows = chunks(rows_without(lake.read_batches(sequences, SEQUENCE_COLUMNS, ds), refused))
         parts.append(vectors(encoder, rows, RESCORED_EMBEDDINGS, stamp | {"as_of": ds}))
     if len(night.late):
-        rows = chunks(lake.read_batches(sequences, DATED_COLUMNS, ds))
+        rows = chunks(rows_without(lake.read_batches(sequences, DATED_COLUMNS, ds), refused))
         late = (known_by(chunk.filter(pc.is_in(chunk["user_id"], night.late)), night.ds) for chunk in rows)
         parts.append(vectors(encoder, late, RESCORED_EMBEDDINGS, stamp | {"as_of": night.ds}))
     return itertools.chain(*parts)
@@ -104,7 +108,7 @@ def write(
         if former is None:
             reason = f"version {night.version} of {night.ds} is gone from MLflow: moves are put down to the model"
         else:
-            batches = rescored(night, former, sequences, ds, everyone=not same, run_id=run_id)
+            batches = rescored(night, former, warehouse, sequences, ds, everyone=not same, run_id=run_id)
             whom = f"{len(night.late):,} users with late records" if same else "everybody"
             reason = f"scored again by version {night.version} of {night.ds}: {whom}"
     rows = lake.started(batches)

@@ -18,6 +18,7 @@ from jobs.tables import (
     RUNS,
     SEGMENT_MODELS,
     SILVER_PRODUCTS,
+    SILVER_USERS,
     USER_EMBEDDINGS,
     USER_FEATURES,
     USER_SEQUENCES,
@@ -202,6 +203,15 @@ def test_encode_scores_again_what_causes_are_told_by(
     assert len(tonight) == USERS
     assert then.keys() == {user}
     assert then[user] != tonight[user]  # events of ds itself are not in it
+
+    for agrees in (False, True):
+        users = [dict.fromkeys(SILVER_USERS.column_names) | {"user_id": user, "profiling_consent": agrees}]
+        rows = pa.Table.from_pylist(users, arrow_schema(SILVER_USERS))
+        write_deltalake(SILVER_USERS.path(warehouse), rows, mode="overwrite")
+        encode.main(["--warehouse", warehouse, "--ds", str(DS), "--run-id", "r"])
+        for table in (USER_EMBEDDINGS, RESCORED_EMBEDDINGS):
+            seen = {row["user_id"] for row in rows_of(table, warehouse).to_pylist()}
+            assert (user in seen, len(seen)) == (agrees, USERS - (not agrees))
 
 
 def test_known_by_leaves_out_later_events_and_users_without_any() -> None:

@@ -159,8 +159,8 @@ def test_a_rule_that_is_not_asked_stands_and_suppression_is_asked_every_night(sp
                    {"user_id": "refuses", "rfm_class": "555", "marketing_consent": False},
                    {"user_id": "held", "rfm_class": "111"})  # fmt: skip
     before = spark.createDataFrame(
-        [("was", {"weekly": DS, "once": DS}, None, ["once"], None), ("is", None, None, ["once"], None),
-         ("refuses", {"weekly": DS}, None, None, None), ("held", None, ["weekly"], None, None)],
+        [("was", {"weekly": DS, "once": DS}, None, None, ["once"], None), ("is", None, None, None, ["once"], None),
+         ("refuses", {"weekly": DS}, None, None, None, None), ("held", None, ["weekly"], None, None, None)],
         "user_id string, " + ", ".join(f"{name} {kind}" for name, kind in audience_members.BESIDE.items()),
     )  # fmt: skip
     found = inside(frame.join(before, "user_id"), which, asked={"once"})
@@ -313,7 +313,7 @@ def test_two_nights_of_audiences(spark, shop):
     (folder / "both.yaml").unlink()
     night(tuesday, *[row | {"marketing_consent": None} for row in now])
     told = rows_of(tuesday, tables.AUDIENCE_CHANGES, "audience_id, user_id, change, cause")
-    assert [row for row in told if row[0] == "big"] == [("big", "u8", "enter", "suppression")]
+    assert [row for row in told if row[0] == "big"] == [("big", "u8", "enter", "consent")]
     assert {row[2:] for row in told if row[0] != "big"} == {("exit", "rule")}
     assert len(told) == 1 + 4 + 3
 

@@ -24,8 +24,8 @@ DS = date(2017, 12, 3)
 
 NIGHTS = (
     "user_id string, here boolean, now array<string>, now_out array<struct<audience_id:string,reason:string>>,"
-    " _since map<string,date>, _held array<string>, corrected array<string>, same_rules array<string>,"
-    " same_model array<string>, moved_by string, refuses boolean"
+    " _since map<string,date>, _held array<string>, _refused array<string>, corrected array<string>,"
+    " same_rules array<string>, same_model array<string>, moved_by string, refuses boolean, agrees boolean"
 )
 IN, OUT = ["a"], []
 WAS = {"a": DS}
@@ -34,28 +34,31 @@ HELD, REFUSED = [("a", "audience b")], [("a", "consent")]
 
 @pytest.fixture(scope="module")
 def told(spark):
-    # here, now, out, since, held, corrected, by the last rules, and put back, moved by
+    # here, now, out, since, held, refused, corrected, by the last rules, and put back, moved by
     rows = {
-        "stays": (True, IN, [], WAS, None, None, IN, IN, None),
-        "enters": (True, IN, [], None, None, None, IN, IN, None),
-        "leaves": (True, OUT, [], WAS, None, None, OUT, OUT, None),
-        "gone": (False, OUT, [], WAS, None, None, None, None, None),
-        "erased": (False, OUT, [], WAS, None, None, None, None, None),
-        "came late": (True, IN, [], None, None, IN, IN, IN, None),
-        "late, but no reason": (True, IN, [], None, None, OUT, IN, IN, None),
-        "refused mail": (True, OUT, REFUSED, WAS, None, OUT, OUT, OUT, None),
-        "refused mail elsewhere": (True, OUT, [("b", "consent")], WAS, None, None, OUT, OUT, None),
-        "kept out": (True, OUT, HELD, WAS, None, None, OUT, OUT, None),
-        "let in": (True, IN, [], None, IN, None, IN, IN, None),
-        "moved by the model": (True, IN, [], None, None, None, IN, OUT, "model"),
-        "moved by the lines": (True, OUT, [], WAS, None, None, OUT, IN, "rule"),
-        "scored otherwise": (True, IN, [], None, None, None, IN, OUT, None),
-        "by another rule": (True, IN, [], None, None, None, OUT, OUT, "model"),
-        "out by another rule": (True, OUT, [], WAS, None, None, IN, IN, None),
-        "of a new audience": (True, IN, [], None, None, None, None, None, None),
+        "stays": (True, IN, [], WAS, None, None, None, IN, IN, None),
+        "enters": (True, IN, [], None, None, None, None, IN, IN, None),
+        "leaves": (True, OUT, [], WAS, None, None, None, OUT, OUT, None),
+        "gone": (False, OUT, [], WAS, None, None, None, None, None, None),
+        "erased": (False, OUT, [], WAS, None, None, None, None, None, None),
+        "came late": (True, IN, [], None, None, None, IN, IN, IN, None),
+        "late, but no reason": (True, IN, [], None, None, None, OUT, IN, IN, None),
+        "refused mail": (True, OUT, REFUSED, WAS, None, None, OUT, OUT, OUT, None),
+        "refused mail elsewhere": (True, OUT, [("b", "consent")], WAS, None, None, None, OUT, OUT, None),
+        "kept out": (True, OUT, HELD, WAS, None, None, None, OUT, OUT, None),
+        "agrees to mail": (True, IN, [], None, IN, IN, None, IN, IN, None),
+        "let in": (True, IN, [], None, IN, None, None, IN, IN, None),
+        "moved by the model": (True, IN, [], None, None, None, None, IN, OUT, "model"),
+        "moved by the lines": (True, OUT, [], WAS, None, None, None, OUT, IN, "rule"),
+        "scored otherwise": (True, IN, [], None, None, None, None, IN, OUT, None),
+        "by another rule": (True, IN, [], None, None, None, None, OUT, OUT, "model"),
+        "out by another rule": (True, OUT, [], WAS, None, None, None, IN, IN, None),
+        "of a new audience": (True, IN, [], None, None, None, None, None, None, None),
     }
-    rows = {user: (*row, None) for user, row in rows.items()}
-    rows["refused"] = (*rows["gone"][:-1], True)
+    rows = {user: (*row, None, None) for user, row in rows.items()}
+    rows["refused"] = (*rows["gone"][:-2], True, None)
+    rows["agrees to be profiled"] = (*rows["enters"][:-1], True)
+    rows["leaves, though he agreed"] = (*rows["leaves"][:-1], True)
     frame = spark.createDataFrame([(user, *row) for user, row in rows.items()], NIGHTS)
     rows = changes.changed(frame, [{"subject": "erased"}]).collect()
     return {row["user_id"]: (row["change"], row["cause"]) for row in rows}
@@ -75,6 +78,9 @@ def told(spark):
         ("late, but no reason", "enter", "behaviour"),
         ("kept out", "exit", "suppression"),
         ("let in", "enter", "suppression"),
+        ("agrees to mail", "enter", "consent"),
+        ("agrees to be profiled", "enter", "consent"),
+        ("leaves, though he agreed", "exit", "behaviour"),
         ("moved by the model", "enter", "model"),
         ("moved by the lines", "exit", "rule"),
         ("scored otherwise", "enter", "model"),
@@ -89,7 +95,7 @@ def test_the_cause_of_a_change(told, user, change, cause):
 
 def test_who_stays_is_no_change(told):
     assert "stays" not in told
-    assert len(told) == 17
+    assert len(told) == 20
 
 
 def profiles(spark, *rows):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import shutil
 from decimal import Decimal
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from jobs.tables import (
     SEGMENT_VALUE,
     SILVER_EVENTS,
     SILVER_PRODUCTS,
+    SILVER_USERS,
     USER_FEATURES,
     USER_SEGMENTS,
     USER_SEQUENCES,
@@ -137,6 +139,14 @@ def test_from_the_past_to_segments_that_prove_their_worth(
         written.append(rows_of(PREDICTIONS, shop))
     assert written[0] == written[1]
     assert [row["user_id"] for row in written[0]] == [f"u{user:03d}" for user in range(USERS)]
+
+    asked = [dict.fromkeys(SILVER_USERS.column_names) | {"user_id": "u001", "profiling_consent": False}]
+    path = SILVER_USERS.path(shop)
+    write_deltalake(path, pa.Table.from_pylist(asked, arrow_schema(SILVER_USERS)))
+    for verb in (encode, predict):
+        verb.main(["--warehouse", shop, "--ds", str(DS), "--run-id", "r"])
+    assert rows_of(PREDICTIONS, shop) == [row for row in written[0] if row["user_id"] != "u001"]
+    shutil.rmtree(path)
 
     # What the night would place users by is what the centres were fitted on.
     users = promotion.users_by(folder / "model", Snapshot.open(folder))
