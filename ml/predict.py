@@ -1,7 +1,7 @@
 """What is expected of each user, by the champion's heads: python -m ml.predict --warehouse W --ds 2017-12-01 --run-id R
 
 Replaces gold.predictions at ds, of users who may be profiled; needs gold.user_embeddings at ds (ml.encode). A
-prediction that the data are too thin for is null, with the reason in `refused`. By chunks, so that memory stays bounded.
+prediction that the data are too thin for is null, with the reason in `refused`. By chunks, so memory stays bounded.
 """
 
 from __future__ import annotations
