@@ -37,7 +37,7 @@ def main(argv: list[str] | None = None) -> None:
     user_ids, facts = read_facts(args.warehouse, args.ds, heads, version)
     lake.write_partition(PREDICTIONS, args.warehouse, str(args.ds), rows(user_ids, facts, heads, stamp))
     took = f"{time.perf_counter() - began:.1f} s, {peak()}"
-    refused = "; ".join(f"{name}: {', '.join(events)}" for name, events in heads.refused.items()) or "none"
+    refused = "; ".join(f"{name or 'no slice'}: {', '.join(of)}" for name, of in heads.refused.items()) or "none"
     again = rescore(registry, args.ds, version, args.run_id)
     print(
         f"{len(user_ids):,} users predicted by {registry.name} version {version} in {took}; "

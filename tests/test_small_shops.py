@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 from datetime import date, timedelta
 from pathlib import Path
 from random import Random
 
 import pytest
+from deltalake import DeltaTable
 
 from jobs.lake import delta
 from jobs.settings import Settings
 from jobs.sources import spec
-from jobs.tables import RECOMMENDATIONS, SILVER_PRODUCTS, USER_PROFILES, USER_SEGMENTS
+from jobs.tables import PREDICTIONS, RECOMMENDATIONS, SILVER_PRODUCTS, USER_PROFILES, USER_SEGMENTS
+from ml.measures.predictions import EVERYBODY
 from tests.whole_night import night
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -36,7 +39,14 @@ events:
 NINE = CLASSIC.replace("name: classic", "name: nine").replace("id: [", "id: [item, ") + "    product_id: item\n"
 
 
-def deliver(landing: Path, users: int, products: int) -> None:
+def deliver(landing: Path, lines: list[str]) -> None:
+    """lines: who, day, pieces, money, perhaps more, with a head."""
+    landing.mkdir()
+    (landing / "log.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    os.utime(landing / "log.csv", (1_719_800_000,) * 2)
+
+
+def some_purchases(users: int, products: int) -> list[str]:
     """Some purchases of each user, without an hour."""
     random, lines = Random(1), ["who,day,pieces,money" + (",item" if products else "")]
     for user in range(users):
@@ -44,9 +54,24 @@ def deliver(landing: Path, users: int, products: int) -> None:
             day = FIRST + timedelta(days=random.randrange((LAST - FIRST).days + 1))
             what = f",p{random.randrange(products)}" if products else ""
             lines.append(f"u{user},{day},{random.randrange(1, 4)},{random.randrange(100, 9000) / 100}{what}")
-    landing.mkdir()
-    (landing / "log.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    os.utime(landing / "log.csv", (1_719_800_000,) * 2)
+    return lines
+
+
+def pareto_nbd(customers: int, weeks: int = 40, joined: int = 12, seed: int = 1) -> list[str]:
+    """Purchases of a cohort that joined in the first weeks, as CDNOW's did: each customer buys by a rate of his own
+    until he is lost, by a rate of his own too (Pareto/NBD; parameters a week of Fader, Hardie and Lee 2005).
+    """
+    random, lines = Random(seed), ["who,day,pieces,money"]
+    for user in range(customers):
+        rate, loss = random.gammavariate(0.55, 1 / 10.58), random.gammavariate(0.61, 1 / 11.67)
+        week = random.uniform(0, joined)
+        lost = week + random.expovariate(loss) if loss > 0 else weeks
+        dear = random.lognormvariate(3.3, 0.6)
+        while week < min(lost, weeks):
+            day = LAST - timedelta(days=int(7 * (weeks - week)))
+            lines.append(f"u{user},{day},{random.randrange(1, 4)},{dear * random.lognormvariate(0, 0.4):.2f}")
+            week += random.expovariate(rate) if rate > 0 else weeks
+    return lines
 
 
 @pytest.mark.parametrize(("name", "users", "products"), [("nine", 9, 6), ("classic", 30, 0)])
@@ -58,7 +83,7 @@ def test_a_night_through_to_its_report(
     for source, text in (("nine", NINE), ("classic", CLASSIC)):
         (tmp_path / f"{source}.yaml").write_text(text, encoding="utf-8")
     monkeypatch.setattr(spec.load, "__defaults__", (tmp_path,))
-    deliver(tmp_path / "landing", users, products)
+    deliver(tmp_path / "landing", some_purchases(users, products))
     s = Settings(LAST, FIRST, str(tmp_path / "wh"), name, str(tmp_path / "landing"), "r")
     night(spark, s, ROOT / "conf", tmp_path, checked=True)
     said = capsys.readouterr().out
@@ -69,3 +94,25 @@ def test_a_night_through_to_its_report(
     assert (Path(s.warehouse) / "_reports" / f"{LAST}.html").is_file()
     assert ("no product is named: there is nothing to learn" in said) == (products == 0)
     assert "nothing is predicted as of 2024-06-30" in said
+
+
+def test_a_shop_of_one_product_is_told_who_comes_back(
+    spark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    """No product is named, so no category is bought in: that refuses the next categories, and nothing else."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
+    (tmp_path / "classic.yaml").write_text(CLASSIC, encoding="utf-8")
+    monkeypatch.setattr(spec.load, "__defaults__", (tmp_path,))
+    deliver(tmp_path / "landing", pareto_nbd(1500))
+    s = Settings(LAST, date(2023, 9, 1), str(tmp_path / "wh"), "classic", str(tmp_path / "landing"), "r")
+    night(spark, s, ROOT / "conf", tmp_path, past=True)
+    said = capsys.readouterr().out
+    assert "refused: next_categories: 0 of 4,500 users who bought in a known category" in said
+    trial = json.loads((tmp_path / "snapshots" / str(LAST) / "trial.json").read_text(encoding="utf-8"))["rows"]
+    churn = next(row for row in trial if (row["prediction"], row["slice"]) == ("churn_28d", EVERYBODY))
+    assert churn["auc"] > 0.75
+    rows = DeltaTable(PREDICTIONS.path(s.warehouse)).to_pyarrow_table().to_pylist()
+    told = [row for row in rows if row["slice"] in ("active", "lapsed")]
+    assert len(told) > 1000
+    assert all(row["churn_28d"] is not None and row["spend_28d"] is not None for row in told)
+    assert {row["next_categories"] for row in rows} == {None}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 from jobs.audiences import run as audiences
@@ -31,10 +32,14 @@ from jobs.tables import (
     USER_SEQUENCES,
 )
 from ml import champion, encode, evaluate, gate, learn, predict, recommend, register, snapshot, train
+from ml.heads import days
+from ml.heads.settings import PredictionConfig
 
 
-def night(spark, s: Settings, conf: Path, home: Path, *, checked: bool = False) -> None:
-    """conf: with settings of segments; home: for the snapshot; checked: with the checks between, up to the report."""
+def night(spark, s: Settings, conf: Path, home: Path, *, checked: bool = False, past: bool = False) -> None:
+    """conf: with settings of segments; home: for the snapshot; checked: with the checks between, up to the report;
+    past: with the days that predictions are learned from.
+    """
 
     def check(*tables) -> None:
         if checked:
@@ -49,6 +54,9 @@ def night(spark, s: Settings, conf: Path, home: Path, *, checked: bool = False) 
         check(written)
     place = ["--warehouse", s.warehouse, "--ds", str(s.ds)]
     if champion.main(["--warehouse", s.warehouse, "--missing"]) != champion.SKIP:
+        for day in days.missing(s.warehouse, s.ds, PredictionConfig.load(conf)) if past else ():
+            for verb in (features, sequences):
+                verb.run(spark, replace(s, ds=day, since=day))
         folder = str(home / "snapshots" / str(s.ds))
         snapshot.main([*place, "--snapshot", folder, "--preset", "debug"])
         for module in (train, evaluate, learn, gate):

@@ -85,6 +85,16 @@ class Additive:
         return self.intercept + self.parts(values_NJ).sum(axis=1)
 
 
+def flat(knots: Knots, level: float) -> Additive:
+    """The same score for everybody."""
+    return Additive(knots, np.zeros(knots.at_JK.shape), np.zeros(len(knots.at_JK)), level)
+
+
+def log_odds(event_N: np.ndarray) -> float:
+    """Of the event's share; half an event and half a miss are added, so that it is finite."""
+    return float(np.log(((event_N > 0).sum() + 0.5) / ((event_N <= 0).sum() + 0.5)))
+
+
 def fit(
     knots: Knots,
     values_NJ: np.ndarray,
@@ -94,12 +104,15 @@ def fit(
     event: bool,
     ease_J: np.ndarray | None = None,
 ) -> Additive:
-    """Fits y, an event or a number. Columns of the design are scaled to variance 1 before the ridge is laid on them.
+    """Fits y, an event or a number. Columns of the design are scaled to variance 1 before the ridge is laid on them. An
+    event that is everybody's, or nobody's, is flat.
 
     ease_J: an input with ease e bears the penalty / e^2; 1 where it is not given.
     """
     from sklearn.linear_model import LogisticRegression, Ridge  # a second and a half, which predicting is spared
 
+    if event and (not len(y_N) or y_N.min() == y_N.max()):
+        return flat(knots, log_odds(y_N))
     design = knots.design(values_NJ)
     deviation = design.std(axis=0)
     scale = np.where(deviation > 1e-6, deviation, np.inf)  # a column that says nothing has no weight

@@ -20,9 +20,7 @@ from ml.data.outcomes import HORIZON, Outcomes
 from ml.data.sequences import SEQUENCE_COLUMNS, pack
 from ml.data.snapshot import Snapshot
 from ml.heads.facts import UserFacts, events_by_category, one_after_the_other
-from ml.heads.heads import DAYS
 from ml.heads.settings import PredictionConfig
-from ml.measures.metrics import FOLDS
 
 if TYPE_CHECKING:
     from ml.transformer.encoder import Encoder
@@ -102,16 +100,3 @@ def joined(days: list[Day], categories: list[str]) -> tuple[UserFacts, Outcomes,
     truth = outcomes.joined([day.truth.of_categories(categories) for day in days], len(categories))
     user_ids = pa.concat_arrays([day.user_ids for day in days])
     return one_after_the_other([day.facts for day in days]), truth.of_categories(categories), user_ids
-
-
-def too_thin(days: list[Day], categories: list[str], config: PredictionConfig) -> str | None:
-    """Why nothing at all can be learned, or None."""
-    first = np.concatenate([day.truth.first_day for day in days])
-    rarer = min(min((first <= n).sum(), (~(first <= n)).sum()) for n in DAYS)
-    need = config.minimum
-    if len(first) >= need.users and rarer >= max(need.outcomes, 2 * FOLDS) and len(categories) > 1:
-        return None
-    return (
-        f"{len(first):,} users as of {', '.join(str(day.ds) for day in days)}, {rarer} with the rarer outcome, "
-        f"{len(categories)} categories bought in; at least {need.users:,}, {max(need.outcomes, 2 * FOLDS)} and 2 needed"
-    )

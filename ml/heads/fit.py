@@ -1,4 +1,4 @@
-"""Heads fitted on users whose next days are known, and refused where there are too few of them.
+"""Heads fitted on users whose next days are known; what there is too little to learn of is the same for everybody.
 
 Legend: U users, J inputs, C categories.
 """
@@ -13,10 +13,10 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
 from ml.data.outcomes import Outcomes
-from ml.heads import additive, taste
+from ml.heads import additive, grounds, taste
 from ml.heads.additive import Additive, Knots
 from ml.heads.facts import UserFacts
-from ml.heads.heads import DAYS, EVENTS, Heads, pair_inputs
+from ml.heads.heads import CATEGORIES, DAYS, EVENTS, SPEND, Heads, pair_inputs
 from ml.heads.settings import PredictionConfig
 from ml.heads.taste import Taste
 from ml.measures.metrics import folds
@@ -65,22 +65,43 @@ def fit(
     vector = bool(config.vector_knots) and bool(facts.state_UD.shape[1])
     curves = _Curves.of(facts, config, fold, vector)
     truth = np.stack([outcomes.first_day <= days for days in DAYS], axis=1)
-    events = tuple(curves.fit(column, event=True) for column in truth.T)
-    scores = np.stack([curves.out_of_fold(column, event=True) for column in truth.T], axis=1)
-    platt = np.array([_platt(score, column) for score, column in zip(scores.T, truth.T, strict=True)])
+    lacking = grounds.lacking(outcomes, config)
+    heads = [
+        _flat_event(curves, column) if name in lacking else _event(curves, column)
+        for name, column in zip(EVENTS, truth.T, strict=True)
+    ]
+    events, platt, scores = (tuple(part) for part in zip(*heads, strict=True))
     log_money = np.log1p(outcomes.spend)
-    log_spend, held_spend = curves.fit(log_money, event=False), curves.out_of_fold(log_money, event=False)
+    if SPEND in lacking:
+        log_spend = additive.flat(curves.knots, float(log_money.mean()))
+        held_spend = log_spend.score(curves.values_UJ)
+    else:
+        log_spend, held_spend = curves.fit(log_money, event=False), curves.out_of_fold(log_money, event=False)
     money = IsotonicRegression(out_of_bounds="clip").fit(held_spend, outcomes.spend)
-    tastes = taste.fit(
-        facts.history_UC, outcomes.lines_UC, outcomes.categories, fold, config.pseudo_lines, config.factors
-    )
+    if CATEGORIES in lacking:
+        tastes = taste.none(outcomes.lines_UC, outcomes.categories, config.pseudo_lines)
+    else:
+        tastes = taste.fit(
+            facts.history_UC, outcomes.lines_UC, outcomes.categories, fold, config.pseudo_lines, config.factors
+        )
     tastes = taste.turned(tastes, like) if like is not None else tastes
-    odds = scores[:, -1] * platt[-1, 0] + platt[-1, 1]
+    odds = scores[-1] * platt[-1][0] + platt[-1][1]
     pair = _fit_pairs(facts, outcomes, tastes, odds, held_spend, config)
     return Heads(
-        config, vector, events, platt, log_spend, np.stack([money.X_thresholds_, money.y_thresholds_]), tastes, pair,
-        thin(config, config.slice_of(facts.features), truth),
+        config, vector, events, np.array(platt), log_spend, np.stack([money.X_thresholds_, money.y_thresholds_]),
+        tastes, pair, grounds.refusals(outcomes, config.slice_of(facts.features), config),
     )  # fmt: skip
+
+
+def _event(curves: _Curves, happened_U: np.ndarray) -> tuple[Additive, tuple[float, float], np.ndarray]:
+    """Curves, calibration and scores out of fold (U) of an event."""
+    score_U = curves.out_of_fold(happened_U, event=True)
+    return curves.fit(happened_U, event=True), _platt(score_U, happened_U), score_U
+
+
+def _flat_event(curves: _Curves, happened_U: np.ndarray) -> tuple[Additive, tuple[float, float], np.ndarray]:
+    model = additive.flat(curves.knots, additive.log_odds(happened_U))
+    return model, (1.0, 0.0), model.score(curves.values_UJ)
 
 
 def _platt(score: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
@@ -97,7 +118,7 @@ def _fit_pairs(
     config: PredictionConfig,
 ) -> Additive:
     """On buyers drawn so that they make about config.pairs pairs."""
-    wanted = max(1, config.pairs // len(tastes.categories))
+    wanted = max(1, config.pairs // max(len(tastes.categories), 1))
     drawn = np.sort(np.random.default_rng(config.seed).permutation(np.flatnonzero(~outcomes.silent))[:wanted])
     history = facts.history_UC[drawn]
     inputs = pair_inputs(tastes, history, tastes.expected(history), odds[drawn], log_spend[drawn])
@@ -105,21 +126,3 @@ def _fit_pairs(
     bought = outcomes.lines_UC[drawn].toarray().ravel() > 0
     knots = Knots.fit(values, [config.knots] * values.shape[1])
     return additive.fit(knots, values, bought, 1.0, event=True)
-
-
-def thin(config: PredictionConfig, slice_U: np.ndarray, truth_U3: np.ndarray) -> dict[str, dict[str, str]]:
-    """Why a prediction is refused, by slice and event: too few users of the slice, or of either outcome among them."""
-    reasons: dict[str, dict[str, str]] = {}
-    for index, part in enumerate(config.slices):
-        here = slice_U == index
-        for event, truth in zip(EVENTS, truth_U3[here].T, strict=True):
-            users, rarer = int(here.sum()), int(min(truth.sum(), (~truth).sum()))
-            if users < config.minimum.users:
-                reason = f"{users} users of slice '{part.name}' to learn from, at least {config.minimum.users} needed"
-            elif rarer < config.minimum.outcomes:
-                reason = (f"{rarer} of {users} users of slice '{part.name}' with the rarer outcome, at least "
-                          f"{config.minimum.outcomes} needed")  # fmt: skip
-            else:
-                continue
-            reasons.setdefault(part.name, {})[event] = reason
-    return reasons

@@ -25,6 +25,8 @@ from ml.heads.visits import Reading
 
 DAYS = (7, 14, HORIZON)
 EVENTS = tuple(f"purchase_{days}d" for days in DAYS)
+SPEND, CATEGORIES = "spend_28d", "next_categories"
+PREDICTED = (*EVENTS, SPEND, CATEGORIES)  # each is refused on its own grounds
 TOP = 5
 
 
@@ -49,7 +51,8 @@ class Heads:
     """Fitted heads.
 
     platt_3x2: log-odds = a score + b of each event. money_2xN: scores of log_spend, and the money that they stand for.
-    refused: why, by slice and event. kinds: those that there are by themselves, or None.
+    refused: why, by slice and prediction. kinds: those that there are by themselves, or None. A prediction that nobody
+    can be told is the same for all.
     """
 
     config: PredictionConfig
@@ -100,8 +103,9 @@ class Heads:
                        "kinds.change": np.array(self.kinds.change), "kinds.edges": self.kinds.reading.edges_CE,
                        "kinds.alike": np.array(self.kinds.reading.alike)}  # fmt: skip
         np.savez(folder / "heads.npz", allow_pickle=False, **arrays)
-        settings = {"config": self.config.model_dump(), "vector": self.vector, "refused": self.refused,
-                    "categories": self.tastes.categories, "pseudo": self.tastes.pseudo}  # fmt: skip
+        settings = {"config": self.config.model_dump(), "vector": self.vector, "predicted": PREDICTED,
+                    "refused": self.refused, "categories": self.tastes.categories,
+                    "pseudo": self.tastes.pseudo}  # fmt: skip
         write_json(folder / "heads.json", settings)
 
     @classmethod
@@ -125,6 +129,9 @@ class Heads:
             reading = Reading(settings["categories"], arrays["kinds.edges"], alike)
             parts = (arrays[f"kinds.{part}"] for part in ("share", "log_rates"))
             kinds = Kinds(reading, *parts, float(arrays["kinds.change"]))
+        for reasons in settings["refused"].values():  # spend and categories had no grounds of their own once
+            for name in set(PREDICTED) - set(settings.get("predicted", EVENTS)) if EVENTS[-1] in reasons else ():
+                reasons[name] = reasons[EVENTS[-1]]
         return cls(config, settings["vector"], tuple(model(name) for name in EVENTS), arrays["platt"],
                    model("log_spend"), arrays["money"], tastes, model("pair", "pair_knots"), settings["refused"],
                    kinds)  # fmt: skip

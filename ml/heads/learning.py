@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import time
 from dataclasses import replace
 
@@ -18,10 +19,10 @@ from ml.common.runs import Run
 from ml.data.consents import without
 from ml.data.snapshot import Snapshot
 from ml.heads import days as cuts
-from ml.heads import kinds, visits
+from ml.heads import grounds, kinds, visits
 from ml.heads.days import Day
 from ml.heads.fit import fit
-from ml.heads.heads import Heads, refuse
+from ml.heads.heads import PREDICTED, Heads, refuse
 from ml.heads.kinds import Kinds
 from ml.heads.rows import rows
 from ml.heads.settings import PredictionConfig
@@ -43,21 +44,24 @@ def learn(snapshot: Snapshot, config: PredictionConfig) -> str:
     categories = cuts.largest_categories(snapshot, usable, config.categories)
     encoder = Encoder.load(folder, snapshot.products())
     days = [cuts.read(snapshot, ds, encoder, config, categories) for ds in usable]
-    if reason := cuts.too_thin(days, categories, config):
-        return _refused(snapshot, reason)
+    known, truth, user_ids = cuts.joined(days, categories)
+    lacking = grounds.lacking(truth, config)
+    if lacking.keys() == set(PREDICTED):
+        return _refused(snapshot, f"as of {_listed(usable)}: {_told(lacking)}")
     scores: list[dict] = []
     with threadpool_limits(1):
-        if len(days) > 1 and not cuts.too_thin(days[1:], categories, config):
-            scores, trial = tried(days, categories, config)
+        if len(days) > 1 and (found := tried(days, categories, config)):
+            scores, trial = found
             trial.save(snapshot.folder)
         theirs = champions_heads(snapshot.warehouse)
-        heads = fit(*cuts.joined(days, categories), config, theirs and theirs.tastes)
+        heads = fit(known, truth, user_ids, config, theirs and theirs.tastes)
         natural, words = kinds_of(snapshot, categories, config, theirs and theirs.kinds)
         replace(heads, kinds=natural).save(folder)
     _report(snapshot, scores)
-    users = sum(len(day.user_ids) for day in days)
     seconds = time.perf_counter() - began
-    lines = [f"heads learned from {users:,} users as of {', '.join(map(str, usable))} in {seconds:.1f} s", words]
+    lines = [f"heads learned from {len(user_ids):,} users as of {_listed(usable)} in {seconds:.1f} s", words]
+    if lacking:
+        lines.append(f"refused: {_told(lacking)}")
     lines += [f"left out: {reason}" for reason in left_out]
     if not scores:
         lines.append("no trial: it takes two days with enough users")
@@ -88,13 +92,29 @@ def kinds_of(
     return (kinds.in_order_of(natural, like) if natural and like else natural), words
 
 
-def tried(days: list[Day], categories: list[str], config: PredictionConfig) -> tuple[list[dict], Trial]:
-    """How heads of the older days do on the newest (ml/measures/predictions.py), and what they expect of its users."""
-    newest = days[0]
-    heads = fit(*cuts.joined(days[1:], categories), config)
+def tried(days: list[Day], categories: list[str], config: PredictionConfig) -> tuple[list[dict], Trial] | None:
+    """How heads of the older days do on the newest (ml/measures/predictions.py), and what they expect of its users;
+    None where nothing can be learned from the older ones.
+    """
+    newest, (known, truth, user_ids) = days[0], cuts.joined(days[1:], categories)
+    if grounds.lacking(truth, config).keys() == set(PREDICTED):
+        return None
+    heads = fit(known, truth, user_ids, config)
     stamp = {"ds": newest.ds, "model_version": "trial", "run_id": "trial"}
     table = pa.Table.from_batches(list(rows(newest.user_ids, newest.facts, heads, stamp)))
     return predictions.scores(table, newest.truth), Trial(newest.user_ids, matrix(table["expected"]), newest.truth)
+
+
+def _listed(days: list[datetime.date]) -> str:
+    return ", ".join(map(str, days))
+
+
+def _told(reasons: dict[str, str]) -> str:
+    """Reasons by prediction, those of one reason together."""
+    together: dict[str, list[str]] = {}
+    for prediction, reason in reasons.items():
+        together.setdefault(reason, []).append(prediction)
+    return "; ".join(f"{', '.join(names)}: {reason}" for reason, names in together.items())
 
 
 def _refused(snapshot: Snapshot, reason: str) -> str:

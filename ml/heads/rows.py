@@ -12,7 +12,8 @@ from ml.common import lake
 from ml.common.arrays import lists
 from ml.heads.expected import CHUNK_USERS, DECIMALS
 from ml.heads.facts import UserFacts
-from ml.heads.heads import DAYS, EVENTS, Heads
+from ml.heads.grounds import NO_SLICE
+from ml.heads.heads import CATEGORIES, DAYS, EVENTS, PREDICTED, SPEND, Heads
 
 REASONS = 3
 _ZH = {column.name: column.zh for column in NUMERIC_FEATURES}
@@ -29,22 +30,21 @@ def _batch(user_ids: pa.Array, facts: UserFacts, heads: Heads, stamp: Mapping[st
     expectations = heads.expect(facts)
     names = np.array([part.name for part in heads.config.slices] + [None], object)
     slice_U = heads.config.slice_of(facts.features)
-    refused = [heads.refused.get(name, {}) for name in names]
-    null = {event: np.array([event in reasons for reasons in refused])[slice_U] for event in EVENTS}
-    texts = [[f"{event}: {reason}" for event, reason in reasons.items()] for reasons in refused]
-    hidden = null[EVENTS[-1]]  # what stands on the purchases of the whole horizon
-    no_day = np.logical_or.reduce(list(null.values())) | np.isnan(expectations.day)
+    refused = [heads.refused.get(name or NO_SLICE, {}) for name in names]
+    null = {what: np.array([what in reasons for reasons in refused])[slice_U] for what in PREDICTED}
+    texts = [[f"{what}: {reason}" for what, reason in reasons.items()] for reasons in refused]
+    no_day = np.logical_or.reduce([null[event] for event in EVENTS]) | np.isnan(expectations.day)
     category = np.array(heads.tastes.categories, object)
     english, chinese = _reasons(expectations.parts_UJ, facts, heads)
     columns = {
         "user_id": user_ids,
-        "churn_28d": _numbers(1 - expectations.purchase_U3[:, -1], hidden),
+        "churn_28d": _numbers(1 - expectations.purchase_U3[:, -1], null[EVENTS[-1]]),
         **{f"purchase_{days}d": _numbers(chance, null[event])
            for days, event, chance in zip(DAYS, EVENTS, expectations.purchase_U3.T, strict=True)},
-        "spend_28d": _numbers(expectations.spend, hidden, 2),
+        "spend_28d": _numbers(expectations.spend, null[SPEND], 2),
         "days_to_next_order": _numbers(expectations.day, no_day, 1),
-        "next_categories": lists(category[expectations.category_UT], pa.string(), hidden),
-        "next_category_scores": lists(_rounded(expectations.category_score_UT), pa.float64(), hidden),
+        "next_categories": lists(category[expectations.category_UT], pa.string(), null[CATEGORIES]),
+        "next_category_scores": lists(_rounded(expectations.category_score_UT), pa.float64(), null[CATEGORIES]),
         "expected": lists(_rounded(expectations.expected_UE), pa.float64()),
         "slice": pa.array(names[slice_U], pa.string()),
         "refused": pa.array([texts[index] for index in slice_U], pa.list_(pa.string())),

@@ -88,6 +88,12 @@ def fit(
     return Taste(categories, base, pseudo, middle, weights, (kept * sign[:, None]).T)
 
 
+def none(lines_UC: csr_matrix, categories: list[str], pseudo: float) -> Taste:
+    """Nobody departs from the base rates, and no factor tells users apart."""
+    size = len(categories)
+    return Taste(categories, base_rates(lines_UC), pseudo, np.zeros(size), np.zeros((size, size)), np.zeros((size, 0)))
+
+
 def turned(taste: Taste, like: Taste) -> Taste:
     """The same expectations with factors that point where those of `like` do, as near as a turn brings them.
 
@@ -99,7 +105,7 @@ def turned(taste: Taste, like: Taste) -> Taste:
     place = {name: row for row, name in enumerate(like.categories)}
     rows = [place.get(name, -1) for name in taste.categories]
     theirs = np.vstack([like.factors_CF, np.zeros((1, like.factors_CF.shape[1]))])[rows]
-    if theirs.shape != taste.factors_CF.shape:
+    if theirs.shape != taste.factors_CF.shape or not theirs.size:
         return taste
     rotation_FF, _ = orthogonal_procrustes(taste.factors_CF, theirs)
     return replace(taste, factors_CF=taste.factors_CF @ rotation_FF)

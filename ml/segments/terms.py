@@ -27,7 +27,7 @@ def terms(users: Users, names: list[str], values_UJ: np.ndarray, tastes: Taste |
         columns.append(np.column_stack([np.expm1(spend), np.sin(silence) ** 2]))  # as Heads.expect made them
         speaking += [Term("expected spend in 28 days", "预计28天消费"),
                      Term("probability of no purchase in 28 days", "28天内不购买的概率", *_SHARE)]  # fmt: skip
-    if users.expected_UE is not None and tastes is not None:
+    if users.expected_UE is not None and tastes is not None and tastes.factors_CF.size:
         largest = np.lexsort((tastes.categories, -tastes.base_C))[:CATEGORIES]
         # Factors are orthonormal directions of the expected departures, in units of the root of the base rate.
         factors_CF = tastes.factors_CF[largest]

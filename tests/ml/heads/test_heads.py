@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,6 +29,7 @@ CONFIG = PredictionConfig(
     inputs=["recency_days", "monetary_28d", "frequency_28d"], categories=CATEGORIES, factors=3, pairs=6000, penalty=10,
     pseudo_lines=20, slices=[{"name": "new", "input": "tenure_days", "below": 28}, {"name": "known"}],
 )  # fmt: skip
+DAY = datetime.date(2017, 9, 30)
 IDS = pa.array([f"u{k:04d}" for k in range(USERS)])
 
 
@@ -62,7 +64,7 @@ def fitted() -> Heads:
 @pytest.fixture(scope="module")
 def table(fitted: Heads) -> pa.Table:
     known, _ = world(2)
-    batches = rows.rows(IDS, known, fitted, {"ds": datetime.date(2017, 9, 30), "model_version": "7", "run_id": "r"})
+    batches = rows.rows(IDS, known, fitted, {"ds": DAY, "model_version": "7", "run_id": "r"})
     return pa.Table.from_batches(list(batches))
 
 
@@ -88,6 +90,66 @@ def test_a_thin_slice_is_refused_with_the_reason(table: pa.Table, fitted: Heads)
     assert old["refused"] == []
     assert old["churn_28d"] is not None
     assert set(fitted.refused) == {"new"}
+
+
+def _no_category(known: UserFacts, truth: Outcomes) -> tuple[UserFacts, Outcomes]:
+    return replace(known, history_UC=known.history_UC[:, []]), truth.of_categories([])
+
+
+def _one_category(known: UserFacts, truth: Outcomes) -> tuple[UserFacts, Outcomes]:
+    return replace(known, history_UC=known.history_UC[:, [0]]), truth.of_categories(["c0"])
+
+
+def _everybody_buys(known: UserFacts, truth: Outcomes) -> tuple[UserFacts, Outcomes]:
+    return known, replace(truth, first_day=np.full(USERS, 3.0))
+
+
+def _no_money(known: UserFacts, truth: Outcomes) -> tuple[UserFacts, Outcomes]:
+    return known, replace(truth, spend=np.zeros(USERS))
+
+
+def _nobody_soon(known: UserFacts, truth: Outcomes) -> tuple[UserFacts, Outcomes]:
+    return known, replace(truth, first_day=np.where(truth.first_day <= 7, 8, truth.first_day))
+
+
+@pytest.mark.parametrize(
+    ("shop", "refused", "why"),
+    [
+        (_no_category, {"next_categories"}, "0 of 1,500 users who bought in a known category, at least 20 needed"),
+        (_one_category, {"next_categories"}, "1 categories bought in, at least 2 needed"),
+        (_everybody_buys, set(heads.EVENTS), "0 of 1,500 users with the rarer outcome, at least 20 needed"),
+        (_no_money, {"spend_28d"}, "0 of 1,500 users who spent money, at least 20 needed"),
+        (_nobody_soon, {"purchase_7d"}, "0 of 1,500 users with the rarer outcome, at least 20 needed"),
+    ],
+)
+def test_each_prediction_is_refused_on_its_own_grounds(shop, refused: set[str], why: str, tmp_path: Path) -> None:
+    made = fit.fit(*shop(*world(1)), IDS, CONFIG)
+    made.save(tmp_path)
+    assert set(made.refused["known"]) == refused
+    known, truth = shop(*world(2))
+    batches = rows.rows(IDS, known, Heads.load(tmp_path), {"ds": DAY, "model_version": "7", "run_id": "r"})
+    table = pa.Table.from_batches(list(batches))
+    row = table.to_pylist()[1000]
+    named = {*heads.EVENTS, "spend_28d", "next_categories"}
+    assert {name for name in named if row[name] is None} == refused
+    assert (row["churn_28d"] is None) == ("purchase_28d" in refused)
+    assert why in " ".join(row["refused"])
+    if refused == {"next_categories"}:
+        assert len(row["expected"]) == 2
+        found = predictions.scores(table, truth)
+        assert next(one["auc"] for one in found if one["prediction"] == "churn_28d") > 0.7
+
+
+def test_heads_of_before_refused_spend_and_categories_with_the_purchase(fitted: Heads, tmp_path: Path) -> None:
+    fitted.save(tmp_path)
+    settings = json.loads((tmp_path / "heads.json").read_text(encoding="utf-8"))
+    del settings["predicted"]
+    settings["refused"] = {"new": {"purchase_28d": "few", "purchase_7d": "few"}, "known": {"purchase_7d": "few"}}
+    (tmp_path / "heads.json").write_text(json.dumps(settings), encoding="utf-8")
+    assert Heads.load(tmp_path).refused == {
+        "new": dict.fromkeys(("purchase_28d", "purchase_7d", "spend_28d", "next_categories"), "few"),
+        "known": {"purchase_7d": "few"},
+    }
 
 
 def test_what_is_predicted_comes_true_on_other_users(table: pa.Table) -> None:

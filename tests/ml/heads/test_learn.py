@@ -218,8 +218,8 @@ def test_without_a_past_nothing_is_predicted_and_segments_fall_back(
     trained(shop, folder)
     learn.main(["--snapshot", str(folder), "--conf", str(conf)])
     said = capsys.readouterr().out
-    assert "refused: " in said
-    assert "at least 1,000, 10 and 2 needed" in said
+    assert "refused: as of 2017-11-03, 2017-10-06: purchase_7d, purchase_14d" in said
+    assert "next_categories: 122 users to learn from, at least 1,000 needed" in said
     assert "why" in json.loads((folder / "model" / "heads.json").read_text(encoding="utf-8"))
     gate.main(["--snapshot", str(folder)])
     DeltaTable(SEGMENT_MODELS.path(shop)).delete()
