@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from jobs.clean import amounts, bots, context, devices, dimensions, missing, outliers, queries, refunds, sessions
 from jobs.clean.rules import Rules, load_rules
 from jobs.clock import Clock
-from jobs.lake import delta, touched
+from jobs.lake import delta, touched, turns
 from jobs.lake.engine import frames
 from jobs.lake.touched import Touched
 from jobs.settings import Settings
@@ -34,6 +34,7 @@ EVENTS_A_FILE = 1_000_000
 MOST_TO_BROADCAST = 1_000_000  # products
 
 
+@turns.one_at_a_time("silver")
 def run(spark: SparkSession, s: Settings, held: list[Source] | None = None) -> str:
     """Make the touched days of silver.events anew, and the current users and products. `held` are the sources of the
     warehouse's events; who gives them answers for it that their days are the shops'.

@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 from jobs.collect import counts, dedupe, late, parse, refusals, states
 from jobs.collect import run as collect
 from jobs.collect.counts import Left
-from jobs.lake import delta, erasures
+from jobs.lake import delta, erasures, turns
 from jobs.lake.engine import frames, options
 from jobs.lake.erasures import Suppressed
 from jobs.settings import Settings
@@ -140,6 +140,7 @@ def _enter(s: Settings, kind: str, rows: list[dict]) -> None:
             delta.replace_rows(entries, s.warehouse, LOADS, same)
 
 
+@turns.one_at_a_time("bronze")
 def run(spark: SparkSession, s: Settings) -> str:
     """Release what can be read of all that was refused by ds (with --since: from that day on)."""
     source, suppressed = load(s.source), erasures.suppressed(s)

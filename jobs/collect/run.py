@@ -22,7 +22,7 @@ from jobs.collect.counts import Left
 from jobs.collect.ledger import Due, Ledger
 from jobs.collect.rules import load_rules
 from jobs.errors import DataError
-from jobs.lake import delta, engine, erasures, touched
+from jobs.lake import delta, engine, erasures, touched, turns
 from jobs.lake.engine import frames, options
 from jobs.lake.erasures import Suppressed
 from jobs.settings import Settings
@@ -55,6 +55,7 @@ class Load:
     slice_: str
 
 
+@turns.one_at_a_time("bronze")
 def run(spark: SparkSession, s: Settings) -> str:
     """Load what is due of every feed of the source by ds; returns one line a person can read."""
     source, suppressed, lines = load(s.source), erasures.suppressed(s), []

@@ -20,7 +20,7 @@ from jobs.erasure import deletion, proof, register, versions
 from jobs.erasure.accounts import keep_accounts
 from jobs.erasure.wanted import Wanted
 from jobs.errors import DataError
-from jobs.lake import erasures, keys
+from jobs.lake import erasures, keys, turns
 from jobs.settings import Settings
 from jobs.sources import keys as source_keys
 from jobs.sources.spec import Source
@@ -41,6 +41,7 @@ def _erase(spark: SparkSession, s: Settings, wanted: Wanted, sources: list[Sourc
     return left
 
 
+@turns.one_at_a_time("bronze", "silver", "features", "sequences")
 def run(spark: SparkSession, s: Settings, ids: list[str], verify: bool = False) -> str:
     """Erase users and prove it, or with `verify` only look for them; DataError names each place where one still is.
     UsageError without the shop's key.

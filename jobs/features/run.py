@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from jobs.errors import DataError
 from jobs.features import daily as user_daily
 from jobs.features import expressions, windows
-from jobs.lake import delta, touched
+from jobs.lake import delta, touched, turns
 from jobs.settings import Settings
 from jobs.tables import SILVER_EVENTS, SILVER_USERS, USER_DAILY, USER_FEATURES
 from jobs.tables.feature_list import FEATURES
@@ -46,6 +46,7 @@ def put_features(spark: SparkSession, s: Settings) -> int:
     return delta.count(s.warehouse, USER_FEATURES, f"ds = DATE'{s.ds}'")
 
 
+@turns.one_at_a_time("features")
 def run(spark: SparkSession, s: Settings) -> str:
     """Make the touched days of user_daily anew, then the features as of ds."""
     scope, count = put_daily(spark, s), put_features(spark, s)

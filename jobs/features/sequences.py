@@ -10,7 +10,7 @@ from datetime import date
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from jobs.lake import delta
+from jobs.lake import delta, turns
 from jobs.lake.engine import frames
 from jobs.settings import Settings
 from jobs.tables import RESTATED, SEQUENCE_LENGTH, SILVER_EVENTS, SILVER_USERS, USER_SEQUENCES
@@ -133,6 +133,7 @@ def _by_merge(spark: SparkSession, s: Settings, events: DataFrame, base: date) -
     return merged.where(~F.col("user_id").isin(short)).unionByName(whole.select(*merged.columns)), news
 
 
+@turns.one_at_a_time("sequences")
 def run(spark: SparkSession, s: Settings) -> str:
     """Write the sequences as of ds."""
     events = delta.read(spark, s.warehouse, SILVER_EVENTS).where(f"ds <= DATE'{s.ds}'")

@@ -6,15 +6,12 @@ down which columns are never null, and neither compacts nor sweeps: delta-rs doe
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import contextmanager, nullcontext
 
 import pyarrow as pa
 from deltalake import DeltaTable, Field, Schema, write_deltalake
-from filelock import FileLock
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -22,7 +19,7 @@ from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import _parse_datatype_string
 
 from jobs.errors import UsageError
-from jobs.lake import engine
+from jobs.lake import engine, turns
 from jobs.lake.engine import sail
 from jobs.lake.engine.paths import of_engine
 from jobs.tables import Table
@@ -37,14 +34,8 @@ def arrow_schema(table: Table) -> pa.Schema:
 
 @contextmanager
 def one_writer(path: str) -> Iterator[None]:
-    """Nobody else of this machine writes the table meanwhile; a killed writer leaves no lock behind."""
-    if not engine.is_sail():
-        yield
-        return
-    folder = Path(tempfile.gettempdir()) / "huaxiang-writers"
-    folder.mkdir(exist_ok=True)
-    where = path if "://" in path else str(Path(path).resolve())
-    with FileLock(folder / f"{hashlib.sha256(where.encode()).hexdigest()[:32]}.lock"):
+    """Nobody else of this machine writes the table meanwhile."""
+    with turns.alone(path) if engine.is_sail() else nullcontext():
         yield
 
 
