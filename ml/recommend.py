@@ -24,7 +24,11 @@ from ml.users.vectors import load
 
 def main(argv: list[str] | None = None) -> None:
     args = parser(__doc__, "warehouse", "ds", "conf", "run-id", "device").parse_args(argv)
-    config, registry, began = RecommendConfig.load(args.conf), Registry.of(args.warehouse), time.perf_counter()
+    config, registry, began = (
+        RecommendConfig.load(args.conf, args.warehouse),
+        Registry.of(args.warehouse),
+        time.perf_counter(),
+    )
     champion = registry.current_champion()
     version = str(champion.version)
     encoder = load(registry, champion.run_id, args.device)

@@ -27,7 +27,7 @@ def main(argv: list[str] | None = None) -> None:
     flags = parser(__doc__, "warehouse", "ds", "conf", "by-hand")
     flags.add_argument("--model", type=Path, help="folder of a model trained as of ds; nothing is written")
     args = flags.parse_args(argv)
-    where, ds, config = args.warehouse, args.ds, RecommendConfig.load(args.conf)
+    where, ds, config = args.warehouse, args.ds, RecommendConfig.load(args.conf, args.warehouse)
     ours = args.model or _published(where, ds)
     if ours is None:
         print(f"nothing was suggested as of {ds}: nothing to score")

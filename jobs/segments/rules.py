@@ -67,7 +67,8 @@ class PriceTier(Strict):
 
 
 class Tags(Strict):
-    big_basket: float
+    big_basket: float | None = None
+    large_share: float = Field(0.1, gt=0, lt=1)
     deal_share: float
     growing: float
     fading: float

@@ -128,6 +128,8 @@ def run(spark: SparkSession, s: Settings) -> str:
     users = delta.read_or_empty(spark, s.warehouse, SILVER_USERS)
     features = delta.read(spark, s.warehouse, USER_FEATURES).where(tonight).drop("run_id", "ds")
     features = features.join(consents.refusing(users, "profiling"), "user_id", "left_anti")
+    of_tags = tags.with_big_basket(rules.tags, source.thresholds.big_basket, features)
+    rules = rules.model_copy(update={"tags": of_tags})
     vectors = seen_by(spark, s, model)
     before = erasures.with_segments(last.read(spark, s, USER_SEGMENTS), last.gone)
     traits = all_traits(model.departments, source.labels, source.labels_zh)

@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 from jobs.segments.rules import Tags
 
+LARGE_BASKET = "large basket"
 KINDS = {"statistical": "统计类", "rule": "规则类", "mined": "挖掘类"}
 
 
@@ -23,7 +24,9 @@ class Tag:
 
 
 def known(rules: Tags) -> list[Tag]:
-    """Every tag but the mined one, in a fixed order; rules are over rows of user_profiles being built."""
+    """Every tag but the mined one, in a fixed order; rules are over rows of user_profiles being built. Nobody has a
+    large basket where `big_basket` is null.
+    """
 
     def statistical(name: str, name_zh: str, rule: Column) -> Tag:
         return Tag("statistical", name, name_zh, rule)
@@ -32,13 +35,14 @@ def known(rules: Tags) -> list[Tag]:
         return Tag("rule", name, name_zh, rule)
 
     tier, hours = F.col("price_tier"), F.col("active_hours")
+    large = F.lit(False) if rules.big_basket is None else F.col("basket_value_365d") >= rules.big_basket
     return [
         statistical("budget choices", "偏好低价", tier == "budget"),
         statistical("premium choices", "偏好高价", tier == "premium"),
         statistical("morning shopper", "上午活跃", hours == "morning"),
         statistical("afternoon shopper", "下午活跃", hours == "afternoon"),
         statistical("evening shopper", "晚间活跃", hours == "evening"),
-        ruled("large basket", "大单", F.col("basket_value_365d") >= rules.big_basket),
+        ruled(LARGE_BASKET, "大单", large),
         ruled("deal seeker", "优惠敏感", F.col("discount_share_365d") >= rules.deal_share),
         ruled("spend growing", "消费上升", F.col("trend_28d") >= rules.growing),
         ruled("spend fading", "消费下滑", F.col("trend_28d") <= rules.fading),
@@ -48,6 +52,17 @@ def known(rules: Tags) -> list[Tag]:
         ruled("often returns", "常退货", F.col("refund_share_365d") >= 0.1),
         ruled("win back", "待唤醒", F.col("lifecycle_stage").isin("slipping", "dormant")),
     ]
+
+
+def with_big_basket(rules: Tags, own: float | None, features: DataFrame) -> Tags:
+    """`rules` with the line of a large basket: the source's `own`, else the one of conf/profiles.yaml, else what the
+    highest `large_share` of buyers spend an order, by `features` of the night (null where nobody bought).
+    """
+    line = own or rules.big_basket
+    if line is None:
+        spent = F.percentile("basket_value_365d", F.lit(1 - rules.large_share))
+        line = features.agg(F.floor(spent * 10_000) / 10_000).first()[0]
+    return rules.model_copy(update={"big_basket": line})
 
 
 def columns(rules: Tags) -> tuple[Column, Column]:
@@ -72,6 +87,7 @@ def coverage(
     tags = [(tag.kind, tag.name, tag.name_zh) for tag in known(rules)] + [("mined", *name) for name in names]
     return [
         {"tag": name, "tag_zh": name_zh, "kind": kind, "kind_zh": KINDS[kind], "users": users.get(name, 0),
-         "coverage": users.get(name, 0) / total, "previous_coverage": before.get(name)}
+         "coverage": users.get(name, 0) / total, "previous_coverage": before.get(name),
+         "line": rules.big_basket if name == LARGE_BASKET else None}
         for kind, name, name_zh in tags
     ]  # fmt: skip

@@ -202,6 +202,16 @@ def _check_fields(place: str, kind: str, feed: Feed) -> None:
             raise ValueError(f"event type {code!r} is none of {', '.join(EVENT_TYPES)}")
 
 
+class Thresholds(Strict):
+    """What counts as large or as barred in this shop, by its currency and its names. `big_basket`: spend an order of
+    who has the tag large basket; without it, of the highest tenth of buyers. `never_suggested`: categories, of any
+    level of a product's path.
+    """
+
+    big_basket: float | None = Field(None, gt=0)
+    never_suggested: tuple[str, ...] = ()
+
+
 class Source(Strict):
     """A shop's logs: where its files lie, what is in them, whose they are. Sources of one `namespace` share the ids of
     their users, products and sessions; see jobs/sources/keys.py. `more_events` are further feeds of events, by name: of
@@ -220,6 +230,7 @@ class Source(Strict):
     more_events: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], Feed] = Field(default_factory=dict)
     users: Feed | None = None
     products: Feed | None = None
+    thresholds: Thresholds = Thresholds()
     labels_zh: dict[str, str] = Field(default_factory=dict)
     labels: dict[str, str] = Field(default_factory=dict)
 

@@ -163,6 +163,7 @@ TAGS = Table(
         ("users", "bigint", "users who have it", "覆盖人数"),
         ("coverage", "double", "share of all users", "覆盖率"),
         ("previous_coverage", "double", "on the last published night; null where there was none", "前一覆盖率"),
+        ("line", "double", "spend an order from which a basket is large: the source's, or learned this night; else null", "界线"),
         RUN,
     ),
     "Which tags there are, of what kind, and how many users they cover.", "标签覆盖率",

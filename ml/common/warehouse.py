@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from jobs.tables import WAREHOUSE
+from jobs.tables import LOADS, WAREHOUSE
 from ml.common import lake
 
 
@@ -23,6 +23,17 @@ def warehouse_id(warehouse: str) -> str | None:
     return _row(warehouse).get("warehouse_id")
 
 
+def namespaces(warehouse: str) -> dict[str, str]:
+    """The namespace of each source; "" for ids that stay as they are, see jobs/lake/identity.py."""
+    if (known := _row(warehouse).get("namespaces")) is not None:
+        return dict(known)
+    if not lake.exists(LOADS, warehouse):
+        return {}
+    return dict.fromkeys(
+        lake.open_table(LOADS, warehouse).to_pyarrow_dataset().to_table(["source"])["source"].to_pylist(), ""
+    )
+
+
 @dataclass(frozen=True)
 class Spaces:
     """The namespaces of a warehouse: a key of one begins with its name and a colon, see jobs/sources/keys.py."""
@@ -31,7 +42,7 @@ class Spaces:
 
     @classmethod
     def read(cls, warehouse: str) -> Spaces:
-        return cls(tuple(sorted({name for _, name in _row(warehouse).get("namespaces") or () if name})))
+        return cls(tuple(sorted({name for name in namespaces(warehouse).values() if name})))
 
     def of(self, keys: pa.Array) -> np.ndarray:
         """A number of the namespace of each key, 0 of those without one."""
@@ -39,6 +50,10 @@ class Spaces:
         for number, name in enumerate(self.names, start=1):
             codes[pc.starts_with(keys, f"{name}:").to_numpy(zero_copy_only=False).astype(bool)] = number
         return codes
+
+    def code(self, name: str) -> int:
+        """The number of a namespace."""
+        return self.names.index(name) + 1 if name else 0
 
 
 ONE_SPACE = Spaces()

@@ -7,13 +7,15 @@ from typing import Literal
 
 from pydantic import Field
 
-from ml.common.settings import Strict, read_settings
+from ml.common.settings import Strict, read_settings, read_yaml
+from ml.common.warehouse import namespaces
 
 
 class Eligible(Strict):
     sold_within_days: int = Field(28, ge=1)
     unavailable: dict[str, list[str]] = Field({})
     exclude: list[str] = Field([])
+    exclude_in: dict[str, list[str]] = Field({})  # by namespace: what the sources of the warehouse never suggest
 
 
 class Candidates(Strict):
@@ -40,5 +42,11 @@ class RecommendConfig(Strict):
     seed: int = 7
 
     @classmethod
-    def load(cls, conf: Path) -> RecommendConfig:
-        return read_settings(cls, conf / "recommendations.yaml")
+    def load(cls, conf: Path, warehouse: str) -> RecommendConfig:
+        """The file, with what the sources of the warehouse say of their products."""
+        config, barred = read_settings(cls, conf / "recommendations.yaml"), dict[str, list[str]]()
+        for source, space in sorted(namespaces(warehouse).items()):
+            path = conf / "sources" / f"{source}.yaml"
+            own = (read_yaml(path).get("thresholds") or {}) if path.is_file() else {}
+            barred.setdefault(space, []).extend(own.get("never_suggested") or [])
+        return config.model_copy(update={"eligible": config.eligible.model_copy(update={"exclude_in": barred})})

@@ -52,18 +52,27 @@ class Products:
         """Barred: without a price (where the shop has prices at all), excluded, or flagged as unavailable."""
         priced = pc.fill_null(pc.greater(rows["usual_price"], 0), False).to_numpy()
         barred = ~priced if priced.any() else np.zeros(len(priced), bool)
-        excluded = pa.array(sorted(rules.exclude), pa.string())
-        paths = rows["category_path"].combine_chunks()
-        owner = np.repeat(np.arange(len(paths)), pc.fill_null(pc.list_value_length(paths), 0).to_numpy())
-        barred[owner[find(pc.list_flatten(paths), excluded) >= 0]] = True
-        barred |= find(rows["category"].combine_chunks(), excluded) >= 0
+        ids = rows["product_id"].combine_chunks()
+        space = spaces.of(ids)
+        barred |= _within(rows, rules.exclude)
+        for name, categories in sorted(rules.exclude_in.items()):
+            barred |= _within(rows, categories) & (space == spaces.code(name))
         for name, values in sorted(rules.unavailable.items()):
             flags = pc.map_lookup(rows["attributes"].combine_chunks(), name, "last")
             barred |= find(flags, pa.array(values, pa.string())) >= 0
         category = rows["category"].combine_chunks().dictionary_encode().indices
         titles = pc.coalesce(_named(rows["title"]), _named(rows["category"]), rows["product_id"]).combine_chunks()
-        ids, price = (rows[name].combine_chunks() for name in ("product_id", "usual_price"))
-        return cls(ids, barred, pc.fill_null(category, -1).to_numpy(), titles, price, spaces.of(ids), spaces)
+        price = rows["usual_price"].combine_chunks()
+        return cls(ids, barred, pc.fill_null(category, -1).to_numpy(), titles, price, space, spaces)
+
+
+def _within(rows: pa.Table, categories: list[str]) -> np.ndarray:
+    """Whether each product is of one of the categories, of any level of its path."""
+    names, paths = pa.array(sorted(set(categories)), pa.string()), rows["category_path"].combine_chunks()
+    owner = np.repeat(np.arange(len(paths)), pc.fill_null(pc.list_value_length(paths), 0).to_numpy())
+    within = find(rows["category"].combine_chunks(), names) >= 0
+    within[owner[find(pc.list_flatten(paths), names) >= 0]] = True
+    return within
 
 
 def _named(texts: pa.ChunkedArray) -> pa.ChunkedArray:

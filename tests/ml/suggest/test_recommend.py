@@ -6,6 +6,7 @@ import datetime
 import shutil
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -23,6 +24,7 @@ from jobs.tables import (
     SILVER_USERS,
     USER_EMBEDDINGS,
     USER_SEQUENCES,
+    WAREHOUSE,
 )
 from ml import recommend_accuracy
 from ml.common import cli, lake
@@ -44,7 +46,7 @@ from ml.suggest.shelf import Products, Sales, Shelf
 from ml.transformer.encoder import Encoder
 from ml.transformer.model import BehaviourModel
 from ml.users.states import States
-from tests.ml.conftest import DS, USERS
+from tests.ml.conftest import DS, ROOT, USERS
 
 CONFIG = RecommendConfig(least_purchases=20, consent="popular",
                          candidates=Candidates(model=15, together=10, popular=12),
@@ -262,6 +264,9 @@ def test_the_shelf_is_as_of_the_day() -> None:
     assert shelf.popular_E.tolist() == [2.0, 1.0]
     assert Shelf.of(products, sales, day, within=1, half_life=1.0).items_E.tolist() == [1]
     assert Products.of(rows, Eligible(exclude=["A"])).barred_I.all()
+    of_two = rows.set_column(0, "product_id", pa.array(["a", "app:b", "c"]))
+    barred = Products.of(of_two, Eligible(exclude_in={"": ["X"], "app": ["A"]}), Spaces(("app",))).barred_I
+    assert barred.tolist() == [False, True, False]
     free = rows.set_column(rows.schema.get_field_index("usual_price"), "usual_price", pa.nulls(3, pa.decimal128(18, 4)))
     assert not Products.of(free, Eligible()).barred_I.any()  # a shop that tells no prices
 
@@ -393,6 +398,18 @@ def test_products_of_another_shop_are_not_suggested(encoded: str, encoder: Encod
     )
     assert set(found.user_P) == {0, 1, 2}
     assert (space_I[of_two.world.shelf.items_E[found.place_P]] == space_U[found.user_P]).all()
+
+
+def test_each_shop_says_what_is_never_suggested_of_its_products(tmp_path: Path) -> None:
+    conf, where = tmp_path / "conf", str(tmp_path / "wh")
+    (conf / "sources").mkdir(parents=True)
+    shutil.copy(ROOT / "conf" / "recommendations.yaml", conf)
+    for source, never in (("till", "[FUEL]"), ("web", "[WINE]")):
+        text = f"name: {source}\nthresholds: {{never_suggested: {never}}}\n"
+        (conf / "sources" / f"{source}.yaml").write_text(text, encoding="utf-8")
+    spaces = [("till", ""), ("gone", ""), ("web", "app")]
+    write(WAREHOUSE, where, [{"warehouse_id": "w", "namespaces": spaces}])
+    assert RecommendConfig.load(conf, where).eligible.exclude_in == {"": ["FUEL"], "app": ["WINE"]}
 
 
 def test_spaces_are_told_by_what_keys_begin_with() -> None:
