@@ -80,7 +80,7 @@ def one_of_each(parsed: DataFrame, feed: Feed, keys: list[str]) -> DataFrame:
     """
     order: list[str | Column] = ["landed_ds", "source_file"]
     if feed.version:
-        order = [F.desc(name) for name in ("version", *order, *(["line"] if "line" in parsed.columns else []))]
+        order = [_newness().desc(), *([F.desc("line")] if "line" in parsed.columns else [])]
     says = F.desc(F.length(F.to_json("attributes")))
     first = Window.partitionBy(*keys, _usable()).orderBy(*order, says, "tie")
     return parsed.withColumn("duplicate", _usable() & (F.row_number().over(first) > 1))
@@ -94,8 +94,11 @@ def mark_loaded(frame: DataFrame, keys: list[str], loaded: DataFrame) -> DataFra
 
 
 def _newness() -> Column:
-    """How new a state is, as a text that sorts."""
-    return F.concat_ws("\t", F.coalesce("version", F.lit("")), F.col("landed_ds").cast("string"), "source_file")
+    """How new a state is, as a text that sorts: by its version, which the day of a file stands behind, so that one that
+    came late is no newer; of a file of any days, by the day of delivery.
+    """
+    came = F.when(~F.endswith("version", F.lit(" ")), F.lit("")).otherwise(F.col("landed_ds").cast("string"))
+    return F.concat_ws("\t", F.coalesce("version", F.lit("")), came, "source_file")
 
 
 def mark_older(frame: DataFrame, states: DataFrame) -> DataFrame:
@@ -123,11 +126,15 @@ def keep_landing(parsed: DataFrame, before: DataFrame) -> DataFrame:
     """`parsed` where an event that stood in the file before, and says the same, keeps the day on which it came.
 
     `before` has event_id, ds, landed_ds and content of the bronze rows of the file. Without this a log that grows would
-    deliver all its events anew every night.
+    deliver all its events anew every night. `delivered` is the day on which it came now.
     """
     known = before.select("event_id", "ds", F.col("landed_ds").alias("came"), "content")
     same = _usable() & (F.col("content") == content_hash())
     joined = parsed.join(known, ["event_id", "ds"], "left")
-    return joined.withColumn("landed_ds", F.when(same, F.col("came")).otherwise(F.col("landed_ds"))).drop(
-        "came", "content"
-    )
+    landed = {"landed_ds": F.when(same, F.col("came")).otherwise(F.col("landed_ds")), "delivered": F.col("landed_ds")}
+    return joined.withColumns(landed).drop("came", "content")
+
+
+def duplicates_now(frame: DataFrame) -> DataFrame:
+    """`frame` of `keep_landing` with duplicates on the day on which they came now: bronze has none that could tell."""
+    return frame.withColumn("landed_ds", F.when(F.col("duplicate"), F.col("delivered")).otherwise(F.col("landed_ds")))

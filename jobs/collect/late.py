@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import date
+
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -28,16 +31,16 @@ def taken_back(before: DataFrame, loaded: DataFrame, s: Settings) -> DataFrame:
     return gone.select("source_file", F.lit(s.since).alias("landed_ds"), "user_id", "ds").distinct()
 
 
-def note_restated(changes: DataFrame, s: Settings, files: list[str]) -> None:
-    """Write the users' days that the run's files change outside since..ds to ops.restated."""
-    of_files = f"source = '{s.source}' AND source_file IN ({delta.quoted(files)})"
-    frame = changes.distinct().withColumn("source", F.lit(s.source))
-    delta.replace_where(frame, s.warehouse, RESTATED, f"{of_files} AND {delta.ds_range(s.since, s.ds, 'landed_ds')}")
+def note_restated(changes: DataFrame, s: Settings) -> None:
+    """Add the users' days that a load changes outside since..ds to ops.restated, before it changes them.
 
-
-def add_restated(changes: DataFrame, s: Settings) -> None:
-    """The same for released records, which come beside what their files brought; a day named twice is one day."""
-    delta.append(changes.withColumn("source", F.lit(s.source)), s.warehouse, RESTATED)
+    None is ever taken out: a load that was killed finds in bronze what it wrote, and no more what stood there before.
+    """
+    frame = changes.withColumn("source", F.lit(s.source)).distinct()
+    if delta.exists(s.warehouse, RESTATED):
+        known = delta.read(changes.sparkSession, s.warehouse, RESTATED).where(f"source = '{s.source}'")
+        frame = frame.join(known, list(RESTATED.keys), "left_anti")
+    delta.append(frame, s.warehouse, RESTATED)
 
 
 def by_day(events: DataFrame, zone: str) -> DataFrame:
@@ -59,10 +62,16 @@ def by_day(events: DataFrame, zone: str) -> DataFrame:
     )
 
 
-def note_lateness(spark: SparkSession, s: Settings, zone: str) -> None:
-    """Write how late the records delivered in since..ds came, from all that bronze holds of them, to ops.lateness; the
-    shop is in `zone`.
+def note_lateness(
+    spark: SparkSession, s: Settings, zone: str, other: Iterable[date] = (), replaced: DataFrame | None = None
+) -> None:
+    """Write how late the records delivered in since..ds and on `other` days came, from all that bronze holds of them,
+    to ops.lateness; the shop is in `zone`. `replaced` rows of bronze, which are about to go, do not count.
     """
-    slice_ = f"source = '{s.source}' AND {delta.ds_range(s.since, s.ds, 'landed_ds')}"
-    frame = by_day(delta.read(spark, s.warehouse, BRONZE_EVENTS).where(slice_), zone)
+    days = f"({delta.ds_range(s.since, s.ds, 'landed_ds')} OR {delta.ds_list(list(other), 'landed_ds')})"
+    slice_ = f"source = '{s.source}' AND {days}"
+    events = delta.read(spark, s.warehouse, BRONZE_EVENTS).where(slice_)
+    if replaced is not None:
+        events = events.join(replaced, ["event_id", "ds", "landed_ds", "source_file"], "left_anti")
+    frame = by_day(events, zone)
     delta.replace_where(frame.withColumn("run_id", F.lit(s.run_id)).coalesce(1), s.warehouse, LATENESS, slice_)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, date
 
@@ -18,7 +19,7 @@ from jobs.tables import LOADS
 @dataclass(frozen=True, slots=True)
 class Known:
     """What the ledger says of a file: its bytes' SHA-256 and size, when it was last changed, by which mapping it was
-    read, and how many of its records are older than the history that was asked for then.
+    read, how many of its records are older than the history that was asked for then, and on which days some came late.
     """
 
     digest: str | None
@@ -26,6 +27,7 @@ class Known:
     modified_us: int | None
     mapping: str | None
     outside: int
+    came_late: frozenset[date]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +42,14 @@ class Ledger:
 class Due:
     """A file to load. `file.landed_ds` is the day as which its records count as delivered: its own, or the run's first
     day where it came after its night. `changed`: bronze holds an earlier state of it. own: the day of its name.
+    came_late: on which days records of that state came late.
     """
 
     file: File
     changed: bool
     digest: str
     own: date | None
+    came_late: frozenset[date] = frozenset()
 
 
 def mapping_of(feed: Feed) -> str:
@@ -60,7 +64,8 @@ def open_ledger(s: Settings, kind: str) -> Ledger:
     for row in rows:
         before = files.get(row["source_file"])
         outside = row["outside"] + (before.outside if before else 0)
-        known = Known(row.get("digest"), row.get("size"), row.get("modified_us"), row.get("mapping"), outside)
+        late = (before.came_late if before else frozenset()) | ({row["landed_ds"]} if row["late"] else set())
+        known = Known(row.get("digest"), row.get("size"), row.get("modified_us"), row.get("mapping"), outside, late)
         files[row["source_file"]] = known
     return Ledger(files, min((row["landed_ds"] for row in rows), default=None))
 
@@ -94,7 +99,7 @@ def due(files: list[File], ledger: Ledger, feed: Feed, s: Settings) -> list[Due]
             file.landed_ds is None and known.outside > 0 and ledger.start is not None and s.since < ledger.start
         )
         if digest != known.digest or reread or older_days:
-            todo.append(Due(_landed(file, s), True, digest, file.landed_ds))
+            todo.append(Due(_landed(file, s), True, digest, file.landed_ds, known.came_late))
     return todo
 
 
@@ -104,18 +109,32 @@ def _landed(file: File, s: Settings) -> File:
     return dataclasses.replace(file, landed_ds=s.since)
 
 
-def replace(s: Settings, kind: str, file: str, landed_ds: date, records: int, late: int) -> None:
-    """Count so many of a file's loaded records as duplicates: newer states have replaced them."""
-    same = f"source = '{s.source}' AND kind = '{kind}' AND source_file IN ({delta.listed([file])})"
-    entries = delta.rows(s.warehouse, LOADS, same)
-    # A released record counts as delivered on another day than that of its file's entry.
-    of_day = [entry for entry in entries if entry["landed_ds"] == landed_ds] or entries
-    for entry in of_day[:1]:
-        entry["loaded"] -= records
-        entry["duplicates"] += records
-        entry["late"] = max(0, entry["late"] - late)
+def replace(s: Settings, kind: str, replaced: list[dict], held: dict[str, int]) -> None:
+    """Write `as_duplicates` to ops.loads. `held` is how many records of each file bronze holds, those that are replaced
+    among them: of a file of which that is more than were loaded, they were counted before (the run was killed then).
+    """
+    names = delta.listed({row["source_file"] for row in replaced})
+    same = f"source = '{s.source}' AND kind = '{kind}' AND source_file IN ({names})"
+    entries, loaded = delta.rows(s.warehouse, LOADS, same), Counter[str]()
+    for entry in entries:
+        loaded[entry["source_file"]] += entry["loaded"]
+    as_duplicates(entries, [row for row in replaced if loaded[row["source_file"]] >= held[row["source_file"]]])
     if entries:
         delta.replace_rows(entries, s.warehouse, LOADS, same)
+
+
+def as_duplicates(entries: list[dict], replaced: list[dict]) -> None:
+    """Count loaded records of `entries`, rows of ops.loads, as duplicates: newer states replace them. `replaced` has
+    source_file, landed_ds, records, late.
+    """
+    for row in replaced:
+        of_file = [entry for entry in entries if entry["source_file"] == row["source_file"]]
+        # A released record counts as delivered on another day than that of its file's entry.
+        of_day = [entry for entry in of_file if entry["landed_ds"] == row["landed_ds"]] or of_file
+        for entry in of_day[:1]:
+            entry["loaded"] -= row["records"]
+            entry["duplicates"] += row["records"]
+            entry["late"] = max(0, entry["late"] - row["late"])
 
 
 def enter(s: Settings, source: Source, kind: str, due: list[Due], rows: list[dict]) -> None:

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from jobs.collect import counts, dedupe, late, parse, refusals, states
+from jobs.collect import counts, dedupe, late, ledger, parse, refusals, states
 from jobs.collect import run as collect
 from jobs.collect.counts import Left
 from jobs.lake import delta, erasures, turns
@@ -63,15 +63,7 @@ def _release_kind(
         rows = _counts(frame, left)
         why = _why(frame) if any(row["refused"] for row in rows) else ""
         if any(any(row[name] for name in ("released", "duplicates", "ignored", "suppressed")) for row in rows):
-            if replaced is not None:  # before the newer states: they are in quarantine until then
-                states.note(replaced, replace(s, since=s.ds))
-                states.take_back(replaced, s)
-            _write(s, kind, frame, slice_)
-            _enter(s, kind, rows)
-            if replaced is not None:
-                states.count(replaced, s)
-            if kind == "events":
-                late.note_lateness(spark, s, source.shop_zone)
+            _write(spark, s, source, kind, frame, replaced, rows, slice_)
     finally:
         frames.free(frame, parsed, replaced)
     sums = {name: sum(row[name] for row in rows) for name in ("released", "duplicates", "refused")}
@@ -111,33 +103,52 @@ def _counts(frame: DataFrame, left: Left) -> list[dict]:
     return rows + [none | row for row in erased]
 
 
-def _write(s: Settings, kind: str, frame: DataFrame, slice_: str) -> None:
-    """Bronze first: a run killed before the quarantine is rewritten finds its records there, as duplicates."""
+def _write(
+    spark: SparkSession, s: Settings, source: Source, kind: str, frame: DataFrame, replaced: DataFrame | None,
+    rows: list[dict], slice_: str,
+) -> None:  # fmt: skip
+    """The quarantine last: a run that is killed finds its records there again. By then bronze may have them, as
+    duplicates; so they are counted before.
+    """
     stamp = {"source": F.lit(s.source), "kind": F.lit(kind), "stage": F.lit("collect"), "run_id": F.lit(s.run_id)}
     free = frame.where("reason IS NULL AND NOT ignored AND NOT duplicate").withColumn("landed_ds", F.lit(s.ds))
+    tonight = replace(s, since=s.ds)
     if kind == "events":
-        late.add_restated(late.other_days(free, replace(s, since=s.ds)), s)
+        changes = late.other_days(free, tonight)
+        late.note_restated(changes if replaced is None else changes.unionByName(states.days(replaced, tonight)), s)
+    _enter(s, kind, rows, [] if replaced is None else states.by_file(replaced))
+    came_late = [] if replaced is None else states.late_landings(replaced)
+    if replaced is not None:  # before the newer states: they are in quarantine until then
+        states.take_back(replaced, s)
     free = free.withColumns(stamp).withColumn("ingested_at", F.current_timestamp())
     delta.append(free, s.warehouse, collect.TARGETS[kind])
+    if kind == "events":
+        late.note_lateness(spark, tonight, source.shop_zone, came_late)
     kept = frame.where("reason IS NOT NULL").withColumns(stamp).withColumn("ds", F.col("refused_ds"))
     delta.replace_where(kept, s.warehouse, QUARANTINE, slice_)
 
 
-def _enter(s: Settings, kind: str, rows: list[dict]) -> None:
-    """Move the counts of the released records in ops.loads: rows in stay the sum of the others."""
-    for row in rows:
-        same = f"source = '{s.source}' AND kind = '{kind}' AND source_file IN ({delta.listed([row['source_file']])})"
-        same += f" AND landed_ds = '{row['refused_ds']}'"
-        entries = delta.rows(s.warehouse, LOADS, same)
-        for entry in entries:
-            entry["released"] = (entry.get("released") or 0) + row["released"]
-            entry["loaded"] += row["released"]
-            entry["duplicates"] += row["duplicates"]
-            for name in ("suppressed", "ignored"):
-                entry[name] = (entry.get(name) or 0) + row[name]
-            entry["quarantined"] -= sum(row[n] for n in ("released", "duplicates", "suppressed", "ignored"))
-        if entries:
-            delta.replace_rows(entries, s.warehouse, LOADS, same)
+def _enter(s: Settings, kind: str, rows: list[dict], replaced: list[dict]) -> None:
+    """Move the counts of the records that leave the quarantine, and of states that they replace, in ops.loads: rows in
+    stay the sum of the others. In one commit; where no more are quarantined than stay, a killed run has done it.
+    """
+    moved = {(row["source_file"], row["refused_ds"]): row for row in rows}
+    names = delta.listed({row["source_file"] for row in [*rows, *replaced]})
+    same = f"source = '{s.source}' AND kind = '{kind}' AND source_file IN ({names})"
+    entries = delta.rows(s.warehouse, LOADS, same)
+    leaving = [(entry, moved.get((entry["source_file"], entry["landed_ds"]))) for entry in entries]
+    leaving = [(entry, row) for entry, row in leaving if row and entry["quarantined"] > row["refused"]]
+    if not leaving:
+        return
+    ledger.as_duplicates(entries, replaced)
+    for entry, row in leaving:
+        entry["released"] = (entry.get("released") or 0) + row["released"]
+        entry["loaded"] += row["released"]
+        entry["duplicates"] += row["duplicates"]
+        for name in ("suppressed", "ignored"):
+            entry[name] = (entry.get(name) or 0) + row[name]
+        entry["quarantined"] -= sum(row[n] for n in ("released", "duplicates", "suppressed", "ignored"))
+    delta.replace_rows(entries, s.warehouse, LOADS, same)
 
 
 @turns.one_at_a_time("bronze")

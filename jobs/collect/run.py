@@ -97,8 +97,6 @@ def _load_feed(spark: SparkSession, s: Settings, source: Source, kind: str, supp
         _write(spark, s, load, rows, frame, before, replaced)
         rows = counts.with_suppressed(rows, left, s.ds)
         ledger.enter(s, source, kind, load.due, rows)
-        if replaced is not None:
-            states.count(replaced, s)
     return f"{called}: {counts.in_words(rows, with_suppressed=bool(left))}"
 
 
@@ -210,6 +208,14 @@ def _classified(
     a `version`. `before` are rows of `_stored`.
     """
     frame = classified_alone(s, load, records, before, cached)
+    frame, replaced = _held_against_bronze(spark, s, load, frame, cached)
+    return (frame if before is None else dedupe.duplicates_now(frame)), replaced
+
+
+def _held_against_bronze(
+    spark: SparkSession, s: Settings, load: Load, frame: DataFrame, cached: ExitStack
+) -> tuple[DataFrame, DataFrame | None]:
+    """`frame` of `classified_alone` with `duplicate` true also where bronze has the record, and what of bronze goes."""
     if load.kind != "events":
         return frame, None
     if load.feed.version:
@@ -278,20 +284,27 @@ def _write(
 ) -> None:  # fmt: skip
     """Refused records to ops.quarantine, what they change on other days to ops.restated, the good ones to bronze, where
     what they replace makes way.
+
+    Each commit can be the last one of a run that is killed. So what is said of rows that will go (marks, counts) is
+    written while they are there, in a way that the next run, of which the files are still due, does not do twice.
     """
     if any(row["quarantined"] for row in rows) or delta.exists(s.warehouse, QUARANTINE):
         _write_refused(s, load, frame)
     good = frame.where("reason IS NULL AND NOT ignored AND NOT outside AND NOT duplicate")
     if load.kind == "events":
-        late.note_restated(_changes(s, good, rows, before), s, load.names)
-    stamp = {"source": F.lit(s.source), "run_id": F.lit(s.run_id), "ingested_at": F.current_timestamp()}
+        changes = _changes(s, good, rows, before)
+        late.note_restated(changes if replaced is None else changes.unionByName(states.days(replaced, s)), s)
     if replaced is not None:
-        states.note(replaced, s)
+        states.count(replaced, s)
+    stamp = {"source": F.lit(s.source), "run_id": F.lit(s.run_id), "ingested_at": F.current_timestamp()}
     delta.replace_where(good.withColumns(stamp), s.warehouse, TARGETS[load.kind], load.slice_)
+    if load.kind == "events":
+        came_late = {day for due in load.due for day in due.came_late}
+        came_late |= set() if replaced is None else set(states.late_landings(replaced))
+        if came_late or any(row["late"] for row in rows):
+            late.note_lateness(spark, s, load.source.shop_zone, came_late, replaced)
     if replaced is not None:
         states.take_back(replaced, s)
-    if load.kind == "events" and any(row["late"] for row in rows):
-        late.note_lateness(spark, s, load.source.shop_zone)
 
 
 def _write_refused(s: Settings, load: Load, frame: DataFrame) -> None:

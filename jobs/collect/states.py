@@ -4,12 +4,12 @@ and how they make way for newer ones.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from jobs.collect import late, ledger
+from jobs.collect import ledger
 from jobs.lake import delta
 from jobs.settings import Settings
 from jobs.sources.spec import Feed
@@ -30,14 +30,15 @@ def stored(spark: SparkSession, s: Settings, parsed: DataFrame, feed: Feed, slic
     return rows.select("event_id", "ds", "user_id", "landed_ds", "source_file", "version")
 
 
-def note(replaced: DataFrame, s: Settings) -> None:
-    """The users' days outside since..ds that lose a state, to ops.restated. Under the name of the file that brought it,
-    so that a load which is killed and run again leaves them there.
-    """
-    days = replaced.where(f"NOT ({delta.ds_range(s.since, s.ds)})")
-    days = days.select("source_file", F.lit(s.since).alias("landed_ds"), "user_id", "ds").distinct()
-    if not days.isEmpty():
-        late.add_restated(days, s)
+def days(replaced: DataFrame, s: Settings) -> DataFrame:
+    """The users' days outside since..ds that lose a state, under the name of the file that brought it."""
+    others = replaced.where(f"NOT ({delta.ds_range(s.since, s.ds)})")
+    return others.select("source_file", F.lit(s.since).alias("landed_ds"), "user_id", "ds").distinct()
+
+
+def late_landings(replaced: DataFrame) -> list[date]:
+    """The days on which replaced states came late."""
+    return [row[0] for row in replaced.where("ds < landed_ds").select("landed_ds").distinct().collect()]
 
 
 def take_back(replaced: DataFrame, s: Settings) -> None:
@@ -50,8 +51,17 @@ def take_back(replaced: DataFrame, s: Settings) -> None:
     delta.remove(s.warehouse, BRONZE_EVENTS, replaced.distinct(), on)
 
 
+def by_file(replaced: DataFrame) -> list[dict]:
+    """One row a file and day of delivery that replaced states came from: source_file, landed_ds, records, late."""
+    late = F.count_if(F.col("ds") < F.col("landed_ds")).alias("late")
+    found = replaced.groupBy("source_file", "landed_ds").agg(F.count("*").alias("records"), late)
+    return [row.asDict() for row in found.collect()]
+
+
 def count(replaced: DataFrame, s: Settings) -> None:
-    """Count the replaced states in ops.loads as duplicates of the files that brought them."""
-    late_ = F.count_if(F.col("ds") < F.col("landed_ds"))
-    for row in replaced.groupBy("source_file", "landed_ds").agg(F.count("*").alias("n"), late_.alias("late")).collect():
-        ledger.replace(s, "events", row["source_file"], row["landed_ds"], row["n"], row["late"])
+    """Count the replaced states, which bronze has still, as duplicates of the files that brought them in ops.loads."""
+    if rows := by_file(replaced):
+        names = delta.quoted({row["source_file"] for row in rows})
+        events = delta.read(replaced.sparkSession, s.warehouse, BRONZE_EVENTS)
+        held = events.where(f"source = '{s.source}' AND source_file IN ({names})").groupBy("source_file").count()
+        ledger.replace(s, "events", rows, {row["source_file"]: row["count"] for row in held.collect()})
