@@ -147,7 +147,8 @@ with DAG(
     )  # fmt: skip
     audiences = hop(
         "audiences",
-        reads=[t.USER_PROFILES.staged(), t.SEGMENT_CHANGES.staged(), t.USER_EMBEDDINGS, t.RESTATED, t.RUNS],
+        reads=[t.USER_PROFILES.staged(), t.SEGMENT_CHANGES.staged(), t.USER_EMBEDDINGS, t.USER_FEATURES, t.RESTATED,
+               t.RUNS, t.SILVER_EVENTS, t.SILVER_PRODUCTS, t.SILVER_REFUNDS, t.BRONZE_EVENTS],
         writes=ADDRESSED, check=ADDRESSED,
     )  # fmt: skip
     publish = verb("publish", "publish", reads=[*SEGMENTED, *SUGGESTED, *ADDRESSED], writes=[*t.PUBLISHED, t.RUNS])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -24,15 +24,16 @@ class Strict(BaseModel):
 Model = TypeVar("Model", bound=Strict)
 
 
-def read(path: Path, model: type[Model], thing: str) -> Model:
-    """The file as a `model`; `thing` is what it describes, for people: source, audience, suite.
+def read(path: Path, model: type[Model], thing: str, prepared: Callable[[Any], Any] | None = None) -> Model:
+    """The file as a `model`; `thing` is what it describes, for people: source, audience, suite. prepared: what is done
+    to the document before it is read.
 
     Raises UsageError where the file is missing or no YAML, and where a key is wrong: every key, with what was expected.
     What stands in the file is not repeated, for it may be a password in a place where none belongs.
     """
     try:
         document = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return model.model_validate(document)
+        return model.model_validate(prepared(document) if prepared else document)
     except OSError as error:
         article = "an" if thing[0] in "aeiou" else "a"
         raise UsageError(f"expected {article} {thing}'s file at {path}, found: {error.strerror}") from None

@@ -26,7 +26,7 @@ class Book:
     def of(cls, by_id: dict[str, Definition]) -> Book:
         """UsageError where one names another that there is not, they go round in a circle, or a lookalike needs one."""
         for audience, definition in by_id.items():
-            for other in definition.needs:
+            for other in (*definition.needs, *definition.left):
                 if other not in by_id:
                     hint = nearest(other, sorted(by_id), "there are")
                     raise UsageError(
@@ -90,6 +90,15 @@ class Book:
         """Whether the audience is a lookalike, or needs one."""
         definition = self.by_id[audience]
         return definition.lookalike is not None or any(self.reads_vectors(other) for other in definition.needs)
+
+    def holds_users_together(self, audience: str) -> bool:
+        """Whether one user's membership is told by others, in it or in one that it needs: alike, or on top."""
+        definition = self.by_id[audience]
+        return (
+            definition.lookalike is not None
+            or definition.ranks
+            or any(self.holds_users_together(other) for other in definition.needs)
+        )
 
     def levels(self) -> list[list[str]]:
         """The ids in groups, each of which needs only those before it."""

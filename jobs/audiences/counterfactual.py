@@ -6,10 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from datetime import date
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from jobs.audiences.behaviour import with_behaviour
 from jobs.audiences.book import Book
 from jobs.audiences.former import Former
 from jobs.audiences.members import BESIDE, evaluate
@@ -82,10 +84,13 @@ def as_of_then(
     """
     if former.day is None or not former.book or not came_late(s, former.day):
         return None
-    people = corrected(late_features(spark, s, former.day), before, Rules.load())
+    late = late_features(spark, s, former.day)
+    people = corrected(late, before, Rules.load())
     beside = rows.select("user_id", *BESIDE)
     asked = {audience for audience in former.rows if former.evaluated(audience) == former.day}
-    evaluated = evaluate(people.join(beside, "user_id"), former.book, "corrected", asked=asked)
+    people = with_behaviour(spark, s, people.join(beside, "user_id"), [former.book], former.day, late=late,
+                            ranked=before)  # fmt: skip
+    evaluated = evaluate(people, former.book, "corrected", asked=asked, ds=former.day)
     return evaluated.select("user_id", "corrected")
 
 
@@ -96,9 +101,10 @@ class _Asked:
     book: Book
     asked: Collection[str]
     alike: Collection[str]
+    ds: date
 
     def of(self, rows: DataFrame, into: str) -> DataFrame:
-        return evaluate(rows, self.book, into, asked=self.asked, alike=self.alike)
+        return evaluate(rows, self.book, into, asked=self.asked, alike=self.alike, ds=self.ds)
 
 
 def people_version(s: Settings) -> str | None:
@@ -116,7 +122,7 @@ def _former_rules(book: Book, former: Former, tonight: _Asked, s: Settings) -> _
     due = former.due(former.book, s.ds)
     asked = {audience for audience in due if audience in tonight.asked or audience not in book}
     alike = {audience for audience in tonight.alike if hashes_then.get(audience) == hashes[audience]}
-    return _Asked(former.book, asked, alike)
+    return _Asked(former.book, asked, alike, s.ds)
 
 
 def nights(
@@ -126,7 +132,7 @@ def nights(
 
     rows: see `people.with_last_night`, of staged profiles, with lookalikes; alike: the lookalikes that were made anew.
     """
-    tonight = _Asked(book, former.due(book, s.ds), alike)
+    tonight = _Asked(book, former.due(book, s.ds), alike, s.ds)
     then = _former_rules(book, former, tonight, s)
     frame = tonight.of(rows, "now")
     frame = frame.withColumn("same_rules", F.col("now")) if then is tonight else then.of(frame, "same_rules")

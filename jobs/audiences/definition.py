@@ -14,12 +14,16 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from jobs import conf
-from jobs.conf import Strict, nearest
+from jobs.audiences import parameters
+from jobs.audiences.examples import Examples
+from jobs.audiences.rule import conditions
+from jobs.audiences.rule.conditions import Condition
+from jobs.conf import Strict
 from jobs.errors import UsageError
 from jobs.lake import expressions
 from jobs.tables import USER_PROFILES
 
-KINDS = ("where", "union", "intersect", "except", "lookalike")
+KINDS = ("where", "rule", "union", "intersect", "except", "lookalike")
 _ID = re.compile(r"[a-z][a-z0-9_]*")
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 # What does not say who is in it.
@@ -53,21 +57,6 @@ class Lookalike(Strict):
     size: int = Field(ge=1)
 
 
-class Examples(Strict):
-    """Rows of gold.user_profiles, of the columns that matter: who must be in the audience and who must not."""
-
-    match: tuple[dict[str, Any], ...] = ()
-    no_match: tuple[dict[str, Any], ...] = ()
-
-    @model_validator(mode="after")
-    def _columns(self) -> Examples:
-        for row in (*self.match, *self.no_match):
-            for name in row.keys() - set(USER_PROFILES.column_names):
-                hint = nearest(name, USER_PROFILES.column_names, "it has")
-                raise ValueError(f"expected columns of gold.user_profiles, found {name!r}{hint}")
-        return self
-
-
 def _held(where: str) -> str:
     """The predicate itself; ConditionError where it has what is not on the list."""
     expressions.condition(where, USER_PROFILES)
@@ -85,6 +74,7 @@ class Definition(Strict):
     description_zh: str = Field(min_length=1)
     owner: str = Field(min_length=1)
     where: Annotated[str, AfterValidator(_held)] | None = Field(None, min_length=1)
+    rule: Condition | None = None
     union: tuple[str, ...] | None = Field(None, min_length=1)
     intersect: tuple[str, ...] | None = Field(None, min_length=1)
     except_: tuple[str, ...] | None = Field(None, alias="except", min_length=2)
@@ -98,8 +88,9 @@ class Definition(Strict):
     def _one_kind(self) -> Definition:
         if len(given := [kind for kind in KINDS if self._of(kind) is not None]) != 1:
             raise ValueError(f"expected exactly one of {', '.join(KINDS)}; found {', '.join(given) or 'none'}")
-        if self.lookalike and (self.examples.match or self.examples.no_match):
-            raise ValueError("expected no examples of a lookalike: who is alike depends on everybody else")
+        if (self.lookalike or self.ranks) and (self.examples.match or self.examples.no_match):
+            kind = "lookalike: who is alike" if self.lookalike else "rule with top: who is on top"
+            raise ValueError(f"expected no examples of a {kind} depends on everybody else")
         return self
 
     def _of(self, kind: str) -> Any:
@@ -114,11 +105,28 @@ class Definition(Strict):
         """The audiences that a set operation is made from, or the seed."""
         if self.lookalike:
             return (self.lookalike.seed,)
-        return () if self.where else self._of(self.kind)
+        return () if self.where or self.rule else self._of(self.kind)
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The audiences that the rule speaks of: whose members it asks for."""
+        found = conditions.walk(self.rule) if self.rule else ()
+        return tuple(sorted({one.audience for one in found if isinstance(one, conditions.Audience)}))
+
+    @property
+    def left(self) -> tuple[str, ...]:
+        """The audiences that the rule asks whether users left them: by the changes of nights before."""
+        found = conditions.walk(self.rule) if self.rule else ()
+        return tuple(sorted({one.left for one in found if isinstance(one, conditions.Left)}))
+
+    @property
+    def ranks(self) -> bool:
+        """Whether the rule holds users against each other."""
+        return self.rule is not None and any(isinstance(one, conditions.Top) for one in conditions.walk(self.rule))
 
     @property
     def needs(self) -> tuple[str, ...]:
-        return (*self.parts, *self.suppress.audiences)
+        return (*self.parts, *self.named, *self.suppress.audiences)
 
     @property
     def when(self) -> str:
@@ -153,4 +161,4 @@ def read(path: Path) -> Definition:
     """One file; UsageError says which file and which key is wrong."""
     if not _ID.fullmatch(path.stem):
         raise UsageError(f"{path}: expected a name of small letters, digits and _ for an audience, found {path.stem!r}")
-    return conf.read(path, Definition, "audience")
+    return conf.read(path, Definition, "audience", parameters.filled)

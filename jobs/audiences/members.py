@@ -12,6 +12,8 @@ from pyspark.sql import functions as F
 
 from jobs.audiences.book import Book
 from jobs.audiences.definition import Definition
+from jobs.audiences.rule.facts import Asked
+from jobs.audiences.rule.truth import Questions, truth
 from jobs.chance import Chance
 from jobs.lake import delta, erasures, expressions
 from jobs.segments import of_night
@@ -71,7 +73,9 @@ def _was(audience: str) -> Column:
     return F.coalesce(F.map_contains_key("_since", audience), F.lit(False))
 
 
-def _rule(audience: str, definition: Definition, asked: bool, alike: bool, part: Callable[[str], Column]) -> Column:
+def _rule(
+    audience: str, definition: Definition, asked: bool, alike: bool, part: Callable[[str], Column], ds: date | None
+) -> Column:
     """Whether the audience's rule holds for a row; where it is not asked tonight, whether it held when it was. part:
     whether the row is in an audience that this one is made from.
     """
@@ -81,6 +85,10 @@ def _rule(audience: str, definition: Definition, asked: bool, alike: bool, part:
         return F.coalesce(F.map_contains_key("_alike", audience), F.lit(False)) if alike else _was(audience)
     if definition.where:
         return F.coalesce(F.expr(expressions.condition(definition.where, USER_PROFILES)), F.lit(False))
+    if definition.rule is not None:
+        if ds is None:
+            raise ValueError(f"audience {audience} asks of behaviour, which needs a night")
+        return truth(definition.rule, Questions(Asked(ds, ds), part))
     first, *rest = definition.parts
     if definition.kind == "except":
         return reduce(lambda inside, other: inside & ~F.col(f"_in_{other}"), rest, part(first))
@@ -110,15 +118,16 @@ def _true(column: str) -> Column:
 
 
 def evaluate(
-    people: DataFrame, book: Book, into: str, *, asked: Collection[str] | None = None, alike: Collection[str] = ()
-) -> DataFrame:
+    people: DataFrame, book: Book, into: str, *, asked: Collection[str] | None = None, alike: Collection[str] = (),
+    ds: date | None = None,
+) -> DataFrame:  # fmt: skip
     """`people` with two columns more: `into`, the ids of the audiences that a row is in (array<string>), and
     `into`_out, those whose rule holds and that it is kept out of, with the reason (array<struct>); a set operation's
     rule holds also where a row is kept out of its parts.
 
     people: rows of gold.user_profiles with BESIDE; asked: audiences whose rule is asked tonight (default: all), others
     stand as on the last published night; alike: lookalikes that `_alike` speaks of, others stand too. Suppression is
-    asked always.
+    asked always. ds: the night, for rules of behaviour, of which `people` have the facts (behaviour.with_behaviour).
     """
     frame = people
     for level in book.levels():
@@ -126,8 +135,8 @@ def evaluate(
         for audience in level:
             definition, tonight = book[audience], (asked is None or audience in asked, audience in alike)
             own = kept_out(audience, definition, lambda other: F.col(f"_in_{other}"))
-            inside = _rule(audience, definition, *tonight, lambda part: F.col(f"_in_{part}")) & own.isNull()
-            would = _rule(audience, definition, *tonight, lambda part: F.col(f"_would_{part}"))
+            inside = _rule(audience, definition, *tonight, lambda part: F.col(f"_in_{part}"), ds) & own.isNull()
+            would = _rule(audience, definition, *tonight, lambda part: F.col(f"_would_{part}"), ds)
             if definition.lookalike:  # who is kept out was no candidate; who was in it is told why he is no more
                 would = would | (_was(audience) & own.isNotNull())
             inherited = [] if definition.lookalike else [F.col(f"_out_{part}") for part in definition.parts]

@@ -35,7 +35,7 @@ def with_lookalikes(
         return rows, {}
     seeds = book.with_needs({need for audience in wanted for need in book[audience].needs})
     vectors = delta.read(spark, s.warehouse, USER_EMBEDDINGS).where(f"ds = DATE'{s.ds}'").select("user_id", "embedding")
-    seeded = evaluate(rows.where("here"), seeds, "seeded").join(vectors, "user_id")
+    seeded = evaluate(rows.where("here"), seeds, "seeded", ds=s.ds).join(vectors, "user_id")
     found = {}
     for audience in sorted(wanted):
         reason = kept_out(audience, book[audience], lambda other: has("seeded", other))

@@ -13,6 +13,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from jobs.audiences import estimate, members, overlap, validate
+from jobs.audiences.behaviour import with_behaviour
 from jobs.audiences.book import Book
 from jobs.audiences.estimate import Estimate
 from jobs.audiences.lookalike import Found
@@ -61,13 +62,14 @@ def preview(spark: SparkSession, s: Settings, path: Path, *, exact: bool, share:
         raise DataError(f"expected published profiles of {s.ds} in gold.user_profiles, found none; publish it first")
     share = 1.0 if exact or book.reads_vectors(audience) else share or estimate.sample_share(users)
     rows = with_last_night(spark, s, people, book, s.ds)
+    needed, everybody = book.with_needs({audience}), rows
     if share < 1:
         rows = rows.where(estimate.sampled(s.ds, share))
-    needed = book.with_needs({audience})
+    rows = with_behaviour(spark, s, rows, [needed], s.ds, ranked=everybody if share < 1 else None)
     wanted = {other for other in needed if book[other].lookalike}
     rows, lookalikes = with_lookalikes(spark, s, rows, book, wanted)
     made = {other for other, found in lookalikes.items() if found.members is not None}
-    evaluated = members.evaluate(rows.where("here"), needed, "now", alike=made)
+    evaluated = members.evaluate(rows.where("here"), needed, "now", alike=made, ds=s.ds)
     evaluated = frames.kept(evaluated.withColumns({
         "inside": members.has("now", audience),
         "was": F.coalesce(F.map_contains_key("_since", audience), F.lit(False)),

@@ -13,6 +13,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from jobs.audiences import changes, lookalike, overlap, summary, validate
+from jobs.audiences.behaviour import with_behaviour
 from jobs.audiences.book import Book
 from jobs.audiences.counterfactual import nights, people_version
 from jobs.audiences.former import Former
@@ -83,6 +84,7 @@ def run(spark: SparkSession, s: Settings) -> str:
 def _run(spark: SparkSession, s: Settings, book: Book, people: DataFrame, former: Former) -> str:
     due = former.due(book, s.ds)
     rows = with_last_night(spark, s, people, book, former.day)
+    rows = with_behaviour(spark, s, rows, [book, former.book], s.ds)
     wanted = {audience for audience in due if book[audience].lookalike}
     rows, lookalikes = with_lookalikes(spark, s, rows, book, wanted)
     alike = {audience for audience, found in lookalikes.items() if found.members is not None}

@@ -4,20 +4,34 @@ and the examples that stand beside them. What a predicate may have: jobs/lake/ex
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
+from jobs.audiences import examples as examples_of
 from jobs.audiences import members
+from jobs.audiences.behaviour import questions, with_products
 from jobs.audiences.book import Book
+from jobs.audiences.examples import Example
+from jobs.audiences.rule.answers import Sources, with_facts
+from jobs.audiences.rule.selection import Logs
 from jobs.errors import DataError, UsageError
 from jobs.lake.expressions import condition
 from jobs.settings import Settings
-from jobs.tables import USER_PROFILES
+from jobs.tables import (
+    AUDIENCE_CHANGES,
+    BRONZE_EVENTS,
+    RECOMMENDATIONS,
+    SEGMENT_CHANGES,
+    SILVER_EVENTS,
+    SILVER_PRODUCTS,
+    SILVER_REFUNDS,
+    USER_PROFILES,
+)
 
 # What Spark says of a value, and not of the predicate.
 _ON_A_ROW = ("CAST_INVALID", "CAST_OVERFLOW", "DIVIDE_BY_ZERO", "ARITHMETIC", "NUMERIC_VALUE", "INVALID_ARRAY_INDEX",
@@ -45,32 +59,51 @@ def _first_line(error: PySparkException) -> str:
 
 def disobeyed(spark: SparkSession, book: Book) -> list[str]:
     """The examples that come out otherwise than they say, each as a sentence."""
-    asked = [
-        (f"{one} {kind} {number}", row)
-        for one in book
-        for kind, rows in (("match", book[one].examples.match), ("no_match", book[one].examples.no_match))
-        for number, row in enumerate(rows, start=1)
-    ]
-    if not asked:
-        return []
-    texts = [(label, json.dumps(row | {"user_id": label}, default=str)) for label, row in asked]
-    rows = spark.createDataFrame(texts, "label string, text string").select(
-        F.from_json("text", USER_PROFILES.ddl, {"mode": "FAILFAST"}).alias("row")
-    )
-    plain = Book({one: book[one] for one in book if not book.reads_vectors(one)})
-    people = members.alone(rows.select("row.*"))
-    try:
-        answers = members.evaluate(people, plain, "now").select("user_id", "now").collect()
-    except PySparkException as error:
-        return [f"examples: expected values of the columns' types; {_first_line(error)}"]
-    inside = {row["user_id"]: set(row["now"]) for row in answers}
+    plain = Book({one: book[one] for one in book if not book.holds_users_together(one)})
+    asked: dict[date, dict[str, Example]] = {}
+    for one in plain:
+        for kind, listed in (("match", book[one].examples.match), ("no_match", book[one].examples.no_match)):
+            for number, row in enumerate(listed, start=1):
+                asked.setdefault(book[one].examples.ds, {})[f"{one} {kind} {number}"] = row
     said = []
-    for label, row in asked:
-        one, kind, number = label.split(" ")
-        if one in plain and (one in inside[label]) != (kind == "match"):
-            place = "in" if kind == "match" else "not in"
-            said.append(f"audience {one}: examples.{kind} {number}: expected {row} to be {place} it; it is otherwise")
+    for ds, rows in sorted(asked.items()):
+        try:
+            inside = _inside(spark, plain, rows, ds)
+        except PySparkException as error:
+            return [f"examples: expected values of the columns' types; {_first_line(error)}"]
+        for label, row in rows.items():
+            one, kind, which = label.split(" ")
+            if (one in inside[label]) != (kind == "match"):
+                place = "in" if kind == "match" else "not in"
+                said.append(
+                    f"audience {one}: examples.{kind} {which}: expected {_shown(row)} to be {place} it; it is otherwise"
+                )
     return said
+
+
+def _shown(example: Example) -> str:
+    events = [event.model_dump(mode="json", exclude_defaults=True) for event in example.events]
+    return str(example.columns | ({"events": events} if events else {}))
+
+
+def _inside(spark: SparkSession, book: Book, rows: dict[str, Example], ds: date) -> dict[str, set[str]]:
+    """The audiences that each example is in, by its label."""
+    profiles, features = examples_of.people(spark, rows)
+    profiles = members.alone(profiles)
+    q = questions([book], ds, ds)
+    if q.needed:
+        log = [event.row(label, k, ds) for label, row in rows.items() for k, event in enumerate(row.events)]
+        products = examples_of.frame(spark, SILVER_PRODUCTS, [])
+        logs = Logs(
+            examples_of.frame(spark, SILVER_EVENTS, log), products, examples_of.frame(spark, SILVER_REFUNDS, []),
+            examples_of.frame(spark, BRONZE_EVENTS, [e | {"event_id": e["event_id"].split(":", 1)[1]} for e in log]),
+        )  # fmt: skip
+        changes = examples_of.frame(spark, AUDIENCE_CHANGES, [])
+        moves = examples_of.frame(spark, SEGMENT_CHANGES, []).withColumn("from_name", F.lit(None).cast("string"))
+        suggestions = with_products(examples_of.frame(spark, RECOMMENDATIONS, []), products)
+        profiles = with_facts(profiles, q, Sources(logs, features, changes, moves, suggestions))
+    answers = members.evaluate(profiles, book, "now", ds=ds).select("user_id", "now").collect()
+    return {row["user_id"]: set(row["now"]) for row in answers}
 
 
 @contextmanager

@@ -16,7 +16,7 @@ AUDIENCES = Table(
         ("description", "string", "one sentence, English", "描述(英)"),
         ("description_zh", "string", "one sentence, Chinese", "描述"),
         ("audience_owner", "string", "who answers for it", "受众负责人"),
-        ("kind", "string", "where (a rule), union, intersect, except, lookalike", "类型"),
+        ("kind", "string", "where (a condition on the profile), rule (of behaviour), union, intersect, except, lookalike", "类型"),
         ("schedule", "string", "nightly, weekly: DAY or monthly: DAY; on other nights the last membership stands", "更新计划"),
         ("evaluated_ds", "date", "the night on which its rule was asked last", "评估日期"),
         ("definition", "string", "the file as JSON, as of ds", "定义"),

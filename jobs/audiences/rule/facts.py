@@ -1,0 +1,189 @@
+"""What rules ask of users' events, each thing once, and one row a user with all of it: in a pass for the numbers, one
+for the intervals, and one for each sequence.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import date
+from functools import reduce
+from typing import Any
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from jobs.audiences.rule import sequences
+from jobs.audiences.rule.conditions import Then
+from jobs.audiences.rule.measures import Measure
+from jobs.audiences.rule.parts import Part, Test
+from jobs.audiences.rule.selection import Logs, matches, selected
+from jobs.audiences.rule.values import NUMBER, Reading, any_of, within
+from jobs.lake.engine import frames
+
+_AT_ONCE = 12  # sequences in one plan
+Days = tuple[date | None, date]
+
+
+def named(kind: str, *said: Any) -> str:
+    """The column of something asked: the same where the same is asked."""
+    parts = [part.said() if isinstance(part, Part) else part for part in said]
+    text = json.dumps(parts, sort_keys=True, default=str)
+    return f"_{kind}_{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+
+@dataclass
+class Asked:
+    """All that is asked of users' events as of the night of ds, as they were known on `known`."""
+
+    ds: date
+    known: date
+    picks: dict[str, Column] = field(default_factory=dict)  # whether an event is one that is asked for
+    sums: dict[str, Column] = field(default_factory=dict)  # aggregates of a user's events with picks
+    gaps: dict[str, tuple[str, Days, int]] = field(default_factory=dict)  # pick, window, days of a break
+    thens: dict[str, Then] = field(default_factory=dict)
+    fields: set[str] = field(default_factory=set)
+    types: set[str] = field(default_factory=set)
+    since: list[date | None] = field(default_factory=list)
+
+    def pick(self, types: Iterable[str], *wheres: dict[str, Test]) -> str:
+        """Events of one of the types that pass the tests of all `wheres`."""
+        listed, tests = sorted(types), [(name, where[name]) for where in wheres for name in sorted(where)]
+        column = named("p", listed, *[part for test in tests for part in test])
+        self.picks[column] = matches(listed, tests, self.ds)
+        self.fields |= {name for name, _ in tests}
+        self.types |= set(listed)
+        return column
+
+    def number(self, measure: Measure, days: Days) -> Reading:
+        """The measure over some days (not those of its own window)."""
+        pick = self.pick(measure.did, measure.where)
+        self.since.append(days[0])
+        flag = F.col(pick) & within(F.col("ds"), days)
+        how, what = measure.how
+        pieces, money = F.coalesce("quantity", F.lit(1)), F.col("quantity" if what == "pieces" else what)
+        if measure.refunds != "counted":
+            self.fields.add("refunds")
+            back = F.coalesce("returned_pieces", F.lit(0))
+            self.fields.add("quantity")
+            flag = flag & ((back == 0) if measure.refunds == "left_out" else (back < pieces))
+            if measure.refunds == "net":
+                pieces = pieces - back
+                if what == "amount":
+                    money = F.greatest(F.col("amount") - F.coalesce("returned_amount", F.lit(0)), F.lit(0))
+                elif what == "quantity":
+                    money = pieces
+        name = named("n", pick, how, what, days, measure.refunds)
+        read = {"orders": "session", "products": "product", "categories": "own_category", "pieces": "quantity"}
+        self.fields |= {read[what]} if what in read else set() if what in ("events", "days") else {what}
+
+        if how == "count":
+            value = {
+                "events": F.count_if(flag), "orders": F.count_distinct(F.when(flag, F.col("session_id"))),
+                "days": F.count_distinct(F.when(flag, F.col("ds"))), "pieces": F.sum(F.when(flag, pieces)),
+                "products": F.count_distinct(F.when(flag, F.col("product_id"))),
+                "categories": F.count_distinct(F.when(flag, F.col("own_category"))),
+            }[what]  # fmt: skip
+            self.sums[name] = value.cast(NUMBER)
+            return Reading(F.coalesce(F.col(name), F.lit(0).cast(NUMBER)))
+        if how in ("sum", "average"):
+            self.sums[name] = F.sum(F.when(flag, money)).cast(NUMBER)
+            parts = F.coalesce(F.col(name), F.lit(0).cast(NUMBER))
+            if how == "sum":
+                return Reading(parts)
+            self.sums[f"{name}_n"] = F.count(F.when(flag, money))
+            return Reading(parts, F.coalesce(F.col(f"{name}_n"), F.lit(0)))
+        self.sums[name] = (F.min if how == "smallest" else F.max)(F.when(flag, money)).cast(NUMBER)
+        return Reading(F.col(name))
+
+    def edge(self, what: str, pick: str, end: str) -> Column:
+        """The least or greatest moment or ds (`what`) of the picked events; null where there are none."""
+        self.since.append(None)
+        name = named("e", what, pick, end)
+        self.sums[name] = (F.min if end == "first" else F.max)(F.when(F.col(pick), F.col(what)))
+        return F.col(name)
+
+    def gap(self, pick: str, days: Days, after: int = 0) -> tuple[Column, Column, Column, Column]:
+        """Of the days with picked events: how many there are in the window, the middle interval between those (null:
+        none; of an even number the smaller of the two in the middle), the last day in it, and on how many of them the
+        day before, whenever it was, is `after` days off or more.
+        """
+        self.since.append(None)
+        name = named("g", pick, days, after)
+        self.gaps[name] = (pick, days, after)
+        days_, returns = (F.coalesce(F.col(f"{name}_{what}"), F.lit(0)) for what in ("days", "returns"))
+        return days_, F.col(f"{name}_middle"), F.col(f"{name}_last"), returns
+
+    def then(self, condition: Then) -> Column:
+        """How many events of its first step begin it."""
+        self.since.append(None)
+        for step in condition.then:
+            self.pick(step.types, step.where)
+        self.fields |= {"own_category" if key == "category" else key for key in condition.same if key != "day"}
+        name = named("t", condition)
+        self.thens[name] = condition
+        return F.coalesce(F.col(name), F.lit(0))
+
+    @property
+    def anything(self) -> bool:
+        return bool(self.sums or self.gaps or self.thens)
+
+
+def answered(asked: Asked, logs: Logs) -> DataFrame | None:
+    """One row a user with an event that matters: user_id and what was asked; None where nothing is asked of events."""
+    if not asked.anything:
+        return None
+    since = None if None in asked.since else min(day for day in asked.since if day)
+    events = selected(logs, asked.fields, asked.types, since, asked.ds, asked.known).withColumns(asked.picks)
+    events = events.where(any_of([F.col(pick) for pick in asked.picks]))
+    once = frames.kept(events) if bool(asked.sums) + bool(asked.gaps) + len(asked.thens) > 1 else events
+    found = []
+    if asked.sums:
+        found.append(once.groupBy("user_id").agg(*[value.alias(name) for name, value in asked.sums.items()]))
+    if asked.gaps:
+        found.append(_gaps(once, asked.gaps))
+    if asked.thens:
+        steps = {name: [asked.pick(step.types, step.where) for step in then.then] for name, then in asked.thens.items()}
+        begun = {name: sequences.begun(once, then, steps[name], asked.ds) for name, then in asked.thens.items()}
+        found += [_side_by_side(some) for some in _chunks(begun)]
+    return reduce(lambda one, other: one.join(other, "user_id", "full"), found)
+
+
+def _chunks(begun: dict[str, DataFrame]) -> list[dict[str, DataFrame]]:
+    """So many at a time as one plan can hold in memory."""
+    names = list(begun)
+    return [{name: begun[name] for name in names[k : k + _AT_ONCE]} for k in range(0, len(names), _AT_ONCE)]
+
+
+def _side_by_side(begun: dict[str, DataFrame]) -> DataFrame:
+    """One row a user with a column for each of the frames of one number."""
+    rows = frames.union([frame.withColumn("name", F.lit(name)) for name, frame in begun.items()])
+    numbers = {name: F.max(F.when(F.col("name") == name, F.col("begun"))) for name in begun}
+    by_user = rows.groupBy("user_id").agg(*[number.alias(name) for name, number in numbers.items()])
+    return frames.kept(by_user) if len(begun) == _AT_ONCE else by_user
+
+
+def _gaps(events: DataFrame, gaps: dict[str, tuple[str, Days, int]]) -> DataFrame:
+    """One row a user with the four numbers of `Asked.gap` for each of `gaps`."""
+    picks = sorted({pick for pick, _, _ in gaps.values()})
+    listed = F.array_compact(F.array(*[F.when(F.col(pick), F.lit(pick)) for pick in picks]))
+    days = events.select("user_id", "ds", F.explode(listed).alias("pick")).distinct()
+    order = Window.partitionBy("user_id", "pick").orderBy("ds")
+    days = days.withColumn("gap", F.date_diff("ds", F.lag("ds").over(order)))
+    columns = []
+    for name, (pick, window, after) in gaps.items():
+        inside = (F.col("pick") == pick) & within(F.col("ds"), window)
+        # The gap of the first day in the window begins before it.
+        between = inside & within(F.date_sub("ds", F.col("gap")), window)
+        gaps_inside = F.sort_array(F.collect_list(F.when(between, F.col("gap"))))
+        middle = F.try_element_at(gaps_inside, F.floor((F.size(gaps_inside) + 1) / 2).cast("int"))
+        returns = F.count_if(inside & (F.col("gap") >= after))
+        columns += [
+            F.count_if(inside).alias(f"{name}_days"),
+            F.when(F.size(gaps_inside) > 0, middle).alias(f"{name}_middle"),
+            F.max(F.when(inside, F.col("ds"))).alias(f"{name}_last"),
+            returns.alias(f"{name}_returns"),
+        ]
+    return days.groupBy("user_id").agg(*columns)
