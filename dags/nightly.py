@@ -142,7 +142,7 @@ with DAG(
     segment = hop(
         "segment",
         reads=[t.USER_EMBEDDINGS, t.RESCORED_EMBEDDINGS, t.PREDICTIONS, t.RESCORED_EXPECTATIONS, t.USER_FEATURES,
-               t.USER_SEQUENCES, t.SEGMENT_MODELS, t.RUNS],
+               t.USER_SEQUENCES, t.SEGMENT_MODELS, t.SILVER_PRODUCTS, t.RUNS],
         writes=SEGMENTED, check=SEGMENTED,
     )  # fmt: skip
     audiences = hop(

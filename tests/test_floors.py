@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FLOORS = (
     ("errors", "clock", "chance"),
     ("settings", "tables", "conf"),
+    ("language",),
     ("lake",),
     ("sources",),
     ("collect",),

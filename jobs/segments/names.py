@@ -1,81 +1,158 @@
-"""What a segment is called, and a sentence about it: phrases of the traits in which it differs most."""
+"""What segments and families are called: phrases of what tells them apart from the others of the night.
+
+A phrase is known by a key, such as `taste:CAT FOOD` or `monetary_90d:high`, so that a name can be written in any
+language and be held against what is true tonight.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from itertools import combinations
+from typing import NamedTuple
 
-from jobs.segments.portraits import Portraits
+from jobs.language import words
 from jobs.segments.traits import Trait
 
 # A group's mean is worth a phrase from this far off the mean of all, in standard deviations of users.
 STRONG = 0.35
-PLAIN = ("everyday shoppers", "日常客群")  # said of a group without a strong trait
+CLEAR = 1.5  # the lift from which on a taste is worth a name
+PLAIN = "plain"
+# How much a theme tells a marketer, beside how strong it is.
+TELLING = {"value": 1.5, "recency": 1.5, "tenure": 1.5, "variety": 0.5}
+OWN = 2.5  # the lift from which on a taste alone names a family
+Name = tuple[str, str]  # English, Chinese
+_JOINTS = (" · ", " and ")  # of English names
 
 
-def phrases(z: dict[str, float], traits: list[Trait], least: float = STRONG) -> list[tuple[str, str]]:
-    """(English, Chinese) phrases for a group with mean z-scores `z` from `least` on, strongest first, one a theme,
-    value first.
-    """
+class Phrase(NamedTuple):
+    """A part of a name. theme: of several phrases of one theme a name takes one; tastes may be two."""
+
+    key: str
+    theme: str
+    english: str
+    chinese: str
+
+
+def phrases(z: Mapping[str, float], traits: Iterable[Trait], least: float = STRONG) -> list[Phrase]:
+    """Phrases for a group with mean z-scores `z` from `least` on, one a theme, those that say most first."""
     chosen, themes = [], set()
-    for trait in sorted(traits, key=lambda t: (t.theme != "value", -abs(z[t.key]), t.key)):
-        text = (trait.high, trait.high_zh) if z[trait.key] > 0 else (trait.low, trait.low_zh)
-        if abs(z[trait.key]) < least or not text[0] or trait.theme in themes:
+    for trait in sorted(traits, key=lambda t: (-abs(z[t.key]) * TELLING.get(t.theme, 1.0), t.key)):
+        side = "high" if z[trait.key] > 0 else "low"
+        english, chinese = (trait.high, trait.high_zh) if side == "high" else (trait.low, trait.low_zh)
+        if abs(z[trait.key]) < least or not english or trait.theme in themes:
             continue
         themes.add(trait.theme)
-        chosen.append(text)
+        chosen.append(Phrase(f"{trait.key}:{side}", trait.theme, english, chinese))
     return chosen
 
 
-def name_groups(
-    z_by_group: dict[int, dict[str, float]], traits: list[Trait], given: Collection[tuple[str, str]] = ()
-) -> dict[int, tuple[str, str]]:
-    """A (English, Chinese) name for each group, unique in either language: two phrases, more where two groups would
-    share a name, at last such as are not strong, then the group's number.
+def of_tastes(tastes: Iterable[dict], least: float = CLEAR) -> list[Phrase]:
+    """Phrases of the tastes of a group with at least such a lift, see `tastes.Counts`."""
+    clear = [taste for taste in tastes if taste["lift"] >= least]
+    return [Phrase(f"taste:{t['category']}", "taste", t["label"], t["label_zh"]) for t in clear]
 
-    given: names that other groups have already. Two departments may have one label.
+
+class Known(NamedTuple):
+    """What can be said of a group: its tastes and the phrases of its traits, the best first, and how clear it is.
+
+    lift: of its first taste; fainter: what is not clear enough for a new name, but keeps one.
     """
-    strong = {group: phrases(z, traits) or [PLAIN] for group, z in z_by_group.items()}
-    weak = {group: phrases(z, traits, STRONG / 2) for group, z in z_by_group.items()}
-    ordered = {group: best + [phrase for phrase in weak[group] if phrase not in best] for group, best in strong.items()}
-    names: dict[int, tuple[str, str]] = {}
-    for more in range(max(map(len, ordered.values()), default=0)):
-        for group in sorted(set(ordered) - set(names)):
-            names[group] = _join(ordered[group][: min(2, len(strong[group])) + more])
-        english, chinese = (Counter(texts) for texts in zip(*given, *names.values(), strict=True))
-        clashes = {group for group, (en, zh) in names.items() if english[en] > 1 or chinese[zh] > 1}
-        if not clashes:
-            break
-        names = {group: name for group, name in names.items() if group not in clashes}
-    for group in sorted(set(ordered) - set(names)):
-        en, zh = _join(strong[group])
-        names[group] = (f"{en} {group}", f"{zh}{group}")
+
+    tastes: list[Phrase]
+    manners: list[Phrase]
+    clear: float = 0.0
+    lift: float = 1.0
+    fainter: tuple[Phrase, ...] = ()
+
+
+def candidates(group: Known) -> Iterator[tuple[Phrase, ...]]:
+    """Names of a group as phrases, the best first: two of a kind of each, and longer ones where these are taken."""
+    tastes, manners = group.tastes, group.manners or [_plain()]
+    if not tastes:
+        for number in (2, 1, 3, 4):
+            yield from combinations(manners, number)
+        return
+    for manner in [*manners[:2]]:
+        yield (tastes[0], manner)
+    for pair in combinations(tastes[:4], 2):
+        yield from ((*pair, manner) for manner in manners[:3])
+    for pair in combinations(manners[:4], 2):
+        yield from ((taste, *pair) for taste in tastes[:3])
+    for three in combinations(tastes, 3):
+        yield from ((*three, manner) for manner in manners)
+
+
+def of_family(group: Known) -> Iterator[tuple[Phrase, ...]]:
+    """Names of a family, the best first: as short as can be, its taste where it has one of its own."""
+    if group.tastes and group.lift >= OWN:
+        yield tuple(group.tastes[:2])
+        yield tuple(group.tastes[:1])
+    yield from ((manner,) for manner in group.manners[:1])
+    yield from combinations(group.manners[:4], 2)
+    yield from candidates(group)
+
+
+def name_groups(
+    groups: Mapping[int, Known], given: Collection[Name] = (),
+    options_of: Callable[[Known], Iterator[tuple[Phrase, ...]]] = candidates,
+) -> dict[int, tuple[Phrase, ...]]:  # fmt: skip
+    """The phrases of a name for each group, such that no two names are alike in either language; see `alike`.
+
+    given: names that others have already. The clearest groups choose first. A group that is left no other name has its
+    best one, and its number.
+    """
+    taken, names = [*given], {}
+    for group in sorted(groups, key=lambda number: (-groups[number].clear, number)):
+        options = [*options_of(groups[group])]
+        chosen = next((o for o in options if not any(alike(written(o), other) for other in taken)), None)
+        chosen = chosen or next((o for o in options if not _meets(written(o), taken)), None)
+        names[group] = chosen or (*options[0], _number(group))
+        taken.append(written(names[group]))
     return names
 
 
-def _join(chosen: list[tuple[str, str]]) -> tuple[str, str]:
-    en = " · ".join(text for text, _ in chosen)
-    return en[:1].upper() + en[1:], "·".join(text for _, text in chosen)
+def written(name: Iterable[Phrase]) -> Name:
+    """A name in English and Chinese: two tastes are one part of it."""
+    name = [*name]
+    tastes, others = ([p for p in name if (p.theme == "taste") == is_taste] for is_taste in (True, False))
+    number = "".join(f" {p.english}" for p in others if p.theme == "number")
+    others = [p for p in others if p.theme != "number"]
+    texts = []
+    for language, text in (("en", lambda p: p.english), ("zh", lambda p: p.chinese)):
+        catalogue = words(language)
+        parts = [catalogue.listed([text(p) for p in tastes])] if tastes else []
+        texts.append(catalogue.name_of([*parts, *(text(p) for p in others)]) + number)
+    return texts[0], texts[1]
 
 
-def names_of(portraits: Portraits, before: dict[int, tuple[str, str]]) -> dict[int, tuple[str, str]]:
-    """A name for each segment: last night's, while tonight's traits still say part of it, else a new one."""
-    traits, z = portraits.traits, {group: portraits.z_scores(group) for group in portraits.means}
-    kept = {}
-    for group in z.keys() & before.keys():
-        true = {text.lower() for text, _ in phrases(z[group], traits)} or {PLAIN[0]}
-        if any(part.lower() in true for part in before[group][0].split(" · ")):
-            kept[group] = before[group]
-    fresh = {group: scores for group, scores in z.items() if group not in kept}
-    return kept | name_groups(fresh, traits, kept.values())
+def alike(one: Name, other: Name) -> bool:
+    """Whether two names differ by a word only, in either language. A word of Chinese is two characters. Names of one
+    phrase each are alike where they are the same.
+    """
+    if not any(mark in name for name in (one[0], other[0]) for mark in _JOINTS):
+        return _meets(one, [other])
+    english = [{*re.findall(r"[^\W_]+", name[0].casefold())} - {"and"} for name in (one, other)]
+    chinese = [{*re.findall(r"\w", name[1])} - {"和"} for name in (one, other)]
+    return _apart(*english) < 2 or _apart(*chinese) < 3
 
 
-def sentence(size: int, share: float, spend: float, total: float, chosen: list[tuple[str, str]]) -> tuple[str, str]:
-    """A one-sentence portrait of a group, English and Chinese; `spend` and `total` are money in 365 days."""
-    part = spend / total if total else 0.0
-    en = ", ".join(text for text, _ in chosen[:4]) or "close to the average in every trait"
-    zh = "、".join(text for _, text in chosen[:4]) or "各项特征接近整体平均"
-    return (
-        f"{size:,} users ({share:.0%}) who bring {part:.0%} of the year's spend: {en}.",
-        f"{size:,}位用户（占{share:.0%}），贡献全年消费的{part:.0%}：{zh}。",
-    )
+def _apart(one: set[str], other: set[str]) -> int:
+    return max(len(one - other), len(other - one))
+
+
+def _meets(name: Name, taken: Iterable[Name]) -> bool:
+    return any(name[0] == other[0] or name[1] == other[1] for other in taken)
+
+
+def true_of(group: Known) -> dict[str, Phrase]:
+    """By key: what a name of the group may go on saying."""
+    return {phrase.key: phrase for phrase in (*group.tastes, *group.manners, *group.fainter)}
+
+
+def _plain() -> Phrase:
+    return Phrase(PLAIN, PLAIN, words("en").plain, words("zh").plain)
+
+
+def _number(group: int) -> Phrase:
+    return Phrase(f"number:{group}", "number", str(group), str(group))

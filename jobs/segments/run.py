@@ -6,6 +6,7 @@ The centres come with the model version (gold.segment_models), so that a night o
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -14,13 +15,16 @@ from jobs.errors import DataError
 from jobs.features import with_days
 from jobs.lake import consents, delta, erasures, staging
 from jobs.lake.engine import frames
-from jobs.segments import changes, flows, journeys, portraits, profiles, summary, tags
+from jobs.segments import changes, flows, journeys, portraits, profiles, summary, tags, tastes
 from jobs.segments.assign import Scorer, SegmentModel, model_rows
-from jobs.segments.names import names_of
+from jobs.segments.labels import Labels, is_code
+from jobs.segments.naming import name as naming_of
 from jobs.segments.night import LastNight
 from jobs.segments.portraits import Portraits
 from jobs.segments.reasons import with_reasons
 from jobs.segments.rules import Rules
+from jobs.segments.tastes import Counts
+from jobs.segments.title_words import words_of_titles
 from jobs.segments.traits import Trait, all_traits
 from jobs.settings import Settings
 from jobs.sources.spec import load
@@ -28,6 +32,7 @@ from jobs.tables import (
     PREDICTIONS,
     SEGMENT_CHANGES,
     SEGMENTS,
+    SILVER_PRODUCTS,
     SILVER_USERS,
     TAGS,
     USER_EMBEDDINGS,
@@ -120,6 +125,22 @@ def put_profiles(
     staging.put_rows(tags.coverage(staged, size, covered, sorted(names), rules.tags), s, TAGS)
 
 
+def with_titles(labels: Labels, counts: Counts, spark: SparkSession, s: Settings) -> Labels:
+    """The labels, with words of titles for categories that are numbers and that nobody labelled."""
+    categories = {category for of_segment in counts.of.values() for category in of_segment}
+    codes = {category for category in categories if is_code(category) and not labels.named(category)}
+    products = delta.read_or_empty(spark, s.warehouse, SILVER_PRODUCTS) if codes else None
+    return replace(labels, titles=words_of_titles(products, codes)) if products is not None else labels
+
+
+def highest_family(s: Settings) -> int:
+    """The greatest family id of nights before ds; 0 without one."""
+    if not delta.has_column(s.warehouse, SEGMENTS, "family_id"):
+        return 0
+    (row,) = delta.rows(s.warehouse, SEGMENTS, f"ds < '{s.ds}'", "max(family_id) AS highest")
+    return row["highest"] or 0
+
+
 def run(spark: SparkSession, s: Settings) -> str:
     """Stage the night's segments; nothing is published here."""
     tonight, source = f"ds = DATE'{s.ds}'", load(s.source)
@@ -132,11 +153,20 @@ def run(spark: SparkSession, s: Settings) -> str:
     rules = rules.model_copy(update={"tags": of_tags})
     vectors = seen_by(spark, s, model)
     before = erasures.with_segments(last.read(spark, s, USER_SEGMENTS), last.gone)
-    traits = all_traits(model.departments, source.labels, source.labels_zh)
+    labels = Labels(source.labels, source.labels_zh)
+    traits = all_traits(model.departments, labels)
     members = frames.kept(placed(features, vectors, before, scorer, traits))
 
-    portrayed, names_before = Portraits.of(members, traits), summary.names(last.rows(s, SEGMENTS))
-    names = names_of(portrayed, names_before)
+    portrayed, by_segment = Portraits.of(members, traits), summary.totals(members)
+    segments_before = last.rows(s, SEGMENTS)
+    sizes = {group: row["size"] for group, row in by_segment.items()}
+    size = sum(sizes.values())
+    sequences = with_days(delta.read(spark, s.warehouse, USER_SEQUENCES).where(tonight))
+    sample = frames.kept(journeys.sampled(members, size))
+    counts = tastes.counts(sequences, sample, {*source.labels, *source.labels_zh})
+    labels = with_titles(labels, counts, spark, s)
+    naming = naming_of(model, portrayed, sizes, counts, labels, segments_before, highest_family(s))
+    names = naming.names
     described = explained(members, portrayed, names).withColumn("model_version", F.lit(model.version))
     former, since = changes.last_scorer(s, last, former_rules, scorer), (s.ds - last.day).days if last.day else 0
     again = changes.scored_again(spark, s, last.day, before, former, scorer, features, vectors)
@@ -147,18 +177,18 @@ def run(spark: SparkSession, s: Settings) -> str:
     changed = frames.kept(changed.withColumn("model_version", F.lit(model.version)))
     here = put_members(changed, s, last)
 
-    moves, by_segment = flows.flows(changed, since) if last.day else [], summary.totals(members)
-    size = sum(row["size"] for row in by_segment.values())
-    sequences = with_days(delta.read(spark, s.warehouse, USER_SEQUENCES).where(tonight))
-    ways = journeys.typical(sequences, members, s.ds, size)
-    living = summary.living_rows(by_segment, model, of_model, portrayed, names, moves, ways)
-    ended = summary.ended_rows(names_before, model, moves)
+    moves, expected = flows.flows(changed, since) if last.day else [], predictions(spark, s, model)
+    ways = journeys.typical(sequences, sample, s.ds, counts.sizes, labels, counts.nothing)
+    of_night = summary.Night(
+        by_segment, of_model, portrayed, counts, labels, summary.expected(members, expected), moves, ways
+    )
+    living = summary.living_rows(of_night, model, naming)
+    ended = summary.ended_rows(summary.names(segments_before), model, moves)
     staging.put_rows(living + ended, s, SEGMENTS)
 
-    expected = predictions(spark, s, model)
     people = profiles.build(features, users, here, expected, last.read(spark, s, USER_PROFILES), rules, former_rules)
     put_profiles(people, s, last, rules, names.values(), size)
-    frames.free(members, changed)  # a standing Spark would keep them
+    frames.free(members, changed, sample)  # a standing Spark would keep them
     against = f"{last.day}: {flows.steadiness(moves)}" if last.day else "no night before"
     died = f"; ended: {[row['segment_id'] for row in ended]}" if ended else ""
     return f"{size:,} users in {len(living)} segments by model version {model.version}, held against {against}{died}"

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from decimal import Decimal
 
-from pyspark.sql import DataFrame, Row
+from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
+from jobs import language
+from jobs.language import words
 from jobs.segments.assign import SegmentModel
 from jobs.segments.flows import Flow, came_and_went, successors
-from jobs.segments.names import phrases, sentence
+from jobs.segments.naming import Naming
 from jobs.segments.portraits import Portraits
+from jobs.segments.tastes import Counts, Labels
 
 _OF_MODEL = ("rule", "rule_zh", "rule_fidelity", "parents", "status")  # columns that a night takes over
+MILLION = 1_000_000
 
 
 def names(rows: list[dict]) -> dict[int, tuple[str, str]]:
@@ -29,28 +35,61 @@ def totals(members: DataFrame) -> dict[int, Row]:
     return {row["segment_id"]: row for row in rows.collect()}
 
 
-def living_rows(
-    by_segment: dict[int, Row], model: SegmentModel, of_model: dict[int, dict], portraits: Portraits,
-    names: dict[int, tuple[str, str]], flows: list[Flow], journeys: dict[int, list[dict]],
-) -> list[dict]:  # fmt: skip
-    """Rows of gold.segments less the stamps: a segment with users each.
+def expected(members: DataFrame, predictions: DataFrame) -> dict[int, tuple[int, int, int]]:
+    """By segment: users of whom something is expected, and sums, in millionths, of their purchase_28d and spend_28d."""
 
-    by_segment: see `totals`; of_model: rows of gold.segment_models by segment; journeys: see `journeys.typical`.
-    """
-    users, spend = sum(r["size"] for r in by_segment.values()), float(sum(r["s365"] for r in by_segment.values()))
+    def exact(name: str) -> Column:
+        return F.sum(F.floor(F.col(name) * MILLION + 0.5)).alias(name)
+
+    told = predictions.where("purchase_28d IS NOT NULL AND spend_28d IS NOT NULL")
+    told = told.select("user_id", "purchase_28d", "spend_28d").join(members.select("user_id", "segment_id"), "user_id")
+    rows = told.groupBy("segment_id").agg(F.count("*").alias("users"), exact("purchase_28d"), exact("spend_28d"))
+    return {row[0]: (row[1], row[2], row[3]) for row in rows.collect()}
+
+
+def a_head(sums: Mapping[int, tuple[int, int, int]], segments: list[int]) -> dict[str, float]:
+    """What is expected of a user of these segments, on average; empty where nothing is."""
+    users, chance, spend = (sum(sums[s][place] for s in segments if s in sums) for place in range(3))
+    return {"purchase_28d": chance / MILLION / users, "spend_28d": spend / MILLION / users} if users else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """What a night knows of its segments. of_model: their rows of gold.segment_models; the others as functions say."""
+
+    by_segment: dict[int, Row]
+    of_model: dict[int, dict]
+    portraits: Portraits
+    tastes: Counts
+    labels: Labels
+    expected: dict[int, tuple[int, int, int]]
+    flows: list[Flow]
+    journeys: dict[int, list[dict]]
+
+
+def living_rows(night: Night, model: SegmentModel, naming: Naming) -> list[dict]:
+    """Rows of gold.segments less the stamps: a segment with users each."""
+    sums = night.by_segment.values()
+    everyone = {
+        "size": sum(row["size"] for row in sums), "spend_28d": sum(row["s28"] for row in sums),
+        "spend_365d": sum(row["s365"] for row in sums), "expected": a_head(night.expected, [*night.expected]),
+    }  # fmt: skip
     rows = []
-    for group, row in sorted(by_segment.items()):
-        chosen = phrases(portraits.z_scores(group), portraits.traits)
-        share = row["size"] / users
-        english, chinese = sentence(row["size"], share, float(row["s365"]), spend, chosen)
-        came, went = came_and_went(flows, group)
-        rows.append({
-            "segment_id": group, "segment_name": names[group][0], "segment_name_zh": names[group][1],
-            "description": english, "description_zh": chinese, "size": row["size"], "share": share,
-            "spend_28d": row["s28"], "spend_365d": row["s365"],
-            "traits": portraits.table(group), "entered": came, "left": went,
-            "successors": [], "journeys": journeys.get(group, []), "model_version": model.version,
-        } | {name: of_model[group].get(name) for name in _OF_MODEL})  # fmt: skip
+    for group, row in sorted(night.by_segment.items()):
+        came, went = came_and_went(night.flows, group)
+        segment = {
+            "segment_id": group, "segment_name": naming.names[group][0], "segment_name_zh": naming.names[group][1],
+            "name_parts": naming.parts[group], "size": row["size"], "share": row["size"] / everyone["size"],
+            "spend_28d": row["s28"], "spend_365d": row["s365"], "traits": night.portraits.table(group),
+            "entered": came, "left": went, "successors": [], "journeys": night.journeys.get(group, []),
+            "model_version": model.version,
+        } | {name: night.of_model[group].get(name) for name in _OF_MODEL} | naming.family(group)  # fmt: skip
+        more = {"tastes": night.tastes.tastes([group], night.labels), "expected": a_head(night.expected, [group])}
+        facts = language.of_segment(segment | more, everyone)
+        portrait = language.Portrait(facts, night.portraits.z_scores(group), group)
+        segment |= {"facts": [fact.row() for fact in facts], "description": portrait.text("en"),
+                    "description_zh": portrait.text("zh")}  # fmt: skip
+        rows.append(segment)
     return rows
 
 
@@ -61,13 +100,16 @@ def ended_rows(before: dict[int, tuple[str, str]], model: SegmentModel, flows: l
     rows = []
     for group in sorted(before.keys() - set(model.ids.tolist())):
         into, (_, went) = successors(flows, group), came_and_went(flows, group)
-        where = ", ".join(map(str, into))
+        ids = [*map(str, into)]
+        english, chinese = (
+            of.ended.format(version=model.version, users=of.whole(went), into=of.listed(ids) or of.nowhere)
+            for of in (words("en"), words("zh"))
+        )
         rows.append({
             "segment_id": group, "segment_name": before[group][0], "segment_name_zh": before[group][1],
-            "description": f"Ended with model version {model.version}; most of its {went:,} users went to {where}.",
-            "description_zh": f"随模型版本{model.version}结束；{went:,}位用户主要转入人群{where}。",
+            "description": english, "description_zh": chinese,
             "size": 0, "share": 0.0, "spend_28d": Decimal(0), "spend_365d": Decimal(0), "traits": [],
             "entered": 0, "left": went, "parents": [], "status": "died", "successors": into, "journeys": [],
-            "model_version": model.version,
+            "name_parts": [], "facts": [], "model_version": model.version,
         })  # fmt: skip
     return rows

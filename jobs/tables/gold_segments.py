@@ -50,6 +50,11 @@ USER_SEGMENTS = Table(
 
 _TRAIT = "struct<feature:string,name:string,name_zh:string,value:double,base:double,lift:double,z:double>"
 
+_FACT = (
+    "struct<id:string,kind:string,value:double,unit:string,comparison:double,direction:string,confidence:double,"
+    "users:bigint,label:string,label_zh:string>"
+)
+
 _JOURNEY = "struct<path:string,path_zh:string,users:bigint,share:double,lift:double>"
 
 SEGMENTS = Table(
@@ -59,8 +64,8 @@ SEGMENTS = Table(
         DS,
         ("segment_name", "string", "English name", "人群名(英)"),
         ("segment_name_zh", "string", "Chinese name", "人群名"),
-        ("description", "string", "one sentence, English", "描述(英)"),
-        ("description_zh", "string", "one sentence, Chinese", "描述"),
+        ("description", "string", "a portrait in three sentences, English", "描述(英)"),
+        ("description_zh", "string", "the same in Chinese", "描述"),
         ("size", "bigint", "users", "人数"),
         ("share", "double", "share of all users", "占比"),
         ("spend_28d", MONEY, "money of its users in the last 28 days", "近28天消费"),
@@ -77,6 +82,11 @@ SEGMENTS = Table(
         ("successors", "array<int>", "of one that died: where most of its users went; else empty", "去向人群"),
         ("journeys", f"array<{_JOURNEY}>", "ways to a purchase in 28 days that are commoner here than elsewhere; lift = "
          "share of the users here / of all users", "典型路径"),
+        ("name_parts", "array<string>", "what the name is made of: taste:CATEGORY, or a feature and high or low", "名称要素"),
+        ("family_id", "int", "the family of segments that it belongs to; survives as segment_id does", "人群族编号"),
+        ("family_name", "string", "its English name", "人群族名(英)"),
+        ("family_name_zh", "string", "its Chinese name", "人群族名"),
+        ("facts", f"array<{_FACT}>", "what portraits are made of, see docs/languages.md", "事实"),
         MODEL,
         RUN,
     ),

@@ -1,4 +1,4 @@
-"""segment: the nearest centre, names that stay, what ended, portraits, profiles and tags."""
+"""segment: the nearest centre, what ended, traits, profiles and tags."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from jobs.segments import profiles, rules, tags, traits
 from jobs.segments.assign import SegmentModel, nearest, standardised
 from jobs.segments.flows import Flow, came_and_went, steadiness, successors
 from jobs.segments.inputs import Input
-from jobs.segments.names import name_groups, names_of
 from jobs.segments.portraits import Portraits
 from jobs.segments.reasons import with_reasons
 from jobs.segments.rules import Rules
@@ -75,57 +74,7 @@ def test_the_nearest_centre_and_how_sure(spark):
     }  # fmt: skip
 
 
-KNOWN = traits.all_traits(["MEAT"], {"MEAT": "fresh meat"}, {"MEAT": "鲜肉"})
-
-
-def z(**strong):
-    return {t.key: strong.get(t.key.replace(":", "_"), 0.0) for t in KNOWN}
-
-
-def test_names_come_from_what_differs_and_are_unique():
-    names = name_groups(
-        {1: z(monetary_90d=1.2, dept_MEAT=0.9), 2: z(monetary_90d=-0.8, discount_share_365d=1.0),
-         3: z(monetary_90d=-0.9, discount_share_365d=1.1, night_share_365d=0.5), 4: z()}, KNOWN,
-    )  # fmt: skip
-    assert names[1] == ("Big spenders · fond of fresh meat", "高消费·偏爱鲜肉")
-    assert names[4][0] == "Everyday shoppers"
-    assert len({en for en, _ in names.values()}) == len({zh for _, zh in names.values()}) == 4
-    assert "at night" in names[3][0]
-
-
-def test_departments_of_one_label_have_names_of_their_own_in_either_language():
-    twins = traits.all_traits(["MEAT", "BEEF"], {"MEAT": "fresh meat"}, {"MEAT": "鲜肉", "BEEF": "鲜肉"})
-    groups = {n: {t.key: float(t.key == key) for t in twins} for n, key in ((1, "dept:MEAT"), (2, "dept:BEEF"))}
-    names = name_groups(groups, twins)
-    assert [names[n][0] for n in (1, 2)] == ["Fond of fresh meat 1", "Fond of beef 2"]
-    assert len({zh for _, zh in names.values()}) == 2
-    later = name_groups({2: groups[2]}, twins, [("Fond of fresh meat", "偏爱鲜肉")])
-    assert later[2][1] != "偏爱鲜肉"
-
-
-def test_what_is_not_strong_tells_two_groups_apart_before_a_number_does():
-    same = {"monetary_90d": 1.0, "basket_value_365d": 0.5}
-    names = name_groups({7: z(**same), 8: z(**same, weekend_share_365d=-0.25), 9: z(**same)}, KNOWN)
-    assert names[8] == ("Big spenders · large baskets · on weekdays", "高消费·大单·工作日购物")
-    assert names[9] == ("Big spenders · large baskets 9", "高消费·大单9")
-
-
-def test_a_name_stays_while_part_of_it_is_true():
-    base = {t.key: (0.0, 1.0) for t in KNOWN}
-    groups = {1: z(monetary_90d=1.0, weekend_share_365d=0.9), 2: z(monetary_90d=-1.0)}
-    old = {1: ("Big spenders · growing", "高消费·消费上升"), 2: ("Long unseen", "久未购买")}
-    names = names_of(Portraits(KNOWN, base, groups), old)
-    assert names[1] == old[1]
-    assert names[2][0].startswith("Light spenders")
-
-
-def test_a_new_segment_takes_no_name_that_a_kept_one_has():
-    base = {t.key: (0.0, 1.0) for t in KNOWN}
-    groups = {1: z(monetary_90d=1.0, weekend_share_365d=0.5), 2: z(monetary_90d=1.0, weekend_share_365d=0.9)}
-    old = {2: ("Big spenders · at weekends", "高消费·周末购物")}
-    names = names_of(Portraits(KNOWN, base, groups), old)
-    assert names[2] == old[2]
-    assert names[1][0] != names[2][0]
+KNOWN = traits.all_traits(["MEAT"], lambda name: ("fresh meat", "鲜肉"))
 
 
 def test_flows_say_who_came_went_and_stayed_without_an_event():
@@ -142,7 +91,8 @@ def test_a_segment_that_ended_is_recorded_with_what_it_went_into():
     before = {1: ("A", "甲"), 3: ("Old", "旧"), 4: ("B", "乙")}
     (row,) = ended_rows(before, MODEL, [Flow(3, 4, "move", 7, 0), Flow(3, 1, "move", 3, 0)])
     assert (row["segment_id"], row["status"], row["successors"], row["size"], row["left"]) == (3, "died", [4, 1], 0, 10)
-    assert row.keys() | {"ds", "run_id", "rule", "rule_zh", "rule_fidelity"} == set(SEGMENTS.column_names)
+    family = {"family_id", "family_name", "family_name_zh"}
+    assert row.keys() | family | {"ds", "run_id", "rule", "rule_zh", "rule_fidelity"} == set(SEGMENTS.column_names)
 
 
 def features(spark, *rows):

@@ -1,0 +1,9 @@
+"""Words: catalogues of languages, facts of segments and users, portraits. Other rooms take what stands here."""
+
+from __future__ import annotations
+
+from jobs.language.catalogue import Catalogue, languages, says_nothing, words
+from jobs.language.facts import Fact, of_segment, of_user, shareable
+from jobs.language.portrait import Portrait
+
+__all__ = ["Catalogue", "Fact", "Portrait", "languages", "of_segment", "of_user", "says_nothing", "shareable", "words"]

@@ -1,0 +1,152 @@
+"""conf/languages: the words of pages, names and portraits. A further language is a file and no code."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from functools import cache
+from pathlib import Path
+
+from jobs.conf import CONF, Strict, read
+from jobs.errors import UsageError
+
+LANGUAGES = CONF / "languages"
+MODEL = "en"  # the language whose keys every other one must have
+Steps = list[tuple[float, str]]  # (at least, text), the highest first
+
+
+class Numbers(Strict):
+    """words: what small numbers are called within a sentence; those without a word are written as numbers."""
+
+    thousands: str
+    decimal: str
+    words: dict[int, str]
+
+
+class Joints(Strict):
+    """What stands between the words of a list, before its last one, and between the parts of a name."""
+
+    between: str
+    last: str
+    parts: str
+
+
+class Words(Strict):
+    """What a trait is called, and a group far above or far below everybody else by it; empty: nothing."""
+
+    name: str
+    high: str = ""
+    low: str = ""
+
+
+class Catalogue(Strict):
+    """One language."""
+
+    name: str
+    numbers: Numbers
+    lists: Joints
+    stop: str
+    catch_all: list[str]
+    rhythm: Steps
+    chance: Steps
+    times: Steps
+    traits: dict[str, Words]
+    department: Words
+    plain: str
+    events: dict[str, str]
+    facts: dict[str, str]
+    ended: str
+    nowhere: str
+    who: dict[str, list[str]]
+    apart: dict[str, dict[str, list[str]]]
+    apart_nothing: list[str]
+    apart_joined: list[str]
+    will: dict[str, list[str]]
+    action: dict[str, list[str]]
+
+    @classmethod
+    def load(cls, language: str, folder: Path = LANGUAGES) -> Catalogue:
+        """The words of a language; UsageError where a text is missing that the English file has."""
+        catalogue = read(folder / f"{language}.yaml", cls, "language")
+        if language == MODEL:
+            return catalogue
+        model = cls.load(MODEL, folder)
+        if lacking := sorted(_keys(model.model_dump()) - _keys(catalogue.model_dump())):
+            raise UsageError(
+                f"expected the texts of {folder / MODEL}.yaml in {folder / language}.yaml, found none of:"
+                f" {', '.join(lacking)}"
+            )
+        return catalogue
+
+    def whole(self, value: float) -> str:
+        """A count, or money without its small change."""
+        return f"{value:,.0f}".replace(",", self.numbers.thousands)
+
+    def amount(self, value: float) -> str:
+        """Money or a count for people: two digits say enough of it, all digits before the point are kept."""
+        if abs(value) >= 10:
+            return self.whole(value)
+        return f"{value:.1f}".removesuffix(".0").replace(".", self.numbers.decimal)
+
+    def percent(self, share: float) -> str:
+        text = f"{share:.0%}" if share >= 0.01 or share == 0 else f"{share:.1%}"
+        return text.replace(".", self.numbers.decimal)
+
+    def listed(self, words: Sequence[str]) -> str:
+        """The words as a list within a sentence."""
+        if len(words) < 2:
+            return "".join(words)
+        return self.lists.between.join(words[:-1]) + self.lists.last + words[-1]
+
+    def name_of(self, parts: Iterable[str]) -> str:
+        """The parts of a name as one, its first letter large."""
+        return large(self.lists.parts.join(parts))
+
+    def much(self, times: float) -> str:
+        """How much more than usual."""
+        word = self.numbers.words.get(round(times)) if times >= 2.75 else None
+        return step(self.times, times).format(times=word or self.amount(times))
+
+
+def large(text: str) -> str:
+    """The text with a large first letter."""
+    return text[:1].upper() + text[1:]
+
+
+def step(steps: Steps, value: float) -> str:
+    """The text of the first step that the value reaches."""
+    return next((text for least, text in steps if value >= least), steps[-1][1])
+
+
+def _keys(node: object, path: str = "") -> set[str]:
+    """Paths of the texts of a document; of a list of variants its own path alone."""
+    if isinstance(node, dict):
+        return {key for name, child in node.items() for key in _keys(child, f"{path}.{name}".lstrip("."))}
+    return set() if path.startswith("numbers.words") else {path}
+
+
+@cache
+def words(language: str) -> Catalogue:
+    """The catalogue of a language, read once."""
+    return Catalogue.load(language)
+
+
+def languages() -> list[str]:
+    """The languages that have a file."""
+    return sorted(file.stem for file in LANGUAGES.glob("*.yaml"))
+
+
+@cache
+def _catch_all() -> frozenset[str]:
+    """Words of every language that stand for anything."""
+    return frozenset(word.casefold() for name in languages() for word in words(name).catch_all)
+
+
+def says_nothing(category: str | None) -> bool:
+    """Whether a category is a catch-all: one of its parts, as `MISC ITEMS` of `COUPON/MISC ITEMS`, holds no word that
+    means something.
+    """
+    if not category or not category.strip() or category.strip().casefold() in _catch_all():
+        return True
+    parts = [re.findall(r"[^\W_]+", part.casefold()) for part in re.split(r"[/|,;>()&]|\s-\s", category)]
+    return any(part and all(word in _catch_all() for word in part) for part in parts)

@@ -1,0 +1,151 @@
+"""A segment in three sentences made of its facts: who they are, what sets them apart, what they will do and what to do.
+
+What matters most of a segment decides which sentences are chosen; the texts stand in conf/languages. Of several texts a
+segment always has the same one, so that a portrait changes where its facts do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from jobs.language import catalogue
+from jobs.language.catalogue import Catalogue, large, step
+from jobs.language.facts import Fact
+
+STRONG = 0.35  # standard deviations of users from which on a habit sets a segment apart
+HABITS = (
+    "discount_share_365d", "basket_value_365d", "price_index_365d", "evening_share_365d", "morning_share_365d",
+    "night_share_365d", "weekend_share_365d", "cart_abandonment_28d", "views_28d", "trend_28d", "category_entropy_365d",
+    "monetary_90d", "frequency_28d",
+)  # fmt: skip
+MONEY = ("monetary_90d", "basket_value_365d")
+SHARED = ("trend_28d", "category_entropy_365d", "price_index_365d")  # told last: their words bear no number
+BEST, LIGHT, KNOWN_BY, CLEAR = 1.6, 0.6, 2.0, 1.3  # share of money over share of users; lift of a taste
+NEW = 60  # days known, on average
+
+
+class Portrait:
+    """The facts of one segment, ready to be told in any language. number: which of several texts it has."""
+
+    def __init__(self, facts: Iterable[Fact], z: dict[str, float], number: int) -> None:
+        self.facts = {fact.id: fact for fact in facts}
+        self.z, self.number = z, number
+        self.tastes = [f for f in self.facts.values() if f.kind == "taste" and f.sure() and f.times >= CLEAR]
+
+    def value(self, name: str, otherwise: float = 0.0) -> float:
+        return self.facts[name].value if name in self.facts else otherwise
+
+    @property
+    def weight(self) -> float:
+        """Share of the money over share of the users."""
+        return self.facts["spend_share"].times if "spend_share" in self.facts else 1.0
+
+    @property
+    def returns(self) -> float | None:
+        return self.facts["purchase_28d"].value if "purchase_28d" in self.facts else None
+
+    def who(self) -> str:
+        """What the segment is above all."""
+        if (self.returns is not None and self.returns < 0.5) or self.z.get("recency_days", 0) > 1:
+            return "leaving"
+        if "tenure_days" in self.facts and self.value("tenure_days") <= NEW:
+            return "new"
+        if self.weight >= BEST and not (self.tastes and self.tastes[0].times >= 2 * KNOWN_BY):
+            return "best"
+        if self.tastes and self.tastes[0].times >= KNOWN_BY:
+            return "taste"
+        return "light" if self.weight <= LIGHT else "plain"
+
+    def habits(self, told: str) -> list[str]:
+        """Keys of the habits that set it apart, strongest first; what `told` already says is left out."""
+        known = {"best": {"monetary_90d", "frequency_28d"}, "light": {"monetary_90d", "frequency_28d"},
+                 "taste": {"frequency_28d"}, "plain": {"frequency_28d"}, "leaving": {"frequency_28d", "monetary_90d"},
+                 "new": {"tenure_days"}}[told]  # fmt: skip
+        strong = [h for h in HABITS if h in self.facts and h not in known and self.facts[h].sure()
+                  and abs(self.z.get(h, 0)) >= STRONG]  # fmt: skip
+        return sorted(strong, key=lambda h: (h in SHARED, -abs(self.z[h]), h))
+
+    def outlook(self) -> str:
+        if self.returns is None:
+            return "unknown"
+        return next(
+            name for least, name in ((0.9, "safe"), (0.65, "likely"), (0.35, "unsure"), (-1, "gone"))
+            if self.returns >= least
+        )  # fmt: skip
+
+    def action(self) -> str:
+        def far(habit: str) -> float:
+            fact = self.facts.get(habit)
+            return self.z.get(habit, 0) if fact and fact.sure() else 0.0
+
+        if self.returns is not None and self.returns < 0.5:
+            return "win_back_valuable" if self.weight >= LIGHT else "win_back_cheap"
+        if "tenure_days" in self.facts and self.value("tenure_days") <= NEW:
+            return "second_order"
+        rules = (
+            ("stop_fading", far("trend_28d") <= -STRONG),
+            ("coupon", far("discount_share_365d") >= STRONG),
+            ("thank", self.weight >= BEST),
+            ("no_coupon", far("discount_share_365d") <= -STRONG),
+            ("sooner", self.weight <= LIGHT),
+            ("raise_basket", far("basket_value_365d") <= -STRONG),
+            ("hold_growth", far("trend_28d") >= STRONG),
+        )
+        return next((name for name, holds in rules if holds), "offer")
+
+    def text(self, language: str) -> str:
+        """The three sentences in a language."""
+        words, told = catalogue.words(language), self.who()
+        slots = self._slots(words, language)
+        if told == "leaving" and not self.tastes:
+            variants = [text for text in words.who[told] if "{tastes}" not in text]
+        else:
+            variants = words.who[told]
+        sentences = [self._one(variants).format(**slots), self._apart(told, words, slots), self._will(words, slots)]
+        return _joined(sentences)
+
+    def _one(self, variants: Sequence[str], more: int = 0) -> str:
+        return variants[(self.number + more) % len(variants)]
+
+    def _slots(self, words: Catalogue, language: str) -> dict[str, str]:
+        labels = [fact.called(language) for fact in self.tastes]
+        chance = step(words.chance, self.returns) if self.returns is not None else ""
+        return {
+            "size": words.whole(self.value("size")), "share": words.percent(self.value("share")),
+            "spend_share": words.percent(self.value("spend_share")), "chance": large(chance), "chance_low": chance,
+            "rhythm": step(words.rhythm, self.value("frequency_28d")),
+            "recency": words.whole(self.value("recency_days")),
+            "tenure": words.whole(self.value("tenure_days")), "tastes": words.listed(labels[:2]),
+            "taste": labels[0] if labels else "", "second": labels[1] if len(labels) > 1 else "",
+            "expected": words.amount(self.value("expected_28d")),
+            "lift": words.much(self.tastes[0].times) if self.tastes else "",
+        }  # fmt: skip
+
+    def _apart(self, told: str, words: Catalogue, slots: dict[str, str]) -> str:
+        clauses = []
+        if self.tastes:
+            number = "two" if len(self.tastes) > 1 and told != "taste" else "one"
+            clauses.append(self._one(words.apart["taste"][number]).format(**slots))
+        for habit in self.habits(told):
+            fact, side = self.facts[habit], "high" if self.z[habit] > 0 else "low"
+            if texts := words.apart.get(habit, {}).get(side):
+                shown = words.percent if fact.unit == "share" else words.amount
+                filled = slots | {"value": shown(fact.value), "base": shown(fact.comparison or 0)}
+                clauses.append(self._one(texts).format(**filled))
+        clauses = (clauses or words.apart_nothing)[:2]
+        if len(clauses) == 1:
+            return large(clauses[0]) + words.stop
+        return large(self._one(words.apart_joined).format(first=clauses[0], second=clauses[1]))
+
+    def _will(self, words: Catalogue, slots: dict[str, str]) -> str:
+        action = self.action() if self.tastes else f"{self.action()}_bare"
+        advice = self._one(words.action[action], self.number // 3).format(**slots)
+        return large(self._one(words.will[self.outlook()], self.number // 2).format(action=advice, **slots))
+
+
+def _joined(sentences: Iterable[str]) -> str:
+    """Sentences one after the other, with a space where the writing has spaces."""
+    text = ""
+    for sentence in sentences:
+        text += ("" if not text or text[-1] in "。！？" else " ") + sentence
+    return text
