@@ -117,7 +117,7 @@ def airflow_settings(port: int) -> dict[str, str]:
         "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": 0.25,
         "SCHEDULER__USE_JOB_SCHEDULE": True,
         "DAG_PROCESSOR__PARSING_PROCESSES": 1,
-        "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": 60,
+        "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": 300,  # a file that changed is read at once
         "DAG_PROCESSOR__REFRESH_INTERVAL": 60,
         "DAG_PROCESSOR__STALE_DAG_THRESHOLD": 300,
     }

@@ -9,7 +9,7 @@ from jobs.publish.reading import ask
 from jobs.segments import SegmentModel, model_rows
 from jobs.settings import Settings
 
-_USERS = 5000
+_USERS = 2000  # as many points as a picture of this size shows
 _NEIGHBOURHOODS = 50  # users from which on there are any to keep
 
 
@@ -48,4 +48,4 @@ def in_the_plane(inputs: np.ndarray) -> np.ndarray:
         flat = PCA(n_components=min(2, *inputs.shape), random_state=0).fit_transform(inputs)
         return np.pad(flat, ((0, 0), (0, 2 - flat.shape[1])))
     start = PCA(n_components=min(16, *inputs.shape), random_state=0).fit_transform(inputs)
-    return TSNE(init="pca", perplexity=30, max_iter=400, random_state=0, n_jobs=1).fit_transform(start)
+    return TSNE(init="pca", perplexity=30, max_iter=400, angle=0.8, random_state=0, n_jobs=1).fit_transform(start)

@@ -33,7 +33,7 @@ class Ranker:
             return cls(None, days, len(bought_P), purchases)
         # Deterministic: seeded, histograms are summed feature by feature. Early stopping would ask for a second sample.
         forest = HistGradientBoostingClassifier(
-            max_iter=200, learning_rate=0.04, max_leaf_nodes=12, min_samples_leaf=500, l2_regularization=10.0,
+            max_iter=100, learning_rate=0.08, max_leaf_nodes=12, min_samples_leaf=500, l2_regularization=10.0,
             early_stopping=False, random_state=config.seed,
         )  # fmt: skip
         return cls(forest.fit(values_PJ, bought_P), days, len(bought_P), purchases)
