@@ -27,7 +27,7 @@ from jobs.lake.engine import frames, options
 from jobs.lake.erasures import Suppressed
 from jobs.settings import Settings
 from jobs.sources import databases, globs, keys, landing, reading, shops
-from jobs.sources.formats.parts import UnreadableFileError
+from jobs.sources.formats.parts import DatabaseError, UnreadableFileError
 from jobs.sources.keys import Keys
 from jobs.sources.landing import File
 from jobs.sources.layout import Layout
@@ -67,7 +67,7 @@ def run(spark: SparkSession, s: Settings) -> str:
                 lines.append(_load_feed(spark, s, part, kind, suppressed))
         except UnreadableFileError as error:
             raise reading.unreadable(error) from None
-        except (PySparkException, Py4JJavaError) as error:
+        except (PySparkException, Py4JJavaError, DatabaseError) as error:
             if feed.jdbc and (reason := databases.explain(error, feed.jdbc)):
                 raise reason from None  # the database's own words may name the user
             if feed.kafka and (reason := streams.explain(error, feed.kafka)):

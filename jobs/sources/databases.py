@@ -1,91 +1,69 @@
-"""A table of a database -> one row a record, read by Spark over JDBC: see `read_records`."""
+"""A table of a database -> one row a record: see `read_records`. The same on both engines: the rows are read by
+SQLAlchemy (jobs/sources/formats/table_rows.py), where the engine's partitions are.
+"""
 
 from __future__ import annotations
 
 import os
+import pickle
 import re
+from collections.abc import Iterator
 from datetime import date
+from functools import partial
+from typing import TYPE_CHECKING
 
-from pyspark.sql import Column, DataFrame, SparkSession
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import (
-    ArrayType,
-    DateType,
-    DecimalType,
-    IntegralType,
-    MapType,
-    NumericType,
-    StructField,
-    StructType,
-    TimestampNTZType,
-    TimestampType,
-)
+from pyspark.sql.types import StringType, StructField, StructType
 
 from jobs.errors import DataError, UsageError
-from jobs.lake import engine
 from jobs.sources import privacy
+from jobs.sources.formats.parts import DatabaseError
 from jobs.sources.spec import Feed, Jdbc
 
-_POSTGRES = {"driver": "org.postgresql.Driver", "tcpKeepAlive": "true"}  # a read ends where the other side has gone
-_ROWS_A_FETCH = 10_000  # PostgreSQL's driver takes the whole table into memory where it is not told
-
-# How a database's own word is known in what Spark says, in a JVM of ours and through Spark Connect.
-_SAID = re.compile(r"(?:java\.sql\.SQL\w*Exception|org\.postgresql\.util\.PSQLException)[:)] *([^\n]+)")
-_NO_DRIVER = re.compile(r"No suitable driver|ClassNotFoundException[:)] [\w.]*Driver")
-_LOGIN = re.compile(r"authentication|password|role .* does not exist|no pg_hba|not permitted to log in")
-_QUESTION = re.compile(r"does not exist|syntax error|permission denied|in the GROUP BY|is ambiguous|parse URL")
-_VALUE = re.compile(r"invalid input|out of range|division by zero|cannot cast|invalid byte sequence|overflow")
-_AWAY = re.compile(
-    r"refused|attempt failed|timed? ?out|terminating|shutting down|starting up|too many|reserved for|I/O error|"
-    r"has been closed|unknown host|no route",
-    re.IGNORECASE,
-)
+if TYPE_CHECKING:
+    from jobs.sources.formats.table_rows import Asked, Range
 
 
 def read_records(spark: SparkSession, feed: Feed, ds: date) -> DataFrame:
-    """One row a record of the feed's table as it is now: raw, record, source_file, landed_ds and written_ds
-    (= ds), fault (null).
+    """One row a record of the feed's table as it is now: raw, record (a struct of texts), source_file, landed_ds and
+    written_ds (= ds), fault (null).
 
-    A database answers when it is asked, so Spark's errors come from here and from whoever uses the rows: see `explain`.
+    A database answers when it is asked, so its errors come from here and from whoever uses the rows: see `explain`.
     """
-    engine.needs_spark(f"read the database at {feed.jdbc.address}")
+    from jobs.sources.formats import table_rows  # SQLAlchemy, which few loads need
+
     jdbc = feed.jdbc
-    options = _options(jdbc, ds)
-    found = spark.read.format("jdbc").options(**options).load()
-    read = spark.read.format("jdbc").options(**options)
-    if jdbc.partition_column:
-        read = read.options(**_ranges(spark, jdbc, options, found))
-    if texts := [field.name for field in found.schema if _read_as_text(field) and field.name != jdbc.partition_column]:
-        read = read.option("customSchema", ", ".join(f"`{name}` STRING" for name in texts))
-    records = privacy.protect(as_records(read.load()).select("raw", "record"), feed)
+    asked = _asked(jdbc, ds)
+    names = sorted(table_rows.columns(asked))
+    parts = [table_rows.Range()] if not jdbc.partition_column else _ranges(asked, jdbc, names)
+    shape = StructType([StructField(f"c{k}", StringType()) for k in range(len(names))])
+    listed = spark.createDataFrame([(pickle.dumps(part),) for part in parts], "part binary").repartition(len(parts))
+    rows = listed.mapInArrow(partial(_batches, asked=asked, names=names), shape)
+    record = F.struct(*[F.col(f"c{k}").alias(name) for k, name in enumerate(names)])
+    records = rows.select(F.lit(None).cast("string").alias("raw"), record.alias("record"))
     of_table = {"source_file": F.lit(jdbc.name), "landed_ds": F.lit(ds), "written_ds": F.lit(ds)}
-    return records.withColumns(of_table | {"fault": F.lit(None).cast("string")})
+    return privacy.protect(records, feed).withColumns(of_table | {"fault": F.lit(None).cast("string")})
 
 
-def as_records(table: DataFrame) -> DataFrame:
-    """`table` with `record`, a struct of its columns in which numbers stay, and `raw`, null."""
-    held = [_held(field).alias(field.name) for field in sorted(table.schema, key=lambda field: field.name)]
-    return table.withColumns({"record": F.struct(*held), "raw": F.lit(None).cast("string")})
+def _batches(listed: Iterator[pa.RecordBatch], asked: Asked, names: list[str]) -> Iterator[pa.RecordBatch]:
+    from jobs.sources.formats import table_rows
+
+    for part in (part for batch in listed for part in batch.column(0).to_pylist()):
+        for rows in table_rows.read(asked, pickle.loads(part), names):
+            yield rows.rename_columns([f"c{k}" for k in range(len(names))])
 
 
-def _held(field: StructField) -> Column:
-    """A number as it is; else text: a list or an object as JSON, an instant with its zone, the session's, UTC."""
-    value, kind = F.col(f"`{field.name}`"), field.dataType
-    if isinstance(kind, NumericType):
-        return value
-    if isinstance(kind, (ArrayType, MapType, StructType)):
-        return F.to_json(value)
-    text = value.cast("string")
-    return F.concat(text, F.lit("Z")) if isinstance(kind, TimestampType) else text
-
-
-def _options(jdbc: Jdbc, ds: date) -> dict[str, str]:
+def _asked(jdbc: Jdbc, ds: date) -> Asked:
     query = (jdbc.query or "").strip().rstrip(";").replace("{ds}", str(ds))
-    options = {"url": jdbc.url, "dbtable": jdbc.table or f"(\n{query}\n) asked"}
-    options |= {"fetchsize": str(_ROWS_A_FETCH), "preferTimestampNTZ": "true"}
-    options |= _POSTGRES if jdbc.url.startswith("jdbc:postgresql:") else {}
-    logins = {"user": jdbc.user_env, "password": jdbc.password_env}
-    return options | {what: _secret(what, variable) for what, variable in logins.items() if variable}
+    from jobs.sources.formats.table_rows import Asked
+
+    logins = [
+        variable and _secret(what, variable)
+        for what, variable in {"user": jdbc.user_env, "password": jdbc.password_env}.items()
+    ]
+    return Asked(jdbc.url, jdbc.table or f"(\n{query}\n) asked", *logins)
 
 
 def _secret(what: str, variable: str) -> str:
@@ -94,59 +72,45 @@ def _secret(what: str, variable: str) -> str:
     return value
 
 
-def _read_as_text(field: StructField) -> bool:
-    """Types that the database itself writes best: a number without a declared scale would come with 18 digits, a time
-    without a zone through the zone of this machine.
-    """
-    return isinstance(field.dataType, (DecimalType, TimestampNTZType))
+def _ranges(asked: Asked, jdbc: Jdbc, names: list[str]) -> list[Range]:
+    """What is read side by side."""
+    from jobs.sources.formats import table_rows
 
-
-def _ranges(spark: SparkSession, jdbc: Jdbc, options: dict[str, str], found: DataFrame) -> dict[str, str]:
-    """Spark's options for reading ranges of the partition column side by side; none where it holds no value."""
-    column = next((field for field in found.schema if field.name == jdbc.partition_column), None)
-    if column is None:
+    if jdbc.partition_column not in names:
         raise UsageError(
-            f"{jdbc.name}: expected the partition_column {jdbc.partition_column!r}, found {', '.join(found.columns)}"
+            f"{jdbc.name}: expected the partition_column {jdbc.partition_column!r}, found {', '.join(names)}"
         )
-    whole = isinstance(column.dataType, DecimalType) and column.dataType.scale == 0
-    if not whole and not isinstance(column.dataType, (IntegralType, DateType)):
+    try:
+        return table_rows.split(asked, jdbc.partition_column, jdbc.partitions)
+    except TypeError as error:
         raise UsageError(
-            f"{jdbc.name}: expected the partition_column {column.name!r} to hold whole numbers or days, "
-            f"found {column.dataType.simpleString()}"
-        )
-    quoted = '"' + column.name.replace('"', '""') + '"'
-    ends = f"(SELECT min({quoted}) AS first, max({quoted}) AS last FROM {options['dbtable']}) ends"
-    first, last = spark.read.format("jdbc").options(**options | {"dbtable": ends}).load().first()
-    if first is None:
-        return {}
-    ranges = {"partitionColumn": column.name, "numPartitions": str(jdbc.partitions)}
-    return ranges | {"lowerBound": str(first), "upperBound": str(last)}
+            f"{jdbc.name}: expected the partition_column {jdbc.partition_column!r} to hold whole numbers or days, "
+            f"found {error}"
+        ) from None
 
 
 def explain(error: Exception, jdbc: Jdbc) -> Exception | None:
     """What a database said, without the login and the values that may stand in its words; None where it was not one.
 
     UsageError for a wrong login, table, column or query, DataError for a value that the query cannot convert,
-    ConnectionError (worth a retry) for a database that does not answer, and for words that we do not know.
+    ConnectionError (worth a retry) for a database that does not answer.
     """
     # Where the JVM is ours, pyspark leaves the causes out of an error's text.
-    text = f"{error}\n{getattr(error, '_stackTrace', '')}"
-    where = f"{jdbc.name} at {jdbc.address}"
-    if _NO_DRIVER.search(text):
-        return UsageError(f"{where}: expected a JDBC driver for it among the jars, found none; put its jar beside them")
-    if (found := _SAID.search(text)) is None:
+    found = DatabaseError.SAID.search(f"{error}\n{getattr(error, '_stackTrace', '')}")
+    if found is None:
         return None
-    said = found.group(1).strip()
-    if _LOGIN.search(said):
+    kind, said = found.group(1), found.group(2).strip()
+    where = f"{jdbc.name} at {jdbc.address}"
+    if kind == "login":
         names = ", ".join(filter(None, (jdbc.user_env, jdbc.password_env))) or "user_env, password_env (not given)"
         return UsageError(f"{where}: the database refuses the login; expected a valid one in {names}")
-    if _QUESTION.search(said):
+    if kind == "driver":
+        return UsageError(f"{where}: expected a driver for it, found none ({said}); install SQLAlchemy's for it")
+    if kind == "question":
         return UsageError(f"{where}: the database cannot answer: {said}")
-    if _VALUE.search(said):
+    if kind == "value":
         return DataError(f"{where}: a value is not what the query expects of it: {_masked(said)}")
-    if _AWAY.search(said):
-        return ConnectionError(f"{where}: expected the database to answer, found: {_masked(said)}")
-    return ConnectionError(f"{where}: the database gave up: {_masked(said)}")
+    return ConnectionError(f"{where}: expected the database to answer, found: {_masked(said)}")
 
 
 def _masked(said: str) -> str:

@@ -32,6 +32,17 @@ class UnreadableFileError(DataError):
         return cls(f"{cls.EXPECTED} {path}: {' '.join(reason.split())}")
 
 
+class DatabaseError(Exception):
+    """What a database said: `kind` is login, question, value, driver or away. Its text tells both, so that it can be
+    read from an engine's error.
+    """
+
+    SAID = re.compile(r"the database, of its (login|question|value|driver|away): ([^\n]*)")
+
+    def __init__(self, kind: str, said: str) -> None:
+        super().__init__(f"the database, of its {kind}: {said}")
+
+
 @contextmanager
 def named(path: str) -> Iterator[None]:
     """Errors of reading say which file it was."""

@@ -17,7 +17,7 @@ from jobs.sources.spec import Feed
 from jobs.tables import BRONZE_PRODUCTS, BRONZE_USERS, LOADS
 from tests.jobs import postgres
 
-pytestmark = [pytest.mark.engines, pytest.mark.spark_alone]
+pytestmark = pytest.mark.engines
 DS = date(2017, 1, 2)
 LOGIN = {"user_env": "SHOP_DB_USER", "password_env": "SHOP_DB_PASSWORD"}
 
@@ -53,7 +53,7 @@ def feed(server, **origin) -> Feed:
     return Feed(jdbc={"url": server.url} | LOGIN | origin, id=("id",), fields={})
 
 
-def records(spark, server, **origin) -> list[dict[str, str | float]]:
+def records(spark, server, **origin) -> list[dict[str, str]]:
     rows = databases.read_records(spark, feed(server, **origin), DS).collect()
     held = [{name: value for name, value in row["record"].asDict().items() if value is not None} for row in rows]
     assert [row["raw"] for row in rows] == [None] * len(rows), "the text of a record is its own, as JSON"
@@ -71,12 +71,12 @@ def test_each_type_is_the_text_that_a_person_would_write(spark, server):
     )
     full, empty = sorted(records(spark, server, table="public.types"), key=lambda record: record["id"])
     assert full == {
-        "id": 7, "whole": "7", "exact": "12.50", "big": "12345678901234567890123456789012345678901.5", "yes": "true",
+        "id": "7", "whole": "7", "exact": "12.50", "big": "12345678901234567890123456789012345678901.5", "yes": "true",
         "local": "2017-03-12 02:30:00.25", "instant": "2017-03-11 18:30:00Z", "day": "2017-01-02",
         "list": '["x","好"]', "counts": "[1,2]", "object": '{"a": [1]}', "mood": "calm", "Odd name": "w",
-        "name": "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", "ratio": 1.5,
+        "name": "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", "ratio": "1.5",
     }  # fmt: skip
-    assert empty == {"id": 8}
+    assert empty == {"id": "8"}
 
 
 def test_a_query_knows_its_day_and_is_read_in_ranges(spark, server):
@@ -147,9 +147,9 @@ def test_users_and_products_of_a_database_are_collected_without_personal_data(sp
         ({"table": "crm.users", "password_env": "NOWHERE_SET"}, UsageError, "password in the .* NOWHERE_SET"),
         ({"table": "crm.users", "url": "jdbc:postgresql://127.0.0.1:1/shop?ssl=false"}, ConnectionError,
          "crm.users at jdbc:postgresql://127.0.0.1:1/shop: expected the database to answer, found: .* refused"),
-        ({"table": "crm.users", "url": "jdbc:derbynet://127.0.0.1/shop"}, UsageError, "expected a JDBC driver"),
-        ({"table": "crm.users", "partition_column": "ident", "partitions": 2}, UsageError, "'ident', found id, mail"),
-        ({"table": "crm.users", "partition_column": "mail", "partitions": 2}, UsageError, "days, found string"),
+        ({"table": "crm.users", "url": "jdbc:derbynet://127.0.0.1/shop"}, UsageError, "expected a driver for"),
+        ({"table": "crm.users", "partition_column": "ident", "partitions": 2}, UsageError, "'ident', found consent, "),
+        ({"table": "crm.users", "partition_column": "mail", "partitions": 2}, UsageError, "days, found str"),
         ({"table": "nothing"}, DataError, "users: expected rows in jdbc:nothing at .*, found none"),
         ({"query": "SELECT id, gender AS g, consent FROM crm.users"}, DataError, "expected column 'gender'"),
     ],
