@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 NO_RECORD = "not_a_record: "  # how the reason begins where a text is no record
@@ -16,9 +16,9 @@ Left = dict[tuple[str, date | None], int]
 
 def by_file(classified: DataFrame, since: date, ds: date, others: list[str] | None) -> list[dict]:
     """One row a file and day of delivery of parsed records with `duplicate`: rows_in, loaded, duplicates, quarantined,
-    outside, ignored, late; `no_record`, those refused because their text is none; `elsewhere`, events of days outside
-    since..ds; `doubtful`, see jobs/collect/doubts.py; `seen`, a bit a mapped column (see `parse`); `columns`, those
-    that the mapping does not name.
+    outside, ignored, late; `repeats` (see ops.loads); `no_record`, those refused because their text is none;
+    `elsewhere`, events of days outside since..ds; `doubtful`, see jobs/collect/doubts.py; `seen`, a bit a mapped column
+    (see `parse`); `columns`, those that the mapping does not name.
 
     `others` are the columns behind the bits of `beside`; None: the keys of attributes are collected, which costs more.
     """
@@ -35,6 +35,7 @@ def by_file(classified: DataFrame, since: date, ds: date, others: list[str] | No
     counted = classified.groupBy("source_file", "landed_ds").agg(
         F.count("*").alias("rows_in"),
         *[F.count_if(condition).alias(name) for name, condition in conditions.items()],
+        repeats().alias("repeats"),
         F.bit_or("seen").alias("seen"),
         F.bit_or("beside").alias("beside"),
         (keys if others is None else F.lit(None).cast("array<string>")).alias("columns"),
@@ -43,6 +44,11 @@ def by_file(classified: DataFrame, since: date, ds: date, others: list[str] | No
     if others is None:
         return counts
     return [row | {"columns": [name for k, name in enumerate(others) if row["beside"] >> k & 1]} for row in counts]
+
+
+def repeats() -> Column:
+    """The other files whose records count in place of duplicates, of a group of records by file."""
+    return F.array_sort(F.collect_set(F.when(F.col("counted") != F.col("source_file"), F.col("counted"))))
 
 
 def nothing(source_file: str, landed_ds: date) -> dict:

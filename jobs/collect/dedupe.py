@@ -76,21 +76,30 @@ def numbered(parsed: DataFrame, feed: Feed) -> DataFrame:
 
 def one_of_each(parsed: DataFrame, feed: Feed, keys: list[str]) -> DataFrame:
     """`parsed` with `duplicate`: true for all but the first delivery of a key, or, with `version`, its newest state; of
-    records that came together, the one that says most counts.
+    records that came together, the one that says most counts. `counted` is the file of the record that does.
     """
     order: list[str | Column] = ["landed_ds", "source_file"]
     if feed.version:
         order = [_newness().desc(), *([F.desc("line")] if "line" in parsed.columns else [])]
     says = F.desc(F.length(F.to_json("attributes")))
     first = Window.partitionBy(*keys, _usable()).orderBy(*order, says, "tie")
-    return parsed.withColumn("duplicate", _usable() & (F.row_number().over(first) > 1))
+    again = _usable() & (F.row_number().over(first) > 1)
+    return parsed.withColumns({"duplicate": again, "counted": F.when(again, F.first("source_file").over(first))})
 
 
 def mark_loaded(frame: DataFrame, keys: list[str], loaded: DataFrame) -> DataFrame:
     """`frame` with `duplicate` true also for keys in `loaded`, which bronze holds from other deliveries."""
-    known = loaded.select(*keys).distinct().withColumn("known", F.lit(True))
-    again = F.col("duplicate") | (_usable() & F.coalesce("known", F.lit(False)))
-    return frame.join(known, keys, "left").withColumn("duplicate", again).drop("known")
+    known = loaded.groupBy(*keys).agg(F.min("source_file").alias("known"))
+    return _again(frame.join(known, keys, "left"), F.col("known").isNotNull(), F.col("known")).drop("known")
+
+
+def _again(frame: DataFrame, known: Column, counted: Column) -> DataFrame:
+    """`frame` with `duplicate` true also where bronze has the record that counts, from the file `counted`."""
+    known = _usable() & F.coalesce(known, F.lit(False))
+    return frame.withColumns({
+        "duplicate": F.col("duplicate") | known,
+        "counted": F.when(known, counted).otherwise(F.col("counted")),
+    })  # fmt: skip
 
 
 def _newness() -> Column:
@@ -106,13 +115,14 @@ def mark_older(frame: DataFrame, states: DataFrame) -> DataFrame:
     newer or the same.
     """
     newest = states.groupBy("event_id").agg(F.max(_newness()).alias("stood"))
-    older = _usable() & F.coalesce(F.col("stood") >= _newness(), F.lit(False))
-    return frame.join(newest, "event_id", "left").withColumn("duplicate", F.col("duplicate") | older).drop("stood")
+    file = F.element_at(F.split("stood", "\t"), -1)
+    return _again(frame.join(newest, "event_id", "left"), F.col("stood") >= _newness(), file).drop("stood")
 
 
 def replaced(frame: DataFrame, states: DataFrame) -> DataFrame:
-    """The rows of `states` in whose place `frame`, of `mark_older`, has a newer one."""
-    return states.join(frame.where(_usable() & ~F.col("duplicate")).select("event_id"), "event_id", "left_semi")
+    """The rows of `states` in whose place `frame`, of `mark_older`, has a newer one, from the file `counted`."""
+    newer = frame.where(_usable() & ~F.col("duplicate")).select("event_id", F.col("source_file").alias("counted"))
+    return states.join(newer, "event_id")
 
 
 def content_hash() -> Column:
@@ -123,14 +133,14 @@ def content_hash() -> Column:
 
 
 def keep_landing(parsed: DataFrame, before: DataFrame) -> DataFrame:
-    """`parsed` where an event that stood in the file before, and says the same, keeps the day on which it came.
+    """`parsed` where an event that stood in its file before, and says the same, keeps the day on which it came.
 
-    `before` has event_id, ds, landed_ds and content of the bronze rows of the file. Without this a log that grows would
-    deliver all its events anew every night. `delivered` is the day on which it came now.
+    `before` has source_file, event_id, ds, landed_ds and content of the bronze rows of the files. Without this a log
+    that grows would deliver all its events anew every night. `delivered` is the day on which it came now.
     """
-    known = before.select("event_id", "ds", F.col("landed_ds").alias("came"), "content")
+    known = before.select("source_file", "event_id", "ds", F.col("landed_ds").alias("came"), "content")
     same = _usable() & (F.col("content") == content_hash())
-    joined = parsed.join(known, ["event_id", "ds"], "left")
+    joined = parsed.join(known, ["source_file", "event_id", "ds"], "left")
     landed = {"landed_ds": F.when(same, F.col("came")).otherwise(F.col("landed_ds")), "delivered": F.col("landed_ds")}
     return joined.withColumns(landed).drop("came", "content")
 

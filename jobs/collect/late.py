@@ -21,14 +21,18 @@ def other_days(loaded: DataFrame, s: Settings) -> DataFrame:
     return loaded.where(inside).select("source_file", "landed_ds", "user_id", "ds").distinct()
 
 
-def taken_back(before: DataFrame, loaded: DataFrame, s: Settings) -> DataFrame:
-    """One row a (user, day), outside since..ds, of a changed file's events that are gone or say something else.
+def exchanged(before: DataFrame, loaded: DataFrame, s: Settings) -> DataFrame:
+    """One row a (user, day), outside since..ds, of events that a file which is loaded anew no longer has, has from an
+    earlier night on, or has otherwise.
 
-    `before` are its rows in bronze with their `content`, `loaded` the rows that take their place.
+    `before` are their rows in bronze with their `content`, `loaded` the rows that take their place.
     """
-    now = loaded.select("event_id", "ds", dedupe.content_hash().alias("content"))
-    gone = before.where(f"NOT ({delta.ds_range(s.since, s.ds)})").join(now, ["event_id", "ds", "content"], "left_anti")
-    return gone.select("source_file", F.lit(s.since).alias("landed_ds"), "user_id", "ds").distinct()
+    same = ["event_id", "ds", "landed_ds", "content"]
+    old = before.where(f"NOT ({delta.ds_range(s.since, s.ds)})").select("source_file", "user_id", *same)
+    new = loaded.withColumn("content", dedupe.content_hash()).select(*old.columns)
+    came_back = new.where(f"NOT ({delta.ds_range(s.since, s.ds)}) AND landed_ds < DATE'{s.since}'")
+    both = old.join(new, same, "left_anti").unionByName(came_back.join(old, same, "left_anti"))
+    return both.select("source_file", F.lit(s.since).alias("landed_ds"), "user_id", "ds").distinct()
 
 
 def note_restated(changes: DataFrame, s: Settings) -> None:

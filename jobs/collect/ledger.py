@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from collections import Counter
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date
+from itertools import groupby
 
 from jobs.collect import counts
 from jobs.lake import delta
@@ -19,7 +21,8 @@ from jobs.tables import LOADS
 @dataclass(frozen=True, slots=True)
 class Known:
     """What the ledger says of a file: its bytes' SHA-256 and size, when it was last changed, by which mapping it was
-    read, how many of its records are older than the history that was asked for then, and on which days some came late.
+    read, how many of its records are older than the history that was asked for then, on which days some came late, the
+    last day of its delivery, and which files its duplicates repeat.
     """
 
     digest: str | None
@@ -28,6 +31,8 @@ class Known:
     mapping: str | None
     outside: int
     came_late: frozenset[date]
+    landed_ds: date
+    repeats: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +47,7 @@ class Ledger:
 class Due:
     """A file to load. `file.landed_ds` is the day as which its records count as delivered: its own, or the run's first
     day where it came after its night. `changed`: bronze holds an earlier state of it. own: the day of its name.
-    came_late: on which days records of that state came late.
+    came_late: on which days records of that state came late. repeats: it is the same, and has records of a changed one.
     """
 
     file: File
@@ -50,6 +55,7 @@ class Due:
     digest: str
     own: date | None
     came_late: frozenset[date] = frozenset()
+    repeats: bool = False
 
 
 def mapping_of(feed: Feed) -> str:
@@ -61,12 +67,14 @@ def open_ledger(s: Settings, kind: str) -> Ledger:
     """What ops.loads says of a feed of the source."""
     rows = delta.rows(s.warehouse, LOADS, f"source = '{s.source}' AND kind = '{kind}'")
     files: dict[str, Known] = {}
-    for row in rows:
-        before = files.get(row["source_file"])
-        outside = row["outside"] + (before.outside if before else 0)
-        late = (before.came_late if before else frozenset()) | ({row["landed_ds"]} if row["late"] else set())
-        known = Known(row.get("digest"), row.get("size"), row.get("modified_us"), row.get("mapping"), outside, late)
-        files[row["source_file"]] = known
+    for name, entries in groupby(sorted(rows, key=lambda row: row["source_file"]), lambda row: row["source_file"]):
+        same = list(entries)
+        row = same[0]
+        files[name] = Known(
+            row.get("digest"), row.get("size"), row.get("modified_us"), row.get("mapping"),
+            sum(row["outside"] for row in same), frozenset(row["landed_ds"] for row in same if row["late"]),
+            max(row["landed_ds"] for row in same), frozenset(file for row in same for file in row.get("repeats") or ()),
+        )  # fmt: skip
     return Ledger(files, min((row["landed_ds"] for row in rows), default=None))
 
 
@@ -83,7 +91,8 @@ def due(files: list[File], ledger: Ledger, feed: Feed, s: Settings) -> list[Due]
     """The files that must be loaded, oldest first.
 
     A file of since..ds is due where it is new, its bytes changed, or its mapping did; an older one (it came after its
-    night, or was corrected) where it is new or its bytes changed. With `again` every file of since..ds is due.
+    night, or was corrected) where it is new or its bytes changed. With `again` every file of since..ds is due. So are
+    the files that repeat records of such a one: what it no longer has, they bring, as of the day on which they came.
     """
     mapping, todo = mapping_of(feed), []
     for file in files:
@@ -100,7 +109,26 @@ def due(files: list[File], ledger: Ledger, feed: Feed, s: Settings) -> list[Due]
         )
         if digest != known.digest or reread or older_days:
             todo.append(Due(_landed(file, s), True, digest, file.landed_ds, known.came_late))
+    also = repeating(ledger, todo)
+    for file in files:
+        known = ledger.files.get(file.name)
+        if file.name in also and known.landed_ds <= s.ds:
+            same = dataclasses.replace(file, landed_ds=file.landed_ds and known.landed_ds)
+            todo.append(Due(same, True, known.digest, file.landed_ds, known.came_late, repeats=True))
     return todo
+
+
+def repeating(ledger: Ledger, due: list[Due]) -> set[str]:
+    """The known files that are not due and have duplicates of records of a changed file that is."""
+    changed, mine = {d.file.name for d in due if d.changed and not d.repeats}, {d.file.name for d in due}
+    return {name for name, known in ledger.files.items() if name not in mine and known.repeats & changed}
+
+
+def forget(s: Settings, kind: str, files: Collection[str]) -> None:
+    """Make files due in the next night that reads their days."""
+    same = f"source = '{s.source}' AND kind = '{kind}' AND source_file IN ({delta.listed(files)})"
+    entries = [entry | {"digest": None} for entry in delta.rows(s.warehouse, LOADS, same)]
+    delta.replace_rows(entries, s.warehouse, LOADS, same)
 
 
 def _landed(file: File, s: Settings) -> File:
@@ -125,7 +153,7 @@ def replace(s: Settings, kind: str, replaced: list[dict], held: dict[str, int]) 
 
 def as_duplicates(entries: list[dict], replaced: list[dict]) -> None:
     """Count loaded records of `entries`, rows of ops.loads, as duplicates: newer states replace them. `replaced` has
-    source_file, landed_ds, records, late.
+    source_file, landed_ds, records, late, repeats.
     """
     for row in replaced:
         of_file = [entry for entry in entries if entry["source_file"] == row["source_file"]]
@@ -135,6 +163,12 @@ def as_duplicates(entries: list[dict], replaced: list[dict]) -> None:
             entry["loaded"] -= row["records"]
             entry["duplicates"] += row["records"]
             entry["late"] = max(0, entry["late"] - row["late"])
+            add_repeats(entry, row["repeats"])
+
+
+def add_repeats(entry: dict, files: Iterable[str]) -> None:
+    """Add files to the `repeats` of an entry."""
+    entry["repeats"] = sorted({*(entry.get("repeats") or ()), *files} - {entry["source_file"]})
 
 
 def enter(s: Settings, source: Source, kind: str, due: list[Due], rows: list[dict]) -> None:

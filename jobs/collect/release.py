@@ -96,8 +96,9 @@ def _counts(frame: DataFrame, left: Left) -> list[dict]:
         F.count_if(good & F.col("duplicate")).alias("duplicates"),
         F.count_if(F.col("ignored")).alias("ignored"),
         F.count_if(F.col("reason").isNotNull()).alias("refused"),
+        counts.repeats().alias("repeats"),
     )
-    none = dict.fromkeys(("released", "duplicates", "refused", "ignored", "suppressed"), 0)
+    none = dict.fromkeys(("released", "duplicates", "refused", "ignored", "suppressed"), 0) | {"repeats": []}
     rows = [none | row.asDict() for row in counted.collect()]
     erased = [{"source_file": name, "refused_ds": day, "suppressed": number} for (name, day), number in left.items()]
     return rows + [none | row for row in erased]
@@ -142,6 +143,7 @@ def _enter(s: Settings, kind: str, rows: list[dict], replaced: list[dict]) -> No
         return
     ledger.as_duplicates(entries, replaced)
     for entry, row in leaving:
+        ledger.add_repeats(entry, row["repeats"])
         entry["released"] = (entry.get("released") or 0) + row["released"]
         entry["loaded"] += row["released"]
         entry["duplicates"] += row["duplicates"]

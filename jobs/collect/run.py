@@ -42,7 +42,8 @@ class Load:
     """What a run loads of one feed: the files of `due`, or tonight's state of a database's table (`due` is empty).
 
     `names` are those of the files or of the table in `source_file`, `slice_` the rows of bronze that they replace,
-    `start` the first day of the shop's history here.
+    `start` the first day of the shop's history here. `others` are known files that have records of changed ones too,
+    and are not of this run.
     """
 
     source: Source
@@ -53,6 +54,7 @@ class Load:
     start: date
     names: list[str]
     slice_: str
+    others: frozenset[str] = frozenset()
 
 
 @turns.one_at_a_time("bronze")
@@ -88,6 +90,8 @@ def _load_feed(spark: SparkSession, s: Settings, source: Source, kind: str, supp
         return f"{called}: nothing new, every file is loaded"
     records, left = left_out(_read(spark, s, load), source, load.keys, kind, suppressed)
     before = _stored(spark, s, load.due) if kind == "events" else None
+    if load.others:
+        _set_aside(s, load)
     with ExitStack() as cached:
         frame, replaced = _classified(spark, s, load, records, before, cached)
         rows = counts.by_file(frame, s.since, s.ds, parse.beside(feed, Layout.of(records)))
@@ -111,7 +115,23 @@ def _plan(s: Settings, source: Source, kind: str, feed: Feed) -> Load | None:
     if feed.jdbc:  # a table is read as it is tonight; what it was on other nights stays
         slice_ += f" AND landed_ds = DATE'{s.ds}'"
     own = keys.joined(s.warehouse, source)  # once there is something to load
-    return Load(source, own, kind, feed, due, min(book.start or s.since, s.since), names, slice_)
+    others = frozenset(ledger.repeating(book, due))
+    return Load(source, own, kind, feed, due, min(book.start or s.since, s.since), names, slice_, others)
+
+
+def _set_aside(s: Settings, load: Load) -> None:
+    """Leave the other files that have records of changed ones to the next night; a warning where they are gone."""
+    there = {file.name for file in landing.list_files(s.landing, load.feed, date.min, date.max)}
+    suffix = f" [{load.feed.name}]" if load.feed.name else ""
+    gone = {name for name in load.others - there if name.endswith(suffix) and (suffix or not name.endswith("]"))}
+    if gone:
+        names = ", ".join(sorted(gone))
+        print(
+            f"warning: {load.kind}: {names} had records of files that changed, and is gone: what those no longer have "
+            "is lost; deliver it again"
+        )
+    if later := load.others - gone:
+        ledger.forget(s, load.kind, later)
 
 
 def _due(s: Settings, kind: str, feed: Feed, book: Ledger) -> list[Due] | None:
@@ -183,13 +203,17 @@ def left_out(
 
 
 def _stored(spark: SparkSession, s: Settings, due: list[Due]) -> DataFrame | None:
-    """What bronze.events holds of changed files that are not of one day of the run: see `dedupe.keep_landing`."""
-    names = [d.file.name for d in due if d.changed and (d.file.landed_ds is None or d.file.landed_ds == s.since)]
+    """What bronze.events holds of changed files: of those that are of one day of the run what happened on other days,
+    of the rest all of it (see `dedupe.keep_landing`).
+    """
+    names = [d.file.name for d in due if d.changed]
     if not names or not delta.exists(s.warehouse, BRONZE_EVENTS):
         return None
+    whole = [d.file.name for d in due if d.changed and (d.file.landed_ds is None or d.file.landed_ds <= s.since)]
     rows = delta.read(spark, s.warehouse, BRONZE_EVENTS).where(f"source = '{s.source}'")
     rows = rows.where(f"source_file IN ({delta.quoted(names)})")
-    return rows.select("event_id", "ds", "user_id", "landed_ds", "source_file", dedupe.content_hash().alias("content"))
+    rows = rows.where(F.col("source_file").isin(whole) | F.expr(f"NOT ({delta.ds_range(s.since, s.ds)})"))
+    return rows.select("source_file", "event_id", "ds", "user_id", "landed_ds", dedupe.content_hash().alias("content"))
 
 
 def already_loaded(spark: SparkSession, s: Settings, parsed: DataFrame, slice_: str) -> DataFrame | None:
@@ -261,7 +285,8 @@ def classified_alone(
     if not once:
         plain, few = parsed(plain), parsed(few)
     few = kept_until(cached, dedupe.one_of_each(dedupe.numbered(few, load.feed), load.feed, identity))
-    return plain.withColumn("duplicate", F.lit(False)).unionByName(few)
+    alone = {"duplicate": F.lit(False), "counted": F.lit(None).cast("string")}
+    return plain.withColumns(alone).unionByName(few)
 
 
 def _check(s: Settings, load: Load, rows: list[dict], records: DataFrame, frame: DataFrame) -> None:
@@ -317,4 +342,4 @@ def _write_refused(s: Settings, load: Load, frame: DataFrame) -> None:
 def _changes(s: Settings, good: DataFrame, rows: list[dict], before: DataFrame | None) -> DataFrame:
     """The users' days outside since..ds that the load changes; asked of the records only where there are any."""
     changes = late.other_days(good if any(row["elsewhere"] for row in rows) else good.where("false"), s)
-    return changes if before is None else changes.unionByName(late.taken_back(before, good, s))
+    return changes if before is None else changes.unionByName(late.exchanged(before, good, s))

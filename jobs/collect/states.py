@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from jobs.collect import ledger
+from jobs.collect import counts, ledger
 from jobs.lake import delta
 from jobs.settings import Settings
 from jobs.sources.spec import Feed
@@ -52,9 +52,13 @@ def take_back(replaced: DataFrame, s: Settings) -> None:
 
 
 def by_file(replaced: DataFrame) -> list[dict]:
-    """One row a file and day of delivery that replaced states came from: source_file, landed_ds, records, late."""
+    """One row a file and day of delivery that replaced states came from: source_file, landed_ds, records, late, repeats
+    (the files of the newer ones).
+    """
     late = F.count_if(F.col("ds") < F.col("landed_ds")).alias("late")
-    found = replaced.groupBy("source_file", "landed_ds").agg(F.count("*").alias("records"), late)
+    found = replaced.groupBy("source_file", "landed_ds").agg(
+        F.count("*").alias("records"), late, counts.repeats().alias("repeats")
+    )
     return [row.asDict() for row in found.collect()]
 
 

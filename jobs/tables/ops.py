@@ -49,6 +49,8 @@ LOADS = Table(
         ("size", "bigint", "bytes"),
         ("modified_us", "bigint", "when the file was last changed, microseconds since 1970"),
         ("mapping", "string", "which mapping read it"),
+        ("repeats", "array<string>", "other files whose records count in place of its duplicates: where one is loaded "
+         "anew, it is too", "重复来源"),
         ("zone", "string", "shop_zone of the source, in which days of its events were cut; null is UTC"),
         ("run_id", "string", "the run that loaded it"),
     ),
