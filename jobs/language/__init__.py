@@ -4,6 +4,19 @@ from __future__ import annotations
 
 from jobs.language.catalogue import Catalogue, languages, says_nothing, words
 from jobs.language.facts import Fact, of_segment, of_user, shareable
+from jobs.language.labels import Labels, is_code
 from jobs.language.portrait import Portrait
 
-__all__ = ["Catalogue", "Fact", "Portrait", "languages", "of_segment", "of_user", "says_nothing", "shareable", "words"]
+__all__ = [
+    "Catalogue",
+    "Fact",
+    "Labels",
+    "Portrait",
+    "is_code",
+    "languages",
+    "of_segment",
+    "of_user",
+    "says_nothing",
+    "shareable",
+    "words",
+]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -63,6 +63,10 @@ class Catalogue(Strict):
     apart_joined: list[str]
     will: dict[str, list[str]]
     action: dict[str, list[str]]
+    page: dict[str, str]
+    causes: dict[str, str]
+    stage_names: dict[str, str]
+    severities: dict[str, str]
 
     @classmethod
     def load(cls, language: str, folder: Path = LANGUAGES) -> Catalogue:
@@ -89,7 +93,7 @@ class Catalogue(Strict):
         return f"{value:.1f}".removesuffix(".0").replace(".", self.numbers.decimal)
 
     def percent(self, share: float) -> str:
-        text = f"{share:.0%}" if share >= 0.01 or share == 0 else f"{share:.1%}"
+        text = f"{share:.0%}" if share >= 0.03 or share == 0 else f"{share:.1%}".replace(".0%", "%")
         return text.replace(".", self.numbers.decimal)
 
     def listed(self, words: Sequence[str]) -> str:
@@ -101,6 +105,21 @@ class Catalogue(Strict):
     def name_of(self, parts: Iterable[str]) -> str:
         """The parts of a name as one, its first letter large."""
         return large(self.lists.parts.join(parts))
+
+    def named(self, parts: Iterable[str], label: Callable[[str], str]) -> str:
+        """A name by gold.segments.name_parts; label: of a category or a department."""
+        tastes, manners = [], []
+        for key in parts:
+            kind, _, rest = key.partition(":")
+            if kind == "taste":
+                tastes.append(label(rest))
+            elif kind == "dept":
+                manners.append(self.department.high.format(name=label(rest.rpartition(":")[0])))
+            elif kind in self.traits:
+                manners.append(getattr(self.traits[kind], rest))
+            else:
+                manners.append(rest or self.plain)
+        return self.name_of([*([self.listed(tastes)] if tastes else []), *manners])
 
     def much(self, times: float) -> str:
         """How much more than usual."""

@@ -6,7 +6,7 @@ segment always has the same one, so that a portrait changes where its facts do.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from jobs.language import catalogue
 from jobs.language.catalogue import Catalogue, large, step
@@ -93,16 +93,29 @@ class Portrait:
         )
         return next((name for name, holds in rules if holds), "offer")
 
+    @classmethod
+    def of_row(cls, segment: Mapping) -> Portrait:
+        """Of a row of gold.segments."""
+        names = [name for name in Fact.__dataclass_fields__ if name != "text"]
+        facts = [Fact(**{name: fact[name] for name in names}) for fact in segment["facts"]]
+        return cls(facts, {trait["feature"]: trait["z"] for trait in segment["traits"]}, segment["segment_id"])
+
     def text(self, language: str) -> str:
-        """The three sentences in a language."""
+        """The three sentences in a language, as one text."""
+        text = ""
+        for sentence in self.sentences(language):
+            text += ("" if not text or text[-1] in "。！？" else " ") + sentence
+        return text
+
+    def sentences(self, language: str) -> list[str]:
+        """Who they are, what sets them apart, what they will do and what to do about it."""
         words, told = catalogue.words(language), self.who()
         slots = self._slots(words, language)
         if told == "leaving" and not self.tastes:
             variants = [text for text in words.who[told] if "{tastes}" not in text]
         else:
             variants = words.who[told]
-        sentences = [self._one(variants).format(**slots), self._apart(told, words, slots), self._will(words, slots)]
-        return _joined(sentences)
+        return [self._one(variants).format(**slots), self._apart(told, words, slots), self._will(words, slots)]
 
     def _one(self, variants: Sequence[str], more: int = 0) -> str:
         return variants[(self.number + more) % len(variants)]
@@ -141,11 +154,3 @@ class Portrait:
         action = self.action() if self.tastes else f"{self.action()}_bare"
         advice = self._one(words.action[action], self.number // 3).format(**slots)
         return large(self._one(words.will[self.outlook()], self.number // 2).format(action=advice, **slots))
-
-
-def _joined(sentences: Iterable[str]) -> str:
-    """Sentences one after the other, with a space where the writing has spaces."""
-    text = ""
-    for sentence in sentences:
-        text += ("" if not text or text[-1] in "。！？" else " ") + sentence
-    return text

@@ -34,6 +34,7 @@ def read_night(s: Settings) -> dict[str, pd.DataFrame]:
     alive = segments["status"] != "died"
     return {
         "run": run,
+        "before": ask(s, f"SELECT max(ds) AS ds FROM ops.runs WHERE ds < DATE '{s.ds}' HAVING max(ds) IS NOT NULL"),
         "segments": segments[alive].reset_index(drop=True),
         "ended": segments[~alive],
         "changes": ask(s, "SELECT from_segment_id, to_segment_id, change, cause, count(*) AS users"

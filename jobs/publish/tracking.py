@@ -13,7 +13,8 @@ from jobs.settings import Settings
 from jobs.tables import NIGHTLY, named
 
 _COUNTS = ("rows_in", "rows_loaded", "rows_duplicate", "rows_quarantined", "users", "checks_passed", "checks_warned")
-_NESTED = ["traits", "parents", "successors", "journeys"]  # columns that a table of MLflow cannot show
+# Columns that a table of MLflow cannot show.
+_NESTED = ["traits", "parents", "successors", "journeys", "name_parts", "family_parts", "facts"]
 
 
 def log_to_mlflow(s: Settings, night: dict[str, pd.DataFrame], files: Iterable[Path]) -> str:
@@ -33,6 +34,6 @@ def log_to_mlflow(s: Settings, night: dict[str, pd.DataFrame], files: Iterable[P
         mlflow.log_metrics({name: float(run[name]) for name in _COUNTS} | sizes)
         for file in files:
             mlflow.log_artifact(str(file))
-        shown = night["segments"].drop(columns=_NESTED).astype(str)
+        shown = night["segments"].drop(columns=_NESTED, errors="ignore").astype(str)
         mlflow.log_table(shown.to_dict("list"), "segments.json")
         return f"MLflow run {active.info.run_id} in {experiment}"

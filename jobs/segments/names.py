@@ -66,6 +66,9 @@ class Known(NamedTuple):
     fainter: tuple[Phrase, ...] = ()
 
 
+Options = Callable[[Known], Iterator[tuple[Phrase, ...]]]  # names of a group, the best first
+
+
 def candidates(group: Known) -> Iterator[tuple[Phrase, ...]]:
     """Names of a group as phrases, the best first: two of a kind of each, and longer ones where these are taken."""
     tastes, manners = group.tastes, group.manners or [_plain()]
@@ -95,7 +98,7 @@ def of_family(group: Known) -> Iterator[tuple[Phrase, ...]]:
 
 def name_groups(
     groups: Mapping[int, Known], given: Collection[Name] = (),
-    options_of: Callable[[Known], Iterator[tuple[Phrase, ...]]] = candidates,
+    options_of: Options = candidates,
 ) -> dict[int, tuple[Phrase, ...]]:  # fmt: skip
     """The phrases of a name for each group, such that no two names are alike in either language; see `alike`.
 

@@ -7,22 +7,24 @@ from dataclasses import dataclass
 
 from jobs.segments import families, names
 from jobs.segments.assign import SegmentModel
-from jobs.segments.names import Known, Name, Phrase
+from jobs.segments.names import Known, Name, Options, Phrase
 from jobs.segments.portraits import Portraits
-from jobs.segments.tastes import LEAST_LIFT, MOST, Counts, Labels
+from jobs.segments.tastes import FAINT_LIFT, FAINTLY, MOST, Counts, Labels
 
 
 @dataclass(frozen=True, slots=True)
 class Naming:
-    """names and parts (see gold.segments.name_parts) by segment; families: id, English and Chinese name by segment."""
+    """By segment. parts: gold.segments.name_parts; families: id, parts, English and Chinese name."""
 
     names: dict[int, Name]
     parts: dict[int, list[str]]
-    families: dict[int, tuple[int, str, str]]
+    families: dict[int, tuple[int, list[str], str, str]]
 
     def family(self, segment: int) -> dict:
         """The columns of gold.segments."""
-        return dict(zip(("family_id", "family_name", "family_name_zh"), self.families[segment], strict=True))
+        return dict(
+            zip(("family_id", "family_parts", "family_name", "family_name_zh"), self.families[segment], strict=True)
+        )
 
 
 def name(
@@ -38,18 +40,22 @@ def name(
     here = families.cut(model.ids, model.centers_KD)
     former = {group: row["family_id"] for group, row in living.items() if row.get("family_id")}
     by_id = families.with_ids(here, sizes, former, highest)
-    of_family: dict[int, tuple[int, str, str]] = {}
+    of_family: dict[int, tuple[int, list[str], str, str]] = {}
     if len(model.ids) < families.APART:
         lone = {family: group for family, (group,) in by_id.items()}
-        of_family = {group: (family, *segments[group]) for family, group in lone.items() if group in segments}
+        of_family = {
+            group: (family, [phrase.key for phrase in phrases[group]], *segments[group])
+            for family, group in lone.items() if group in segments
+        }  # fmt: skip
     else:
         whole = {
             family: of_group(portraits, sizes, counts, labels, members)
             for family, group in by_id.items() if (members := [one for one in group if one in sizes])
         }  # fmt: skip
-        chosen = names.name_groups(whole, options_of=names.of_family)
-        for family, parts in chosen.items():
-            of_family |= {one: (family, *names.written(parts)) for one in by_id[family]}
+        old = {row["family_id"]: row["family_parts"] for row in living.values() if row.get("family_parts")}
+        for family, parts in named(whole, old, names.of_family).items():
+            keys = [phrase.key for phrase in parts]
+            of_family |= {one: (family, keys, *names.written(parts)) for one in by_id[family]}
     return Naming(segments, {group: [p.key for p in parts] for group, parts in phrases.items()}, of_family)
 
 
@@ -60,16 +66,19 @@ def of_group(
     users = sum(sizes[one] for one in segments)
     each = [(sizes[one] / users, portraits.z_scores(one)) for one in segments]
     z = {trait.key: sum(part * scores[trait.key] for part, scores in each) for trait in portraits.traits}
-    tastes = counts.tastes(segments, labels, most=3 * MOST)
-    phrases = names.of_tastes(tastes[:MOST])
+    tastes = counts.tastes(segments, labels)
+    faint = counts.tastes(segments, labels, 4 * MOST, FAINT_LIFT, FAINTLY)
+    phrases = names.of_tastes(tastes)
     traits = [t for t in portraits.traits if t.theme != "taste" or not phrases]
     strong = names.phrases(z, traits)
     weak = [p for p in names.phrases(z, traits, names.STRONG / 2) if p.key not in {s.key for s in strong}]
     clear, lift = (tastes[0]["clear"], tastes[0]["lift"]) if tastes else (0.0, 1.0)
-    return Known(phrases, strong + weak, clear, lift, tuple(names.of_tastes(tastes, LEAST_LIFT)))
+    return Known(phrases, strong + weak, clear, lift, tuple(names.of_tastes(faint, FAINT_LIFT)))
 
 
-def named(known: Mapping[int, Known], before: Mapping[int, Sequence[str]]) -> dict[int, tuple[Phrase, ...]]:
+def named(
+    known: Mapping[int, Known], before: Mapping[int, Sequence[str]], options_of: Options = names.candidates
+) -> dict[int, tuple[Phrase, ...]]:
     """The phrases of each group's name: last night's (`before`: their keys), while tonight all of them hold, else new
     ones.
     """
@@ -79,4 +88,4 @@ def named(known: Mapping[int, Known], before: Mapping[int, Sequence[str]]) -> di
         if before[group] and all(key in true for key in before[group]):
             kept[group] = tuple(true[key] for key in before[group])
     fresh = {group: of for group, of in known.items() if group not in kept}
-    return kept | names.name_groups(fresh, [names.written(parts) for parts in kept.values()])
+    return kept | names.name_groups(fresh, [names.written(parts) for parts in kept.values()], options_of)

@@ -15,9 +15,9 @@ from jobs.errors import DataError
 from jobs.features import with_days
 from jobs.lake import consents, delta, erasures, staging
 from jobs.lake.engine import frames
+from jobs.language import Labels, is_code
 from jobs.segments import changes, flows, journeys, portraits, profiles, summary, tags, tastes
 from jobs.segments.assign import Scorer, SegmentModel, model_rows
-from jobs.segments.labels import Labels, is_code
 from jobs.segments.naming import name as naming_of
 from jobs.segments.night import LastNight
 from jobs.segments.portraits import Portraits

@@ -17,6 +17,7 @@ CATEGORIES = 300  # of the most users, that tastes are told by
 LEAST_USERS, LEAST_LIFT = 5, 1.25
 PREVALENT = 0.15  # share of the users who have a category, from which on it is their taste
 SURE = 0.95  # probability that a larger share is no chance of a few users
+FAINT_LIFT, FAINTLY = 1.1, 0.7  # what of these keeps a taste in a name
 MOST = 6  # tastes told of a segment
 MILLION = 1_000_000
 
@@ -51,7 +52,9 @@ class Counts:
                 total[category] = Count(*map(sum, zip(total.get(category, Count()), count, strict=True)))
         return sum(self.sizes.get(segment, 0) for segment in chosen), total
 
-    def tastes(self, segments: Iterable[int], labels: Labels, most: int = MOST) -> list[dict]:
+    def tastes(
+        self, segments: Iterable[int], labels: Labels, most: int = MOST, lift: float = LEAST_LIFT, sure: float = SURE
+    ) -> list[dict]:
         """category, label, label_zh, share, base, lift, users and confidence of a group of segments, clearest first.
 
         The order is that of (share - base) / sqrt(base): a small category is not clear by a large lift alone. Two
@@ -62,17 +65,17 @@ class Counts:
         found: list[dict] = []
         for category, (users, shares, squares) in mine.items():
             share, usual = shares / MILLION / size, base[category].shares / MILLION / everybody
-            if users < max(LEAST_USERS, PREVALENT * size) or share < LEAST_LIFT * usual:
+            if users < max(LEAST_USERS, PREVALENT * size) or share < lift * usual:
                 continue
             error = math.sqrt(max(squares / MILLION / size - share**2, 1e-12) / size)
-            sure = 0.5 * (1 + math.erf((share - usual) / error / math.sqrt(2)))
-            if sure < SURE:
+            confidence = 0.5 * (1 + math.erf((share - usual) / error / math.sqrt(2)))
+            if confidence < sure:
                 continue
             label, label_zh = labels(category)
             found.append({
                 "category": category, "label": label, "label_zh": label_zh, "share": round(share, 6),
-                "base": round(usual, 6), "lift": round(share / usual, 4), "users": users, "confidence": round(sure, 4),
-                "clear": (share - usual) / math.sqrt(usual),
+                "base": round(usual, 6), "lift": round(share / usual, 4), "users": users,
+                "confidence": round(confidence, 4), "clear": (share - usual) / math.sqrt(usual),
             })  # fmt: skip
         told: list[dict] = []
         labelled: set[str] = set()

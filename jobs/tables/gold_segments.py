@@ -84,6 +84,7 @@ SEGMENTS = Table(
          "share of the users here / of all users", "典型路径"),
         ("name_parts", "array<string>", "what the name is made of: taste:CATEGORY, or a feature and high or low", "名称要素"),
         ("family_id", "int", "the family of segments that it belongs to; survives as segment_id does", "人群族编号"),
+        ("family_parts", "array<string>", "what its name is made of, as name_parts", "人群族名称要素"),
         ("family_name", "string", "its English name", "人群族名(英)"),
         ("family_name_zh", "string", "its Chinese name", "人群族名"),
         ("facts", f"array<{_FACT}>", "what portraits are made of, see docs/languages.md", "事实"),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from jobs.language import Labels
 from jobs.segments import journeys
-from jobs.segments.labels import Labels
 from tests.jobs.frames import DAY, at
 
 DDL = """user_id string, event_days array<int>, event_times array<bigint>, event_types array<string>,

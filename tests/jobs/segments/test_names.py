@@ -7,8 +7,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 
+from jobs.language import Labels, is_code
 from jobs.segments import families, names, tastes, traits
-from jobs.segments.labels import Labels, is_code
 from jobs.segments.names import Known, alike, name_groups, phrases, written
 from jobs.segments.naming import named
 from jobs.segments.tastes import Count, Counts

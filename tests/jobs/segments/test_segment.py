@@ -91,7 +91,7 @@ def test_a_segment_that_ended_is_recorded_with_what_it_went_into():
     before = {1: ("A", "甲"), 3: ("Old", "旧"), 4: ("B", "乙")}
     (row,) = ended_rows(before, MODEL, [Flow(3, 4, "move", 7, 0), Flow(3, 1, "move", 3, 0)])
     assert (row["segment_id"], row["status"], row["successors"], row["size"], row["left"]) == (3, "died", [4, 1], 0, 10)
-    family = {"family_id", "family_name", "family_name_zh"}
+    family = {"family_id", "family_parts", "family_name", "family_name_zh"}
     assert row.keys() | family | {"ds", "run_id", "rule", "rule_zh", "rule_fidelity"} == set(SEGMENTS.column_names)
 
 
