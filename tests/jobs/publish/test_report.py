@@ -1,4 +1,4 @@
-"""The morning page: in one language, what changed and why, what to do, whether all is well, and who the segments are."""
+"""The morning page: in one language, what changed and why, what to do, whether all is well, who the segments are."""
 
 from __future__ import annotations
 
@@ -137,5 +137,5 @@ def test_the_first_language_of_the_setting_has_the_plain_name(tmp_path):
     file.write_text("languages: [zh, en]")
     assert Pages.load(file).files(DS) == {"zh": "2024-03-02.html", "en": "2024-03-02.en.html"}
     file.write_text("languages: [tlh]")
-    with pytest.raises(UsageError, match="expected languages of en, zh in .*found tlh"):
+    with pytest.raises(UsageError, match=r"expected languages of en, zh in .*found tlh"):
         Pages.load(file)
