@@ -47,6 +47,8 @@ def main(argv: list[str] | None = None) -> None:
     lake.write_partition(RECOMMENDATIONS.staged(), args.warehouse, str(args.ds), batches or [])
     took = f"{time.perf_counter() - began:.1f} s ({learned:.1f} s of them to learn), {peak()}"
     print(f"{suggestions:,} suggestions for {users:,} users by {registry.name} version {version} in {took}")
+    if looked := int(recommender.world.looked_I.sum()):
+        print(f"nobody buys: looks stand for purchases of {looked:,} products")
     print(f"{len(recommender.world.shelf):,} of {len(encoder.catalogue.product_ids):,} products may be suggested")
     print(f"ranking: {recommender.ranker}")
 

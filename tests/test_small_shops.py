@@ -36,6 +36,17 @@ events:
     quantity: pieces
     amount: money
 """
+WINDOW = (
+    CLASSIC.replace("name: classic", "name: window").replace("id: [", "id: [item, ").replace("purchase", "view")
+    + """    product_id: item
+products:
+  files: items.csv
+  format: csv
+  id: [item]
+  fields:
+    title: title
+"""
+)
 NINE = CLASSIC.replace("name: classic", "name: nine").replace("id: [", "id: [item, ") + "    product_id: item\n"
 
 
@@ -46,8 +57,8 @@ def deliver(landing: Path, lines: list[str]) -> None:
     os.utime(landing / "log.csv", (1_719_800_000,) * 2)
 
 
-def some_purchases(users: int, products: int) -> list[str]:
-    """Some purchases of each user, without an hour."""
+def some_events(users: int, products: int) -> list[str]:
+    """Some events of each user, without an hour."""
     random, lines = Random(1), ["who,day,pieces,money" + (",item" if products else "")]
     for user in range(users):
         for _ in range(random.randrange(2, 12)):
@@ -74,26 +85,42 @@ def pareto_nbd(customers: int, weeks: int = 40, joined: int = 12, seed: int = 1)
     return lines
 
 
-@pytest.mark.parametrize(("name", "users", "products"), [("nine", 9, 6), ("classic", 30, 0)])
+@pytest.mark.parametrize(("name", "users", "products"), [("nine", 9, 6), ("classic", 30, 0), ("window", 60, 40)])
 def test_a_night_through_to_its_report(
     spark, tmp_path: Path, name: str, users: int, products: int, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture,
 ) -> None:  # fmt: skip
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
-    for source, text in (("nine", NINE), ("classic", CLASSIC)):
+    for source, text in (("nine", NINE), ("classic", CLASSIC), ("window", WINDOW)):
         (tmp_path / f"{source}.yaml").write_text(text, encoding="utf-8")
     monkeypatch.setattr(spec.load, "__defaults__", (tmp_path,))
-    deliver(tmp_path / "landing", some_purchases(users, products))
+    deliver(tmp_path / "landing", some_events(users, products))
     s = Settings(LAST, FIRST, str(tmp_path / "wh"), name, str(tmp_path / "landing"), "r")
+    items = "\n".join(f"p{item},thing {item}" for item in range(products + 20))
+    (tmp_path / "landing" / "items.csv").write_text(f"item,title\n{items}\n", encoding="utf-8")
+    os.utime(tmp_path / "landing" / "items.csv", (1_719_800_000,) * 2)
     night(spark, s, ROOT / "conf", tmp_path, checked=True)
     said = capsys.readouterr().out
     assert delta.count(s.warehouse, USER_SEGMENTS) == delta.count(s.warehouse, USER_PROFILES) == users
     assert (delta.count(s.warehouse, SILVER_PRODUCTS), delta.count(s.warehouse, RECOMMENDATIONS) > 0) == (
-        products, products > 0
+        products + 20 * (name == "window"), products > 0
     )  # fmt: skip
     assert (Path(s.warehouse) / "_reports" / f"{LAST}.html").is_file()
+    assert len(set(column(USER_SEGMENTS, s, "segment_id"))) > 1 or users < 25
+    if name == "nine":
+        assert {*column(USER_SEGMENTS, s, "segment_id")} == {1}
+        assert "segment 1 (born): 9 users; any user" in said
+    if name == "window":  # looks alone, and twenty products that nobody looked at
+        assert "nobody buys: looks stand for purchases of 60 products" in said
+        assert set(column(RECOMMENDATIONS, s, "rank")) == set(range(1, 11))
+        assert "nobody bought or viewed" not in said
+        assert {*column(RECOMMENDATIONS, s, "reason_kind")} <= {"popular", "looked at", "bought together", "model"}
     assert ("no product is named: there is nothing to learn" in said) == (products == 0)
     assert "nothing is predicted as of 2024-06-30" in said
+
+
+def column(table, s: Settings, name: str) -> list:
+    return DeltaTable(table.path(s.warehouse)).to_pyarrow_table(columns=[name])[name].to_pylist()
 
 
 def test_a_shop_of_one_product_is_told_who_comes_back(

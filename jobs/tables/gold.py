@@ -131,12 +131,13 @@ RECOMMENDATIONS = Table(
         DS,
         ("rank", "int", "place of the suggestion, 1 = first", "名次"),
         ("product_id", "string", "which product; it can be bought as of ds, see conf/recommendations.yaml", "商品"),
-        ("price", "decimal(18,4)", "usual price of one piece; null where the shop tells no prices", "常用价"),
-        ("last_sold_ds", "date", "last day up to ds on which anybody bought it", "最近售出日"),
-        ("score", "double", "probability that the user buys it in the 28 days after ds (7 where the shop's history is too "
-         "short to learn from 28); null for what is the same for all", "购买概率"),
-        ("reason_kind", "string", "buy again, looked at, bought together, model or popular: what speaks most for it",
-         "理由类别"),
+        ("price", "decimal(18,4)", "usual price of one piece; null where the shop tells no prices, or none of it yet", "常用价"),
+        ("last_sold_ds", "date", "last day up to ds on which anybody bought it (looked at it, where nobody buys anything); null: never",
+         "最近售出日"),
+        ("score", "double", "probability that the user buys it (looks at it, where nobody buys anything) in the 28 days after "
+         "ds (7 where the shop's history is too short to learn from 28); null for what is the same for all, or untried", "购买概率"),
+        ("reason_kind", "string", "buy again, looked at, bought together, model, popular, or untried (nobody bought it yet): what "
+         "speaks most for it", "理由类别"),
         ("because_product_id", "string", "the product of the user's history that speaks most for it; null for others",
          "依据商品"),
         ("reason", "string", "why, in words", "理由(英)"),

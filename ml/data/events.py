@@ -21,7 +21,18 @@ def purchases(
     warehouse: str, first: datetime.date, last: datetime.date, columns: list[str]
 ) -> Iterator[pa.RecordBatch]:
     """`columns` of the purchase lines on the days first..last, both included; bots' are left out."""
-    inside = f"ds >= DATE'{first}' AND ds <= DATE'{last}' AND event_type = 'purchase' AND NOT is_bot"
+    return _within(warehouse, first, last, "event_type = 'purchase'", columns)
+
+
+def looks(warehouse: str, first: datetime.date, last: datetime.date, columns: list[str]) -> Iterator[pa.RecordBatch]:
+    """The same of what speaks of interest short of a purchase: views, clicks, favourites, carts."""
+    return _within(warehouse, first, last, "event_type NOT IN ('purchase', 'refund', 'uncart')", columns)
+
+
+def _within(
+    warehouse: str, first: datetime.date, last: datetime.date, kind: str, columns: list[str]
+) -> Iterator[pa.RecordBatch]:
+    inside = f"ds >= DATE'{first}' AND ds <= DATE'{last}' AND {kind} AND NOT is_bot"
     return lake.select(SILVER_EVENTS, warehouse, columns, inside)
 
 

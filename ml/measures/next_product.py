@@ -70,11 +70,14 @@ class Scores:
         return ndcg_of_ranks(self.rank, TOP)
 
     def means(self) -> dict[str, float]:
+        """The recall of categories is left out where no week names one."""
+        told = self.category_recall[~np.isnan(self.category_recall)]
+        recall = {f"category_recall_{TOP}": float(told.mean())} if len(told) else {}
         return {
             f"hr_{TOP}": hit_rate(self.rank, TOP),
             f"ndcg_{TOP}": float(self.ndcg.mean()),
             "mrr": float((1 / self.rank).mean()),
-            f"category_recall_{TOP}": float(np.nanmean(self.category_recall)),
+            **recall,
         }
 
 

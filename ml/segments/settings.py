@@ -11,6 +11,7 @@ from ml.common.settings import Strict, read_settings
 from ml.data.features import FeatureName
 
 LEAST_USERS = 3  # a segment, on average
+FEW_USERS = 25  # fewer are one segment: they cannot be told apart
 
 
 class Range(Strict):
@@ -19,9 +20,13 @@ class Range(Strict):
     step: int = Field(1, ge=1)
 
     def numbers(self, users: int) -> list[int]:
-        """Numbers of segments that are tried, the largest one always; of few users one that leaves LEAST_USERS each."""
+        """Numbers of segments that are tried, the largest one always; of few users one that leaves LEAST_USERS each, of
+        fewer than FEW_USERS one.
+        """
+        if users < FEW_USERS:
+            return [1]
         numbers = sorted({*range(self.min, self.max + 1, self.step), self.max})
-        most = max(1, users // LEAST_USERS)
+        most = users // LEAST_USERS
         return [number for number in numbers if number <= most] or [most]
 
 

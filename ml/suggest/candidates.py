@@ -31,18 +31,22 @@ class World:
     """What does not depend on the user, as of a moment.
 
     rebought_E: of the users who bought a product, the share who bought it again, shrunk to the mean of all; nan where
-    nobody of the sample bought it.
+    nobody of the sample bought it. looked_I: see Sales.
     """
 
     products: Products
     shelf: Shelf
+    looked_I: np.ndarray
     neighbours: ItemNeighbours
     rebought_E: np.ndarray
     vectors_ED: torch.Tensor
     prior_E: torch.Tensor
 
     @classmethod
-    def of(cls, products: Products, shelf: Shelf, near: ItemNeighbours, cells: Cells, encoder: Encoder) -> World:
+    def of(
+        cls, products: Products, shelf: Shelf, looked_I: np.ndarray, near: ItemNeighbours, cells: Cells,
+        encoder: Encoder,
+    ) -> World:  # fmt: skip
         """cells: of the sample of users."""
         rows = torch.from_numpy(FIRST + shelf.items_E).to(encoder.vectors_ID.device)
         place = shelf.places(len(products))[cells.item_N]
@@ -51,7 +55,7 @@ class World:
         again = np.bincount(place[held], cells.bought_N[held] > 1, minlength=len(shelf))
         mean = again.sum() / max(buyers.sum(), 1)
         rebought = np.where(buyers > 0, (again + 10 * mean) / (buyers + 10), np.nan)
-        return cls(products, shelf, near, rebought, encoder.vectors_ID[rows], encoder.prior()[rows])
+        return cls(products, shelf, looked_I, near, rebought, encoder.vectors_ID[rows], encoder.prior()[rows])
 
     def space_of_shelf(self) -> np.ndarray:
         """The namespace of each eligible product."""
@@ -84,7 +88,8 @@ class Block:
     """A block of users, and two scores of all eligible products for them.
 
     space_U: the users' namespaces; only products of his own are suggested to a user. together_UE: what their products
-    speak for. log_UE: logarithm of the model's probabilities.
+    speak for. log_UE: logarithm of the model's probabilities of what somebody bought. untried_UE: the model's scores of
+    what nobody did.
     """
 
     world: World
@@ -92,6 +97,7 @@ class Block:
     space_U: np.ndarray
     together_UE: np.ndarray
     log_UE: torch.Tensor
+    untried_UE: torch.Tensor
 
     @classmethod
     def of(cls, world: World, states_UD: np.ndarray, cells: Cells, space_U: np.ndarray) -> Block:
@@ -101,7 +107,10 @@ class Block:
             foreign_UE = space_U[:, None] != world.space_of_shelf()
             scores_UE = scores_UE.masked_fill(torch.from_numpy(foreign_UE).to(scores_UE.device), -torch.inf)
             together_UE[foreign_UE] = 0
-        return cls(world, cells, space_U, together_UE, torch.log_softmax(scores_UE, dim=1).cpu())
+        untried_E = torch.from_numpy(world.shelf.untried_E).to(scores_UE.device)
+        known_UE = scores_UE.masked_fill(untried_E, -torch.inf) if untried_E.any() else scores_UE
+        untried_UE = scores_UE.masked_fill(~untried_E, -torch.inf) if untried_E.any() else scores_UE[:, :0]
+        return cls(world, cells, space_U, together_UE, torch.log_softmax(known_UE, dim=1).cpu(), untried_UE.cpu())
 
 
 def neighbour_scores(world: World, cells: Cells) -> sparse.csr_array:
@@ -135,14 +144,20 @@ SOURCES: dict[str, Callable[[Block, int], tuple[np.ndarray, np.ndarray]]] = {
     "together": lambda block, most: _top(torch.from_numpy(block.together_UE), most, above=0.0),
     "model": lambda block, most: _top(block.log_UE, most),
     "popular": _popular,
+    "untried": lambda block, most: _top(block.untried_UE, most),
 }
 
 
 @torch.no_grad()
-def pairs(world: World, states_UD: np.ndarray, cells: Cells, wanted: Candidates, space_U: np.ndarray) -> Pairs:
-    """Candidates of a block of users: each source's first, and what they had to do with themselves."""
+def pairs(
+    world: World, states_UD: np.ndarray, cells: Cells, wanted: Candidates, space_U: np.ndarray, exploring: int = 0
+) -> Pairs:
+    """Candidates of a block of users: each source's first, and what they had to do with themselves. exploring: how many
+    of them that nobody bought yet.
+    """
+    most = wanted.model_dump() | {"untried": exploring}
     block, eligible = Block.of(world, states_UD, cells, space_U), len(world.shelf)
-    named = [source(block, getattr(wanted, name)) for name, source in SOURCES.items()]
+    named = [source(block, most[name]) for name, source in SOURCES.items()]
     place_N = world.shelf.places(len(world.products))[cells.item_N]
     own = place_N >= 0
     own_code = (cells.user_N * eligible + place_N)[own]

@@ -101,11 +101,15 @@ def purchase_id(vocabularies: Vocabularies) -> int:
 
 
 def bought_between(
-    sequences: Sequences, after: datetime.date, until: datetime.date, purchase: int, products: int
+    sequences: Sequences, after: datetime.date, until: datetime.date, purchase: int, looked_I: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """User and product, once each, by user, of purchases on the days after `after`, up to `until`."""
+    """User and product, once each, by user, of purchases on the days after `after`, up to `until`; of the products of
+    looked_I (I) of any event.
+    """
+    products = len(looked_I)
     owner_E = np.repeat(np.arange(len(sequences)), np.diff(sequences.offsets))
     kept = (sequences.days > day_number(after)) & (sequences.days <= day_number(until)) & (sequences.items >= FIRST)
-    kept &= sequences.context_EC[:, 0] == purchase
+    looked_E = np.append(looked_I, False)[np.maximum(sequences.items - FIRST, -1)]
+    kept &= looked_E | (sequences.context_EC[:, 0] == purchase)
     code = np.unique(owner_E[kept] * products + (sequences.items[kept] - FIRST))
     return code // products, code % products

@@ -31,6 +31,8 @@ class Ranker:
         purchases = int(bought_P.sum())
         if purchases < config.least_purchases:
             return cls(None, days, len(bought_P), purchases)
+        unknown_J = np.isnan(values_PJ).all(axis=0)  # of which no bins can be made, as of purchases where nobody buys
+        values_PJ = np.where(unknown_J, np.float32(0), values_PJ) if unknown_J.any() else values_PJ
         # Deterministic: seeded, histograms are summed feature by feature. Early stopping would ask for a second sample.
         forest = HistGradientBoostingClassifier(
             max_iter=100, learning_rate=0.08, max_leaf_nodes=12, min_samples_leaf=500, l2_regularization=10.0,
@@ -43,30 +45,46 @@ class Ranker:
         return f"learned from {seen}" if self.forest else f"what is popular comes first, as there were only {seen}"
 
     def score(self, pairs: Pairs) -> np.ndarray:
-        """Probability (P) of a purchase in as many days after the moment; nan where nothing was learned."""
-        if self.forest is None:
-            return np.full(len(pairs.user_P), np.nan)
-        return np.round(self.forest.predict_proba(pairs.values_PJ)[:, 1], DECIMALS) + 0.0
+        """Probability (P) of a purchase in as many days after the moment; nan where nothing was learned, as of what
+        nobody bought yet, to which the model gives no probability.
+        """
+        score_P, known_P = np.full(len(pairs.user_P), np.nan), ~np.isneginf(pairs.values_PJ[:, INPUTS.index("model")])
+        if self.forest is not None and known_P.any():
+            score_P[known_P] = np.round(self.forest.predict_proba(pairs.values_PJ[known_P])[:, 1], DECIMALS) + 0.0
+        return score_P
 
 
 def first(
-    pairs: Pairs, score_P: np.ndarray, category_P: np.ndarray, config: RecommendConfig
+    pairs: Pairs, score_P: np.ndarray, category_P: np.ndarray, untried_P: np.ndarray, config: RecommendConfig
 ) -> tuple[np.ndarray, np.ndarray]:
     """Indices (K) of the suggested pairs, by user and rank, and their ranks, from 1.
 
-    Best score first, ties by popularity, then by the order of the products; repeat, least_new, per_category hold.
+    Best score first, ties by popularity, then by the order of the products; repeat, least_new, per_category hold. The
+    last places are for what nobody bought yet (untried_P), as many as config.exploring.
     """
     popular = pairs.values_PJ[:, INPUTS.index("popular")]
     worth = np.where(np.isnan(score_P), -1.0, score_P)
     old = pairs.bought()
     most_old = 0 if config.repeat == "never" else config.top - config.least_new
     order = np.lexsort((pairs.place_P, -popular, -worth, pairs.user_P))
+    order = order[~untried_P[order]]
     order = order[~old[order] | (ordinal(pairs.user_P[order], old[order]) < most_old)]
     if config.per_category:
         order = order[ordinal(pairs.user_P[order], category_P[order]) < config.per_category]
-    rank = ordinal(pairs.user_P[order]) + 1
-    within = rank <= config.top
-    return order[within], rank[within]
+    new = _untried(pairs, untried_P & ~old, config.exploring)
+    left_U = config.top - np.bincount(pairs.user_P[new], minlength=pairs.users)
+    order = order[ordinal(pairs.user_P[order]) < left_U[pairs.user_P[order]]]
+    order = np.concatenate([order, new])
+    order = order[np.argsort(pairs.user_P[order], kind="stable")]
+    return order, ordinal(pairs.user_P[order]) + 1
+
+
+def _untried(pairs: Pairs, untried_P: np.ndarray, most: int) -> np.ndarray:
+    """Indices of at most `most` of the untried pairs of each user, by user, the model's first ones first."""
+    order = np.flatnonzero(untried_P)
+    rank = pairs.rank_PS[order].min(axis=1)
+    order = order[np.lexsort((pairs.place_P[order], rank, pairs.user_P[order]))]
+    return order[ordinal(pairs.user_P[order]) < most]
 
 
 def ordinal(*keys: np.ndarray) -> np.ndarray:

@@ -13,9 +13,11 @@ from ml.data.sequences import DAY_SECONDS
 from ml.suggest.candidates import INPUTS, SOURCES, Pairs, World
 from ml.suggest.history import Cells
 
-AGAIN, SEEN, TOGETHER, MODEL, POPULAR = KINDS = ("buy again", "looked at", "bought together", "model", "popular")
+AGAIN, SEEN, TOGETHER, MODEL, POPULAR, UNTRIED = KINDS = (
+    "buy again", "looked at", "bought together", "model", "popular", "untried",
+)  # fmt: skip
 _FRESHEST = 30  # of a user's products are asked what they speak for
-KIND_OF_SOURCE = {"together": TOGETHER, "model": MODEL, "popular": POPULAR}
+KIND_OF_SOURCE = {"together": TOGETHER, "model": MODEL, "popular": POPULAR, "untried": UNTRIED}
 _KINDS_S = np.array([KIND_OF_SOURCE[name] for name in SOURCES], object)
 
 
@@ -103,7 +105,8 @@ def texts(
          ["符合您近期的购买，如", title]),
         ((kind == MODEL) & titled, ["Fits what you look at lately, such as ", title], ["符合您近期的浏览，如", title]),
         (np.isin(kind, (TOGETHER, MODEL)), ["Fits what you did lately"], ["符合您近期的行为"]),
-        (kind == POPULAR, ["Popular now"], ["近期热销"]),
+        (kind == POPULAR, ["Popular now"], ["近期热门"]),
+        (kind == UNTRIED, ["New here, and like what you do lately"], ["新品，与您近期的行为相符"]),
     ]  # fmt: skip
     holds = pa.StructArray.from_arrays([pa.array(case[0]) for case in cases], [str(n) for n in range(len(cases))])
     return tuple(pc.case_when(holds, *[_line(case[n], len(kind)) for case in cases]) for n in (1, 2))

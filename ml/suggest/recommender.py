@@ -24,7 +24,7 @@ from ml.suggest.history import Cells, bought_between, purchase_id
 from ml.suggest.neighbours import ItemNeighbours
 from ml.suggest.ranker import Ranker, first, ordinal
 from ml.suggest.settings import RecommendConfig
-from ml.suggest.shelf import Products, Sales, Shelf
+from ml.suggest.shelf import Products, Sales, Shelf, untried
 from ml.transformer.encoder import Encoder
 
 WINDOWS = (28, 7)  # days that the ranking is learned from: the first that enough was bought in
@@ -81,16 +81,18 @@ class Recommender:
             ranker = Ranker.fit(np.concatenate(values), np.concatenate(truth), days, config)
             if ranker.forest:
                 break
-        return cls(encoder, config, world(products, sales, ds, sample, encoder, config), ranker, ds)
+        now = world(products, sales, ds, sample, encoder, config, explore=config.exploring > 0)
+        return cls(encoder, config, now, ranker, ds)
 
     def suggest(self, sequences: Sequences, states_UD: np.ndarray) -> Iterator[Suggestions]:
         """By blocks of users. sequences: as of ds; states_UD: after them."""
         for users in blocks(len(sequences)):
             cells = cells_as_of(sequences.part(users), self.ds, self.encoder, self.config)
             space_U = self.world.products.spaces.of(sequences.part(users).user_ids)
-            candidates = pairs(self.world, states_UD[users], cells, self.config.candidates, space_U)
-            score = self.ranker.score(candidates)
-            kept, rank = first(candidates, score, self._category(candidates.place_P), self.config)
+            exploring = self.config.exploring
+            candidates = pairs(self.world, states_UD[users], cells, self.config.candidates, space_U, exploring)
+            score, untried_P = self.ranker.score(candidates), self.world.shelf.untried_E[candidates.place_P]
+            kept, rank = first(candidates, score, self._category(candidates.place_P), untried_P, self.config)
             yield Suggestions(users, cells, candidates, kept, rank, score[kept])
 
     def popular(self, space: int = 0) -> np.ndarray:
@@ -128,8 +130,8 @@ def shop(
 ) -> tuple[Products, Sales]:
     """The products in the order of the catalogue, and the sales that tell the shelf of any day from first_day to ds."""
     ids, back = encoder.catalogue.product_ids, max(config.eligible.sold_within_days, int(6 * config.half_life_days))
-    sales = Sales.read(warehouse, first_day - datetime.timedelta(days=back - 1), ds, ids)
-    return Products.read(warehouse, ids, config.eligible), sales
+    products = Products.read(warehouse, ids, config.eligible)
+    return products, Sales.read(warehouse, first_day - datetime.timedelta(days=back - 1), ds, products)
 
 
 def cells_as_of(sequences: Sequences, ds: datetime.date, encoder: Encoder, config: RecommendConfig) -> Cells:
@@ -140,15 +142,19 @@ def cells_as_of(sequences: Sequences, ds: datetime.date, encoder: Encoder, confi
 
 
 def world(
-    products: Products, sales: Sales, ds: datetime.date, sample: Sequences, encoder: Encoder, config: RecommendConfig
-) -> World:
-    """What does not depend on the user as of ds, from the events of the sample up to then."""
-    shelf = Shelf.of(products, sales, ds, config.eligible.sold_within_days, config.half_life_days)
+    products: Products, sales: Sales, ds: datetime.date, sample: Sequences, encoder: Encoder, config: RecommendConfig,
+    explore: bool = False,
+) -> World:  # fmt: skip
+    """What does not depend on the user as of ds, from the events of the sample up to then. explore: with products on
+    the shelf that nobody bought yet.
+    """
     cells = cells_as_of(sample, ds, encoder, config)
-    bought = cells.part(cells.bought_N > 0)
+    bought = cells.part((cells.bought_N > 0) | sales.looked_I[cells.item_N])
     held = bought.matrix(np.ones(len(bought.item_N), np.float32), len(products))
+    new = untried(products, sales, ds, np.isin(np.arange(len(products)), bought.item_N)) if explore else None
+    shelf = Shelf.of(products, sales, ds, config.eligible.sold_within_days, config.half_life_days, new)
     near = ItemNeighbours.of(held, shelf.places(len(products)), len(shelf), config.neighbours, DAMP)
-    return World.of(products, shelf, near, cells, encoder)
+    return World.of(products, shelf, sales.looked_I, near, cells, encoder)
 
 
 def candidates_then(
@@ -167,8 +173,8 @@ def candidates_then(
 def _bought(
     sequences: Sequences, candidates: Pairs, past: World, encoder: Encoder, then: datetime.date, ds: datetime.date
 ) -> np.ndarray:
-    """Whether the user of each pair bought the product after `then`, up to ds."""
+    """Whether the user of each pair bought the product after `then`, up to ds; looked at it, where nobody buys."""
     products, purchase = len(past.products), purchase_id(encoder.vocabularies)
-    user, item = bought_between(sequences, then, ds, purchase, products)
+    user, item = bought_between(sequences, then, ds, purchase, past.looked_I)
     code_P = candidates.user_P * products + past.shelf.items_E[candidates.place_P]
     return np.isin(code_P, user * products + item)

@@ -61,7 +61,7 @@ def _popular_rows(
         count = len(users) * len(places)
         owner = user_ids.take(pa.array(np.repeat(users, len(places))))
         rank, place = np.tile(np.arange(1, len(places) + 1), len(users)), np.tile(places, len(users))
-        texts = (pa.repeat("Popular now", count), pa.repeat("近期热销", count))
+        texts = (pa.repeat("Popular now", count), pa.repeat("近期热门", count))
         why = Reasons(np.full(count, POPULAR, object), np.full(count, -1), *texts)
         yield _batch(recommender, owner, rank, place, np.full(count, np.nan), why, stamp)
 
@@ -71,13 +71,13 @@ def _batch(
     why: Reasons, stamp: Mapping[str, object],
 ) -> pa.RecordBatch:  # fmt: skip
     products, shelf = recommender.world.products, recommender.world.shelf
-    ids, item = products.product_ids, pa.array(shelf.items_E[place_K])
+    ids, item, last_K = products.product_ids, pa.array(shelf.items_E[place_K]), shelf.last_sold_E[place_K]
     columns = {
         "user_id": owner,
         "rank": pa.array(rank_K, pa.int32()),
         "product_id": ids.take(item),
         "price": products.price.take(item),
-        "last_sold_ds": pa.array(shelf.last_sold_E[place_K], pa.int32()).cast(pa.date32()),
+        "last_sold_ds": pa.array(last_K, pa.int32(), mask=last_K < 0).cast(pa.date32()),
         "score": pa.array(score_K, mask=np.isnan(score_K)),
         "reason_kind": pa.array(why.kind_K, pa.string()),
         "because_product_id": ids.take(pa.array(why.because_K, mask=why.because_K < 0)),

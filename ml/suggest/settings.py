@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Literal
 
@@ -30,6 +31,7 @@ class RecommendConfig(Strict):
     top: int = Field(10, ge=1, le=100)
     repeat: Literal["auto", "never"] = "auto"
     least_new: int = Field(0, ge=0)
+    explore: float = Field(0, ge=0, le=0.5)
     per_category: int = Field(0, ge=0)
     eligible: Eligible = Eligible()
     consent: Literal["popular", "none"] = "none"
@@ -40,6 +42,11 @@ class RecommendConfig(Strict):
     neighbour_users: int = Field(20_000, ge=10)
     neighbours: int = Field(50, ge=1)
     seed: int = 7
+
+    @property
+    def exploring(self) -> int:
+        """Places of a user for products that nobody bought yet."""
+        return math.ceil(self.top * self.explore)
 
     @classmethod
     def load(cls, conf: Path, warehouse: str) -> RecommendConfig:

@@ -6,6 +6,7 @@ Legend: I products, E of them eligible, D days.
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,18 +17,21 @@ from scipy import sparse
 from jobs.tables import SILVER_PRODUCTS
 from ml.common import lake
 from ml.common.arrays import find
+from ml.common.hashing import mixed, stable_hash
 from ml.common.warehouse import ONE_SPACE, Spaces
 from ml.data import events
 from ml.data.catalogue import PRODUCT_COLUMNS
 from ml.suggest.settings import Eligible
 
-FACTS = [*PRODUCT_COLUMNS, "category", "attributes"]
+FACTS = [*PRODUCT_COLUMNS, "category", "attributes", "has_record", "price_seen_at"]
+UNTRIED = 2_000  # products that nobody bought yet, on a day's shelf
 
 
 @dataclass(frozen=True)
 class Products:
     """Rows of silver.products in the order of a catalogue. barred_I: may not be suggested. category_I: codes, -1: none.
-    title: as a person reads it. space_I: the namespace of each, see `spaces`.
+    title: as a person reads it. space_I: the namespace of each, see `spaces`. offered_I: has a record, and nothing bars
+    it but that nobody saw a price yet. seen_I: day of the newest price, since 1970; -1: none.
     """
 
     product_ids: pa.Array
@@ -37,6 +41,8 @@ class Products:
     price: pa.Array
     space_I: np.ndarray
     spaces: Spaces
+    offered_I: np.ndarray
+    seen_I: np.ndarray
 
     def __len__(self) -> int:
         return len(self.product_ids)
@@ -51,7 +57,7 @@ class Products:
     def of(cls, rows: pa.Table, rules: Eligible, spaces: Spaces = ONE_SPACE) -> Products:
         """Barred: without a price (where the shop has prices at all), excluded, or flagged as unavailable."""
         priced = pc.fill_null(pc.greater(rows["usual_price"], 0), False).to_numpy()
-        barred = ~priced if priced.any() else np.zeros(len(priced), bool)
+        barred = np.zeros(len(priced), bool)
         ids = rows["product_id"].combine_chunks()
         space = spaces.of(ids)
         barred |= _within(rows, rules.exclude)
@@ -62,8 +68,13 @@ class Products:
             barred |= find(flags, pa.array(values, pa.string())) >= 0
         category = rows["category"].combine_chunks().dictionary_encode().indices
         titles = pc.coalesce(_named(rows["title"]), _named(rows["category"]), rows["product_id"]).combine_chunks()
-        price = rows["usual_price"].combine_chunks()
-        return cls(ids, barred, pc.fill_null(category, -1).to_numpy(), titles, price, space, spaces)
+        offered = pc.fill_null(rows["has_record"], False).to_numpy() & ~barred
+        barred |= ~priced & priced.any()
+        seen = pc.cast(pc.cast(rows["price_seen_at"], pa.date32()), pa.int32())
+        return cls(
+            ids, barred, pc.fill_null(category, -1).to_numpy(), titles, rows["usual_price"].combine_chunks(), space,
+            spaces, offered, pc.fill_null(seen, -1).to_numpy(),
+        )  # fmt: skip
 
 
 def _within(rows: pa.Table, categories: list[str]) -> np.ndarray:
@@ -84,21 +95,33 @@ def _named(texts: pa.ChunkedArray) -> pa.ChunkedArray:
 
 @dataclass(frozen=True)
 class Sales:
-    """Purchase lines by day and product (D, I); row d is `first` + d."""
+    """Purchase lines by day and product (D, I); row d is `first` + d. looked_I: of a namespace in which nobody bought
+    anything, where looks stand for purchases.
+    """
 
     first: datetime.date
     lines_DI: sparse.csr_array
+    looked_I: np.ndarray
 
     @classmethod
-    def read(cls, warehouse: str, first: datetime.date, last: datetime.date, product_ids: pa.Array) -> Sales:
-        shape = ((last - first).days + 1, len(product_ids))
-        total = sparse.csr_array(shape, dtype=np.int64)
-        for batch in events.purchases(warehouse, first, last, ["product_id", "ds"]):
-            item = find(batch["product_id"], product_ids)
-            day = events.days_after(batch["ds"], first)
-            known = item >= 0
-            total = total + sparse.csr_array((np.ones(int(known.sum()), np.int64), (day[known], item[known])), shape)
-        return cls(first, total)
+    def read(cls, warehouse: str, first: datetime.date, last: datetime.date, products: Products) -> Sales:
+        columns, shape = ["product_id", "ds"], ((last - first).days + 1, len(products))
+
+        def counted(batches: Iterable[pa.RecordBatch], among_I: np.ndarray) -> sparse.csr_array:
+            total = sparse.csr_array(shape, dtype=np.int64)
+            for batch in batches:
+                item = find(batch["product_id"], products.product_ids)
+                known = np.append(among_I, False)[item]
+                cells = events.days_after(batch["ds"], first)[known], item[known]
+                total = total + sparse.csr_array((np.ones(len(cells[0]), np.int64), cells), shape)
+            return total
+
+        lines = counted(events.purchases(warehouse, first, last, columns), np.ones(len(products), bool))
+        sold = np.asarray(lines.sum(axis=0)).ravel() > 0
+        looked = ~np.isin(products.space_I, products.space_I[sold])
+        if looked.any():
+            lines = lines + counted(events.looks(warehouse, first, last, columns), looked)
+        return cls(first, lines, looked)
 
     def popular(self, ds: datetime.date, half_life: float) -> np.ndarray:
         """Lines of each product (I) up to ds, each worth half after every `half_life` days."""
@@ -117,18 +140,25 @@ class Sales:
 @dataclass(frozen=True)
 class Shelf:
     """What may be suggested as of a day. items_E: rows of the products, ascending. popular_E: decayed purchase lines.
-    last_sold_E: days since 1970.
+    last_sold_E: days since 1970, -1: never. untried_E: nobody bought it yet.
     """
 
     items_E: np.ndarray
     popular_E: np.ndarray
     last_sold_E: np.ndarray
+    untried_E: np.ndarray
 
     @classmethod
-    def of(cls, products: Products, sales: Sales, ds: datetime.date, within: int, half_life: float) -> Shelf:
+    def of(
+        cls, products: Products, sales: Sales, ds: datetime.date, within: int, half_life: float,
+        untried_I: np.ndarray | None = None,
+    ) -> Shelf:  # fmt: skip
+        """untried_I: products to offer though nobody bought them, see `untried`; None: none."""
         last_sold = sales.last_sold(ds)
-        items = np.flatnonzero((last_sold > events.day_number(ds) - within) & ~products.barred_I)
-        return cls(items, sales.popular(ds, half_life)[items], last_sold[items])
+        sold = (last_sold > events.day_number(ds) - within) & ~products.barred_I
+        untried_I = np.zeros(len(products), bool) if untried_I is None else untried_I
+        items = np.flatnonzero(sold | untried_I)
+        return cls(items, sales.popular(ds, half_life)[items], last_sold[items], untried_I[items])
 
     def __len__(self) -> int:
         return len(self.items_E)
@@ -141,4 +171,18 @@ class Shelf:
 
     def first(self, most: int) -> np.ndarray:
         """Places of the most popular, most first; ties by the order of the products."""
-        return np.argsort(-self.popular_E, kind="stable")[:most]
+        order = np.argsort(-self.popular_E, kind="stable")
+        return order[~self.untried_E[order]][:most]
+
+
+def untried(products: Products, sales: Sales, ds: datetime.date, bought_I: np.ndarray) -> np.ndarray:
+    """Products (I) that have a record, and that nobody bought: neither in the days of the sales nor, by bought_I, in
+    the sequences, and no older price tells of a sale before. At most UNTRIED of them, every day others.
+    """
+    young = (products.seen_I < 0) | (products.seen_I >= events.day_number(sales.first))
+    items = np.flatnonzero(products.offered_I & young & ~bought_I & (sales.last_sold(ds) < 0))
+    names = products.product_ids.take(pa.array(items))
+    turn = mixed(stable_hash(names).astype(np.uint64) + np.uint64(events.day_number(ds)))
+    untried_I = np.zeros(len(products), bool)
+    untried_I[items[np.argsort(turn, kind="stable")[:UNTRIED]]] = True
+    return untried_I

@@ -168,7 +168,7 @@ def test_an_empty_day_is_critical(spark, night):
 def test_suggestions_that_nobody_can_buy_or_that_repeat_themselves_stop_the_line(spark, night):
     whole = dict.fromkeys(tables.RECOMMENDATIONS.column_names) | {
         "user_id": "u1", "ds": DAY, "price": Decimal(1), "last_sold_ds": DAY, "score": 0.5, "reason_kind": "popular",
-        "reason": "Popular now", "reason_zh": "近期热销", "model_version": "1", "run_id": "r",
+        "reason": "Popular now", "reason_zh": "近期热门", "model_version": "1", "run_id": "r",
     }  # fmt: skip
     good = [whole | {"rank": rank, "product_id": f"p{rank}"} for rank in range(1, 11)]
     broken = [row | {"user_id": "secret-user"} for row in good]

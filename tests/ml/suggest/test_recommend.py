@@ -190,6 +190,46 @@ def test_a_week_too_thin_to_learn_from_gives_what_is_popular(encoded: str, encod
     assert [row["product_id"] for row in users["u003"]] == [row["product_id"] for row in users["u020"]]
 
 
+def test_a_share_of_the_places_is_for_what_nobody_bought_yet(encoded: str, encoder: Encoder) -> None:
+    """Products of numbers that 4 divides are looked at alone, and p12 not even that; p06 is sold out."""
+    explore = CONFIG.model_copy(update={"explore": 0.15})
+    rows = suggested(encoded, encoder, explore)
+    assert suggested(encoded, encoder, explore) == rows
+    users, usual = by_user(rows), by_user(suggested(encoded, encoder))
+    for user, mine in users.items():
+        assert [row["rank"] for row in mine] == list(range(1, 11))
+        assert len({row["product_id"] for row in mine}) == 10
+        untried = [row for row in mine if row["last_sold_ds"] is None]
+        assert untried == ([] if user in ("u003", "u005") else mine[8:])
+        assert [row["product_id"] for row in mine if row["last_sold_ds"]] == [
+            row["product_id"] for row in usual[user][: 10 - len(untried)]
+        ]
+        for row in untried:
+            assert int(row["product_id"][1:]) % 4 == 0
+            assert int(row["product_id"][1:]) % 6 != 5
+            assert row["score"] is row["because_product_id"] is None
+            assert row["reason_kind"] in ("untried", "looked at")
+            assert row["reason_zh"]
+    assert "p12" in {row["product_id"] for row in rows}
+
+
+def test_where_nobody_buys_looks_speak(
+    encoded: str, encoder: Encoder, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    where = str(shutil.copytree(encoded, tmp_path_factory.mktemp("looks"), dirs_exist_ok=True))
+    write(SILVER_EVENTS, where, [row | {"event_type": "view"} for row in event_rows(where)])
+    looked = [row | {"event_types": ["view"] * row["length"]} for row in read(USER_SEQUENCES, where, DS)]
+    partition(USER_SEQUENCES, where, DS, looked)
+    users = by_user(suggested(where, encoder))
+    assert len(users) == USERS
+    assert all(len(mine) == 10 for mine in users.values())
+    rows = [row for mine in users.values() for row in mine]
+    assert {row["user_id"] for row in rows if row["score"] is not None} == users.keys() - {"u003", "u005"}
+    assert not {"buy again"} & {row["reason_kind"] for row in rows}
+    assert not any("bought" in row["reason"] or "buy" in row["reason"] for row in rows)
+    assert len({row["product_id"] for row in rows}) > 10
+
+
 def test_vectors_of_another_model_are_refused(encoded: str) -> None:
     with pytest.raises(cli.DataError, match=r"by model version 2, found versions \['1'\]"):
         States.read(encoded, DS, "2")
@@ -249,15 +289,15 @@ def test_neighbours_do_not_depend_on_the_blocks(monkeypatch: pytest.MonkeyPatch)
 def test_the_shelf_is_as_of_the_day() -> None:
     rows = pa.Table.from_pylist(
         [{"product_id": name, "title": "MILK", "category_path": ["A", "B"], "brand": None, "usual_price": Decimal(1),
-          "category": "B", "attributes": []} for name in ("a", "b", "c")],
+          "category": "B", "attributes": [], "has_record": True, "price_seen_at": None} for name in ("a", "b", "c")],
         pa.schema([field for field in lake.arrow_schema(SILVER_PRODUCTS)
                    if field.name in ("product_id", "title", "category_path", "brand", "usual_price", "category",
-                                     "attributes")]),
+                                     "attributes", "has_record", "price_seen_at")]),
     )  # fmt: skip
     products = Products.of(rows, Eligible())
     assert products.title.to_pylist() == ["Milk"] * 3
     lines = sparse.csr_array(np.array([[4, 0, 0], [0, 1, 0], [0, 0, 9]]))
-    sales = Sales(DS, lines)
+    sales = Sales(DS, lines, np.zeros(3, bool))
     day = DS + datetime.timedelta(days=1)
     shelf = Shelf.of(products, sales, day, within=2, half_life=1.0)
     assert shelf.items_E.tolist() == [0, 1]  # c is sold tomorrow for the first time
@@ -279,7 +319,7 @@ def test_the_best_come_first_and_ties_go_to_the_popular() -> None:
     score, category = np.array([0.9, 0.5, 0.5, 0.1, 0.2]), np.array([7, 7, 8, 7, 7])
 
     def order(**changes):
-        return [part.tolist() for part in first(pairs, score, category, replace_config(**changes))]
+        return [part.tolist() for part in first(pairs, score, category, np.zeros(5, bool), replace_config(**changes))]
 
     assert order() == [[0, 2, 1, 4, 3], [1, 2, 3, 1, 2]]
     assert order(repeat="never")[0] == [2, 1, 4, 3]
