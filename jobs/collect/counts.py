@@ -53,7 +53,8 @@ def repeats() -> Column:
 
 def nothing(source_file: str, landed_ds: date) -> dict:
     """The row of a file of which nothing was counted yet."""
-    return dict.fromkeys(COUNTS, 0) | {"source_file": source_file, "landed_ds": landed_ds, "columns": []}
+    none = dict.fromkeys((*COUNTS, "in_file", "written"), 0)
+    return none | {"source_file": source_file, "landed_ds": landed_ds, "columns": []}
 
 
 def with_suppressed(counts: list[dict], left: Left, ds: date) -> list[dict]:
@@ -64,6 +65,15 @@ def with_suppressed(counts: list[dict], left: Left, ds: date) -> list[dict]:
         row = rows.get(key) or nothing(*key)
         rows[key] = row | {"suppressed": row["suppressed"] + number, "rows_in": row["rows_in"] + number}
     return list(rows.values())
+
+
+def with_balance(counts: list[dict], in_files: dict[str, int], written: dict[tuple, int]) -> list[dict]:
+    """`counts` with how many records the whole file has and bronze got, see jobs/collect/balance.py."""
+    return [
+        row | {"in_file": in_files.get(row["source_file"]),
+               "written": written.get((row["source_file"], row["landed_ds"]), 0)}
+        for row in counts
+    ]  # fmt: skip
 
 
 def in_words(counts: list[dict], *, with_suppressed: bool) -> str:

@@ -63,8 +63,11 @@ def _version() -> Column:
 
 
 def _line(feed: Feed, records: DataFrame) -> list[str]:
-    """The number of a record in its file, where the feed asks for their order and the reader knows it."""
-    return ["line"] if (feed.number_equal or feed.version) and "line" in records.columns else []
+    """The number of a record in its file, where the feed asks for their order, or makes several of one, and the reader
+    knows it.
+    """
+    asked = feed.number_equal or feed.version or feed.explode
+    return ["line"] if asked and "line" in records.columns else []
 
 
 def _with_weight(attributes: Column, feed: Feed) -> Column:

@@ -17,7 +17,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from jobs.collect import counts, dedupe, doubts, drift, late, ledger, parse, refusals, states, streams
+from jobs.collect import balance, counts, dedupe, doubts, drift, late, ledger, parse, refusals, states, streams
 from jobs.collect.counts import Left
 from jobs.collect.ledger import Due, Ledger
 from jobs.collect.rules import load_rules
@@ -97,9 +97,12 @@ def _load_feed(spark: SparkSession, s: Settings, source: Source, kind: str, supp
         rows = counts.by_file(frame, s.since, s.ds, parse.beside(feed, Layout.of(records)))
         if feed.jdbc and not rows and not left and not feed.optional:
             raise DataError(f"{kind}: expected rows in {feed.jdbc.name} at {feed.jdbc.address}, found none")
+        there = balance.in_files(spark, [d.file for d in load.due], feed, frame, rows, left) if load.due else {}
         _check(s, load, rows, records, frame)
         _write(spark, s, load, rows, frame, before, replaced)
-        rows = counts.with_suppressed(rows, left, s.ds)
+        only = f"landed_ds = '{s.ds}'" if feed.jdbc else "true"
+        written = balance.in_bronze(s, TARGETS[kind], load.names, only, rows)
+        rows = counts.with_balance(counts.with_suppressed(rows, left, s.ds), there, written)
         ledger.enter(s, source, kind, load.due, rows)
     return f"{called}: {counts.in_words(rows, with_suppressed=bool(left))}"
 

@@ -48,6 +48,40 @@ def read_records(spark: SparkSession, files: list[File], feed: Feed, first: int 
     return frame.select("raw", "record", "source_file", "landed_ds", "written_ds", "line", "fault")
 
 
+def count_records(spark: SparkSession, files: list[File], feed: Feed) -> dict[str, int]:
+    """How many records each file has, by name: counted in its bytes, apart from `read_records`. Where a list is
+    exploded, those that hold it.
+    """
+    count = partial(_count, feed=feed)
+    tasks = max(1, min(len(files), int(spark.conf.get("spark.sql.shuffle.partitions"))))
+    listed = spark.createDataFrame([(file.name, file.path) for file in files], "name string, path string")
+    counted = listed.repartition(tasks).mapInArrow(partial(_counts, count=count), "name string, records bigint")
+    return {row["name"]: row["records"] for row in counted.collect()}
+
+
+def _counts(listed: Iterator[pa.RecordBatch], count: Callable[[str], int]) -> Iterator[pa.RecordBatch]:
+    for batch in listed:
+        records = []
+        for path in batch.column("path").to_pylist():
+            with named(path):
+                records.append(count(path))
+        yield pa.RecordBatch.from_arrays([batch.column("name"), pa.array(records, pa.int64())], ["name", "records"])
+
+
+def _count(path: str, feed: Feed) -> int:
+    if feed.format == "jsonl":
+        return json_lines.count(path, feed.encoding)
+    if feed.format == "parquet":
+        return parquet_rows.count(path)
+    dialect = _dialect(feed)
+    columns = names.as_mapped(csv_rows.header(path, dialect), feed)
+    return csv_rows.count(path, dialect, tuple(columns)) if columns else 0
+
+
+def _dialect(feed: Feed) -> Dialect:
+    return Dialect(**{name: getattr(feed, name) for name in Dialect.model_fields})
+
+
 def with_objects(texts: DataFrame, feed: Feed) -> DataFrame:
     """`texts` (raw and more) with `record`, what raw says as a JSON object: as JSON lines are read, null where it is
     none.
@@ -90,7 +124,7 @@ def _read_lines(spark: SparkSession, files: list[File], feed: Feed, first: int |
 
 def _read_csv(spark: SparkSession, files: list[File], feed: Feed, first: int | None) -> DataFrame:
     """Each file by its own columns, put together by name; `record` is null for a row that does not fit them."""
-    dialect = Dialect(**{name: getattr(feed, name) for name in Dialect.model_fields})
+    dialect = _dialect(feed)
     parts: dict[File, list[Part]] = {}
     for file in files:
         columns = names.as_mapped(csv_rows.header(file.path, dialect), feed)

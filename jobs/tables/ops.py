@@ -43,6 +43,9 @@ LOADS = Table(
         ("outside", "bigint", "records older than the history that was asked for, in a file of any days"),
         ("ignored", "bigint", "records that the mapping leaves out (where, ignore); null is 0"),
         ("late", "bigint", "loaded records of an earlier day than they were delivered on"),
+        ("in_file", "bigint", "records of the whole file, counted in the file itself: lines of a text, rows of Parquet; = rows_in of all "
+         "its days where no list is taken apart; null for a table of a database", "文件行数"),
+        ("written", "bigint", "rows that the load left in bronze, counted there: loaded at that time", "写入行数"),
         ("released", "bigint", "of the loaded ones: once quarantined, released since"),
         ("columns", "array<string>", "columns of its records that went to attributes"),
         ("digest", "string", "SHA-256 of the file's bytes"),

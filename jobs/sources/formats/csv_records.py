@@ -168,6 +168,20 @@ def without_header(records: Records, dialect: Dialect) -> Records:
     return Records(records.text[start:], [place - 1 for place in records.places[1:]], broken)
 
 
+def count(records: Records, dialect: Dialect) -> int:
+    """How many records there are, the broken ones among them; a line without a letter is none."""
+    if records.places is not None:
+        return len(records.places) + len(records.broken)
+    lines, quote = records.text.splitlines(), dialect.quote.encode()
+    if not quote or not any(line.count(quote) % 2 for line in lines):
+        return sum(map(bool, lines))
+    letters = np.frombuffer(records.text, np.uint8)
+    quotes = np.flatnonzero(letters == quote[0])
+    breaks = np.flatnonzero((letters == ord("\n")) | (letters == ord("\r")))
+    ends = breaks[np.searchsorted(quotes, breaks) % 2 == 0]
+    return int(np.count_nonzero(np.diff(ends, prepend=-1, append=len(letters)) > 1))
+
+
 def _taken(text: bytes, shapes: Shapes, is_last: bool) -> tuple[Records | None, int]:
     """The whole records of a text and where they end; None where a quote in the one that begins there never closes."""
     end = _regular_end(text, shapes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -69,6 +70,29 @@ def read(part: Part, dialect: Dialect, wanted: list[str]) -> Iterator[pa.RecordB
     return _without_last(batches, dialect.skip_last) if dialect.skip_last else batches
 
 
+def count(path: str, dialect: Dialect, columns: tuple[str, ...]) -> int:
+    """How many rows `read` owes for a file: counted by the ends of its records alone, not by the parse."""
+    part, number, has_header = Part(path, columns=columns), 0, not dialect.columns
+    for records in csv_records.read(part, dialect):
+        if has_header:
+            records, has_header = csv_records.without_header(records, dialect), False
+        number += csv_records.count(records, dialect)
+        if not dialect.columns and _may_repeat_header(records.text, columns, dialect):
+            table, _ = _parsed(records, columns, dialect)
+            rows = _batch(table, np.arange(table.num_rows), list(columns), [])
+            number -= rows.num_rows - _without_headers(rows, records.text, columns, dialect).num_rows
+    return max(0, number - dialect.skip_last)
+
+
+def _may_repeat_header(text: bytes, columns: tuple[str, ...], dialect: Dialect) -> bool:
+    """Whether the first column's name stands in a text, alone in its field as far as that is quickly told."""
+    name, end = columns[0].encode(), re.escape(csv_records.one_byte(dialect).encode())
+    if dialect.escape or not re.fullmatch(rb"[A-Za-z]\w*", name):
+        return name in text
+    # What comes before is asked behind the name: a pattern that begins with a text is fast.
+    return bool(re.search(rb"%b(?<![!#-~]%b)[^!#-~]*(?:%b|[\r\n]|\Z)" % (name, name, end), text))
+
+
 def _batches(part: Part, dialect: Dialect, wanted: list[str]) -> Iterator[pa.RecordBatch]:
     number, has_header = part.line, part.start == 0 and not dialect.columns
     for records in csv_records.read(part, dialect):
@@ -81,7 +105,7 @@ def _batches(part: Part, dialect: Dialect, wanted: list[str]) -> Iterator[pa.Rec
         faults = [(places[at], raw, fault) for at, raw, fault in broken]
         faults += [(other.place, other.raw, other.fault) for other in records.broken]
         batch = _batch(table, number + places[good], wanted, [(number + at, raw, fault) for at, raw, fault in faults])
-        yield batch if dialect.columns else _without_headers(batch, records.text, part.columns)
+        yield batch if dialect.columns else _without_headers(batch, records.text, part.columns, dialect)
         number += count + len(records.broken)
 
 
@@ -134,9 +158,9 @@ def _batch(table: pa.Table, lines: np.ndarray, wanted: list[str], broken: list[t
     return pa.RecordBatch.from_arrays([raw, line, fault, *values], ["raw", "line", "fault", *wanted])
 
 
-def _without_headers(batch: pa.RecordBatch, text: bytes, columns: tuple[str, ...]) -> pa.RecordBatch:
+def _without_headers(batch: pa.RecordBatch, text: bytes, columns: tuple[str, ...], dialect: Dialect) -> pa.RecordBatch:
     """The rows that do not repeat the header, as those of files that were put together do."""
-    if not columns or columns[0].encode() not in text:
+    if not columns or not _may_repeat_header(text, columns, dialect):
         return batch
     is_header = pa.array(np.ones(batch.num_rows, bool))
     for name in columns:

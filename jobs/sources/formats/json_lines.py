@@ -45,6 +45,15 @@ def read(part: Part, encoding: str, explode: str | None, paths: list[str]) -> It
         yield pa.RecordBatch.from_arrays([raw, line, fault, _maps(records)], ["raw", "line", "fault", "record"])
 
 
+def count(path: str, encoding: str) -> int:
+    """How many records a file has before a list is taken apart: lines that are not blank, or values."""
+    part = Part(path)
+    if json_values.stands_in(part, encoding):
+        return sum(map(len, json_values.read(part, encoding)))
+    blocks = texts.blocks(part, encoding)
+    return sum(sum(map(bool, map(bytes.strip, block.splitlines()))) for block in blocks)
+
+
 def objects(raw: pa.Array, paths: list[str]) -> pa.MapArray:
     """map<string,string> of each text that is a JSON object, null where one is none: as `read` does."""
     _, _, records = _objects([(text or "").encode() for text in raw.to_pylist()])

@@ -71,6 +71,15 @@ def split(path: str, most: int, columns: tuple[str, ...]) -> list[Part]:
     return parts
 
 
+def count(path: str) -> int:
+    """How many rows a file has before a list is taken apart, as its footer says."""
+    file = _opened(path)
+    if file is None:
+        return 0
+    with named(path), file:
+        return file.metadata.num_rows
+
+
 def read(part: Part, explode: str | None, wanted: pa.Schema) -> Iterator[pa.RecordBatch]:
     """raw (null), line (the row's number), fault (null) and the columns of `wanted`, null where the file has none; the
     part says what its columns are called. `explode`: see parquet_lists.

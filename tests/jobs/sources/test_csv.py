@@ -20,6 +20,8 @@ def of_csv(path, text: str | bytes = "", parts=None, most=0, **said) -> tuple[li
     most = most or path.stat().st_size
     parts = csv_rows.split(f"file:{path}", path.stat().st_size, most, dialect, tuple(names))
     rows = [row for part in parts for batch in csv_rows.read(part, dialect, names) for row in batch.to_pylist()]
+    if names:
+        assert csv_rows.count(f"file:{path}", dialect, tuple(names)) == len(rows), "counted apart from the parse"
     said = [(row["line"], *([row["raw"], row["fault"]] if row["fault"] else [row[name] for name in names]))
             for row in sorted(rows, key=lambda row: row["line"])]  # fmt: skip
     return names, said

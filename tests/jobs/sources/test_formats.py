@@ -17,16 +17,18 @@ from jobs.sources.formats.parts import Part, UnreadableFileError, named
 
 
 def of_json(path, explode=None, encoding="UTF-8", parts=None, paths=()) -> list[dict]:
-    parts = parts or [Part(f"file:{path}")]
-    rows = [row for part in parts for batch in json_lines.read(part, encoding, explode, [*paths])
-            for row in batch.to_pylist()]  # fmt: skip
+    read = [json_lines.read(part, encoding, explode, [*paths]) for part in parts or [Part(f"file:{path}")]]
+    rows = [row for batches in read for batch in batches for row in batch.to_pylist()]
+    assert parts or json_lines.count(f"file:{path}", encoding) == len({row["line"] for row in rows})
     return [row | {"record": None if row["record"] is None else dict(row["record"])} for row in rows]
 
 
 def of_parquet(path, explode=None) -> list[dict]:
     schema = parquet_rows.schema(f"file:{path}", explode)
     parts = parquet_rows.split(f"file:{path}", 1, tuple(schema.names))
-    return [row for part in parts for batch in parquet_rows.read(part, explode, schema) for row in batch.to_pylist()]
+    rows = [row for part in parts for batch in parquet_rows.read(part, explode, schema) for row in batch.to_pylist()]
+    assert parquet_rows.count(f"file:{path}") == len({row["line"] for row in rows})
+    return rows
 
 
 def test_a_line_of_json_says_its_values_as_they_stand_there(tmp_path):
