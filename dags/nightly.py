@@ -103,7 +103,7 @@ with DAG(
     )  # fmt: skip
     clean = hop(
         "clean",
-        reads=[*BRONZE, t.RESTATED], writes=[*SILVER, t.QUARANTINE, t.MISSING_VALUES], check=SILVER,
+        reads=[*BRONZE, t.RESTATED], writes=[*SILVER, t.QUARANTINE, t.CLEANED, t.MISSING_VALUES], check=SILVER,
     )  # fmt: skip
     sequences = hop("sequences", reads=SILVER, writes=[t.USER_SEQUENCES], check=[t.USER_SEQUENCES])
     features = hop("features", reads=SILVER, writes=[t.USER_DAILY, t.USER_FEATURES], check=[t.USER_FEATURES])

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
 from threading import Thread
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 from simulate import plan
@@ -24,6 +25,7 @@ from simulate import plan
 from jobs.checks.hops import JUDGED
 from jobs.errors import EXIT_CRASH, EXIT_DATA, EXIT_DONE, EXIT_USAGE, DataError, UsageError
 from jobs.settings import Settings
+from jobs.tables import STANDING
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -211,18 +213,24 @@ def _spark_verb(given: argparse.Namespace) -> str:
         job = (settings, *[getattr(given, name) for name in extra])
         name, long_job = f"huaxiang {given.verb} {settings.days}", settings.since != settings.ds
 
-    # One after the other: two threads in the middle of one package would each see it half made.
     hop = importlib.import_module(MODULES[given.verb])
     with _session(name, long_job) as spark:
-        if given.verb not in JUDGED:
-            return hop.run(spark, *job)
-        importlib.import_module("pandas")  # which hop and judge both take, and pyarrow with it
-        # Great Expectations takes more than a second to import: that goes beside the engine's work.
-        with ThreadPoolExecutor(1) as aside:
-            judge = aside.submit(importlib.import_module, "jobs.checks.judge")
-            said = hop.run(spark, *job)
-            judge.result().after_hop(spark, settings, given.verb)
+        said = _judged(spark, given.verb, hop, job) if given.verb in JUDGED else hop.run(spark, *job)
+        if given.verb in STANDING:
+            importlib.import_module("jobs.lake.delta").stand(_absolute(given.warehouse), STANDING[given.verb])
         return said
+
+
+def _judged(spark: SparkSession, verb: str, hop: ModuleType, job: tuple) -> str:
+    """The hop's line, once it has judged what it wrote."""
+    # One after the other: two threads in the middle of one package would each see it half made.
+    importlib.import_module("pandas")  # which hop and judge both take, and pyarrow with it
+    # Great Expectations takes more than a second to import: that goes beside the engine's work.
+    with ThreadPoolExecutor(1) as aside:
+        judge = aside.submit(importlib.import_module, "jobs.checks.judge")
+        said = hop.run(spark, *job)
+        judge.result().after_hop(spark, job[0], verb)
+    return said
 
 
 def _check(given: argparse.Namespace) -> str:

@@ -15,7 +15,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from jobs import audiences, segments, tables
-from jobs.checks import results, suites, volume
+from jobs.checks import balance, results, suites, volume
 from jobs.checks.hops import JUDGED
 from jobs.checks.lean import gx, gxe
 from jobs.checks.results import Judged, Result
@@ -54,7 +54,9 @@ def judge(spark: SparkSession, s: Settings, asked: list[tables.Table]) -> dict[t
     rows = {table.full_name: (_slice(spark, s, table, suite), suite) for table, suite in given.items()}
     found = validate(rows, pages.local_folder(s.warehouse) / "quality", s.run_id)
     judged = {
-        table: Judged(bases[table], found[table.full_name] + volume.judge(s, suite.volume))
+        table: Judged(
+            bases[table], found[table.full_name] + volume.judge(s, suite.volume) + balance.judge(s, suite.balance)
+        )
         for table, suite in given.items()
     }
     results.store(s, judged)
@@ -65,7 +67,8 @@ def after_hop(spark: SparkSession, s: Settings, hop: str) -> None:
     """Judge what a hop has written. What hinders that, `check` meets too: it says so, and the hop's rows stand."""
     try:
         written = [t for t in JUDGED[hop] if not suites.never_delivered(s, t, suites.read_suite(t))]
-        judge(spark, s, written)
+        if written:
+            judge(spark, s, written)
     except Exception as error:
         reason = (str(error).strip().splitlines() or [""])[0]
         print(f"{hop}: not judged here ({type(error).__name__}: {reason}); `check` will", file=sys.stderr)

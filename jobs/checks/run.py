@@ -28,7 +28,7 @@ def run(session: AbstractContextManager[SparkSession], s: Settings, names: list[
     """
     asked = {table: suites.read_suite(table) for table in map(_table, names)}
     delivered = [table for table, suite in asked.items() if not suites.never_delivered(s, table, suite)]
-    known = results.stored(s, delivered)
+    known = results.stored(s, delivered) if delivered else {}
     judged = {
         table: known[table]
         for table in delivered

@@ -15,13 +15,15 @@ from jobs.errors import UsageError
 from jobs.lake import delta
 from jobs.settings import Settings
 
+Severity = Literal["critical", "warning", "info"]
+
 
 class Expectation(Strict):
     """One line of a suite: the type is a class of great_expectations.expectations, the rest are its arguments."""
 
     model_config = ConfigDict(extra="allow")
     type: str
-    severity: Literal["critical", "warning", "info"]
+    severity: Severity
 
 
 class Span(Strict):
@@ -52,12 +54,14 @@ class Volume(Strict):
 class Suite(Strict):
     """What is checked: `landed_ds` and `days`, the rows of since..ds by day of delivery or of the event; `ds`, the rows
     of the night; null, the whole table; `nights`, the night's changes, each with whether it fits the two nights.
-    `volume` is of bronze.events alone.
+    `volume` is of bronze.events alone; `balance`, of silver.events, is how severe it is where bronze is not silver and
+    what was refused.
     """
 
     slice: Literal["ds", "days", "landed_ds", "nights"] | None
     expectations: tuple[Expectation, ...]
     volume: Volume | None = None
+    balance: Severity | None = None
 
 
 def read_suite(table: tables.Table, folder: Path = CONF / "checks") -> Suite:
@@ -71,7 +75,9 @@ def read_suite(table: tables.Table, folder: Path = CONF / "checks") -> Suite:
 
 def never_delivered(s: Settings, table: tables.Table, suite: Suite) -> bool:
     """Whether there is nothing to check because no delivery of this kind ever came."""
-    return suite.slice == "landed_ds" and not delta.exists(s.warehouse, table)
+    if suite.slice != "landed_ds" or delta.count(s.warehouse, table):
+        return False
+    return not delta.count(s.warehouse, tables.LOADS, f"kind = '{table.name}'")
 
 
 def basis(s: Settings, table: tables.Table, suite: Suite) -> str:

@@ -7,7 +7,19 @@ from datetime import timedelta
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
-from jobs.clean import amounts, bots, context, devices, dimensions, missing, outliers, queries, refunds, sessions
+from jobs.clean import (
+    amounts,
+    balance,
+    bots,
+    context,
+    devices,
+    dimensions,
+    missing,
+    outliers,
+    queries,
+    refunds,
+    sessions,
+)
 from jobs.clean.rules import Rules, load_rules
 from jobs.clock import Clock
 from jobs.lake import delta, touched, turns
@@ -39,11 +51,12 @@ def run(spark: SparkSession, s: Settings, held: list[Source] | None = None) -> s
     """Make the touched days of silver.events anew, and the current users and products. `held` are the sources of the
     warehouse's events; who gives them answers for it that their days are the shops'.
     """
-    scope, rules = touched.touched(spark, s), load_rules()
+    scope, rules, delivered = touched.touched(spark, s), load_rules(), delta.version(s.warehouse, BRONZE_EVENTS)
     facts, products = _product_facts(spark, s)
     # Read twice, and a title is read in Python.
     facts = frames.kept(dimensions.described(facts, products, rules.titles))
-    refusals = _put_events(spark, s, scope, rules, facts, held or shops.held(s.warehouse))
+    bronze = delta.read(spark, s.warehouse, BRONZE_EVENTS, delivered)
+    refusals = _put_events(spark, s, scope, rules, bronze, facts, held or shops.held(s.warehouse))
 
     clean = delta.read(spark, s.warehouse, SILVER_EVENTS).where(scope.where)
     written = scope.of(clean).where(F.col("run_id") == s.run_id)  # whose files are found by their statistics
@@ -53,6 +66,7 @@ def run(spark: SparkSession, s: Settings, held: list[Source] | None = None) -> s
     delta.overwrite(dimensions.current_users(users, known_users, written), s.warehouse, SILVER_USERS)
     _put_refunds(spark, s, scope, rules)
     counted = _put_missing(s, scope, rules, clean)
+    balance.put(spark, s, scope, delivered)
 
     late = f"; single users on {len(scope.others)} more days" if scope.others else ""
     events = sum(row["all"] for row in counted)
@@ -101,11 +115,12 @@ def with_product_facts(events: DataFrame, facts: DataFrame) -> DataFrame:
 
 
 def _put_events(
-    spark: SparkSession, s: Settings, scope: Touched, rules: Rules, facts: DataFrame, held: list[Source]
-) -> str:
+    spark: SparkSession, s: Settings, scope: Touched, rules: Rules, bronze: DataFrame, facts: DataFrame,
+    held: list[Source],
+) -> str:  # fmt: skip
     """Write the touched rows of silver.events and what was refused of their days; a predicate of the refused rows."""
     stamp = {"run_id": F.lit(s.run_id)}
-    bronze = delta.read(spark, s.warehouse, BRONZE_EVENTS).drop("attributes", "run_id", "ingested_at")
+    bronze = bronze.drop("attributes", "run_id", "ingested_at")
     small = F.broadcast(facts) if facts.count() < MOST_TO_BROADCAST else facts
     # Of the whole days, also where single users' are made anew: outliers are measured by everybody's lines, and a
     # refused record of one user is not told apart in the quarantine. `build` corrects the few rows that it reads.

@@ -32,11 +32,15 @@ def has_column(warehouse: str, table: Table, name: str) -> bool:
     return exists(warehouse, table) and any(f.name == name for f in DeltaTable(table.path(warehouse)).schema().fields)
 
 
-def read(spark: SparkSession, warehouse: str, table: Table) -> DataFrame:
-    """The whole table; DataError where it was never written. A column that the contract has got since is null."""
+def read(spark: SparkSession, warehouse: str, table: Table, version: int | None = None) -> DataFrame:
+    """The whole table, as it is or was in a version; DataError where it was never written. A column that the contract
+    has got since is null.
+    """
     if not exists(warehouse, table):
         raise DataError(f"expected table {table.full_name} at {table.path(warehouse)}, found none; run its hop first")
-    frame = spark.read.format("delta").load(of_engine(table.path(warehouse)))
+    reader = spark.read.format("delta")
+    reader = reader if version is None else reader.option("versionAsOf", version)
+    frame = reader.load(of_engine(table.path(warehouse)))
     new = [column for column in table.columns if column.name not in frame.columns]
     return frame.withColumns({column.name: F.lit(None).cast(column.type) for column in new}) if new else frame
 
@@ -48,13 +52,13 @@ def read_or_empty(spark: SparkSession, warehouse: str, table: Table) -> DataFram
     return spark.createDataFrame([], table.ddl)
 
 
-def rows(warehouse: str, table: Table, predicate: str, what: str = "*") -> list[dict]:
-    """A few rows of a small table, read without Spark; none where it was never written. Columns that the contract has
-    got since are missing in them.
+def rows(warehouse: str, table: Table, predicate: str, what: str = "*", version: int | None = None) -> list[dict]:
+    """A few rows of a small table, or of its `version`, read without Spark; none where it was never written. Columns
+    that the contract has got since are missing in them.
     """
     if not exists(warehouse, table):
         return []
-    found = QueryBuilder().register("t", DeltaTable(table.path(warehouse)))
+    found = QueryBuilder().register("t", DeltaTable(table.path(warehouse), version=version))
     # Not by pa.table, which imports pandas to ask whether it was given some of it: a third of a second.
     answer = pa.RecordBatchReader.from_stream(found.execute(f"SELECT {what} FROM t WHERE {predicate}"))
     return answer.read_all().to_pylist()
@@ -153,6 +157,15 @@ def create(path: str, rows: pa.Table, partition_by: Iterable[str] = ()) -> None:
     """The first rows of a table. Of two at a time one fails (see `until_it_wins`): delta-rs would add its rows."""
     once = CommitProperties(max_commit_retries=0)
     write_deltalake(path, rows, mode="error", partition_by=list(partition_by), commit_properties=once)
+
+
+def stand(warehouse: str, tables: Iterable[Table]) -> None:
+    """Create those of the tables that nothing has written yet, without rows, so that every reader finds them."""
+    for table in tables:
+        path = table.path(warehouse)
+        if not exists(warehouse, table):
+            with writes.one_writer(path):
+                writes.created(path, table, _configuration(table))
 
 
 @until_it_wins

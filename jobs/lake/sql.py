@@ -29,7 +29,13 @@ def _open(warehouse: str, table: tables.Table, version: int | None = None) -> De
     try:
         return DeltaTable(table.path(warehouse), version=version)
     except TableNotFoundError:
-        raise UsageError(f"no table {table.full_name} in {warehouse}; has a night run yet?") from None
+        raise UsageError(f"no table {table.full_name} in {warehouse}; has {_writer(table)} run yet?") from None
+
+
+def _writer(table: tables.Table) -> str:
+    """Which verb leaves the table, in words."""
+    first = next((verb for verb, left in tables.STANDING.items() if table in left), None)
+    return f"`{first}`" if first else "a night"
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ from jobs.tables.gold_audiences import (
 from jobs.tables.gold_segments import SEGMENT_CHANGES, SEGMENT_MODELS, SEGMENTS, TAGS, USER_PROFILES, USER_SEGMENTS
 from jobs.tables.names import NIGHTLY, TRAINED, named
 from jobs.tables.ops import (
+    CLEANED,
     ERASURES,
     LATENESS,
     LOADS,
@@ -76,12 +77,19 @@ ALL = (
     SILVER_EVENTS, SILVER_USERS, SILVER_PRODUCTS, SILVER_REFUNDS,
     USER_DAILY, USER_FEATURES, USER_SEQUENCES, USER_EMBEDDINGS, PREDICTIONS, SEGMENT_MODELS,
     *PUBLISHED, RESCORED_EMBEDDINGS, RESCORED_EXPECTATIONS,
-    WAREHOUSE, QUARANTINE, LOADS, ERASURES, RESTATED, LATENESS, MISSING_VALUES, QUALITY_RESULTS, PREDICTION_ACCURACY,
+    WAREHOUSE, QUARANTINE, LOADS, ERASURES, RESTATED, LATENESS, CLEANED, MISSING_VALUES, QUALITY_RESULTS, PREDICTION_ACCURACY,
     RECOMMENDATION_ACCURACY, SEGMENT_VALUE, AUDIENCE_LIFT, RUNS,
 )  # fmt: skip
 
 BY_NAME: dict[str, Table] = {table.full_name: table for table in ALL} | {
     table.staged().full_name: table.staged() for table in PUBLISHED
+}
+
+# What stands once a verb has run, with rows or without: what it may write, and after the first published night all.
+STANDING: dict[str, tuple[Table, ...]] = {
+    "collect": (BRONZE_EVENTS, BRONZE_USERS, BRONZE_PRODUCTS, QUARANTINE, LOADS, RESTATED, LATENESS, QUALITY_RESULTS),
+    "clean": (SILVER_EVENTS, SILVER_USERS, SILVER_PRODUCTS, SILVER_REFUNDS, QUARANTINE, CLEANED, MISSING_VALUES),
+    "publish": ALL,
 }
 
 # Where a user's id stands, by table: what an erasure deletes from, the waiting room too. (Quarantined texts beside.)

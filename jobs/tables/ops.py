@@ -109,6 +109,20 @@ LATENESS = Table(
     "How much came late, and how late.", "迟到数据",
 )  # fmt: skip
 
+CLEANED = Table(
+    "ops", "cleaned", "a day of the shop that clean made anew", ("ds",),
+    columns(
+        DS,
+        ("night", "date", "the night whose run made it anew last", "处理夜"),
+        ("users", "bigint", "of how many users, whom late or corrected records touch; null: of everybody", "用户数"),
+        ("in_bronze", "bigint", "their records in bronze.events = in_silver + refused", "原始行数"),
+        ("in_silver", "bigint", "their rows in silver.events, counted there", "清洗行数"),
+        ("refused", "bigint", "their records in ops.quarantine, at clean", "隔离行数"),
+        ("run_id", "string", "the run that cleaned it"),
+    ),
+    "What became of each day's records: a check holds silver against bronze by it.", "清洗台账",
+)  # fmt: skip
+
 MISSING_VALUES = Table(
     "ops", "missing_values", "a column of a table for one ds", ("table", "ds", "column"),
     columns(
