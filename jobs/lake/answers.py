@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import duckdb
+import msgspec
 import pyarrow as pa
 
 from jobs.errors import UsageError
@@ -19,6 +20,7 @@ _BATCH = 10_000
 _SHEET_ROWS = 1_048_576
 _CELL_LETTERS = 32_767
 _EXACT_IN_EXCEL = 10**15
+_FIRST_YEAR = 1900  # of Excel's calendar
 
 
 def hold_name(out: Path) -> None:
@@ -46,6 +48,16 @@ def csv_text(connection: duckdb.DuckDBPyConnection, query: str) -> str:
     text = io.StringIO()
     _write_csv(connection, query, text)
     return text.getvalue().rstrip("\n")
+
+
+def json_text(connection: duckdb.DuckDBPyConnection, query: str) -> str:
+    """The answer as JSON lines: decimals as numbers with all their digits, times as ISO 8601, NaN as null."""
+    names = connection.sql(query).limit(0).to_arrow_table().column_names  # of which each stands once
+    connection.execute(query)
+    encoder, lines = msgspec.json.Encoder(decimal_format="number", enc_hook=str), []
+    while batch := connection.fetchmany(_BATCH):
+        lines += [encoder.encode(dict(zip(names, row, strict=True))).decode() for row in batch]
+    return "\n".join(lines)
 
 
 def _write_csv(connection: duckdb.DuckDBPyConnection, query: str, file: TextIO) -> int:
@@ -112,6 +124,8 @@ def _cell(sheet: Any, row: int, place: int, value: Any, moment: Any) -> None:
         return
     if isinstance(value, bool):
         sheet.write_boolean(row, place, value)
+    elif isinstance(value, date) and value.year < _FIRST_YEAR:
+        sheet.write_string(row, place, str(value))
     elif isinstance(value, datetime):
         sheet.write_datetime(row, place, value.replace(tzinfo=None), moment)
     elif isinstance(value, date):

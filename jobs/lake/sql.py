@@ -122,10 +122,9 @@ def run(query: str, warehouse: str, form: str, out: Path | None = None) -> str:
             return _first_rows(connection, query)
         if form == "csv":
             return answers.csv_text(connection, query)
-        frame = connection.sql(query).df()
+        return answers.json_text(connection, query)
     except duckdb.Error as error:
         raise UsageError(f"the query failed: {error}") from None
-    return frame.to_json(orient="records", lines=True, force_ascii=False, date_format="iso").rstrip("\n")
 
 
 def _first_rows(connection: duckdb.DuckDBPyConnection, query: str) -> str:

@@ -215,8 +215,21 @@ def test_csv_has_every_row_and_digit(warehouse):
     assert sql.run("SELECT 0.0000001::DECIMAL(18, 7) AS d", warehouse, "csv") == "d\n0.0000001"
 
 
+def test_json_lines_have_every_digit_and_whole_numbers_stay_whole(warehouse):
+    lines = sql.run("FROM gold.segments ORDER BY segment_id", warehouse, "json").split("\n")
+    assert len(lines) == ROWS
+    assert lines[0] == (
+        '{"segment_id":0,"segment_name":"大, \\"x\\"","ds":"2017-12-01","size":null,"spend_28d":1234567890123456.10,'
+        '"parents":[1,2]}'
+    )
+    assert '"size":2,' in lines[1]
+    query = "SELECT 1 AS a, 2 AS a, 'nan'::DOUBLE AS n, '\\xE1'::BLOB AS b, TIMESTAMPTZ '2017-12-01 12:00:00+08' AS t"
+    assert sql.run(query, warehouse, "json") == '{"a":1,"a_1":2,"n":null,"b":"4Q==","t":"2017-12-01T04:00:00Z"}'
+
+
 def test_all_rows_are_written_to_files(warehouse, tmp_path, capsys):
-    query = "SELECT *, TIMESTAMPTZ '2017-12-01 12:00:00+00' AS t FROM gold.segments ORDER BY segment_id"
+    moments = "TIMESTAMPTZ '2017-12-01 12:00:00+00' AS t, DATE '1800-01-02' AS born, 'nan'::DOUBLE AS n"
+    query = f"SELECT *, {moments} FROM gold.segments ORDER BY segment_id"
     for ending in ("csv", "parquet", "xlsx"):
         place = tmp_path / f"a.{ending}"
         assert __main__.main(["sql", query, "--warehouse", warehouse, "--out", str(place)]) == EXIT_DONE
@@ -233,6 +246,7 @@ def test_all_rows_are_written_to_files(warehouse, tmp_path, capsys):
     assert sheet.count("<row ") == ROWS + 1
     assert "=1+1" in sheet
     assert "<f>" not in sheet, "a text that begins with = is no formula"
+    assert "1800-01-02" in sheet, "before Excel's calendar begins"
     assert "1234567890123456.10" in sheet, "more digits than Excel's numbers have"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "a.parquet", "a.xlsx"]
 
