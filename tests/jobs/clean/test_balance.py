@@ -76,6 +76,6 @@ def test_a_clean_that_drops_a_row_stops_the_line(shop, monkeypatch, lost, said):
         check(shop, 1)
 
 
-def test_a_day_that_was_not_counted_does_not_pass(shop):
-    with pytest.raises(DataError, match="2024-03-02: not counted, run clean"):
+def test_a_night_that_was_not_counted_does_not_pass(shop):
+    with pytest.raises(DataError, match="found no day that was counted; run clean"):
         check(shop, 1)
