@@ -151,6 +151,7 @@ def parser() -> argparse.ArgumentParser:
     preview.add_argument("--warehouse", default=where, help="folder or URI of the tables (default: %(default)s)")
     preview.add_argument("--exact", action="store_true", help="ask everybody, not a sample")
     preview.add_argument("--sample", type=_share, help="share of the users to ask, such as 0.1")
+    preview.add_argument("--explain", metavar="USER", help="why this user is in it or not, condition by condition")
     _add_night(preview)
     _add_source(verbs.add_parser("source", help=f"draft FILE, try NAME: {DRAFT}; {TRY}", description="mappings"))
     plan.add_arguments(verbs.add_parser("simulate", help=SIMULATE, description=SIMULATE))
@@ -209,7 +210,7 @@ def _spark_verb(given: argparse.Namespace) -> str:
         job, name, long_job = (settings, _ids(given), given.verify), "huaxiang erase", True
     else:
         settings = _settings(given)
-        extra = {"audience": ("file", "exact", "sample")}.get(given.verb, ())
+        extra = {"audience": ("file", "exact", "sample", "explain")}.get(given.verb, ())
         job = (settings, *[getattr(given, name) for name in extra])
         name, long_job = f"huaxiang {given.verb} {settings.days}", settings.since != settings.ds
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from dataclasses import dataclass
 from datetime import date
+from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,3 +24,12 @@ class Settings:
     @property
     def days(self) -> str:
         return str(self.ds) if self.since == self.ds else f"{self.since}..{self.ds}"
+
+
+def git_sha() -> str:
+    """The commit of the code, -dirty where it was changed; HUAXIANG_GIT_SHA in an image, which has no repository."""
+    if named := os.environ.get("HUAXIANG_GIT_SHA"):
+        return named
+    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "unknown"

@@ -43,15 +43,24 @@ def with_behaviour(
     spark: SparkSession, s: Settings, rows: DataFrame, books: Iterable[Book], ds: date, *,
     late: DataFrame | None = None, ranked: DataFrame | None = None,
 ) -> DataFrame:  # fmt: skip
-    """`rows` (user_id, and the columns of a profile) with all that `members.evaluate` asks of them as of ds.
+    """`rows` (user_id, and the columns of a profile) with all that `members.evaluate` asks of them as of ds; see
+    `answered`.
+    """
+    return answered(spark, s, rows, questions(books, ds, s.ds), late=late, ranked=ranked)
+
+
+def answered(
+    spark: SparkSession, s: Settings, rows: DataFrame, q: Questions, *,
+    late: DataFrame | None = None, ranked: DataFrame | None = None,
+) -> DataFrame:  # fmt: skip
+    """`rows` with a column for each question.
 
     ranked: the rows of everybody, who say who is on top, where `rows` are of some: then only events of those are read;
-    late: rows of user_features in place of those of ds.
+    late: rows of user_features in place of those of the night.
     """
-    q = questions(books, ds, s.ds)
     if not q.needed:
         return rows
-    sources = sources_of(spark, s, ds, q)
+    sources = sources_of(spark, s, q)
     if late is not None:
         sources = replace(sources, features=late)
     some = sources if ranked is None else replace(sources, logs=sources.logs.of(rows.select("user_id")))
@@ -62,8 +71,9 @@ def with_behaviour(
     return Thresholds.of(pool.where("here") if "here" in pool.columns else pool, q).on(found)
 
 
-def sources_of(spark: SparkSession, s: Settings, ds: date, q: Questions) -> Sources:
-    """The tables as of the night of ds: what nights publish, of those before it."""
+def sources_of(spark: SparkSession, s: Settings, q: Questions) -> Sources:
+    """The tables as of the night of the questions: what nights publish, of those before it."""
+    ds = q.ds
     read = {table: delta.read_or_empty(spark, s.warehouse, table) for table in (
         SILVER_EVENTS, SILVER_PRODUCTS, SILVER_REFUNDS, BRONZE_EVENTS, USER_FEATURES, AUDIENCE_CHANGES, SEGMENT_CHANGES
     )}  # fmt: skip

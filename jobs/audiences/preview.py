@@ -12,12 +12,13 @@ from rich.panel import Panel
 from rich.table import Table as Grid
 from rich.text import Text
 
-from jobs.audiences import estimate, members, overlap, validate
+from jobs.audiences import estimate, explain, members, overlap, validate
 from jobs.audiences.behaviour import with_behaviour
 from jobs.audiences.book import Book
 from jobs.audiences.estimate import Estimate
 from jobs.audiences.lookalike import Found
 from jobs.audiences.people import with_last_night, with_lookalikes
+from jobs.audiences.rule import words
 from jobs.errors import DataError
 from jobs.lake import delta
 from jobs.lake.engine import frames
@@ -127,7 +128,7 @@ def shown(p: Preview, book: Book, s: Settings) -> Group:
     how = "everybody was asked" if p.sample == p.users else (
         f"told from {p.sample:,} of {p.users:,} users; {estimate.METHOD}; --exact asks everybody"
     )  # fmt: skip
-    rule = definition.where or ", ".join(definition.parts)
+    rule = words.rule(definition.rule) if definition.rule else definition.where or ", ".join(definition.parts)
     if definition.lookalike:
         rule = f"the {definition.lookalike.size:,} users most like {rule}"
     facts = Grid.grid(padding=(0, 2))
@@ -172,9 +173,11 @@ def _overlap_grid(p: Preview) -> list[Grid]:
     return [grid]
 
 
-def run(spark: SparkSession, s: Settings, path: Path, exact: bool, share: float | None) -> str:
-    """The preview as a text."""
+def run(spark: SparkSession, s: Settings, path: Path, exact: bool, share: float | None, user: str | None = None) -> str:
+    """The preview as a text; of a `user`, why he is in it or not."""
     with validate.computed():
+        if user is not None:
+            return explain.run(spark, s, path, user)
         result, book = preview(spark, s, path, exact=exact, share=share)
     console = Console()
     with console.capture() as captured:

@@ -20,10 +20,11 @@ from jobs.audiences.former import Former
 from jobs.audiences.members import held_out
 from jobs.audiences.people import with_last_night, with_lookalikes
 from jobs.audiences.summary import Tally
+from jobs.audiences.why import with_why
 from jobs.lake import consents, delta, staging
 from jobs.lake.engine import frames
 from jobs.segments import Rules
-from jobs.settings import Settings
+from jobs.settings import Settings, git_sha
 from jobs.tables import (
     AUDIENCE_CHANGES,
     AUDIENCE_MEMBERS,
@@ -63,7 +64,7 @@ def audience_rows(
     for audience in book:
         row = summary.audience_row(audience, book, tally, everyone)
         row["evaluated_ds"] = ds if audience in answered else former.evaluated(audience)
-        row["evaluated_hash"] = hashes[audience]
+        row |= {"evaluated_hash": hashes[audience], "git_sha": git_sha()}
         if audience in answered and not book[audience].lookalike:
             row |= summary.estimated(tally, audience)
         if audience in lookalikes:
@@ -101,7 +102,8 @@ def _run(spark: SparkSession, s: Settings, book: Book, people: DataFrame, former
     )  # fmt: skip
     stamp = {"ds": F.lit(s.ds), "run_id": F.lit(s.run_id), "model_version": F.lit(people_version(s))}
     members = memberships(evaluated, known, s.ds)
-    moved = changes.changed(_with_consents(spark, s, evaluated), former.night.gone)
+    moved = frames.kept(changes.changed(_with_consents(spark, s, evaluated), former.night.gone))
+    moved = with_why(spark, s, moved, evaluated, people, book, former)
     moved = moved.join(F.broadcast(known), "audience_id")
     moved = moved.withColumn("previous_ds", F.lit(former.day).cast("date")).where(F.lit(former.day is not None))
     suppressed = evaluated.select("user_id", F.inline("now_out"))

@@ -5,10 +5,7 @@ Open Delta has no commit over several tables; the row is the commit: readers tak
 
 from __future__ import annotations
 
-import os
-import subprocess
 from datetime import UTC, datetime
-from pathlib import Path
 
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
@@ -17,17 +14,8 @@ from jobs.audiences import Book
 from jobs.errors import DataError
 from jobs.lake import delta, erasures, staging
 from jobs.segments import Rules
-from jobs.settings import Settings
+from jobs.settings import Settings, git_sha
 from jobs.tables import ALL, LOADS, PUBLISHED, QUALITY_RESULTS, QUARANTINE, RUNS, USER_SEGMENTS
-
-
-def git_sha() -> str:
-    """The commit of the code, -dirty where it was changed; HUAXIANG_GIT_SHA in an image, which has no repository."""
-    if named := os.environ.get("HUAXIANG_GIT_SHA"):
-        return named
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return done.stdout.strip() or "unknown"
 
 
 def _counts(spark: SparkSession, s: Settings) -> dict[str, int]:

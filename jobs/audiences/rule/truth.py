@@ -23,7 +23,6 @@ from jobs.tables import USER_FEATURES, USER_PROFILES
 
 _DOUBLES = {column.name for table in (USER_FEATURES, USER_PROFILES) for column in table.columns
             if column.type == "double"}  # fmt: skip
-_ENDS = ("first", "last")
 
 
 @dataclass
@@ -67,9 +66,13 @@ def _did(said: c.Did, q: Questions) -> Column:
     return reduce(add, held) >= said.in_.needed
 
 
+def ends_of(said: c.First | c.Last) -> tuple[str, tuple[str, ...]]:
+    """(first or last, the types of events)."""
+    return ("first", said.first) if isinstance(said, c.First) else ("last", said.last)
+
+
 def _edge(said: c.First | c.Last, q: Questions) -> Column:
-    which = next(end for end in _ENDS if hasattr(said, end))
-    types = getattr(said, which)
+    which, types = ends_of(said)
     every = q.asked.pick(types, said.where)
     conditions = [within(q.asked.edge("ds", every, which), said.in_.days(q.ds))]
     if said.was:
@@ -118,17 +121,21 @@ def _top(said: c.Top, q: Questions) -> Column:
 
 
 def _is(said: c.Is, q: Questions) -> Column:
-    tests = []
-    for name, test in said.is_.items():
-        column, _, key = name.partition(".")
-        if key:
-            value, kind = F.try_element_at(F.col(column), F.lit(key)), "free"
-        else:
-            own = name in USER_PROFILES.column_names
-            value, kind = F.col(name if own else f"_f_{name}"), USER_FIELDS[name]
-            q.features |= set() if own else {name}
-        tests.append(passes(test, value, kind, q.ds, double=name in _DOUBLES))
-    return both(tests)
+    return both([
+        passes(test, value_of(name, q), USER_FIELDS.get(name, "free"), q.ds, double=name in _DOUBLES)
+        for name, test in said.is_.items()
+    ])  # fmt: skip
+
+
+def value_of(name: str, q: Questions) -> Column:
+    """A column of a profile or of the features, or attributes.KEY."""
+    column, _, key = name.partition(".")
+    if key:
+        return F.try_element_at(F.col(column), F.lit(key))
+    if name in USER_PROFILES.column_names:
+        return F.col(name)
+    q.features.add(name)
+    return F.col(f"_f_{name}")
 
 
 def _audience(said: c.Audience, q: Questions) -> Column:
