@@ -15,7 +15,9 @@ from jobs.collect import fields
 from jobs.sources.spec import EVENT_FIELDS, Feed, Source
 from jobs.tables import BRONZE_EVENTS
 
-_KEYS = {"events": ["event_id", "ds"], "users": ["id", "file_ds"], "products": ["id", "file_ds"]}
+# A record of a user or product is one of its file: what two files say of him stands beside each other.
+_OF_FILE = ["id", "source_file", "file_ds"]
+_KEYS = {"events": ["event_id", "ds"], "users": _OF_FILE, "products": _OF_FILE}
 
 
 def keys(kind: str, feed: Feed) -> list[str]:

@@ -58,7 +58,7 @@ def _release_kind(
             frame = frames.kept(frame if stood is None else dedupe.mark_older(frame, stood))
             replaced = None if stood is None else frames.kept(dedupe.replaced(frame, stood))
         else:
-            loaded = collect.already_loaded(spark, s, parsed, "false") if kind == "events" else None
+            loaded = _loaded(spark, s, kind, parsed)
             frame = frames.kept(frame if loaded is None else dedupe.mark_loaded(frame, identity, loaded))
         rows = _counts(frame, left)
         why = _why(frame) if any(row["refused"] for row in rows) else ""
@@ -69,6 +69,17 @@ def _release_kind(
     sums = {name: sum(row[name] for row in rows) for name in ("released", "duplicates", "refused")}
     line = f"{kind}: {sums['released']:,} released, {sums['duplicates']:,} were there already, {sums['refused']:,} stay"
     return line + why + (f", {sum(left.values()):,} of erased users dropped" if left else "")
+
+
+def _loaded(spark: SparkSession, s: Settings, kind: str, parsed: DataFrame) -> DataFrame | None:
+    """The rows of bronze that may be the records of `parsed`: of the same days, or of the same files."""
+    if kind == "events":
+        return collect.already_loaded(spark, s, parsed, "false")
+    files = [row[0] for row in parsed.where("reason IS NULL").select("source_file").distinct().collect()]
+    if not files:
+        return None
+    rows = delta.read_or_empty(spark, s.warehouse, collect.TARGETS[kind]).where(f"source = '{s.source}'")
+    return rows.where(F.col("source_file").isin(files))
 
 
 def _why(frame: DataFrame) -> str:

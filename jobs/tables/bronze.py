@@ -38,7 +38,7 @@ BRONZE_EVENTS = Table(
 
 def _bronze_dimension(name: str, what: str, zh: str) -> Table:
     return Table(
-        "bronze", name, f"a {what} record as received", ("source", "id", "file_ds", "landed_ds"),
+        "bronze", name, f"a {what} record as received", ("source", "id", "source_file", "file_ds"),
         columns(
             ("source", "string", "name of the source"),
             ("id", "string", f"the {what}'s id"),

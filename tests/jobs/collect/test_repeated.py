@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import pytest
 
+from jobs.clean import run as clean
 from jobs.collect import release
 from jobs.collect import run as collect
 from jobs.lake import delta
-from jobs.tables import BRONZE_EVENTS, LOADS, RESTATED, SILVER_EVENTS
+from jobs.tables import (
+    BRONZE_EVENTS,
+    BRONZE_PRODUCTS,
+    BRONZE_USERS,
+    LOADS,
+    QUARANTINE,
+    RESTATED,
+    SILVER_EVENTS,
+    SILVER_PRODUCTS,
+    SILVER_USERS,
+)
 from tests.jobs.collect.test_late import SOURCE, Shop, day
+from tests.jobs.kills import Killed, killed_after
 
 HEAD = "id,user,time,kind,item,pieces,paid,changed"
 VERSIONED = SOURCE.replace("  fields:", "  version: changed\n  fields:")
@@ -131,3 +143,84 @@ def test_a_released_record_that_another_file_had(shop):
     shop.put(f"{day(2)}/log.csv", head=HEAD)
     shop.night(2, hops=(collect,))
     assert events(shop, "source_file") == [("1", first), ("e", first)]
+
+
+PEOPLE = (
+    SOURCE
+    + """
+users:
+  files: "users/{ds}/*.csv"
+  format: csv
+  id: [user]
+  'null': {user: [ux]}
+  fields: {region: city, gender: {column: sex, optional: true}}
+products:
+  files: "items/{ds}/*.csv"
+  format: csv
+  id: [item]
+  'null': {item: [px]}
+  fields: {title: title}
+"""
+)
+
+
+def test_what_several_files_say_of_a_user_or_product_stands_beside_each_other(spark, tmp_path, monkeypatch):
+    shop = Shop(spark, tmp_path / "shop", monkeypatch, PEOPLE)
+    shop.put(f"{day(0)}/log.csv", head=HEAD)
+    shop.put(f"users/{day(0)}/a.csv", "u,north", "v,north", "v,north", head="user,city")
+    shop.put(f"users/{day(0)}/b.csv", "u,,f", head="user,city,sex")
+    shop.put(f"items/{day(0)}/a.csv", "p,first", head="item,title")
+    shop.put(f"items/{day(0)}/b.csv", "p,second", head="item,title")
+    said = shop.night(0)[0].split("; ")
+    assert "rows_in 4, loaded 3, duplicates 1" in said[1]
+    assert "rows_in 2, loaded 2, duplicates 0" in said[2]
+    assert shop.rows(SILVER_USERS, "user_id", "region", "gender") == [("u", "north", "f"), ("v", "north", None)]
+    assert shop.rows(SILVER_PRODUCTS, "product_id", "title") == [("p", "second")]
+    shop.put(f"items/{day(0)}/b.csv", "q,other", head="item,title")
+    for kind, head in ((f"{day(1)}/log.csv", HEAD), (f"users/{day(1)}/a.csv", "user,city"),
+                       (f"items/{day(1)}/a.csv", "item,title")):  # fmt: skip
+        shop.put(kind, head=head)
+    shop.night(1, hops=(collect,))
+    assert shop.rows(BRONZE_PRODUCTS, "id", "source_file") == [
+        ("p", f"items/{day(0)}/a.csv"), ("q", f"items/{day(0)}/b.csv")
+    ]  # fmt: skip
+
+
+def test_records_of_users_and_products_are_released_once(spark, tmp_path, monkeypatch):
+    """Of `u2` its file has another record that was loaded; of `ux` another file has one."""
+    shop = Shop(spark, tmp_path / "shop", monkeypatch, PEOPLE)
+    shop.put(f"{day(0)}/log.csv", head=HEAD)
+    shop.put(f"users/{day(0)}/a.csv", "ux,north", "ux,north", "u2,north", head="user,city")
+    shop.put(f"items/{day(0)}/a.csv", "px,first", head="item,title")
+    shop.night(0, hops=(collect,))
+    shop.declare(PEOPLE.replace("ux", "-").replace("px", "-"))
+    shop.put(f"{day(1)}/log.csv", head=HEAD)
+    shop.put(f"users/{day(1)}/a.csv", "ux,south", head="user,city")
+    shop.put(f"items/{day(1)}/a.csv", "px,second", head="item,title")
+    shop.night(1)
+    released = "events: 0 released, 0 were there already, 0 stay; users: {} released, {} were there already, 0 stay; "
+    released += "products: {} released, 0 were there already, 0 stay"
+    assert shop.night(1, hops=(release,)) == [released.format(1, 1, 1)]
+    assert shop.night(1, hops=(release, clean))[0] == released.format(0, 0, 0)
+    users = [("u2", f"users/{day(0)}/a.csv"), ("ux", f"users/{day(0)}/a.csv"), ("ux", f"users/{day(1)}/a.csv")]
+    assert shop.rows(BRONZE_USERS, "id", "source_file") == users
+    assert len(shop.rows(BRONZE_PRODUCTS, "id")) == 2
+    assert shop.rows(QUARANTINE, "raw") == []
+    assert shop.rows(SILVER_USERS, "user_id", "region") == [("u2", "north"), ("ux", "south")]
+    assert shop.rows(SILVER_PRODUCTS, "product_id", "title") == [("px", "second")]
+    (entry,) = delta.rows(shop.warehouse, LOADS, f"kind = 'users' AND landed_ds = '{day(0)}'")
+    assert [entry[name] for name in ("rows_in", "loaded", "duplicates", "quarantined", "released")] == [3, 2, 1, 0, 1]
+    # A refused record of an id that was loaded from the same file, after a kill: bronze has it, the quarantine too.
+    shop.declare(PEOPLE)
+    shop.put(f"{day(2)}/log.csv", head=HEAD)
+    shop.put(f"users/{day(2)}/a.csv", "ux,west", "u9,west", head="user,city")
+    shop.put(f"items/{day(2)}/a.csv", "p,third", head="item,title")
+    shop.night(2, hops=(collect,))
+    shop.declare(PEOPLE.replace("ux", "-").replace("px", "-"))
+    with killed_after(2) as written, pytest.raises(Killed):
+        shop.night(2, hops=(release,))
+    assert written == ["ops/loads", "bronze/users"]
+    shop.night(2, hops=(release,))
+    assert len(shop.rows(BRONZE_USERS, "id")) == 5
+    (entry,) = delta.rows(shop.warehouse, LOADS, f"kind = 'users' AND landed_ds = '{day(2)}'")
+    assert [entry[name] for name in ("rows_in", "loaded", "duplicates", "quarantined", "released")] == [2, 2, 0, 0, 1]
