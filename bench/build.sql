@@ -11,16 +11,16 @@
 -- section: macros
 -- Money by pieces at four decimals, rounded half up, without a detour over floating point.
 CREATE MACRO per_piece(money, pieces) AS
-    (CAST((CAST(money * 100 AS HUGEINT) * 200 + pieces) // (2 * pieces) AS DECIMAL(38, 0)) * 0.0001::DECIMAL(5, 4));
-CREATE MACRO money(total) AS coalesce(total, 0)::DECIMAL(18, 2);
-CREATE MACRO cents(money) AS (money * 100)::BIGINT;
+    (CAST((CAST(money * 10000 AS HUGEINT) * 2 + pieces) // (2 * pieces) AS DECIMAL(38, 0)) * 0.0001::DECIMAL(5, 4));
+CREATE MACRO money(total) AS coalesce(total, 0)::DECIMAL(18, 4);
+CREATE MACRO units(money) AS (money * 10000)::BIGINT;
 -- Null where there is no whole; a share is at most 1; a trend holds 28 days against the 28 before, `total` is both.
 CREATE MACRO ratio(part, whole) AS CASE WHEN whole > 0 THEN part / whole END;
 CREATE MACRO share(part, whole) AS CASE WHEN whole > 0 THEN least(part / whole, 1) END;
 CREATE MACRO trend(recent, total) AS ratio(2 * coalesce(recent, 0) - total, total);
--- Of amounts a with the sum `money`; `spread` is the sum of a log2(a) in 1/10000, whole: no order of adding shows.
+-- Of amounts a with the sum `money`; `spread` is the sum of a log2(a) in 1/100, whole: no order of adding shows.
 CREATE MACRO entropy(money, spread) AS
-    CASE WHEN money > 0 THEN greatest(round(log2(money) - spread / (money * 10000), 5), 0) END;
+    CASE WHEN money > 0 THEN greatest(round(log2(money) - spread / (money * 100), 5), 0) END;
 -- Arrays added up, element by element.
 CREATE MACRO hour_sums(hours) AS [
     sum(hours[1]), sum(hours[2]), sum(hours[3]), sum(hours[4]), sum(hours[5]), sum(hours[6]),
@@ -72,7 +72,7 @@ FROM (
     SELECT CAST(event_id AS VARCHAR) AS event_id, nullif(trim(user_id), '') AS user_id,
            make_timestamp(ts * 1000) AS event_time, nullif(trim(action), '') AS event_type,
            nullif(trim(sku), '') AS product_id, CAST(qty AS BIGINT) AS quantity, CAST(price AS DECIMAL(18, 4)) AS price,
-           CAST(paid AS DECIMAL(18, 2)) AS amount, CAST(discount AS DECIMAL(18, 2)) AS discount,
+           CAST(paid AS DECIMAL(18, 4)) AS amount, CAST(discount AS DECIMAL(18, 4)) AS discount,
            nullif(trim(query), '') AS query, nullif(trim(user_agent), '') AS user_agent,
            channel, CAST(ds AS DATE) AS landed_ds
     FROM read_parquet(getvariable('landing') || '/simulate/events/*/*.parquet', hive_partitioning = true)
@@ -120,15 +120,15 @@ FROM (
                 AS price,
             received AS amount,
             CASE WHEN money THEN taken_off END AS discount),
-        CASE WHEN money THEN (received + taken_off)::DECIMAL(18, 2) END AS list_amount,
+        CASE WHEN money THEN (received + taken_off)::DECIMAL(18, 4) END AS list_amount,
         (money AND coalesce(quantity, 1) = 0 AND coalesce(amount, 0) = 0) OR coalesce(price < 0, false) AS refused
     FROM (
-        SELECT *, CASE WHEN money THEN coalesce(abs(coalesce(amount, price * pieces - taken_off))::DECIMAL(18, 2), 0) END
+        SELECT *, CASE WHEN money THEN coalesce(abs(coalesce(amount, price * pieces - taken_off))::DECIMAL(18, 4), 0) END
                AS received
         FROM (
             SELECT *, event_type IN ('purchase', 'refund') AS money,
                    coalesce(quantity < 0, false) OR coalesce(amount < 0, false) AS negative,
-                   coalesce(discount, 0)::DECIMAL(18, 2) AS taken_off,
+                   coalesce(discount, 0)::DECIMAL(18, 4) AS taken_off,
                    abs(CASE WHEN event_type IN ('purchase', 'refund') AND coalesce(quantity, 0) = 0 THEN 1
                             ELSE quantity END) AS pieces
             FROM bronze)))
@@ -224,11 +224,11 @@ CREATE TEMP TABLE events AS
 SELECT 'simulate:' || event_id AS event_id, 'simulate' AS source, user_id, event_time, event_type, product_id,
        category, department, brand,
        coalesce(fair_quantity, quantity) AS quantity, coalesce(fair_price, price) AS price,
-       coalesce(round(amount * scale, 2)::DECIMAL(18, 2), amount) AS amount,
+       coalesce(round(amount * scale, 4)::DECIMAL(18, 4), amount) AS amount,
        CASE WHEN scale IS NULL THEN discount
-            ELSE round(list_amount * scale, 2)::DECIMAL(18, 2) - round(amount * scale, 2)::DECIMAL(18, 2)
-            END::DECIMAL(18, 2) AS discount,
-       coalesce(round(list_amount * scale, 2)::DECIMAL(18, 2), list_amount) AS list_amount,
+            ELSE round(list_amount * scale, 4)::DECIMAL(18, 4) - round(amount * scale, 4)::DECIMAL(18, 4)
+            END::DECIMAL(18, 4) AS discount,
+       coalesce(round(list_amount * scale, 4)::DECIMAL(18, 4), list_amount) AS list_amount,
        CASE WHEN fair_quantity IS NOT NULL THEN quantity END AS quantity_raw,
        CASE WHEN fair_price IS NOT NULL THEN price END AS price_raw,
        CASE WHEN scale IS NOT NULL THEN amount END AS amount_raw,
@@ -271,7 +271,7 @@ SELECT user_id, ds,
        map_from_entries(list({k: name, v: amount} ORDER BY name) FILTER (kind = 'category')) AS category_amount,
        map_from_entries(list({k: name, v: amount} ORDER BY name) FILTER (kind = 'brand')) AS brand_amount
 FROM (
-    SELECT user_id, ds, kind, name, sum(amount)::DECIMAL(18, 2) AS amount
+    SELECT user_id, ds, kind, name, sum(amount)::DECIMAL(18, 4) AS amount
     FROM (UNPIVOT (SELECT user_id, ds, amount, department, category, brand FROM events
                    WHERE event_type = 'purchase' AND NOT is_bot)
           ON department, category, brand INTO NAME kind VALUE name)
@@ -314,7 +314,7 @@ days AS (
         money(sum(list_amount) FILTER (event_type = 'purchase')) AS list_amount,
         money(sum(discount) FILTER (event_type = 'purchase')) AS discount,
         money(sum(amount) FILTER (event_type = 'refund')) AS refund_amount,
-        money(sum(coalesce(mean_amount, list_amount)::DECIMAL(18, 2)) FILTER (event_type = 'purchase'))
+        money(sum(coalesce(mean_amount, list_amount)::DECIMAL(18, 4)) FILTER (event_type = 'purchase'))
             AS expected_amount,
         money(sum(amount) FILTER (event_type = 'purchase' AND list_amount * 4 < mean_amount * 3)) AS low_price_amount,
         money(sum(amount) FILTER (event_type = 'purchase' AND list_amount * 4 > mean_amount * 5)) AS high_price_amount,
@@ -357,9 +357,9 @@ SELECT user_id, period(age) AS period,
     sum(events) AS events, sum(views) AS views, sum(searches) AS searches, sum(favourites) AS favourites,
     sum(carts) AS carts, sum(uncarts) AS uncarts, sum(purchases) AS purchases, sum(refunds) AS refunds,
     sum(orders) AS orders, sum(sessions) AS sessions, sum(quantity) AS quantity,
-    cents(sum(amount)) AS amount, cents(sum(list_amount)) AS list_amount, cents(sum(discount)) AS discount,
-    cents(sum(refund_amount)) AS refund_amount, cents(sum(expected_amount)) AS expected_amount,
-    cents(sum(low_price_amount)) AS low_price_amount, cents(sum(high_price_amount)) AS high_price_amount,
+    units(sum(amount)) AS amount, units(sum(list_amount)) AS list_amount, units(sum(discount)) AS discount,
+    units(sum(refund_amount)) AS refund_amount, units(sum(expected_amount)) AS expected_amount,
+    units(sum(low_price_amount)) AS low_price_amount, units(sum(high_price_amount)) AS high_price_amount,
     count_if(events > 0) AS active_days,
     hour_sums(hours) AS hours, weekday_sums(weekdays) AS weekdays,
     min(age) FILTER (events > 0) AS newest_event, min(age) FILTER (carts > 0) AS newest_cart,
@@ -389,9 +389,9 @@ JOIN windows USING (period)
 GROUP BY user_id, w;
 
 CREATE TEMP TABLE spent AS
-SELECT user_id, w, kind, name, sum(cents)::BIGINT AS cents
+SELECT user_id, w, kind, name, sum(units)::BIGINT AS units
 FROM (
-    SELECT user_id, period(age) AS period, kind, cell.key AS name, cents(sum(cell.value)) AS cents
+    SELECT user_id, period(age) AS period, kind, cell.key AS name, units(sum(cell.value)) AS units
     FROM (SELECT user_id, age, 'department' AS kind, unnest(map_entries(department_amount)) AS cell
           FROM days WHERE purchases > 0
           UNION ALL SELECT user_id, age, 'category', unnest(map_entries(category_amount)) FROM days WHERE purchases > 0
@@ -411,8 +411,8 @@ SELECT user_id, w,
     any_value(entropy(money, spread)) FILTER (kind = 'brand') AS brand_entropy
 FROM (
     SELECT user_id, w, kind, count(*) AS found, max(paid) AS largest, sum(paid) AS money,
-           sum(round_even(paid * log2(paid) * 10000, 0)::BIGINT) AS spread
-    FROM (SELECT *, CASE WHEN cents > 0 THEN cents END AS paid FROM spent) GROUP BY user_id, w, kind)
+           sum(round_even(paid * log2(paid) * 100, 0)::BIGINT) AS spread
+    FROM (SELECT *, CASE WHEN units > 0 THEN units END AS paid FROM spent) GROUP BY user_id, w, kind)
 GROUP BY ALL;
 
 CREATE TEMP TABLE counts AS
@@ -421,7 +421,7 @@ SELECT user_id, coalesce(any_value(COLUMNS('^(.*)_Wd$')) FILTER (w = 1), 0) AS '
        coalesce(any_value(COLUMNS('^(.*)_Wd$')) FILTER (w = 28), 0) AS '\1_28d',
        coalesce(any_value(COLUMNS('^(.*)_Wd$')) FILTER (w = 90), 0) AS '\1_90d',
        coalesce(any_value(COLUMNS('^(.*)_Wd$')) FILTER (w = 365), 0) AS '\1_365d'
-FROM (SELECT user_id, w, orders::INT AS frequency_Wd, (amount * 0.01)::DECIMAL(18, 2) AS monetary_Wd,
+FROM (SELECT user_id, w, orders::INT AS frequency_Wd, (amount * 0.0001)::DECIMAL(18, 4) AS monetary_Wd,
              active_days::INT AS active_days_Wd, sessions::INT AS sessions_Wd, purchases::INT AS purchases_Wd,
              quantity AS quantity_Wd, views::INT AS views_Wd, searches::INT AS searches_Wd,
              favourites::INT AS favourites_Wd, carts::INT AS carts_Wd, refunds::INT AS refunds_Wd,
@@ -444,9 +444,9 @@ FROM (
         share(uncarts, carts) AS uncart_share_Wd,
         ratio(refund_amount, amount) AS refund_share_Wd,
         ratio(discount, list_amount) AS discount_share_Wd,
-        ratio(amount, orders * 100) AS basket_value_Wd,
+        ratio(amount, orders * 10000) AS basket_value_Wd,
         ratio(purchases, orders) AS basket_lines_Wd,
-        ratio(list_amount, quantity * 100) AS mean_price_Wd,
+        ratio(list_amount, quantity * 10000) AS mean_price_Wd,
         ratio(list_amount, expected_amount) AS price_index_Wd,
         ratio(low_price_amount, amount) AS low_price_share_Wd,
         ratio(high_price_amount, amount) AS high_price_share_Wd,
@@ -488,11 +488,11 @@ SELECT user_id,
     map_from_entries(categories[1:10]) AS category_shares_365d, map_from_entries(brands[1:10]) AS brand_shares_365d,
     [c.k FOR c IN categories[1:5]] AS top_categories, [b.k FOR b IN brands[1:3]] AS top_brands
 FROM (
-    SELECT user_id, list({k: name, v: share} ORDER BY cents DESC, name) FILTER (kind = 'department') AS departments,
-           list({k: name, v: share} ORDER BY cents DESC, name) FILTER (kind = 'category') AS categories,
-           list({k: name, v: share} ORDER BY cents DESC, name) FILTER (kind = 'brand') AS brands
-    FROM (SELECT *, cents / sum(cents) OVER (PARTITION BY user_id, kind) AS share
-          FROM spent WHERE w = 365 AND cents > 0)
+    SELECT user_id, list({k: name, v: share} ORDER BY units DESC, name) FILTER (kind = 'department') AS departments,
+           list({k: name, v: share} ORDER BY units DESC, name) FILTER (kind = 'category') AS categories,
+           list({k: name, v: share} ORDER BY units DESC, name) FILTER (kind = 'brand') AS brands
+    FROM (SELECT *, units / sum(units) OVER (PARTITION BY user_id, kind) AS share
+          FROM spent WHERE w = 365 AND units > 0)
     GROUP BY user_id);
 
 CREATE TEMP TABLE user_features AS

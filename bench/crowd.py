@@ -57,10 +57,10 @@ def _names(prefix: str, count: int) -> pa.Array:
     return pa.array([f"{prefix}{n:0{len(str(count))}d}" for n in range(count)])
 
 
-def decimals(cents: np.ndarray, scale: int = 2) -> pa.Array:
-    """Whole hundredths (or the power of ten that `scale` says) as DECIMAL(18, scale)."""
-    words = np.stack([cents.astype(np.int64), np.where(cents < 0, -1, 0)], axis=1).astype("<i8")
-    return pa.Array.from_buffers(pa.decimal128(18, scale), len(cents), [None, pa.py_buffer(words.tobytes())])
+def decimals(units: np.ndarray) -> pa.Array:
+    """Whole ten-thousandths as DECIMAL(18, 4)."""
+    words = np.stack([units.astype(np.int64), np.where(units < 0, -1, 0)], axis=1).astype("<i8")
+    return pa.Array.from_buffers(pa.decimal128(18, 4), len(units), [None, pa.py_buffer(words.tobytes())])
 
 
 def _lists(values: pa.Array, lengths: np.ndarray, null: np.ndarray | None = None) -> pa.ListArray:
@@ -158,7 +158,7 @@ class Chunk:
         stem, window = (match[1], int(match[2])) if (match := _WINDOW.match(name)) else (name, 365)
         if stem == "monetary":
             a_piece = np.exp(3.5 + 0.7 * self.random(stem).standard_normal(self.count))
-            return decimals(np.round(100 * a_piece * self._counts["quantity"][:, WINDOWS.index(window)]))
+            return decimals(100 * np.round(100 * a_piece * self._counts["quantity"][:, WINDOWS.index(window)]))
         if stem in self._counts:
             return _integers(self._counts[stem][:, WINDOWS.index(window)], kind)
         random, own = self.random(name), self.factors[:, hash_of(stem) % FACTORS]
@@ -260,7 +260,7 @@ class Chunk:
             "user_id": self.user_ids.take(pa.array(np.repeat(np.arange(self.count), SUGGESTED))),
             "ds": pa.repeat(pa.scalar(ds), rows), "rank": pa.array(rank.astype(np.int32)),
             "product_id": _names("S", PRODUCTS).take(pa.array(product)), "score": pa.array(np.round(0.2 / rank, 6)),
-            "price": decimals(10_000 * (5 + product % 200), 4), "last_sold_ds": pa.repeat(pa.scalar(ds), rows),
+            "price": decimals(10_000 * (5 + product % 200)), "last_sold_ds": pa.repeat(pa.scalar(ds), rows),
             "reason_kind": pa.repeat("model", rows), "reason": pa.repeat("fits what you did lately", rows),
             "reason_zh": pa.repeat("符合您近期的行为", rows),
         }  # fmt: skip

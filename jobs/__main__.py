@@ -65,7 +65,7 @@ MODULES = {
 }
 ERASE = "erase users for good: suppress, delete, prove; they are never loaded again"
 MAINTAIN = "put small files together and delete what no version of the last days needs; run it between nights"
-MIGRATE = "cut days anew that are not the shop's: once, in a warehouse of before nights were days of the shop"
+MIGRATE = "bring a warehouse of an earlier release to this one's types and days: once, while no night runs"
 PREVIEW = "what an audience's file would make: size, overlap, who would come and go; writes nothing"
 DRAFT = "the first draft of a mapping, from a sample of a file of events: YAML with what was seen as comments"
 TRY = "ten records of a mapping before and after, counts and reasons; writes nothing"
@@ -210,6 +210,7 @@ def _spark_verb(given: argparse.Namespace) -> str:
         job, name, long_job = (settings, _ids(given), given.verify), "huaxiang erase", True
     else:
         settings = _settings(given)
+        importlib.import_module("jobs.lake.contracts").require(settings.warehouse)
         extra = {"audience": ("file", "exact", "sample", "explain")}.get(given.verb, ())
         job = (settings, *[getattr(given, name) for name in extra])
         name, long_job = f"huaxiang {given.verb} {settings.days}", settings.since != settings.ds

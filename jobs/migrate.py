@@ -1,4 +1,6 @@
-"""migrate: days that were cut in another zone (before a night was a day of the shop: in UTC) become the shop's.
+"""migrate: what earlier releases wrote becomes what this one reads: money of two decimals gets four (digits that were
+rounded off come back by `collect --again` alone), and days that were cut in another zone (before a night was a day of
+the shop: in UTC) become the shop's.
 
 Bronze is cut anew from the times of its events, then all that is made of it: silver, the users' days, the sequences and
 features as of every night that has them. What was published stays as it was published. ops.loads, which says in whose
@@ -18,7 +20,7 @@ from jobs.clock import Clock
 from jobs.collect import counts, late
 from jobs.features import run as features
 from jobs.features import sequences
-from jobs.lake import delta, touched
+from jobs.lake import contracts, delta, touched
 from jobs.settings import Settings
 from jobs.sources import shops
 from jobs.sources.spec import Source, load
@@ -115,7 +117,13 @@ def _mark(spark: SparkSession, warehouse: str, shop: Source) -> None:
 
 
 def run(spark: SparkSession, warehouse: str) -> str:
-    """Cut the days of every source whose zone they are not in anew; returns one line a person can read."""
+    """Retype, then cut the days of every source whose zone they are not in anew; one line a person can read."""
+    retyped = contracts.migrate(spark, warehouse)
+    said = _recut(spark, warehouse)
+    return f"money of four decimals in {', '.join(retyped)}; {said}" if retyped else said
+
+
+def _recut(spark: SparkSession, warehouse: str) -> str:
     known = shops.zones(warehouse)
     held = {name: load(name) for name in sorted({name for name, _ in known})}
     others = [held[name] for name in held if any(zone != held[name].shop_zone for of, zone in known if of == name)]

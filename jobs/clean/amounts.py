@@ -5,6 +5,8 @@ from __future__ import annotations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from jobs.tables import MONEY
+
 
 def correct(events: DataFrame) -> DataFrame:
     """One row an event of bronze, with quantity, price, amount, discount made whole, and `reason` (null = kept).
@@ -16,7 +18,7 @@ def correct(events: DataFrame) -> DataFrame:
     """
     money = F.col("event_type").isin("purchase", "refund")
     negative = F.coalesce(F.col("quantity") < 0, F.lit(False)) | F.coalesce(F.col("amount") < 0, F.lit(False))
-    discount = F.abs(F.coalesce(F.col("discount"), F.lit(0))).cast("decimal(18,2)")
+    discount = F.abs(F.coalesce(F.col("discount"), F.lit(0))).cast(MONEY)
     nothing = (
         money
         & (F.coalesce(F.col("quantity"), F.lit(1)) == 0)
@@ -25,20 +27,20 @@ def correct(events: DataFrame) -> DataFrame:
     kind = F.when(money & negative, "refund").otherwise(F.col("event_type"))
     quantity = F.abs(F.when(money & (F.coalesce("quantity", F.lit(0)) == 0), F.lit(1)).otherwise(F.col("quantity")))
     known = F.col("price") >= 0
-    list_value = (F.col("price") * F.col("pieces")).cast("decimal(18,2)")
+    list_value = (F.col("price") * F.col("pieces")).cast(MONEY)
     # Where the amount is computed, it and the discount make up the list price. What is computed gets its type before it
     # stands beside what is known: the wider type of both is dear.
     off = F.when(F.col("amount").isNull() & known, F.least(discount, list_value)).otherwise(discount)
-    computed = (list_value - F.col("off")).cast("decimal(18,2)")
-    amount = F.abs(F.coalesce(F.col("amount"), computed)).cast("decimal(18,2)")
-    list_amount = (F.col("received") + F.col("off")).cast("decimal(18,2)")
+    computed = (list_value - F.col("off")).cast(MONEY)
+    amount = F.abs(F.coalesce(F.col("amount"), computed)).cast(MONEY)
+    list_amount = (F.col("received") + F.col("off")).cast(MONEY)
     a_piece = F.when(F.col("pieces") > 0, (F.col("list_amount") / F.col("pieces")).cast("decimal(18,4)"))
     refused = F.when(nothing, F.lit("nothing_bought: a purchase of 0 pieces for no money"))
     unpaid = (F.col("price") < 0) & ~F.coalesce(F.col("amount") != 0, F.lit(False))
     return (
         events.withColumns({"pieces": quantity, "event_type": kind})
         .withColumn("off", off)
-        .withColumn("received", F.when(money, F.coalesce(amount, F.lit(0).cast("decimal(18,2)"))))
+        .withColumn("received", F.when(money, F.coalesce(amount, F.lit(0).cast(MONEY))))
         .withColumn("list_amount", F.when(money, list_amount))
         .withColumn("reason", refused.when(unpaid, F.lit("negative_price")))
         .withColumn("price", F.coalesce(F.when(known, F.col("price")), a_piece).cast("decimal(18,4)"))

@@ -77,7 +77,7 @@ def winsorise(events: DataFrame, lines: DataFrame, rules: Outliers) -> DataFrame
         return F.when(F.col(because).isNotNull(), F.col(column))
 
     def scaled(column: str) -> Column:
-        fair = columns.rounded(F.col(column) * F.col("scale"), 2).cast(MONEY)
+        fair = columns.rounded(F.col(column) * F.col("scale"), 4).cast(MONEY)
         return F.when(F.col("scale").isNotNull(), fair).otherwise(F.col(column))
 
     return (

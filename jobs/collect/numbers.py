@@ -11,8 +11,8 @@ from jobs.lake.engine import columns
 from jobs.sources.mapping import FieldSpec
 
 # What has more digits before the point is something else, such as a bar code; sums of what fits do fit their columns.
-DECIMALS = {"money": "decimal(16,4)", "count": "decimal(11,4)"}
-MOST = 1_000_000_000_000  # money of a line
+DECIMALS = {"money": "decimal(15,4)", "count": "decimal(11,4)"}
+MOST = 100_000_000_000  # money of a line
 _WIDE = "decimal(28,8)"
 _NEGATIVE = r"^\((.*)\)\z|^([^-]*[0-9.]) ?-\z|^\u2212(.*)\z"
 

@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from jobs.features.windows import HOURS, SPREAD, TASTES, YEAR
 from jobs.lake.engine import columns
-from jobs.tables import WINDOWS
+from jobs.tables import MONEY_UNITS, WINDOWS
 from jobs.tables.feature_list import HABITS, RECENT, TOP_BRANDS, TOP_CATEGORIES, TOP_SHARES
 
 
@@ -54,7 +54,7 @@ def _sums(window: int) -> dict[str, Column]:
     counts = {f"{stem}_{window}d": _total(name, window) for stem, name in stems.items()}
     for stem, kind in (("categories", "category"), ("brands", "brand")):
         counts[f"{stem}_{window}d"] = F.coalesce(_taste(kind, f"distinct_{window}"), F.lit(0))
-    return counts | {f"monetary_{window}d": _total("amount", window) * F.lit(Decimal("0.01"))}
+    return counts | {f"monetary_{window}d": _total("amount", window) * F.lit(1 / Decimal(MONEY_UNITS))}
 
 
 def _ratios(window: int) -> dict[str, Column]:
@@ -70,9 +70,9 @@ def _ratios(window: int) -> dict[str, Column]:
         "uncart_share": _share(total("uncarts"), total("carts")),
         "refund_share": _ratio(total("refund_amount"), total("amount")),
         "discount_share": _ratio(total("discount"), total("list_amount")),
-        "basket_value": _ratio(total("amount"), total("orders") * 100),
+        "basket_value": _ratio(total("amount"), total("orders") * MONEY_UNITS),
         "basket_lines": _ratio(total("purchases"), total("orders")),
-        "mean_price": _ratio(total("list_amount"), total("quantity") * 100),
+        "mean_price": _ratio(total("list_amount"), total("quantity") * MONEY_UNITS),
         "price_index": _ratio(total("list_amount"), total("expected_amount")),
         "low_price_share": _ratio(total("low_price_amount"), total("amount")),
         "high_price_share": _ratio(total("high_price_amount"), total("amount")),

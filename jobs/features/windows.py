@@ -1,7 +1,7 @@
 """The sums of a user's days over windows that end with ds: numbers, products, tastes, gaps between purchases.
 
 Windows are nested, so a user's days are first summed by period (the days between two edges), and then the periods to
-windows: a day is added up once, not once for each window that holds it. Money is summed as whole cents.
+windows: a day is added up once, not once for each window that holds it. Money is summed as whole MONEY_UNITS.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 
 from jobs.lake import delta
 from jobs.lake.engine import columns
-from jobs.tables import MONEY, USER_DAILY, WINDOWS
+from jobs.tables import MONEY, MONEY_UNITS, USER_DAILY, WINDOWS
 from jobs.tables.feature_list import HABITS, RECENT
 
 YEAR = max(WINDOWS)
@@ -26,7 +26,7 @@ _COUNTS = tuple(column.name for column in USER_DAILY.columns if column.type in (
 _AMOUNTS = tuple(column.name for column in USER_DAILY.columns if column.type == MONEY)
 HOURS = {"morning": range(5, 12), "afternoon": range(12, 18), "evening": range(18, 23), "night": (23, *range(5))}
 TASTES = ("department", "category", "brand")
-SPREAD = 10_000
+SPREAD = 100
 
 
 def as_of(daily: DataFrame, users: DataFrame, ds: date) -> DataFrame:
@@ -46,8 +46,8 @@ def _age(ds: date) -> Column:
     return F.date_diff(F.lit(ds), F.col("ds"))
 
 
-def _cents(amount: str) -> Column:
-    return (F.col(amount) * 100).cast("bigint")
+def _units(amount: str) -> Column:
+    return (F.col(amount) * MONEY_UNITS).cast("bigint")
 
 
 def period_sums(daily: DataFrame, ds: date) -> DataFrame:
@@ -55,7 +55,7 @@ def period_sums(daily: DataFrame, ds: date) -> DataFrame:
     period = reduce(add, [(F.col("age") >= edge).cast("int") for edge in EDGES[:-1]])
     # Decimal arithmetic is slow, and most days of a shop's visitors are without money.
     paid = (F.col("purchases") > 0) | (F.col("refunds") > 0)
-    amounts = [F.when(paid, _cents(name)).alias(name) for name in _AMOUNTS]
+    amounts = [F.when(paid, _units(name)).alias(name) for name in _AMOUNTS]
     numbers = daily.select("user_id", _age(ds).alias("age"), *_COUNTS, *amounts, "hours", "weekdays")
 
     def newest(kind: str) -> Column:
@@ -113,8 +113,9 @@ def distinct_products(daily: DataFrame, ds: date) -> DataFrame:
 def tastes(daily: DataFrame, ds: date) -> DataFrame:
     """One row a user with a purchase: `taste`, a map from department, category, brand to where the money went.
 
-    money_W, the total in cents; top_W, the largest; spread_W, the sum of a * log2(a) in 1/SPREAD, whole so that the
-    order of a shuffle cannot show; distinct_W, how many; ranked, (-cents, name) of a year, largest first, ties by name.
+    money_W, the total in MONEY_UNITS; top_W, the largest; spread_W, the sum of a * log2(a) in 1/SPREAD, whole so that
+    the order of a shuffle cannot show; distinct_W, how many; ranked, (-units, name) of a year, largest first, ties by
+    name.
     """
     maps = [F.struct(F.lit(kind).alias("kind"), F.col(f"{kind}_amount").alias("amounts")) for kind in TASTES]
     cells = (
@@ -123,18 +124,18 @@ def tastes(daily: DataFrame, ds: date) -> DataFrame:
         .repartition("user_id")
         .select("user_id", "age", F.explode(F.array(*maps)).alias("map"))
         .select("user_id", "age", "map.kind", F.explode("map.amounts").alias("name", "amount"))
-        .select("user_id", "age", "kind", "name", _cents("amount").alias("cents"))
+        .select("user_id", "age", "kind", "name", _units("amount").alias("units"))
         .groupBy("user_id", "kind", "name")
         .agg(F.min("age").alias("age"),
-             *[F.sum(F.when(F.col("age") < w, F.col("cents"))).alias(f"cents_{w}") for w in HABITS])
+             *[F.sum(F.when(F.col("age") < w, F.col("units"))).alias(f"units_{w}") for w in HABITS])
     )  # fmt: skip
     facts = [F.count_if(F.col("age") < w).alias(f"distinct_{w}") for w in WINDOWS]
     for w in HABITS:
-        cents = F.when(F.col(f"cents_{w}") > 0, F.col(f"cents_{w}"))
-        spread = F.try_sum(columns.whole(cents * F.log2(cents) * SPREAD))
-        facts += [F.sum(cents).alias(f"money_{w}"), F.max(cents).alias(f"top_{w}"), spread.alias(f"spread_{w}")]
-    entry = F.struct((-F.col(f"cents_{YEAR}")).alias("order"), "name")
-    facts.append(F.sort_array(F.collect_list(F.when(F.col(f"cents_{YEAR}") > 0, entry))).alias("ranked"))
+        units = F.when(F.col(f"units_{w}") > 0, F.col(f"units_{w}"))
+        spread = F.try_sum(columns.whole(units * F.log2(units) * SPREAD))
+        facts += [F.sum(units).alias(f"money_{w}"), F.max(units).alias(f"top_{w}"), spread.alias(f"spread_{w}")]
+    entry = F.struct((-F.col(f"units_{YEAR}")).alias("order"), "name")
+    facts.append(F.sort_array(F.collect_list(F.when(F.col(f"units_{YEAR}") > 0, entry))).alias("ranked"))
     kinds = cells.groupBy("user_id", "kind").agg(*facts)
     taste = F.struct(*[name for name in kinds.columns if name not in ("user_id", "kind")])
     return kinds.groupBy("user_id").agg(

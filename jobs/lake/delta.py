@@ -211,6 +211,17 @@ def overwrite(frame: DataFrame, warehouse: str, table: Table) -> None:
             writer.option("mergeSchema", "true").save(path)
 
 
+def retype(spark: SparkSession, warehouse: str, table: Table) -> None:
+    """Write a whole table anew in the types of its contract; versions of before keep theirs."""
+    path, frame = table.path(warehouse), conform(read(spark, warehouse, table), table)
+    with writes.one_writer(path):
+        if engine.is_sail():
+            writes.retype(frame, path, table)
+            return
+        writer = frame.write.format("delta").mode("overwrite").option("overwriteSchema", "true")
+        writer.partitionBy(*table.partition_by).save(path)
+
+
 @until_it_wins
 def remove(warehouse: str, table: Table, chosen: DataFrame, on: str, instead: dict[str, str] | None = None) -> None:
     """Delete the rows of `table` (t) that a row of `chosen` (s) meets by the condition `on`, in one commit; with

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from jobs.tables.bronze import BRONZE_EVENTS, BRONZE_PRODUCTS, BRONZE_USERS, EVENT_TYPES
 from jobs.tables.contract import Column, Table
-from jobs.tables.feature_list import MONEY, WINDOWS
+from jobs.tables.feature_list import MONEY, MONEY_UNITS, WINDOWS
 from jobs.tables.gold import (
     FEATURE_NAMES,
     NUMERIC_FEATURES,
@@ -55,6 +55,7 @@ __all__ = [  # what readers of a contract need beside the tables
     "EVENT_TYPES",
     "FEATURE_NAMES",
     "MONEY",
+    "MONEY_UNITS",
     "NIGHTLY",
     "NUMERIC_FEATURES",
     "SEQUENCE_LENGTH",

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-MONEY = "decimal(18,2)"
+MONEY = "decimal(18,4)"  # less than 10^14: sums of what a user pays
+TOTAL = "decimal(22,4)"  # sums over users
+MONEY_UNITS = 10_000  # of one: sums of a history are counted in them
 
 WINDOWS = (1, 7, 28, 90, 365)
 HABITS = (28, 90, 365)  # a share of one day or of one week says little of a habit

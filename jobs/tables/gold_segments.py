@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from jobs.tables.contract import DS, MODEL, RUN, Table, columns
-from jobs.tables.feature_list import MONEY
+from jobs.tables.feature_list import MONEY, TOTAL
 
 SEGMENT_MODELS = Table(
     "gold", "segment_models", "the centre of a segment in one model version", ("model_version", "segment_id"),
@@ -68,8 +68,8 @@ SEGMENTS = Table(
         ("description_zh", "string", "the same in Chinese", "描述"),
         ("size", "bigint", "users", "人数"),
         ("share", "double", "share of all users", "占比"),
-        ("spend_28d", MONEY, "money of its users in the last 28 days", "近28天消费"),
-        ("spend_365d", MONEY, "money of its users in the last 365 days", "近365天消费"),
+        ("spend_28d", TOTAL, "money of its users in the last 28 days", "近28天消费"),
+        ("spend_365d", TOTAL, "money of its users in the last 365 days", "近365天消费"),
         ("traits", f"array<{_TRAIT}>", "traits by strength; lift = mean in the segment / mean of all users", "特征"),
         ("entered", "bigint", "users who came since the last published night", "进入人数"),
         ("left", "bigint", "users who went since the last published night", "离开人数"),

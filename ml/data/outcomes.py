@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy.sparse import csr_matrix, vstack
 
+from jobs.tables import MONEY_UNITS
 from ml.common.arrays import of_users
 from ml.data import events
 
@@ -81,21 +82,21 @@ def read(warehouse: str, ds: datetime.date, user_ids: pa.Array, loaded_until: da
 
 def _counted(batches: Iterable[pa.RecordBatch], ds: datetime.date, user_ids: pa.Array) -> Outcomes:
     users = len(user_ids)
-    cents, lines = np.zeros(users, np.int64), np.zeros(users, np.int64)
+    units, lines = np.zeros(users, np.int64), np.zeros(users, np.int64)
     first = np.full(users, HORIZON + 1, np.int64)
     cells = [_CELLS.empty_table()]
     for batch in batches:
         batch, place = of_users(batch, user_ids)
         user = place.astype(np.int64)
         money = pc.cast(batch["amount"], pa.float64()).fill_null(0).to_numpy()
-        np.add.at(cents, user, np.rint(money * 100).astype(np.int64))  # whole, so that no order of rows shows
+        np.add.at(units, user, np.rint(money * MONEY_UNITS).astype(np.int64))  # whole, so that no order of rows shows
         np.add.at(lines, user, 1)
         np.minimum.at(first, user, events.days_after(batch["ds"], ds))
         cell = pa.table({"user": user, "category": batch["category"]}).filter(pc.field("category").is_valid())
         counted = cell.group_by(["user", "category"]).aggregate([([], "count_all")])
         cells.append(counted.select(_CELLS.names).cast(_CELLS))
     first_day = np.where(first > HORIZON, np.nan, first.astype(np.float64))
-    return Outcomes(cents / 100, lines, first_day, *_crossed(pa.concat_tables(cells), users))
+    return Outcomes(units / MONEY_UNITS, lines, first_day, *_crossed(pa.concat_tables(cells), users))
 
 
 def lines_of_year(warehouse: str, ds: datetime.date, user_ids: pa.Array) -> csr_matrix:

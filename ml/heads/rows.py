@@ -41,7 +41,7 @@ def _batch(user_ids: pa.Array, facts: UserFacts, heads: Heads, stamp: Mapping[st
         "churn_28d": _numbers(1 - expectations.purchase_U3[:, -1], null[EVENTS[-1]]),
         **{f"purchase_{days}d": _numbers(chance, null[event])
            for days, event, chance in zip(DAYS, EVENTS, expectations.purchase_U3.T, strict=True)},
-        "spend_28d": _numbers(expectations.spend, null[SPEND], 2),
+        "spend_28d": _numbers(expectations.spend, null[SPEND], 4),
         "days_to_next_order": _numbers(expectations.day, no_day, 1),
         "next_categories": lists(category[expectations.category_UT], pa.string(), null[CATEGORIES]),
         "next_category_scores": lists(_rounded(expectations.category_score_UT), pa.float64(), null[CATEGORIES]),

@@ -109,6 +109,15 @@ def overwrite(frame: DataFrame, path: str, table: Table, configuration: dict[str
     fitted(frame, path).write.format("delta").mode("overwrite").save(of_engine(path))
 
 
+def retype(frame: DataFrame, path: str, table: Table) -> None:
+    """The table becomes `frame`, whose types are others, in one commit: Sail changes no schema, delta-rs does."""
+    without_marks(path, table)
+    with tempfile.TemporaryDirectory(dir=sail.scratch()) as folder:
+        frame.write.format("delta").mode("append").save(folder)
+        rows = DeltaTable(folder).to_pyarrow_dataset().scanner(batch_readahead=2, fragment_readahead=1).to_reader()
+        write_deltalake(path, rows, mode="overwrite", schema_mode="overwrite", partition_by=list(table.partition_by))
+
+
 def _replaced(frame: DataFrame, path: str, predicate: str) -> None:
     frame.write.format("delta").mode("overwrite").option("replaceWhere", predicate).save(of_engine(path))
 
