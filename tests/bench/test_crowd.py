@@ -72,7 +72,7 @@ def test_on_the_second_night_only_the_active_are_others(chunk: Chunk) -> None:
 
 def test_money_is_exact() -> None:
     assert crowd.decimals(np.array([0, 5, 12345, -250])).to_pylist() == [
-        Decimal("0.00"), Decimal("0.05"), Decimal("123.45"), Decimal("-2.50")]  # fmt: skip
+        Decimal("0"), Decimal("0.0005"), Decimal("1.2345"), Decimal("-0.0250")]  # fmt: skip
 
 
 def test_chunks_hold_every_user_once() -> None:
