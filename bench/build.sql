@@ -513,7 +513,7 @@ COPY user_features TO (getvariable('out') || '/user_features.parquet') (FORMAT p
 COPY (
     SELECT user_id, getvariable('ds')::DATE AS ds, len(steps)::INT AS length,
            DATE '1970-01-01' + steps[-1].day AS last_event_ds, [s.day FOR s IN steps] AS event_days,
-           [s.event_id FOR s IN steps] AS event_ids, [s.time FOR s IN steps] AS event_times,
+           [s.event_id FOR s IN steps] AS event_ids, [s.time FOR s IN steps] AS event_times, [s.hour FOR s IN steps] AS event_hours,
            [s.event_type FOR s IN steps] AS event_types, [s.product_id FOR s IN steps] AS product_ids,
            [s.category FOR s IN steps] AS categories, [s.price_bucket FOR s IN steps] AS price_buckets
     FROM (
@@ -522,7 +522,8 @@ COPY (
                    event_type: event_type,
                    product_id: coalesce(product_id, ''), category: coalesce(category, ''),
                    price_bucket: CASE WHEN price > 0
-                       THEN least(31, 1 + floor(2 * (ln(1 + price::DOUBLE) / ln(2))))::INT ELSE 0 END}
+                       THEN least(31, 1 + floor(2 * (ln(1 + price::DOUBLE) / ln(2))))::INT ELSE 0 END,
+                   hour: local_hour}
                ORDER BY ds, epoch_us(event_time) // 1000000, event_id))[-256:] AS steps
         FROM events WHERE ds <= getvariable('ds') GROUP BY user_id)
 ) TO (getvariable('out') || '/user_sequences.parquet') (FORMAT parquet, COMPRESSION zstd);

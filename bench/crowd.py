@@ -241,7 +241,8 @@ class Chunk:
         newest = times[np.cumsum(lengths) - 1] // 86_400
         flat = {
             "event_ids": ids, "event_days": pa.array((times // 86_400).astype(np.int32)),
-            "event_times": pa.array(times), "event_types": pa.array(types).take(kind),
+            "event_times": pa.array(times), "event_hours": pa.array((times // 3600 % 24).astype(np.int32)),
+            "event_types": pa.array(types).take(kind),
             "product_ids": _names("S", PRODUCTS).take(pa.array(product)),
             "categories": _names("CAT", CATEGORIES).take(pa.array(product % CATEGORIES)),
             "price_buckets": pa.array((5 + product % 12).astype(np.int32)),

@@ -27,8 +27,9 @@ class Served:
     def predict(self, frame: pd.DataFrame, params: dict | None = None) -> np.ndarray:
         """float32 (rows, D), in the order of the rows; columns as gold.user_sequences has them."""
         table = arrow_schema(USER_SEQUENCES)
-        schema = pa.schema([table.field(name) for name in SEQUENCE_COLUMNS])
-        batches = pa.Table.from_pandas(frame[SEQUENCE_COLUMNS], schema=schema, preserve_index=False).to_batches()
+        names = [name for name in SEQUENCE_COLUMNS if name in frame]  # those of the model's signature
+        schema = pa.schema([table.field(name) for name in names])
+        batches = pa.Table.from_pandas(frame[names], schema=schema, preserve_index=False).to_batches()
         return self.encoder.states(pack(batches, self.encoder.catalogue, self.encoder.vocabularies))
 
 

@@ -22,12 +22,12 @@ USERS_A_FILE = 50_000
 # shops in several zones; then time, and the id as a tie-break that no run can change.
 _ARRAYS = {
     "event_days": "day", "event_times": "time", "event_ids": "event_id", "event_types": "event_type",
-    "product_ids": "product_id", "categories": "category", "price_buckets": "price_bucket",
+    "product_ids": "product_id", "categories": "category", "price_buckets": "price_bucket", "event_hours": "hour",
 }  # fmt: skip
 
 
 # Of silver.events, what a sequence is made of.
-READS = ("user_id", "ds", "event_time", "event_id", "event_type", "product_id", "category", "price")
+READS = ("user_id", "ds", "event_time", "event_id", "event_type", "product_id", "category", "price", "local_hour")
 
 
 def as_steps(events: DataFrame) -> DataFrame:
@@ -43,6 +43,7 @@ def as_steps(events: DataFrame) -> DataFrame:
             F.coalesce("product_id", F.lit("")).alias("product_id"),
             F.coalesce("category", F.lit("")).alias("category"),
             F.coalesce(F.when(F.col("price") > 0, bucket), F.lit(0)).alias("price_bucket"),
+            F.col("local_hour").alias("hour"),
         ).alias("step"),
     )
 
@@ -55,9 +56,11 @@ def unpack(sequences: DataFrame) -> DataFrame:
 
 
 def with_days(stored: DataFrame) -> DataFrame:
-    """Stored sequences with their days, which those of before the column was there lack: their shops' were UTC's."""
-    utc = F.transform("event_times", lambda time: F.floor(time / 86_400).cast("int"))
-    return stored.withColumn("event_days", F.coalesce("event_days", utc))
+    """Stored sequences with their days and hours, which those of before the columns were there lack: UTC's stand in."""
+    day = F.transform("event_times", lambda time: F.floor(time / 86_400).cast("int"))
+    hour = F.transform("event_times", lambda time: F.floor(F.pmod(time, F.lit(86_400)) / 3_600).cast("int"))
+    known = F.col("event_hours") if "event_hours" in stored.columns else F.lit(None).cast("array<int>")
+    return stored.withColumns({"event_days": F.coalesce("event_days", day), "event_hours": F.coalesce(known, hour)})
 
 
 def build(steps: DataFrame, length: int = SEQUENCE_LENGTH) -> DataFrame:

@@ -73,6 +73,7 @@ USER_SEQUENCES = Table(
         ("event_days", "array<int>", "their ds, days since 1970, ascending; null in rows of before it was kept: UTC's",
          "日序"),
         ("event_times", "array<bigint>", "seconds since 1970, UTC", "时间"),
+        ("event_hours", "array<int>", "hour of the day at the shop, 0-23; null in rows of before it was kept: UTC's", "小时序"),
         ("event_types", "array<string>", "what was done", "行为类型"),
         ("product_ids", "array<string>", "which product; empty text where the event has none", "商品"),
         ("categories", "array<string>", "its category; empty text where unknown", "类目"),

@@ -19,8 +19,17 @@ from ml.data.catalogue import PRICE_BUCKETS, Catalogue
 from ml.data.events import day_number
 from ml.data.vocabulary import PADDING, Vocabularies
 
-SEQUENCE_COLUMNS = ["user_id", "event_times", "event_types", "product_ids", "price_buckets"]  # what a model reads
-DATED_COLUMNS = [*SEQUENCE_COLUMNS, "event_days"]  # for what is cut by the shop's days
+# What a model reads; what is cut by the shop's days reads the same.
+SEQUENCE_COLUMNS = [
+    "user_id",
+    "event_times",
+    "event_types",
+    "product_ids",
+    "price_buckets",
+    "event_days",
+    "event_hours",
+]
+DATED_COLUMNS = SEQUENCE_COLUMNS
 TYPES = 16  # the contract names 8 event types; two ids are padding and unknown
 GAPS, HOURS, WEEKDAYS = 32, 24, 7
 VISIT_ENDS = 2  # the event is, or is not, the last of a visit
@@ -45,9 +54,9 @@ class Sequences:
 
     user_ids: U. offsets: int64, U + 1. times: int64, seconds since 1970, UTC. items: int32, rows of the catalogue.
     days: int32, days since 1970 at the shop, ascending. context_EC: uint8, event type, price bucket, log2 time gap,
-    hour and weekday (UTC), end of a visit, as ids of one shared table. A visit's end says that the next event comes
-    after 30 minutes or more, or not yet: a user's newest state is asked for the next visit, and most events inside a
-    long visit would teach it something else.
+    hour and weekday (at the shop, see Vocabularies), end of a visit, as ids of one shared table. A visit's end says
+    that the next event comes after 30 minutes or more, or not yet: a user's newest state is asked for the next visit,
+    and most events inside a long visit would teach it something else.
     """
 
     user_ids: pa.Array
@@ -153,11 +162,16 @@ def _empty_events() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
 def days_of(rows: pa.RecordBatch | pa.Table) -> np.ndarray:
     """int32 (E): the shop's day of each event, since 1970; UTC's in rows that were written before it was kept."""
     times = np.asarray(pc.list_flatten(rows["event_times"]))
-    if "event_days" in rows.schema.names:
-        days = np.asarray(pc.list_flatten(rows["event_days"]))
-        if len(days) == len(times):
-            return days
-    return (times // DAY_SECONDS).astype(np.int32)
+    return _stored(rows, "event_days", (times // DAY_SECONDS).astype(np.int32))
+
+
+def _stored(rows: pa.RecordBatch | pa.Table, name: str, of_utc: np.ndarray) -> np.ndarray:
+    """A column of lists (E); of_utc where the rows were written before it was kept."""
+    if name in rows.schema.names:
+        values = np.asarray(pc.list_flatten(rows[name]))
+        if len(values) == len(of_utc):
+            return values
+    return of_utc
 
 
 def _pack_batch(batch: pa.RecordBatch, catalogue: Catalogue, vocabularies: Vocabularies) -> Sequences:
@@ -171,20 +185,23 @@ def _pack_batch(batch: pa.RecordBatch, catalogue: Catalogue, vocabularies: Vocab
     ends = np.append(gap[1:] >= VISIT_SECONDS, True)
     ends[offsets[1:][np.diff(offsets) > 0] - 1] = True
     price = batch["price_buckets"].flatten().fill_null(0).to_numpy(zero_copy_only=False)
+    days, hours, weekdays = days_of(batch), times // 3600 % 24, times // DAY_SECONDS
+    if vocabularies.reads_shop_hours:
+        hours, weekdays = _stored(batch, "event_hours", hours), days
     base, columns = 1, []
     for ids, size in (
         (vocabularies.event_type.encode(batch["event_types"].flatten()), TYPES),
         (np.clip(price, 0, PRICE_BUCKETS - 1), PRICE_BUCKETS),
         (gap_id, GAPS),
-        (times // 3600 % 24, HOURS),
-        ((times // DAY_SECONDS + 3) % 7, WEEKDAYS),  # 1970-01-01 was a Thursday; 0 = Monday
+        (hours, HOURS),
+        ((weekdays + 3) % 7, WEEKDAYS),  # 1970-01-01 was a Thursday; 0 = Monday
         (ends[: len(times)], VISIT_ENDS),
     ):
         columns.append(base + ids)
         base += size
     context = np.stack(columns, axis=1).astype(np.uint8)
     items = catalogue.rows(batch["product_ids"].flatten())
-    return Sequences(batch["user_id"], offsets, times, items, context, days_of(batch))
+    return Sequences(batch["user_id"], offsets, times, items, context, days)
 
 
 def _sums(flags: np.ndarray, offsets: np.ndarray) -> np.ndarray:

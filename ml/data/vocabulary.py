@@ -48,12 +48,19 @@ class Vocabulary:
 
 @dataclass(frozen=True)
 class Vocabularies:
-    """What a model knows by name. `counts` are events of the training part."""
+    """What a model knows by name. `counts` are events of the training part. clock: of whose day it reads hours and
+    weekdays: "shop", or nobody's named: UTC's, in models of before sequences had the shop's.
+    """
 
     product: Vocabulary
     category: Vocabulary  # path prefixes such as "GROCERY > SOFT DRINKS"
     brand: Vocabulary
     event_type: Vocabulary
+    clock: Vocabulary
+
+    @property
+    def reads_shop_hours(self) -> bool:
+        return "shop" in self.clock.names.to_pylist()
 
     @classmethod
     def fit(
@@ -75,6 +82,7 @@ class Vocabularies:
             Vocabulary.fit(categories),
             Vocabulary.fit(brands),
             Vocabulary.fit(type_counts),
+            Vocabulary.fit({"shop": 1}),
         )
 
     def save(self, path: Path) -> None:

@@ -65,7 +65,8 @@ def describe(folder: Path, width: int) -> None:
     from mlflow.types.schema import Array
 
     lists = {"event_times": DataType.long, "event_types": DataType.string, "product_ids": DataType.string,
-             "price_buckets": DataType.integer}  # fmt: skip
+             "price_buckets": DataType.integer, "event_days": DataType.integer,
+             "event_hours": DataType.integer}  # fmt: skip
     read = [ColSpec(DataType.string, "user_id"), *(ColSpec(Array(kind), name) for name, kind in lists.items())]
     vectors = TensorSpec(np.dtype(np.float32), (-1, width))
     model = Model(signature=ModelSignature(inputs=Schema(read), outputs=Schema([vectors])))

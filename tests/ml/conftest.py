@@ -56,6 +56,7 @@ def sequence_row(user: int, random: np.random.Generator) -> dict:
         "user_id": f"u{user:03d}", "ds": DS, "length": length, "last_event_ds": DS,
         "event_ids": [f"e{user}-{i}" for i in range(length)],
         "event_days": [time // 86_400 for time in times], "event_times": times,
+        "event_hours": [time // 3600 % 24 for time in times],
         "event_types": ["view" if p % 4 == 0 else "purchase" for p in product],
         "product_ids": [f"p{p:02d}" for p in product], "categories": [f"C{c}" for c in category],
         "price_buckets": [1 + int(2 * np.log2(1 + 1 + p / 4)) for p in product], "run_id": "test",
