@@ -13,6 +13,7 @@ from jobs.errors import DataError, UsageError
 from jobs.lake import delta, sql
 from jobs.publish import run as publish
 from jobs.settings import Settings
+from tests.jobs.kills import Killed, killed_after
 
 DS = date(2017, 12, 1)
 
@@ -39,11 +40,13 @@ def test_a_published_night_has_its_manifest_and_readers_hold_to_it(spark, tmp_pa
     size = "SELECT size FROM gold.segments WHERE ds = DATE '2017-12-01'"
     assert sql.run(size, s.warehouse, "csv") == "size\n10"
 
-    # A later run that dies after its first table is not seen: its row in ops.runs is missing.
+    # A later run that dies after any of its tables is not seen: its row in ops.runs is missing.
     stage(spark, night(tmp_path, "r2"), 99)
-    half = delta.read(spark, s.warehouse, tables.SEGMENTS.staged())
-    delta.replace_where(half, s.warehouse, tables.SEGMENTS, "ds = DATE'2017-12-01'")
-    assert sql.run(size, s.warehouse, "csv") == "size\n10"
+    for n in range(1, len(tables.PUBLISHED) + 1):
+        with killed_after(n) as written, pytest.raises(Killed):
+            publish.run(spark, night(tmp_path, "r2"))
+        assert "ops/runs" not in written
+        assert sql.run(size, s.warehouse, "csv") == "size\n10", f"killed after {written}"
 
     publish.run(spark, night(tmp_path, "r2"))
     assert sql.run(size, s.warehouse, "csv") == "size\n99"
@@ -64,7 +67,7 @@ def test_nothing_staged_is_nothing_published(spark, tmp_path):
     ("query", "said"),
     [
         ("SELECT 1 FROM gold.segment", r"nearest: gold\.segments"),
-        ("SELECT 1 FROM gold.segments", "has a night run yet"),
+        ("SELECT 1 FROM gold.segments", "has `publish` run yet"),
         ("SELEC 1", "the query failed"),
     ],
 )
