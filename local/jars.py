@@ -19,12 +19,6 @@ PACKAGES = {
         "io.delta_delta-spark_4.2_2.13-4.4.0.jar",
         "io.delta_delta-storage-4.4.0.jar",
     ),
-    "org.apache.spark:spark-sql-kafka-0-10_2.13:4.2.0": (
-        "org.apache.spark_spark-sql-kafka-0-10_2.13-4.2.0.jar",
-        "org.apache.spark_spark-token-provider-kafka-0-10_2.13-4.2.0.jar",
-        "org.apache.kafka_kafka-clients-3.9.2.jar",
-        "org.apache.commons_commons-pool2-2.13.1.jar",
-    ),
 }
 NEEDED = tuple(jar for jars in PACKAGES.values() for jar in jars)
 

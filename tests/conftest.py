@@ -10,18 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.lake import engine
-
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["PYSPARK_PYTHON"] = sys.executable
-
-
-def pytest_collection_modifyitems(items) -> None:
-    """What one engine cannot is left out on it, and said: the reason stands in the summary of skipped tests."""
-    if engine.is_sail():
-        for item in items:
-            if item.get_closest_marker("spark_alone"):
-                item.add_marker(pytest.mark.skip(reason="Apache Spark alone does this: make test-spark"))
 
 
 def pytest_make_parametrize_id(val, argname):

@@ -72,8 +72,6 @@ def run(spark: SparkSession, s: Settings) -> str:
         except (PySparkException, Py4JJavaError, DatabaseError) as error:
             if feed.jdbc and (reason := databases.explain(error, feed.jdbc)):
                 raise reason from None  # the database's own words may name the user
-            if feed.kafka and (reason := streams.explain(error, feed.kafka)):
-                raise reason from error
             raise (reading.unreadable(error) or error) from error
     return "; ".join(lines)
 

@@ -7,7 +7,7 @@ commit is all or nothing, so that a killed verb leaves no half table.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import date
 
 import pyarrow as pa
@@ -181,21 +181,6 @@ def replace_rows(rows: list[dict], warehouse: str, table: Table, predicate: str)
             write_deltalake(path, data, mode="overwrite", predicate=predicate, schema_mode="merge")
         else:
             create(path, data, table.partition_by)
-
-
-def batch_lander(folder: str, ds: date) -> Callable[[DataFrame, int], None]:
-    """For foreachBatch: lands a batch of texts as gzipped lines in `folder`/batch-N/ds=`ds`; the same batch once more
-    replaces itself, whatever its day was.
-
-    A function within a function, because Spark Connect sends it to a Python that does not know our modules.
-    """
-    day = str(ds)
-
-    def land(batch: DataFrame, number: int) -> None:
-        lines = batch.withColumn("ds", F.lit(day)).write.mode("overwrite").partitionBy("ds")
-        lines.option("compression", "gzip").text(f"{folder}/batch-{number:09d}")
-
-    return land
 
 
 def overwrite(frame: DataFrame, warehouse: str, table: Table) -> None:

@@ -30,12 +30,3 @@ def name() -> str:
 
 def is_sail() -> bool:
     return name() == "sail"
-
-
-def needs_spark(what: str) -> None:
-    """UsageError on Sail, which has no way to `what`."""
-    if is_sail():
-        raise UsageError(
-            f"expected Apache Spark to {what}, found Sail, which cannot; set HUAXIANG_ENGINE=spark "
-            "(make run ENGINE=spark; it needs Java 17 to 21)"
-        )

@@ -29,12 +29,6 @@ def test_what_spark_submit_started_is_spark(monkeypatch):
     assert not engine.is_sail()
 
 
-def test_what_sail_cannot_is_said_with_the_way_out(monkeypatch):
-    monkeypatch.setenv("HUAXIANG_ENGINE", "sail")
-    with pytest.raises(UsageError, match=r"read the Kafka topic clicks, found Sail.*HUAXIANG_ENGINE=spark"):
-        engine.needs_spark("read the Kafka topic clicks")
-
-
 @pytest.mark.parametrize(("text", "size"), [("3g", 3 << 30), ("800m", 800 << 20), ("2GB", 2 << 30), ("1024", 1024)])
 def test_the_memory_is_a_size(monkeypatch, text, size):
     monkeypatch.setenv("HUAXIANG_DRIVER_MEMORY", text)
