@@ -29,7 +29,9 @@ def _open(warehouse: str, table: tables.Table, version: int | None = None) -> De
     try:
         return DeltaTable(table.path(warehouse), version=version)
     except TableNotFoundError:
-        raise UsageError(f"no table {table.full_name} in {warehouse}; has {_writer(table)} run yet?") from None
+        raise UsageError(
+            f"no table {table.full_name} in {warehouse}; has {_writer(table)} run to its end yet?"
+        ) from None
 
 
 def _writer(table: tables.Table) -> str:

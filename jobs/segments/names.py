@@ -109,7 +109,7 @@ def name_groups(
     for group in sorted(groups, key=lambda number: (-groups[number].clear, number)):
         options = [*options_of(groups[group])]
         chosen = next((o for o in options if not any(alike(written(o), other) for other in taken)), None)
-        chosen = chosen or next((o for o in options if not _meets(written(o), taken)), None)
+        chosen = chosen or next((o for o in options if not meets(written(o), taken)), None)
         names[group] = chosen or (*options[0], _number(group))
         taken.append(written(names[group]))
     return names
@@ -134,7 +134,7 @@ def alike(one: Name, other: Name) -> bool:
     phrase each are alike where they are the same.
     """
     if not any(mark in name for name in (one[0], other[0]) for mark in _JOINTS):
-        return _meets(one, [other])
+        return meets(one, [other])
     english = [{*re.findall(r"[^\W_]+", name[0].casefold())} - {"and"} for name in (one, other)]
     chinese = [{*re.findall(r"\w", name[1])} - {"和"} for name in (one, other)]
     return _apart(*english) < 2 or _apart(*chinese) < 3
@@ -144,7 +144,8 @@ def _apart(one: set[str], other: set[str]) -> int:
     return max(len(one - other), len(other - one))
 
 
-def _meets(name: Name, taken: Iterable[Name]) -> bool:
+def meets(name: Name, taken: Iterable[Name]) -> bool:
+    """Whether a name is one of the taken ones in either language."""
     return any(name[0] == other[0] or name[1] == other[1] for other in taken)
 
 

@@ -80,12 +80,17 @@ def named(
     known: Mapping[int, Known], before: Mapping[int, Sequence[str]], options_of: Options = names.candidates
 ) -> dict[int, tuple[Phrase, ...]]:
     """The phrases of each group's name: last night's (`before`: their keys), while tonight all of them hold, else new
-    ones.
+    ones. Labels may have changed since: of two names that have become the same, the second is a new one.
     """
-    kept = {}
+    kept: dict[int, tuple[Phrase, ...]] = {}
+    taken: list[Name] = []
     for group in sorted(known.keys() & before.keys()):
         true = names.true_of(known[group])
-        if before[group] and all(key in true for key in before[group]):
-            kept[group] = tuple(true[key] for key in before[group])
+        if not before[group] or not all(key in true for key in before[group]):
+            continue
+        parts = tuple(true[key] for key in before[group])
+        if not names.meets(names.written(parts), taken):
+            kept[group] = parts
+            taken.append(names.written(parts))
     fresh = {group: of for group, of in known.items() if group not in kept}
-    return kept | names.name_groups(fresh, [names.written(parts) for parts in kept.values()], options_of)
+    return kept | names.name_groups(fresh, taken, options_of)

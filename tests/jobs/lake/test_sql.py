@@ -168,7 +168,7 @@ def test_duckdb_is_bounded_and_its_settings_are_locked(warehouse):
         ("SELECT 1 FROM memory.gold.segments", r"nearest: gold\.segments"),
         ("SELECT 1 FROM gold__segments", r"nearest: gold\.segments"),
         ("WITH x AS (SELECT 1) SELECT * FROM y", "no table 'y'; there are bronze.events, "),
-        ("SELECT 1 FROM gold.tags", r"no table gold\.tags in .*has `publish` run yet"),
+        ("SELECT 1 FROM gold.tags", r"no table gold\.tags in .*has `publish` run to its end yet"),
     ],
 )
 def test_a_table_that_is_not_there_names_the_nearest(warehouse, query, said):

@@ -19,9 +19,9 @@ LABELS = Labels({"CAT FOOD": "cat food", "BEER": "beer", "WINE": "wine"}, {"CAT 
 KNOWN = traits.all_traits([], LABELS)
 
 
-def known(tasted=(), **strong):
+def known(tasted=(), labels=LABELS, **strong):
     """A group with tastes, of a lift of 3, and z-scores of traits."""
-    found = [{"category": c, "label": LABELS(c)[0], "label_zh": LABELS(c)[1], "lift": 3.0} for c in tasted]
+    found = [{"category": c, "label": labels(c)[0], "label_zh": labels(c)[1], "lift": 3.0} for c in tasted]
     z = {t.key: strong.get(t.key, 0.0) for t in KNOWN}
     strongly, weakly = phrases(z, KNOWN), phrases(z, KNOWN, names.STRONG / 2)
     return Known(names.of_tastes(found), [*strongly, *(p for p in weakly if p not in strongly)], float(len(found)), 3.0)
@@ -63,6 +63,17 @@ def test_a_name_stays_while_all_of_it_is_true_if_only_faintly():
     before = {1: ["monetary_90d:high"], 2: ["recency_days:high", "monetary_90d:low"]}
     found = {group: written(parts)[0] for group, parts in named(groups, before).items()}
     assert found == {1: "Big spenders", 2: "Light spenders"}
+
+
+@pytest.mark.parametrize("options_of", [names.candidates, names.of_family])
+def test_categories_of_one_label_have_names_of_their_own(options_of):
+    twins = Labels({"BEER": "beer", "WINE": "wine"}, {"BEER": "酒", "WINE": "酒"})
+    groups = {n: known([taste], twins, monetary_90d=1.0) for n, taste in enumerate(("BEER", "WINE"))}
+    kept = {0: ["taste:BEER", "monetary_90d:high"], 1: ["taste:WINE", "monetary_90d:high"]}
+    for before in ({}, kept, {n: keys[:1] for n, keys in kept.items()}):  # labelled so since last night, or always
+        one, other = (written(parts) for parts in named(groups, before, options_of).values())
+        assert one[0] != other[0]
+        assert one[1] != other[1]
 
 
 def test_a_family_has_the_shortest_name():
