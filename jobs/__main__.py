@@ -210,13 +210,14 @@ def _spark_verb(given: argparse.Namespace) -> str:
         job, name, long_job = (settings, _ids(given), given.verify), "huaxiang erase", True
     else:
         settings = _settings(given)
-        importlib.import_module("jobs.lake.contracts").require(settings.warehouse)
         extra = {"audience": ("file", "exact", "sample", "explain")}.get(given.verb, ())
         job = (settings, *[getattr(given, name) for name in extra])
         name, long_job = f"huaxiang {given.verb} {settings.days}", settings.since != settings.ds
 
     hop = importlib.import_module(MODULES[given.verb])
     with _session(name, long_job) as spark:
+        if isinstance(job[0], Settings) and given.verb != "erase":
+            importlib.import_module("jobs.lake.contracts").require(job[0].warehouse)  # whose types the session reads
         said = _judged(spark, given.verb, hop, job) if given.verb in JUDGED else hop.run(spark, *job)
         if given.verb in STANDING:
             importlib.import_module("jobs.lake.delta").stand(_absolute(given.warehouse), STANDING[given.verb])
