@@ -67,8 +67,11 @@ def answered(
     found = with_facts(rows, q, some)
     if not q.tops:
         return found
-    pool = found if ranked is None else with_facts(ranked, q, sources)
-    return Thresholds.of(pool.where("here") if "here" in pool.columns else pool, q).on(found)
+    if ranked is None:
+        return Thresholds.of(found.where("here") if "here" in found.columns else found, q).on(found)
+    ranks = q.of_tops()
+    pool = with_facts(ranked, ranks, sources)
+    return Thresholds.of(pool.where("here") if "here" in pool.columns else pool, ranks).on(found)
 
 
 def sources_of(spark: SparkSession, s: Settings, q: Questions) -> Sources:

@@ -17,10 +17,10 @@ from pyspark.sql import functions as F
 
 from jobs.audiences.rule import sequences
 from jobs.audiences.rule.conditions import Then
-from jobs.audiences.rule.measures import Measure
+from jobs.audiences.rule.measures import EVENT_FIELDS, Measure
 from jobs.audiences.rule.parts import Part, Test
-from jobs.audiences.rule.selection import Logs, matches, selected
-from jobs.audiences.rule.values import NUMBER, Reading, any_of, within
+from jobs.audiences.rule.selection import OF_PRODUCTS, Logs, column, columns_of, selected
+from jobs.audiences.rule.values import NUMBER, Reading, any_of, both, passes, within
 from jobs.lake.engine import frames
 
 _AT_ONCE = 12  # sequences in one plan
@@ -44,18 +44,34 @@ class Asked:
     sums: dict[str, Column] = field(default_factory=dict)  # aggregates of a user's events with picks
     gaps: dict[str, tuple[str, Days, int]] = field(default_factory=dict)  # pick, window, days of a break
     thens: dict[str, Then] = field(default_factory=dict)
-    fields: set[str] = field(default_factory=set)
+    fields: set[str] = field(default_factory=set)  # of events, that picks are told by
+    values: set[str] = field(default_factory=set)  # of events, that are counted, summed, or the same
+    of_products: dict[str, tuple[str, Test]] = field(default_factory=dict)  # whether a product passes a test
     types: set[str] = field(default_factory=set)
     since: list[date | None] = field(default_factory=list)
 
     def pick(self, types: Iterable[str], *wheres: dict[str, Test]) -> str:
         """Events of one of the types that pass the tests of all `wheres`."""
         listed, tests = sorted(types), [(name, where[name]) for where in wheres for name in sorted(where)]
-        column = named("p", listed, *[part for test in tests for part in test])
-        self.picks[column] = matches(listed, tests, self.ds)
-        self.fields |= {name for name, _ in tests}
-        self.types |= set(listed)
-        return column
+        pick = named("p", listed, *[part for test in tests for part in test])
+        if pick not in self.picks:
+            passed = [self._passes(name, test) for name, test in tests]
+            self.picks[pick] = both([F.col("event_type").isin(*listed), *passed])
+            self.types |= set(listed)
+        return pick
+
+    def _passes(self, field: str, test: Test) -> Column:
+        """What is known of a product is asked of products, once each, and not of every event."""
+        if field.partition(".")[0] not in OF_PRODUCTS:
+            self.fields.add(field)
+            return passes(test, column(field), EVENT_FIELDS.get(field, "free"), self.ds)
+        name = named("q", field, test)
+        self.of_products[name] = (field, test)
+        if field != "category":
+            return F.coalesce(F.col(name), F.lit(test.known is False and test.model_fields_set == {"known"}))
+        self.fields |= {"department", "own_category"}
+        own = F.array_compact(F.array("department", "own_category"))
+        return F.coalesce(F.col(name), passes(test, own, "texts", self.ds))
 
     def number(self, measure: Measure, days: Days) -> Reading:
         """The measure over some days (not those of its own window)."""
@@ -65,9 +81,9 @@ class Asked:
         how, what = measure.how
         pieces, money = F.coalesce("quantity", F.lit(1)), F.col("quantity" if what == "pieces" else what)
         if measure.refunds != "counted":
-            self.fields.add("refunds")
+            self.values.add("refunds")
             back = F.coalesce("returned_pieces", F.lit(0))
-            self.fields.add("quantity")
+            self.values.add("quantity")
             flag = flag & ((back == 0) if measure.refunds == "left_out" else (back < pieces))
             if measure.refunds == "net":
                 pieces = pieces - back
@@ -77,7 +93,7 @@ class Asked:
                     money = pieces
         name = named("n", pick, how, what, days, measure.refunds)
         read = {"orders": "session", "products": "product", "categories": "own_category", "pieces": "quantity"}
-        self.fields |= {read[what]} if what in read else set() if what in ("events", "days") else {what}
+        self.values |= {read[what]} if what in read else set() if what in ("events", "days") else {what}
 
         if how == "count":
             value = {
@@ -121,7 +137,7 @@ class Asked:
         self.since.append(None)
         for step in condition.then:
             self.pick(step.types, step.where)
-        self.fields |= {"own_category" if key == "category" else key for key in condition.same if key != "day"}
+        self.values |= {"own_category" if key == "category" else key for key in condition.same if key != "day"}
         name = named("t", condition)
         self.thens[name] = condition
         return F.coalesce(F.col(name), F.lit(0))
@@ -136,8 +152,10 @@ def answered(asked: Asked, logs: Logs) -> DataFrame | None:
     if not asked.anything:
         return None
     since = None if None in asked.since else min(day for day in asked.since if day)
-    events = selected(logs, asked.fields, asked.types, since, asked.ds, asked.known).withColumns(asked.picks)
-    events = events.where(any_of([F.col(pick) for pick in asked.picks]))
+    fields = asked.fields | asked.values
+    events = selected(logs, fields, asked.of_products, asked.types, since, asked.ds, asked.known)
+    events = events.withColumns(asked.picks).where(any_of([F.col(pick) for pick in asked.picks]))
+    events = events.select("user_id", "ds", "moment", "local_hour", *columns_of(asked.values), *asked.picks)
     once = frames.kept(events) if bool(asked.sums) + bool(asked.gaps) + len(asked.thens) > 1 else events
     found = []
     if asked.sums:

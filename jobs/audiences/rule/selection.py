@@ -18,7 +18,7 @@ _COLUMNS = {
     "product": "product_id", "category": "categories", "hour": "local_hour", "weekday": "local_weekday",
     "session": "session_id",
 }  # fmt: skip
-_OF_PRODUCTS = {"category", "title", "product_attributes"}
+OF_PRODUCTS = {"category", "title", "product_attributes"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +47,21 @@ def matches(types: Collection[str], tests: Collection[tuple[str, Test]], ds: dat
     return both([F.col("event_type").isin(*sorted(types)), *passed])
 
 
+def columns_of(fields: Collection[str]) -> list[str]:
+    """The columns of `selected` that hold some fields."""
+    named = {field.partition(".")[0] for field in fields}
+    back = {"returned_pieces", "returned_amount"} if "refunds" in named else set()
+    held = {_COLUMNS.get(name, name) for name in named - {"refunds"}} | back
+    return sorted(held - {"user_id", "event_type", "ds", "moment", "local_hour"})
+
+
 def selected(
-    logs: Logs, fields: Collection[str], types: Collection[str], since: date | None, ds: date, known: date
-) -> DataFrame:
+    logs: Logs, fields: Collection[str], of_products: dict[str, tuple[str, Test]], types: Collection[str],
+    since: date | None, ds: date, known: date,
+) -> DataFrame:  # fmt: skip
     """Events of the types of the days `since` (None: ever) to `ds` as they were known on `known`, bots' left out, with
-    `moment` (microseconds), the fields, and of purchases, where refunds is one of them, what came back by ds.
+    `moment` (microseconds), the fields, whether their product passes each of `of_products` (null: not known), and of
+    purchases, where refunds is one of the fields, what came back by ds.
     """
     named = {field.partition(".")[0] for field in fields}
     rows = logs.events.where(F.col("event_type").isin(*sorted(types)) & ~F.coalesce(F.col("is_bot"), F.lit(False)))
@@ -61,25 +71,29 @@ def selected(
     if "attributes" in named:
         records = logs.records.select(F.concat_ws(":", "source", "event_id").alias("event_id"), "ds", "attributes")
         rows = rows.join(records, ["event_id", "ds"], "left")
-    if named & _OF_PRODUCTS:
-        products = logs.products.select(
-            "product_id", "title", "category_path", F.col("attributes").alias("product_attributes")
-        )
-        rows = rows.join(products, "product_id", "left")
+    if of_products:
+        rows = rows.join(_passing(logs.products, of_products, ds), "product_id", "left")
     if "refunds" in named:
         rows = rows.join(_returned(logs.refunds, ds), ["event_id", "ds"], "left")
-    if "category" in named:
-        path = F.coalesce(F.col("category_path"), F.array().cast("array<string>"))
-        own = F.array("department", "category")
-        rows = rows.withColumn("categories", F.array_compact(F.concat(own, path)))
-    if "own_category" in named:
-        rows = rows.withColumn("own_category", F.col("category"))
-    wanted = {_COLUMNS.get(name, name) for name in named if name != "refunds"}
-    wanted |= {"returned_pieces", "returned_amount"} if "refunds" in named else set()
-    beside = sorted(wanted - {"user_id", "event_type", "ds", "moment", "local_hour"})
-    return rows.select(
-        "user_id", "event_type", "ds", F.unix_micros("event_time").alias("moment"), "local_hour", *beside
-    )
+    return rows.withColumn("own_category", F.col("category")).select(
+        "user_id", "event_type", "ds", F.unix_micros("event_time").alias("moment"), "local_hour", *columns_of(fields),
+        *of_products,
+    )  # fmt: skip
+
+
+def _passing(products: DataFrame, tests: dict[str, tuple[str, Test]], ds: date) -> DataFrame:
+    """One row a product: whether it passes each of the tests."""
+    rows = products.select(
+        "product_id", "title", F.col("attributes").alias("product_attributes"),
+        F.array_compact(F.concat(F.array("department", "category"), _path())).alias("categories"),
+    )  # fmt: skip
+    flags = [passes(test, column(field), EVENT_FIELDS.get(field, "free"), ds).alias(name)
+             for name, (field, test) in tests.items()]  # fmt: skip
+    return rows.select("product_id", *flags)
+
+
+def _path() -> Column:
+    return F.coalesce(F.col("category_path"), F.array().cast("array<string>"))
 
 
 def _returned(refunds: DataFrame, ds: date) -> DataFrame:

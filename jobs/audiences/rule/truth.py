@@ -50,6 +50,13 @@ class Questions:
     def ds(self) -> date:
         return self.asked.ds
 
+    def of_tops(self) -> Questions:
+        """What must be known of everybody, to tell who is on top."""
+        q = Questions(Asked(self.asked.ds, self.asked.known), self.inside)
+        for said, _, _ in self.tops.values():
+            truth(said, q)
+        return q
+
     def number(self, measure: Measure) -> Reading:
         return self.asked.number(measure, measure.in_.days(self.ds))
 
