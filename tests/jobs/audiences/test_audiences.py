@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import count
 
 import pytest
 import yaml
@@ -28,6 +29,7 @@ from jobs.segments import LastNight
 from jobs.settings import Settings
 from jobs.tables import USER_PROFILES
 from tests.jobs.frames import at, silver
+from tests.jobs.kills import Killed, killed_after
 
 DS = date(2017, 12, 3)  # a Sunday
 SAID = {"name": "A", "name_zh": "甲", "description": "x", "description_zh": "x", "owner": "crm"}
@@ -265,6 +267,25 @@ def test_the_definition_of_a_row_can_be_read_again(shop):
     first, *_ = shop
     for one, text in rows_of(first, tables.AUDIENCES, "audience_id, definition"):
         assert Definition.model_validate(json.loads(text)) == Book.load()[one]
+
+
+def test_a_run_that_is_killed_after_any_of_its_tables_ends_the_same_when_it_is_run_again(spark, shop):
+    first, _, _, people = shop
+    later = Settings(DS + timedelta(days=70), DS + timedelta(days=70), first.warehouse, "shop", "", "later")
+    stage_people(spark, later, *people[:8])
+
+    def staged() -> list:
+        return [rows_of(later, table.staged(), "*") for table in tables.AUDIENCE_TABLES]
+
+    audiences.run(spark, later)
+    whole = staged()
+    for n in count(1):
+        with killed_after(n) as written, suppress(Killed):
+            audiences.run(spark, later)
+        if len(written) < n:
+            break
+    assert staged() == whole
+    assert n > 1
 
 
 def test_two_nights_of_audiences(spark, shop):
