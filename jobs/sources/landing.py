@@ -46,6 +46,11 @@ class File:
                 whole.update(block)
         return whole.hexdigest()
 
+    def has_changed(self) -> bool:
+        """Whether it looks otherwise than when it was listed."""
+        now = self.system.get_file_info(self.key)
+        return (now.size, now.mtime) != (self.size, self.modified_at)
+
 
 def list_files(landing: str, feed: Feed, since: date, ds: date) -> list[File]:
     """The feed's finished files, of the days since..ds where their names carry the day, sorted by name."""

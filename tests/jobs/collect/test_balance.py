@@ -16,7 +16,7 @@ from jobs.collect import run as collect
 from jobs.errors import DataError
 from jobs.lake import delta
 from jobs.settings import Settings
-from jobs.sources import spec
+from jobs.sources import reading, spec
 from jobs.sources.formats import csv_rows, json_lines, parquet_rows
 from jobs.tables import BRONZE_EVENTS, LOADS
 
@@ -91,6 +91,22 @@ def test_a_reader_that_loses_records_stops_the_load(spark, shop, monkeypatch, fo
         collect.run(spark, s)
     assert not delta.exists(s.warehouse, BRONZE_EVENTS)
     assert not delta.exists(s.warehouse, LOADS)
+
+
+def test_a_file_that_grows_meanwhile_is_loaded_again_by_the_next_run(spark, shop, monkeypatch, capsys):
+    s, count = shop(), reading.count_records
+    path = put(s, "a.csv", ROWS)
+
+    def grows(*args):
+        with path.open("a", encoding="utf-8") as file:
+            file.write("x,u1,7,1483351200,\n")
+        return count(*args)
+
+    with monkeypatch.context() as growing:
+        growing.setattr(reading, "count_records", grows)
+        assert "rows_in 40, loaded 40" in collect.run(spark, s)
+    assert f"warning: {DS}/a.csv changed while it was read; the next run loads it again" in capsys.readouterr().out
+    assert "rows_in 41, loaded 41" in collect.run(spark, s)
 
 
 def test_a_writer_that_loses_a_file_stops_the_load_and_the_next_run_loads_it_again(spark, shop, monkeypatch):
