@@ -16,7 +16,7 @@ from ml.common.cli import DataError, entry, parser
 from ml.common.runs import log_night
 from ml.data import outcomes
 from ml.judge import rival_segmentations
-from ml.judge.assignments import assignments, ours
+from ml.judge.assignments import TREE, assignments, ours
 from ml.measures.metrics import folds
 from ml.measures.report import OURS, values_picture, values_table
 from ml.measures.segment_value import SegmentValue, value
@@ -49,6 +49,8 @@ def main(argv: list[str] | None = None) -> None:
     first, last = (ds + datetime.timedelta(days=n) for n in (1, outcomes.HORIZON))
     print(f"{len(user_ids):,} users as of {ds}; {first} to {last}: {truth.silent.mean():.1%} bought nothing")
     print(values_table(values))
+    if not any(name.startswith(TREE) for name in values):
+        print(f"no tree: it learns from gold.user_features as of {ds - datetime.timedelta(days=outcomes.HORIZON)}")
     if OURS not in values:
         print(f"no segments of {ds} are published or staged, so that ours is missing")
     metrics = {f"value.{k}": float(getattr(values[OURS], k)) for k in ("bits", "eta2", "auc")} if OURS in values else {}

@@ -25,7 +25,7 @@ _CELLS = pa.schema([("user", pa.int64()), ("category", pa.string()), ("count_all
 
 @dataclass(frozen=True)
 class Outcomes:
-    """Of the given users, from ds + 1 to ds + HORIZON, both included.
+    """Of the given users, from ds + 1 to the end of the horizon (HORIZON, if not said otherwise), both included.
 
     spend: money for purchases. lines: purchase lines, those of unknown categories too. first_day: days from ds to the
     first purchase, 1..HORIZON; nan without one. lines_UC: lines by category, `categories` in order of name.
@@ -68,12 +68,15 @@ def joined(parts: list[Outcomes], most: int) -> Outcomes:
     return Outcomes(*arrays, vstack([part.lines_UC for part in alike], format="csr"), names).largest(most)
 
 
-def read(warehouse: str, ds: datetime.date, user_ids: pa.Array, loaded_until: datetime.date | None = None) -> Outcomes:
-    """Outcomes of user_ids after ds. Raises DataError where silver.events does not reach the end of the horizon.
+def read(
+    warehouse: str, ds: datetime.date, user_ids: pa.Array, loaded_until: datetime.date | None = None,
+    days: int = HORIZON,
+) -> Outcomes:  # fmt: skip
+    """Outcomes of user_ids in the `days` after ds. Raises DataError where silver.events does not reach their end.
 
     loaded_until: the caller knows that all days up to it are there, even where nobody did anything on the last ones.
     """
-    end = ds + datetime.timedelta(days=HORIZON)
+    end = ds + datetime.timedelta(days=days)
     if loaded_until is None or loaded_until < end:
         events.require_until(warehouse, end)
     lines = events.purchases(warehouse, ds + datetime.timedelta(days=1), end, ["user_id", "ds", "category", "amount"])
@@ -99,8 +102,8 @@ def _counted(batches: Iterable[pa.RecordBatch], ds: datetime.date, user_ids: pa.
     return Outcomes(units / MONEY_UNITS, lines, first_day, *_crossed(pa.concat_tables(cells), users))
 
 
-def lines_of_year(warehouse: str, ds: datetime.date, user_ids: pa.Array) -> csr_matrix:
-    """Purchase lines (U, C) of the year up to ds by category."""
+def lines_of_year(warehouse: str, ds: datetime.date, user_ids: pa.Array) -> tuple[csr_matrix, list[str]]:
+    """Purchase lines (U, C) of the year up to ds by category, and the categories by name."""
     first = ds - datetime.timedelta(days=YEAR - 1)
     lines = pa.schema([("user_id", pa.string()), ("category", pa.string()), ("count_all", pa.int64())]).empty_table()
     for batch in events.purchases(warehouse, first, ds, ["user_id", "category"]):
@@ -110,7 +113,7 @@ def lines_of_year(warehouse: str, ds: datetime.date, user_ids: pa.Array) -> csr_
     lines = lines.group_by(["user_id", "category"]).aggregate([("count_all", "sum")])
     place = pc.index_in(lines["user_id"], value_set=user_ids)
     cells = pa.table({"user": place, "category": lines["category"], "count_all": lines["count_all_sum"]})
-    return _crossed(cells.filter(place.is_valid()).combine_chunks(), len(user_ids))[0]
+    return _crossed(cells.filter(place.is_valid()).combine_chunks(), len(user_ids))
 
 
 def _crossed(cells: pa.Table, users: int) -> tuple[csr_matrix, list[str]]:

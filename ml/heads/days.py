@@ -64,10 +64,20 @@ def usable(snapshot: Snapshot, config: PredictionConfig) -> tuple[list[datetime.
     return kept, reasons
 
 
+def unseen(days: list[datetime.date], cutoff: datetime.date) -> bool:
+    """Whether an encoder that trained on the days before `cutoff` saw nothing of what came true after any of `days`.
+
+    Vectors of one that did know a user's next days better than those of a night ever will.
+    """
+    return cutoff <= min(days) + datetime.timedelta(days=1)
+
+
 def read(
-    snapshot: Snapshot, ds: datetime.date, encoder: Encoder, config: PredictionConfig, categories: list[str]
+    snapshot: Snapshot, ds: datetime.date, encoder: Encoder | None, config: PredictionConfig, categories: list[str]
 ) -> Day:
-    """A sample of the users known at ds (by hash), sorted by id; `categories` are those of the histories."""
+    """A sample of the users known at ds (by hash), sorted by id; `categories` are those of the histories. encoder:
+    None: without vectors.
+    """
     features = snapshot.features(config.columns, ds)
     first = first_by_hash(features["user_id"].combine_chunks(), config.max_users)
     features = features.take(pa.array(first)).sort_by("user_id").combine_chunks()
@@ -77,7 +87,7 @@ def read(
         return lake.read_batches(snapshot.opened(USER_SEQUENCES), columns, ds)
 
     states = np.zeros((len(user_ids), 0))
-    if config.vector_knots:
+    if encoder is not None:
         sequences = pack(batches(SEQUENCE_COLUMNS), encoder.catalogue, encoder.vocabularies, keep=user_ids)
         states = aligned(sequences.user_ids, encoder.states(sequences), user_ids)
     history = events_by_category(batches(["user_id", "categories"]), user_ids, categories)

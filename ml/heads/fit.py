@@ -19,7 +19,7 @@ from ml.heads.facts import UserFacts
 from ml.heads.heads import CATEGORIES, DAYS, EVENTS, SPEND, Heads, pair_inputs
 from ml.heads.settings import PredictionConfig
 from ml.heads.taste import Taste
-from ml.measures.metrics import folds
+from ml.measures.metrics import FOLDS, folds
 
 
 @dataclass(frozen=True)
@@ -80,13 +80,14 @@ def fit(
     money = IsotonicRegression(out_of_bounds="clip").fit(held_spend, outcomes.spend)
     if CATEGORIES in lacking:
         tastes = taste.none(outcomes.lines_UC, outcomes.categories, config.pseudo_lines)
+        held = [tastes] * FOLDS
     else:
-        tastes = taste.fit(
+        tastes, held = taste.crossed(
             facts.history_UC, outcomes.lines_UC, outcomes.categories, fold, config.pseudo_lines, config.factors
         )
     tastes = taste.turned(tastes, like) if like is not None else tastes
     odds = scores[-1] * platt[-1][0] + platt[-1][1]
-    pair = _fit_pairs(facts, outcomes, tastes, odds, held_spend, config)
+    pair = _fit_pairs(facts, outcomes, held, fold, odds, held_spend, config)
     return Heads(
         config, vector, events, np.array(platt), log_spend, np.stack([money.X_thresholds_, money.y_thresholds_]),
         tastes, pair, grounds.refusals(outcomes, config.slice_of(facts.features), config),
@@ -112,16 +113,22 @@ def _platt(score: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
 def _fit_pairs(
     facts: UserFacts,
     outcomes: Outcomes,
-    tastes: Taste,
+    held: list[Taste],
+    fold_U: np.ndarray,
     odds: np.ndarray,
     log_spend: np.ndarray,
     config: PredictionConfig,
 ) -> Additive:
-    """On buyers drawn so that they make about config.pairs pairs."""
+    """On buyers drawn so that they make about config.pairs pairs; tastes that a buyer taught nothing speak of him."""
+    tastes = held[0]  # of which categories and base rates alone are used
     wanted = max(1, config.pairs // max(len(tastes.categories), 1))
     drawn = np.sort(np.random.default_rng(config.seed).permutation(np.flatnonzero(~outcomes.silent))[:wanted])
     history = facts.history_UC[drawn]
-    inputs = pair_inputs(tastes, history, tastes.expected(history), odds[drawn], log_spend[drawn])
+    departure = np.zeros(history.shape)
+    for fold, taste_of in enumerate(held):
+        here = fold_U[drawn] == fold
+        departure[here] = taste_of.expected(history[here])
+    inputs = pair_inputs(tastes, history, departure, odds[drawn], log_spend[drawn])
     values = np.stack([column.ravel() for column in np.broadcast_arrays(*inputs)], axis=1)
     bought = outcomes.lines_UC[drawn].toarray().ravel() > 0
     knots = Knots.fit(values, [config.knots] * values.shape[1])

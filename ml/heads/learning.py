@@ -30,7 +30,7 @@ from ml.heads.trial import FILE, Trial
 from ml.measures import predictions
 from ml.measures.report import reliability_picture
 from ml.transformer.encoder import Encoder
-from ml.transformer.package import folder_of
+from ml.transformer.package import cutoff, folder_of
 
 
 def learn(snapshot: Snapshot, config: PredictionConfig) -> str:
@@ -42,7 +42,8 @@ def learn(snapshot: Snapshot, config: PredictionConfig) -> str:
     if not usable:
         return _refused(snapshot, f"no day to learn from: {'; '.join(left_out)}")
     categories = cuts.largest_categories(snapshot, usable, config.categories)
-    encoder = Encoder.load(folder, snapshot.products())
+    unseen = cuts.unseen(usable, cutoff(folder))
+    encoder = Encoder.load(folder, snapshot.products()) if config.vector_knots and unseen else None
     days = [cuts.read(snapshot, ds, encoder, config, categories) for ds in usable]
     known, truth, user_ids = cuts.joined(days, categories)
     lacking = grounds.lacking(truth, config)
@@ -60,6 +61,9 @@ def learn(snapshot: Snapshot, config: PredictionConfig) -> str:
     _report(snapshot, scores)
     seconds = time.perf_counter() - began
     lines = [f"heads learned from {len(user_ids):,} users as of {_listed(usable)} in {seconds:.1f} s", words]
+    if config.vector_knots and not unseen:
+        last = cutoff(folder) - datetime.timedelta(days=1)
+        lines.append(f"without vectors: the encoder trained on days up to {last}, and so on what came true")
     if lacking:
         lines.append(f"refused: {_told(lacking)}")
     lines += [f"left out: {reason}" for reason in left_out]

@@ -61,6 +61,13 @@ def fit(
 
     Users weigh the root of their lines. The ridge is the one of RIDGES that errs least on held-out users.
     """
+    return crossed(history_UC, lines_UC, categories, fold_U, pseudo, factors)[0]
+
+
+def crossed(
+    history_UC: csr_matrix, lines_UC: csr_matrix, categories: list[str], fold_U: np.ndarray, pseudo: float, factors: int
+) -> tuple[Taste, list[Taste]]:
+    """The same, and by fold what is learned without the fold's users (base rates and middle are of all)."""
     base = base_rates(lines_UC)
     inputs = lift(history_UC, base, pseudo) * np.sqrt(base)
     middle = inputs.mean(axis=0)
@@ -81,11 +88,13 @@ def fit(
             lost += float(((y[held] - x[held] @ weights) ** 2).sum())
         return lost
 
-    weights = _solved(xx, xy, min(RIDGES, key=error))
+    ridge = min(RIDGES, key=error)
+    weights = _solved(xx, xy, ridge)
     _, _, right = np.linalg.svd(_centred(inputs @ weights), full_matrices=False)
     kept = right[: min(factors, len(right))]
     sign = np.sign(kept[np.arange(len(kept)), np.abs(kept).argmax(axis=1)])  # which way a factor points is arbitrary
-    return Taste(categories, base, pseudo, middle, weights, (kept * sign[:, None]).T)
+    tastes = Taste(categories, base, pseudo, middle, weights, (kept * sign[:, None]).T)
+    return tastes, [replace(tastes, weights_CC=_solved(xx - own, xy - theirs, ridge)) for own, theirs in grams]
 
 
 def none(lines_UC: csr_matrix, categories: list[str], pseudo: float) -> Taste:

@@ -12,14 +12,18 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from threadpoolctl import threadpool_limits
 
-from jobs.tables import USER_SEGMENTS, Table
+from jobs.tables import USER_FEATURES, USER_SEGMENTS, Table
 from ml.common import lake
 from ml.common.cli import UsageError
 from ml.common.hashing import first_by_hash
-from ml.data.outcomes import lines_of_year
+from ml.data import outcomes
+from ml.data.outcomes import HORIZON, lines_of_year
 from ml.judge import rival_segmentations
+from ml.judge.rival_segmentations import Known, supervised_tree
 from ml.measures.report import OURS
 
+TREE = "supervised tree"
+LEAVES = 25  # of it, where we have no segments
 FITTED = 50_000  # users on whom the usual centres are fitted
 SEED = 7
 
@@ -52,16 +56,25 @@ def assignments(
     features: rows of gold.user_features. more: a Parquet file with another assignment. Raises UsageError where it has
     no two columns.
     """
-    user_ids = features["user_id"].combine_chunks()
+    user_ids, leaves = features["user_id"].combine_chunks(), LEAVES
     if (own := ours(warehouse, ds)) is not None:
-        yield OURS, placed(own[0], user_ids), own[1]
+        labels = placed(own[0], user_ids)
+        yield OURS, labels, own[1]
+        leaves = max(2, len(np.unique(labels[labels >= 0])))
     if more is not None:
         given = pq.read_table(more)
         if given.num_columns < 2:
             raise UsageError(f"expected the columns user_id and segment in {more}, found {given.column_names}")
         yield more.stem, placed(given, user_ids), None
     fitted = np.sort(first_by_hash(user_ids, FITTED))
-    lines_UC = lines_of_year(warehouse, ds, user_ids)
+    now = Known(features, *lines_of_year(warehouse, ds, user_ids))
     with threadpool_limits(1):
-        for name, labels in rival_segmentations.all_of(features, lines_UC, fitted, SEED):
+        for name, labels in rival_segmentations.all_of(features, now.lines_UC, fitted, SEED):
             yield name, labels, None
+        before = ds - datetime.timedelta(days=HORIZON)
+        rows = lake.read(lake.open_table(USER_FEATURES, warehouse), features.column_names, before)
+        if rows.num_rows:
+            ids = rows["user_id"].combine_chunks()
+            then = Known(rows.combine_chunks(), *lines_of_year(warehouse, before, ids))
+            came_true = outcomes.read(warehouse, before, ids, loaded_until=ds)
+            yield f"{TREE} {leaves}", supervised_tree(now, then, came_true, leaves, SEED), None

@@ -7,21 +7,21 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from threadpoolctl import threadpool_limits
 
-from jobs.tables import SILVER_EVENTS, USER_SEQUENCES
+from jobs.tables import SILVER_EVENTS
 from ml.common import lake
 from ml.common.hashing import first_by_hash
 from ml.data import outcomes
-from ml.data.outcomes import HORIZON
-from ml.data.sequences import SEQUENCE_COLUMNS, pack
 from ml.data.snapshot import Snapshot
 from ml.judge.held_out_week import held_out
 from ml.judge.probing import difference
 from ml.judge.questions import of_future
-from ml.judge.readings import block, readings
+from ml.judge.readings import block
 from ml.measures.metrics import bootstrap, folds
 from ml.measures.next_product import score
+from ml.transformer import package
 from ml.transformer.encoder import Encoder
 
 PROBED = 20_000  # users, by a hash of the id
@@ -38,21 +38,33 @@ def ndcg_by_user(folder: Path, snapshot: Snapshot) -> dict[str, float]:
     return dict(zip(users, ranked.ndcg, strict=True))
 
 
+def unfair(current: Path, snapshot: Snapshot) -> str | None:
+    """Why the champion in the folder `current` cannot be held against the snapshot: it trained on the held-out week."""
+    if (until := package.cutoff(current)) <= snapshot.cutoff:
+        return None
+    return (
+        f"the champion trained on events up to {until - datetime.timedelta(days=1)}, so on part of the week from "
+        f"{snapshot.cutoff} that the snapshot of {snapshot.ds} holds out: take a snapshot of a later day"
+    )
+
+
 def probe_day(snapshot: Snapshot) -> datetime.date:
-    """The newest day whose 28 days after are over at the snapshot."""
-    return snapshot.ds - datetime.timedelta(days=HORIZON)
+    """The last day before the held-out week: no model that is compared trained on what came after it."""
+    return snapshot.cutoff - datetime.timedelta(days=1)
 
 
 def vectors_of(folder: Path, snapshot: Snapshot) -> tuple[pa.Array, np.ndarray] | None:
-    """Users of the day of the probes, by id, and their vectors by the model in `folder`; None where there are none."""
-    encoder = Encoder.load(folder, snapshot.products())
-    batches = lake.read_batches(snapshot.opened(USER_SEQUENCES), SEQUENCE_COLUMNS, probe_day(snapshot))
-    sequences = pack(batches, encoder.catalogue, encoder.vocabularies)
-    kept = first_by_hash(sequences.user_ids, PROBED)
-    if not len(kept):
+    """Users of the day of the probes, by id, and their vectors by the model in `folder`, as gold.user_embeddings would
+    hold them; None where there are none.
+    """
+    encoder, users = Encoder.load(folder, snapshot.products()), snapshot.users()["user_id"].combine_chunks()
+    kept = users.take(pa.array(first_by_hash(users, PROBED)))
+    sequences = snapshot.sequences(encoder.catalogue, encoder.vocabularies, kept.take(pc.array_sort_indices(kept)))
+    known = np.flatnonzero(sequences.lengths_until(probe_day(snapshot)))
+    if not len(known):
         return None
-    sequences = sequences.part(kept[np.argsort(sequences.user_ids.take(pa.array(kept)).to_numpy(zero_copy_only=False))])
-    return sequences.user_ids, block(readings(encoder, sequences)[1])
+    sequences = sequences.part(known)
+    return sequences.user_ids, block(encoder.states(sequences, sequences.lengths_until(probe_day(snapshot))))
 
 
 def probe(challenger: Path, current: Path, snapshot: Snapshot) -> tuple[list[dict], str]:
@@ -61,7 +73,8 @@ def probe(challenger: Path, current: Path, snapshot: Snapshot) -> tuple[list[dic
     if not lake.exists(SILVER_EVENTS, snapshot.warehouse) or (ours := vectors_of(challenger, snapshot)) is None:
         return [], f"no probes: gold.user_sequences or silver.events have nothing as of {day}"
     user_ids, vectors_UD = ours
-    probes = of_future(outcomes.read(snapshot.warehouse, day, user_ids, loaded_until=snapshot.ds))
+    days = (snapshot.ds - day).days
+    probes = of_future(outcomes.read(snapshot.warehouse, day, user_ids, loaded_until=snapshot.ds, days=days))
     if not probes:
         return [], f"no probes: {len(user_ids):,} users as of {day} are too few, or all of them did the same"
     theirs_UD, fold_U, results = vectors_of(current, snapshot)[1], folds(user_ids), []

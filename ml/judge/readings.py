@@ -34,7 +34,9 @@ def beside(base: np.ndarray, more: np.ndarray) -> list[np.ndarray]:
 
 @torch.no_grad()
 def readings(encoder: Encoder, sequences: Sequences) -> tuple[np.ndarray, np.ndarray]:
-    """(U, D) the state at the end; (U, 2 D) means of the states and of the products' vectors, newer ones count more."""
+    """(U, D) the state at the end, which is what is published; (U, 2 D) means of the states and of the products'
+    vectors, newer ones count more.
+    """
     lengths, max_len = np.diff(sequences.offsets), encoder.model.config.max_len
     width = encoder.model.config.d_model
     state, means = np.zeros((len(sequences), width)), np.zeros((len(sequences), 2 * width))
@@ -66,22 +68,23 @@ def rows_of(snapshot: Snapshot, encoder: Encoder, sequences: Sequences) -> list[
     columns = ["user_id", *rival_segmentations.COLUMNS]
     features = lake.read(snapshot.opened(USER_FEATURES), columns, snapshot.ds)
     features = features.take(pc.index_in(user_ids, value_set=features["user_id"].combine_chunks()))
-    lines_UC = outcomes.lines_of_year(snapshot.warehouse, snapshot.ds, user_ids)
+    lines_UC, _ = outcomes.lines_of_year(snapshot.warehouse, snapshot.ds, user_ids)
     largest = np.sort(np.argsort(-np.asarray(lines_UC.sum(axis=0)).ravel(), kind="stable")[:CATEGORIES])
     counts = block(rival_segmentations.standardised(features, rival_segmentations.COLUMNS))
     categories = block(np.log1p(lines_UC[:, largest].toarray()))
     state, means = map(block, readings(encoder, sequences))
-    noise = block(readings(random_encoder(encoder, snapshot.config.train.seed), sequences)[1])
+    noise = block(readings(random_encoder(encoder, snapshot.config.train.seed), sequences)[1])  # the better of its two
     detailed = [np.hstack([counts, weight * categories]) for weight in WEIGHTS]
     return [
         Row("counts", [counts]),
         Row("random encoder", [noise]),
-        Row("state", [state]),
-        Row("vector", [means]),
+        Row("published vector", [state]),
+        Row("means", [means]),
         Row("counts + random", beside(counts, noise), "counts"),
-        Row("counts + vector", beside(counts, means), "counts"),
+        Row("counts + published vector", beside(counts, state), "counts"),
+        Row("counts + means", beside(counts, means), "counts"),
         Row("counts + categories", [counts, *detailed]),
-        Row("counts + categories + vector",
-            [counts, *(np.hstack([design, weight * means]) for design in detailed for weight in (0.0, *WEIGHTS[:2]))],
-            "counts + categories"),
+        *(Row(f"counts + categories + {name}",
+              [counts, *(np.hstack([base, weight * more]) for base in detailed for weight in (0.0, *WEIGHTS[:2]))],
+              "counts + categories") for name, more in (("published vector", state), ("means", means))),
     ]  # fmt: skip

@@ -1,4 +1,5 @@
-"""The usual ways to group users, which ours is held against: RFM, value windows, taste, topics, and their grids.
+"""The usual ways to group users, which ours is held against: RFM, value windows, taste, topics, and their grids; and a
+tree that learned from the four weeks before ds what users do.
 
 Each is a function of what was known at ds. Legend: U users, C categories.
 """
@@ -6,17 +7,21 @@ Each is a function of what was known at ds. Legend: U users, C categories.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, hstack
+
+from ml.data.outcomes import Outcomes
 
 VALUE_DAYS = (7, 28, 90, 365)  # about 1, 4, 13 and 52 weeks
 RFM = ["recency_days", "frequency_365d", "monetary_365d"]
 VALUE = [f"{name}_{days}d" for days in VALUE_DAYS for name in ("frequency", "monetary", "purchases")]
 COLUMNS = sorted({*RFM, *VALUE})
 TASTES, TOPICS = 32, 16
+TREE_CATEGORIES, TREE_LEAF = 60, 10  # the largest categories that a tree reads and foretells; least users of a leaf
 
 
 def all_of(
@@ -47,14 +52,54 @@ def all_of(
         yield f"grid value {rows} x taste {columns}", step * columns + grouped(taste, columns)
 
 
+@dataclass(frozen=True)
+class Known:
+    """What is known of users as of a day: rows of gold.user_features in the order of the users, and their purchase
+    lines of the year by category.
+    """
+
+    features: pa.Table
+    lines_UC: csr_matrix
+    categories: list[str]
+
+    def inputs(self, categories: list[str]) -> np.ndarray:
+        """COLUMNS as logarithms, then roots of the shares of some categories."""
+        place = {name: column for column, name in enumerate(self.categories)}
+        padded = hstack([self.lines_UC, csr_matrix((self.lines_UC.shape[0], 1))], format="csc")
+        lines = padded[:, [place.get(name, len(self.categories)) for name in categories]].toarray()
+        total = np.maximum(np.asarray(self.lines_UC.sum(axis=1)), 1)
+        return np.hstack([logged(self.features, COLUMNS), np.sqrt(lines / total)])
+
+
+def supervised_tree(now: Known, then: Known, came_true: Outcomes, leaves: int, seed: int) -> np.ndarray:
+    """Leaf (U) of the users of `now` in a tree of as many leaves, grown on what the users of `then` did in the days
+    after it (Breiman et al. 1984, best leaf first): money, silence and shares of categories, each of variance one.
+    """
+    from sklearn.tree import DecisionTreeRegressor
+
+    largest = came_true.largest(TREE_CATEGORIES)
+    lines_UC, total_U = largest.lines_UC.toarray(), np.maximum(largest.lines, 1)
+    base_C = (lines_UC.sum(axis=0) + 1) / (lines_UC.sum() + lines_UC.shape[1])
+    departure_UC = (lines_UC / total_U[:, None] - base_C) / np.sqrt(base_C) * ~largest.silent[:, None]
+    parts = [np.log1p(largest.spend)[:, None], largest.silent[:, None].astype(np.float64), departure_UC]
+    target = np.hstack([part / max(np.sqrt(part.var(axis=0).sum()), 1e-9) for part in parts])
+    tree = DecisionTreeRegressor(max_leaf_nodes=leaves, min_samples_leaf=TREE_LEAF, random_state=seed)
+    return tree.fit(then.inputs(largest.categories), target).apply(now.inputs(largest.categories))
+
+
 def standardised(features: pa.Table, names: list[str]) -> np.ndarray:
-    """log(1 + value) with mean 0 and variance 1 (U, names). Recency of who never bought: a year and a day."""
+    """`logged` with mean 0 and variance 1."""
+    values = logged(features, names)
+    return (values - values.mean(axis=0)) / np.maximum(values.std(axis=0), 1e-9)
+
+
+def logged(features: pa.Table, names: list[str]) -> np.ndarray:
+    """log(1 + value) (U, names). Recency of who never bought: a year and a day."""
     columns = []
     for name in names:
         missing = 366.0 if name.startswith("recency") else 0.0
         columns.append(pc.fill_null(pc.cast(features[name], pa.float64()), missing).to_numpy())
-    logged = np.log1p(np.maximum(np.stack(columns, axis=1), 0))
-    return (logged - logged.mean(axis=0)) / np.maximum(logged.std(axis=0), 1e-9)
+    return np.log1p(np.maximum(np.stack(columns, axis=1), 0))
 
 
 def tastes(history_UC: csr_matrix, factors: int, seed: int) -> np.ndarray:

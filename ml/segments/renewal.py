@@ -41,6 +41,8 @@ def renew(
     here = [folder / "run.json" for folder in (snapshot.folder, snapshot.folder / "renewed")]
     if current.run_id in [json.loads(path.read_text())["run_id"] for path in here if path.is_file()]:
         return f"{registry.name} version {current.version} is of {snapshot.ds}: its heads are new", SKIP
+    if (of := current.tags.get("ds", "")) > str(snapshot.ds):
+        return f"{registry.name} version {current.version} is of {of}, later than {snapshot.ds}: its heads stay", SKIP
     new, run = _on_the_champions_encoder(snapshot, registry, current)
     say(learn(new, PredictionConfig.load(conf)))
     if Heads.load(folder_of(new)) is None:

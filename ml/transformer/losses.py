@@ -3,7 +3,8 @@
 Plain `F.cross_entropy(states @ items.T, target)` writes positions x items logits to memory and reads them again six
 times. Here a few hundred positions at a time go through: one matmul to logits, one exp in place, and two matmuls that
 give the gradients of states and items at once, while the chunk lies in the cache. Nothing is kept for the backward
-pass but the two gradients. On processors that multiply bfloat16 the three matmuls run in it; sums stay float32.
+pass but the two gradients. On processors that multiply bfloat16 the three matmuls run in it; partition sums are of
+float32. Logits of float32 would cost a step 8, 17, 36% (1,000, 4,000, 12,000 items, AVX512_BF16), which these do not.
 
 Legend: P positions, I items, K width, C positions of a chunk.
 """
@@ -32,11 +33,7 @@ class _Exact(torch.autograd.Function):
     def forward(ctx, states_PK: Tensor, items_IK: Tensor, target_P: Tensor, dtype: torch.dtype) -> Tensor:
         (P, K), I = states_PK.shape, len(items_IK)  # noqa: E741
         own_PK = items_IK[target_P]
-        # A column of ones, which meets zeros of the states, makes the matmul that gives the states' gradient also sum
-        # the exponentials. Widths are multiples of 8.
-        spare = _WIDTH - K % _WIDTH
-        table = torch.cat([items_IK, items_IK.new_ones(I, 1), items_IK.new_zeros(I, spare - 1)], dim=1).to(dtype)
-        queries = F.pad(states_PK, (0, spare)).to(dtype)
+        table, queries = (F.pad(part, (0, -K % _WIDTH)).to(dtype) for part in (items_IK, states_PK))
         # |logit| <= |state| |item|: below SAFE no maximum has to be looked for.
         shift = bool((states_PK.norm(dim=1) * items_IK.norm(dim=1).max() > SAFE).any())
         grad_PK, grad_IK = torch.empty_like(states_PK), torch.zeros_like(items_IK)
@@ -47,10 +44,9 @@ class _Exact(torch.autograd.Function):
             logits_CI = queries[chunk] @ table.T
             top_C = logits_CI.amax(dim=1) if shift else logits_CI.new_zeros(())
             exp_CI = logits_CI.sub_(top_C[:, None]).exp_() if shift else logits_CI.exp_()
-            sums = (exp_CI @ table).float()
-            total_C = sums[:, K]
+            total_C = exp_CI.sum(dim=1, dtype=torch.float32)
             log_sum_P[chunk] = total_C.log() + top_C.float()
-            grad_PK[chunk] = sums[:, :K] / total_C[:, None]
+            grad_PK[chunk] = (exp_CI @ table)[:, :K].float() / total_C[:, None]
             grad_IK += exp_CI.T @ (states_PK[chunk] / total_C[:, None]).to(dtype)
         grad_PK -= own_PK
         grad_IK.index_add_(0, target_P, states_PK, alpha=-1)

@@ -8,6 +8,7 @@ format, torch.export, fixes the shapes).
 
 from __future__ import annotations
 
+import datetime
 import json
 import shutil
 from pathlib import Path
@@ -45,6 +46,14 @@ def load(folder: Path, device: str) -> tuple[BehaviourModel, Vocabularies]:
     model = BehaviourModel(config, feature_count(vocabularies, config)).to(device)
     model.load_state_dict(torch.load(folder / "weights.pt", map_location=device, weights_only=True))
     return model, vocabularies
+
+
+def cutoff(folder: Path) -> datetime.date:
+    """The first day that the encoder of a folder did not train on; before days were kept, the first of all."""
+    day = json.loads((folder / "model.json").read_text(encoding="utf-8")).get("cutoff")
+    if isinstance(day, int):  # of before days were the shop's: seconds
+        return datetime.datetime.fromtimestamp(day, datetime.UTC).date()
+    return datetime.date.fromisoformat(day)
 
 
 def folder_of(snapshot: Snapshot) -> Path:

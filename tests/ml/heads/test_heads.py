@@ -219,6 +219,23 @@ def test_taste_tells_the_two_kinds_apart() -> None:
     assert (expected[kind == 0][:, 1:4].mean(), expected[kind == 1][:, 5:].mean()) > (0.1, 0.1)
 
 
+def test_tastes_without_a_fold_do_not_know_its_users() -> None:
+    """Futures that have nothing to do with histories: what is learned of a user himself looks as if it did."""
+    random, fold = np.random.default_rng(3), np.arange(USERS) % 5
+    history = csr_matrix(random.poisson(3.0, (USERS, CATEGORIES)).astype(float))[:40]
+    lines = csr_matrix(random.poisson(3.0, (USERS, CATEGORIES)).astype(float))[:40]
+    whole, held = taste.crossed(history, lines, [f"c{k}" for k in range(CATEGORIES)], fold[:40], 1, 2)
+    truth = lines.toarray() / lines.sum(axis=1) - whole.base_C
+
+    def agreement(expected: np.ndarray) -> float:
+        return float((expected * np.asarray(truth)).sum())
+
+    without = np.zeros(truth.shape)
+    for number, part in enumerate(held):
+        without[fold[:40] == number] = part.expected(history[fold[:40] == number])
+    assert agreement(without) < agreement(whole.expected(history))
+
+
 def test_histories_are_counted_by_category() -> None:
     batch = pa.record_batch({
         "user_id": ["b", "x", "a"],

@@ -33,7 +33,7 @@ from ml.common.lake import arrow_schema, write_partition
 from ml.common.registry import Registry
 from ml.common.runs import Run
 from ml.data.snapshot import Snapshot
-from ml.heads import days
+from ml.heads import days, learning
 from ml.heads.heads import Heads
 from ml.heads.settings import PredictionConfig
 from ml.heads.trial import Trial
@@ -73,6 +73,8 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> str:
             lines = 0 if random.random() < (0.7, 0.4, 0.2)[user % 3] else int(random.integers(1, 6))
             events += [event(user, first + datetime.timedelta(days=int(random.integers(0, 27))), random, month * 9 + n)
                        for n in range(lines)]  # fmt: skip
+        if user % 3 == 0:  # in the held-out week
+            events += [event(user, DS - datetime.timedelta(days=2), random, 90 + n) for n in range(1 + user % 4)]
     events.append(event(0, DS + datetime.timedelta(days=40), random, 99))
     write_deltalake(SILVER_EVENTS.path(warehouse), pa.Table.from_pylist(events, arrow_schema(SILVER_EVENTS)))
     write_deltalake(
@@ -111,7 +113,13 @@ def test_from_the_past_to_segments_that_prove_their_worth(
     assert days.missing(shop, later + datetime.timedelta(days=28), PredictionConfig.load(conf)) == [later]
     trained(shop, folder)
     learn.main(["--snapshot", str(folder), "--conf", str(conf)])
+    assert "without vectors: the encoder trained on days up to 2017-11-24" in capsys.readouterr().out
+    assert not Heads.load(folder / "model").vector
+    # As if the encoder were of before the first of the days: its vectors count.
+    monkeypatch.setattr(learning, "cutoff", lambda _: DAYS[-1])
+    learn.main(["--snapshot", str(folder), "--conf", str(conf)])
     said = capsys.readouterr().out
+    assert "without vectors" not in said
     assert "heads learned from 122 users as of 2017-11-03, 2017-10-06" in said
     assert "left out: gold.user_features and gold.user_sequences have no rows as of 2017-09-08" in said
     assert "trial: churn_28d, all" in said
@@ -167,6 +175,7 @@ def test_from_the_past_to_segments_that_prove_their_worth(
     assert table["ours"]["segments"] == len(set(place))
     assert table["ours"]["model_version"] == "1"
     assert {"RFM k-means 12", "taste k-means 25", "LDA topics k-means 12", "grid value 5 x taste 5"} <= set(table)
+    assert f"supervised tree {len(set(place))}" in table
 
     # A challenger that ranks the week better, they say, but whose vectors know nothing of users: the probes stop it.
     blank = tmp_path / "blank"
@@ -183,14 +192,14 @@ def test_from_the_past_to_segments_that_prove_their_worth(
     decision = json.loads((blank / "gate.json").read_text(encoding="utf-8"))
     assert decision["interval"][0] > 0
     assert {one["probe"] for one in decision["probes"]} == {"churn", "spend", "category"}
-    category = next(one for one in decision["probes"] if one["probe"] == "category")
-    assert category["high"] < 0
+    churn = next(one for one in decision["probes"] if one["probe"] == "churn")
+    assert churn["high"] < 0
     assert not decision["promote"]
     run = Run.of(blank)
     tags = run.mlflow.get_run(run.run_id).data.tags
     assert tags["gate.promote"] == "false"
     assert "worse by more than noise" in tags["gate.reason"]
-    assert "category" in tags["gate.reason"].rsplit(":", 1)[1]
+    assert "churn" in tags["gate.reason"].rsplit(":", 1)[1]
     register.main(["--warehouse", shop, "--snapshot", str(blank), "--conf", str(conf)])
     assert str(Registry.of(shop).current_champion().version) == "1"
 
@@ -208,6 +217,11 @@ def test_from_the_past_to_segments_that_prove_their_worth(
     assert set(again.ids) == set(model.ids)  # same encoder, same users, same labels: the same segments
     assert renew.main(write) == 99
     assert "its heads are new" in capsys.readouterr().out
+
+
+def test_a_day_is_unseen_where_the_training_ended_before_what_came_true() -> None:
+    assert days.unseen(DAYS[1:], DAYS[2] + datetime.timedelta(days=1))
+    assert not days.unseen(DAYS[1:], DAYS[2] + datetime.timedelta(days=2))
 
 
 def test_without_a_past_nothing_is_predicted_and_segments_fall_back(

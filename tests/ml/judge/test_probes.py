@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import datetime
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 from sklearn.metrics import ndcg_score, roc_auc_score
 
+from ml.data.snapshot import Snapshot
 from ml.judge import gating, probing
 from ml.judge.probing import Probe, Row
 from ml.judge.readings import beside, block
@@ -69,6 +74,15 @@ def test_a_users_own_answer_is_never_learned_from() -> None:
     predicted = probe.out_of_fold([np.eye(USERS)], EVERYBODY % 5)
     for fold in range(5):
         assert len(set(np.round(predicted[fold == EVERYBODY % 5], 9))) == 1
+
+
+def test_a_champion_that_trained_on_the_held_out_week_is_not_compared(frozen: Snapshot, tmp_path: Path) -> None:
+    for day, fair in ((frozen.cutoff, True), (frozen.cutoff + datetime.timedelta(days=1), False)):
+        (tmp_path / "model.json").write_text(json.dumps({"cutoff": str(day)}), encoding="utf-8")
+        reason = gating.unfair(tmp_path, frozen)
+        assert (reason is None) == fair
+    assert "take a snapshot of a later day" in reason
+    assert gating.probe_day(frozen) < frozen.cutoff
 
 
 def of(probe: str, low: float, high: float) -> dict:

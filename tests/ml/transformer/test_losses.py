@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -26,6 +28,13 @@ def test_equals_torch_in_value_and_gradients(
     for got, want in zip(torch.autograd.grad(3 * found, [states, items]), wanted, strict=True):
         error = (got - want).norm() / want.norm()
         assert error < (tolerance if scale < 1 or dtype == torch.float32 else 0.2), float(error)
+
+
+def test_partition_sums_are_of_float32() -> None:
+    """Ten thousand equal items: a sum of bfloat16 would be right to three digits at best."""
+    items = torch.zeros(10_007, 16)
+    found = losses.exact_cross_entropy(torch.ones(3, 16), items, torch.zeros(3, dtype=torch.int64), torch.bfloat16)
+    assert float(found) == pytest.approx(3 * math.log(10_007), rel=1e-6)
 
 
 def test_two_halves_sum_to_the_whole() -> None:
