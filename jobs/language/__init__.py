@@ -6,6 +6,7 @@ from jobs.language.catalogue import Catalogue, languages, says_nothing, words
 from jobs.language.facts import Fact, of_segment, of_user, shareable
 from jobs.language.labels import Labels, is_code
 from jobs.language.portrait import Portrait
+from jobs.language.rules import rule
 
 __all__ = [
     "Catalogue",
@@ -16,6 +17,7 @@ __all__ = [
     "languages",
     "of_segment",
     "of_user",
+    "rule",
     "says_nothing",
     "shareable",
     "words",

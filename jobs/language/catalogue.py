@@ -63,6 +63,7 @@ class Catalogue(Strict):
     apart_joined: list[str]
     will: dict[str, list[str]]
     action: dict[str, list[str]]
+    rule: dict[str, str]
     page: dict[str, str]
     causes: dict[str, str]
     stage_names: dict[str, str]
@@ -91,6 +92,12 @@ class Catalogue(Strict):
         if abs(value) >= 10:
             return self.whole(value)
         return f"{value:.1f}".removesuffix(".0").replace(".", self.numbers.decimal)
+
+    def plain_number(self, value: float) -> str:
+        """A number with the digits that it has, two or three of them."""
+        text = f"{float(f'{value:.3g}'):,.15g}"
+        marks = {",": self.numbers.thousands, ".": self.numbers.decimal}
+        return "".join(marks.get(mark, mark) for mark in text)
 
     def percent(self, share: float) -> str:
         text = f"{share:.0%}" if share >= 0.03 or share == 0 else f"{share:.1%}".replace(".0%", "%")

@@ -17,7 +17,7 @@ from jobs.segments.naming import Naming
 from jobs.segments.portraits import Portraits
 from jobs.segments.tastes import Counts, Labels
 
-_OF_MODEL = ("rule", "rule_zh", "rule_fidelity", "parents", "status")  # columns that a night takes over
+_OF_MODEL = ("rule_fidelity", "parents", "status")  # columns that a night takes over
 MILLION = 1_000_000
 
 
@@ -66,6 +66,16 @@ class Night:
     flows: list[Flow]
     journeys: dict[int, list[dict]]
 
+    def rule(self, group: int) -> dict[str, str | None]:
+        """rule and rule_zh: of the conditions, where the model's rows have them already."""
+        row = self.of_model[group]
+        if (conditions := row.get("conditions")) is None:
+            return {name: row.get(name) for name in ("rule", "rule_zh")}
+        return {
+            "rule": language.rule(conditions, "en", lambda category: self.labels(category)[0]),
+            "rule_zh": language.rule(conditions, "zh", lambda category: self.labels(category)[1]),
+        }
+
 
 def living_rows(night: Night, model: SegmentModel, naming: Naming) -> list[dict]:
     """Rows of gold.segments less the stamps: a segment with users each."""
@@ -83,7 +93,9 @@ def living_rows(night: Night, model: SegmentModel, naming: Naming) -> list[dict]
             "spend_28d": row["s28"], "spend_365d": row["s365"], "traits": night.portraits.table(group),
             "entered": came, "left": went, "successors": [], "journeys": night.journeys.get(group, []),
             "model_version": model.version,
-        } | {name: night.of_model[group].get(name) for name in _OF_MODEL} | naming.family(group)  # fmt: skip
+        }  # fmt: skip
+        segment |= {name: night.of_model[group].get(name) for name in _OF_MODEL}
+        segment |= night.rule(group) | naming.family(group)
         more = {"tastes": night.tastes.tastes([group], night.labels), "expected": a_head(night.expected, [group])}
         facts = language.of_segment(segment | more, everyone)
         portrait = language.Portrait(facts, night.portraits.z_scores(group), group)

@@ -21,6 +21,9 @@ SEGMENT_MODELS = Table(
         ("rule", "string", "surrogate rule in plain terms", "规则(英)"),
         ("rule_zh", "string", "the same in Chinese", "规则"),
         ("rule_fidelity", "double", "F1 of the rule against the membership", "规则吻合度"),
+        ("conditions", "array<struct<term:string,low:double,high:double>>", "the same for machines: a feature, dept:NAME, "
+         "category:NAME (its expected share, times the usual), expected:spend or expected:silence above low, and at most "
+         "high", "规则条件"),
         ("fitted_ds", "date", "snapshot that it was fitted on", "拟合日期"),
     ),
     "Segment centres, written when a model is registered; a night only assigns.", "人群模型",

@@ -25,7 +25,7 @@ _SIMPLE = {
 
 
 def arrow_type(ddl: str) -> pa.DataType:
-    """The Arrow type of a Spark DDL type as used in jobs/tables (no structs: this room has none)."""
+    """The Arrow type of a Spark DDL type as used in jobs/tables; structs of simple types."""
     if ddl in _SIMPLE:
         return _SIMPLE[ddl]
     if match := re.fullmatch(r"decimal\((\d+),(\d+)\)", ddl):
@@ -34,7 +34,10 @@ def arrow_type(ddl: str) -> pa.DataType:
         return pa.list_(pa.field("element", arrow_type(match[1])))
     if match := re.fullmatch(r"map<(\w+),(.+)>", ddl):
         return pa.map_(arrow_type(match[1]), arrow_type(match[2]))
-    raise ValueError(f"expected a type of {sorted(_SIMPLE)}, decimal, array or map; found {ddl!r}")
+    if match := re.fullmatch(r"struct<([\w:,]+)>", ddl):
+        fields = (field.split(":") for field in match[1].split(","))
+        return pa.struct([(name, _SIMPLE[type_]) for name, type_ in fields])
+    raise ValueError(f"expected a type of {sorted(_SIMPLE)}, decimal, array, map or struct; found {ddl!r}")
 
 
 def arrow_schema(table: Table) -> pa.Schema:

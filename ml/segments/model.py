@@ -28,11 +28,12 @@ class SegmentModel:
         """The rows of a model version, or None where there are none."""
         if not lake.exists(SEGMENT_MODELS, warehouse):
             return None
-        table = lake.read(lake.open_table(SEGMENT_MODELS, warehouse), SEGMENT_MODELS.column_names)
+        columns = ("fill", "log_scaled", "mean", "scale")
+        asked = ["model_version", "segment_id", "center", "inputs", *columns]
+        table = lake.read(lake.open_table(SEGMENT_MODELS, warehouse), asked)
         rows = table.filter(pc.field("model_version") == version).sort_by("segment_id").to_pylist()
         if not rows:
             return None
-        columns = ("fill", "log_scaled", "mean", "scale")
         scaler = Scaler(rows[0]["inputs"], *(np.array(rows[0][name]) for name in columns))
         return cls(scaler, np.array([row["center"] for row in rows]), np.array([row["segment_id"] for row in rows]))
 

@@ -40,6 +40,7 @@ def rows(
             "model_version": version, "segment_id": identity.segment_id, "center": model.centers_KJ[index].tolist(),
             "inputs": scaler.inputs, **shared, "parents": identity.parents, "status": identity.status,
             "rule": conditions.text, "rule_zh": conditions.text_zh, "rule_fidelity": conditions.fidelity,
+            "conditions": conditions.conditions,
             "fitted_ds": fitted_ds,
         })  # fmt: skip
     return pa.RecordBatch.from_pylist(

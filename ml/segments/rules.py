@@ -20,45 +20,64 @@ _WORTH = 0.01  # of F1 that one more condition must add
 
 @dataclass(frozen=True)
 class Term:
-    """What a condition may speak of. `scale`: from the value to what is printed (100 for a share in percent)."""
+    """What a condition may speak of. `scale`: from the value to what is printed (100 for a share in percent).
+
+    key: by which gold.segment_models.conditions name it; apart: a condition is about at least so many times 1, or at
+    most 1 / apart. Anything nearer to the usual says nothing.
+    """
 
     name: str
     name_zh: str
     unit: str = ""
     scale: float = 1.0
     unit_zh: str = ""  # where it is another
+    key: str = ""
+    apart: float = 0.0
 
     def phrase(self, low: float | None, high: float | None) -> tuple[str, str]:
         """In English and Chinese: above `low`, and at most `high`, where they are given."""
         parts = []
-        for name, unit in ((self.name, self.unit), (self.name_zh, self.unit_zh or self.unit)):
-            least, most = (None if end is None else f"{_shown(end * self.scale)}{unit}" for end in (low, high))
-            if least and most:
-                parts.append(f"{least} < {name} <= {most}")
-            else:
-                parts.append(f"{name} > {least}" if least else f"{name} <= {most}")
+        for name, unit, above, most in (
+            (self.name, self.unit, " above ", " at most "),
+            (self.name_zh, self.unit_zh or self.unit, "高于", "不超过"),
+        ):
+            ends = ((above, low), (most, high))
+            told = [f"{word}{_shown(end * self.scale)}{unit}" for word, end in ends if end is not None]
+            parts.append(name + (" and" if most == " at most " else "且").join(told))
         return parts[0], parts[1]
 
     def rounded(self, threshold: float) -> float:
         """The threshold as it is printed."""
-        return float(_shown(threshold * self.scale)) / self.scale
+        return _rounded(threshold * self.scale) / self.scale
+
+    def telling(self, above: bool, threshold: float) -> bool:
+        """Whether a condition on this side of the threshold says anything."""
+        return not self.apart or (threshold >= self.apart if above else threshold <= 1 / self.apart)
 
 
 @dataclass(frozen=True)
 class Rule:
-    """English and Chinese text, and the F1 of exactly that text against the membership."""
+    """English and Chinese text, the F1 of exactly that text against the membership, and the conditions: term (its key),
+    low and high.
+    """
 
     text: str
     text_zh: str
     fidelity: float
+    conditions: list[dict]
+
+
+def _rounded(value: float) -> float:
+    """Two digits: nobody remembers more."""
+    return float(f"{value:.2g}")
 
 
 def _shown(value: float) -> str:
-    return f"{value:.3g}" if abs(value) < 100 else f"{value:.0f}"
+    return f"{_rounded(value):,.15g}"
 
 
 def rule(values_UJ: np.ndarray, terms: list[Term], member_U: np.ndarray) -> Rule:
-    """Conditions joined by `and`, found by a beam search for the best F1; values are raw, without nan.
+    """Conditions that all hold, found by a beam search for the best F1; values are raw, without nan.
 
     A surrogate (Craven & Shavlik 1996) of the membership, not how it was decided; the search is that of CN2 (Clark &
     Niblett 1989) for one rule.
@@ -69,9 +88,13 @@ def rule(values_UJ: np.ndarray, terms: list[Term], member_U: np.ndarray) -> Rule
     inside = np.ones(len(member_U), bool)
     for cut in chosen:
         inside &= _holds(values_UJ, *cut)
-    phrases = _in_words(chosen, terms) or [("any user", "任何用户")]
-    english, chinese = zip(*phrases, strict=True)
-    return Rule(" and ".join(english), "，且".join(chinese), _f1(inside, member_U))
+    ends = _ends(chosen)
+    phrases = [terms[term].phrase(sides.get(True), sides.get(False)) for term, sides in ends.items()]
+    english, chinese = zip(*(phrases or [("any user", "任何用户")]), strict=True)
+    conditions = [
+        {"term": terms[term].key, "low": sides.get(True), "high": sides.get(False)} for term, sides in ends.items()
+    ]
+    return Rule(", ".join(english), "，".join(chinese), _f1(inside, member_U), conditions)
 
 
 def _search(
@@ -105,16 +128,17 @@ def _cuts(values_UJ: np.ndarray, terms: list[Term]) -> list[tuple[int, bool, flo
     for term, column in enumerate(values_UJ.T):
         at = np.quantile(column, np.linspace(0, 1, _CUTS + 2)[1:-1])
         places = sorted({terms[term].rounded(value) for value in at})
-        cuts += [(term, above, place) for place in places for above in (False, True)]
+        sides = [(place, above) for place in places for above in (False, True)]
+        cuts += [(term, above, place) for place, above in sides if terms[term].telling(above, place)]
     return cuts
 
 
-def _in_words(chosen: list[tuple[int, bool, float]], terms: list[Term]) -> list[tuple[str, str]]:
-    """One text a term: two cuts of the same one are a range."""
+def _ends(chosen: list[tuple[int, bool, float]]) -> dict[int, dict[bool, float]]:
+    """By term its thresholds, above (True) and at most: two cuts of the same one are a range."""
     ends: dict[int, dict[bool, float]] = {}
     for term, above, threshold in chosen:
         ends.setdefault(term, {})[above] = threshold
-    return [terms[term].phrase(sides.get(True), sides.get(False)) for term, sides in ends.items()]
+    return ends
 
 
 def _holds(values_UJ: np.ndarray, term: int, above: bool, threshold: float) -> np.ndarray:

@@ -109,19 +109,24 @@ def test_the_rule_says_exactly_what_its_fidelity_measures() -> None:
     values = random.uniform(0, 100, (2000, 3))
     values[:, 1] /= 100
     member = (values[:, 0] > 40.123456) & (values[:, 1] <= 0.35)
-    names = [Term("money", "金额"), Term("share", "占比", " %", 100.0), Term("noise", "噪声")]
+    names = [Term("money", "金额", key="m"), Term("share", "占比", "%", 100.0, key="s"), Term("noise", "噪声")]
     found = rule(values, names, member)
-    said = dict(part.split(" ", 1) for part in found.text.split(" and "))
+    said = dict(part.split(" ", 1) for part in found.text.split(", "))
     assert said.keys() == {"money", "share"}
-    money, share = float(said["money"].removeprefix("> ")), float(said["share"].removeprefix("<= ").removesuffix(" %"))
+    money, share = (
+        float(said["money"].removeprefix("above ")),
+        float(said["share"].removeprefix("at most ").rstrip("%")),
+    )
     chosen = (values[:, 0] > money) & (values[:, 1] <= share / 100)
     assert found.fidelity == pytest.approx(2 * (chosen & member).sum() / (chosen.sum() + member.sum()))
     assert found.fidelity > 0.95
-    assert sorted(part.split(" ")[0] for part in found.text_zh.split("，且")) == ["占比", "金额"]
+    assert sorted(part[:2] for part in found.text_zh.split("，")) == ["占比", "金额"]
+    ends = {condition["term"]: (condition["low"], condition["high"]) for condition in found.conditions}
+    assert ends == {"m": (money, None), "s": (None, share / 100)}
     between = rule(values, names, (values[:, 0] > 20) & (values[:, 0] <= 60))
-    low, high = map(float, re.fullmatch(r"([\d.]+) < money <= ([\d.]+)", between.text).groups())
+    low, high = map(float, re.fullmatch(r"money above ([\d.]+) and at most ([\d.]+)", between.text).groups())
     assert (low, high) == (pytest.approx(20, abs=3), pytest.approx(60, abs=3))
-    assert between.text_zh == f"{between.text.replace('money', '金额')}"
+    assert between.text_zh == f"金额高于{low:g}且不超过{high:g}"
     nothing = rule(values, names, np.zeros(2000, bool))
     assert nothing.fidelity == 0
 
@@ -140,8 +145,17 @@ def test_rules_speak_of_what_is_expected_in_words(users: Users) -> None:
     of_kinds = replace(users, expected_UE=np.hstack([expected, np.tile([0.9, 0.1], (count, 1))]), kinds=2)
     assert np.array_equal(terms(of_kinds, ["dept:GROCERY"], np.zeros((count, 1)), tastes)[1], values)
     assert told[2].phrase(0.2, None) == (
-        "probability of no purchase in 28 days > 20 %", "28天内不购买的概率 > 20 %",
+        "probability of no purchase in 28 days above 20%", "28天内不购买的概率高于20%",
     )  # fmt: skip
+
+
+def test_a_share_near_the_usual_is_told_of_nobody() -> None:
+    """Members have slightly more of the one category, and clearly more of the other."""
+    values = np.column_stack([np.linspace(0.9, 1.15, 500), np.linspace(0.5, 3, 500)])
+    terms = [Term(name, name, " times the usual", key=name, apart=1.2) for name in ("near", "far")]
+    told = rule(values, terms, np.arange(500) >= 400)
+    assert [condition["term"] for condition in told.conditions] == ["far"]
+    assert told.text.startswith("far above 2.")
 
 
 @pytest.fixture
