@@ -28,5 +28,5 @@ def test_a_condition(term, low, high, english, chinese):
 
 def test_all_conditions_hold_and_none_is_anybody():
     two = [{"term": "expected:spend", "low": 5.0, "high": None}, {"term": "recency_days", "low": None, "high": 9.0}]
-    assert rule(two, "en", str) == "expected spend in four weeks above 5; days since last purchase at most 9"
+    assert rule(two, "en", str) == "expected spend in four weeks above 5; days since the last purchase at most 9"
     assert rule([], "en", str) == "any customer"
