@@ -63,7 +63,7 @@ def counted_anew(entries: list[dict], found: list[dict], zone: str) -> list[dict
         rows[name, entry["landed_ds"]] = entry | {
             "zone": zone, "rows_in": entry["rows_in"] - entry["loaded"], "loaded": 0, "late": 0,
         }  # fmt: skip
-    nothing = dict.fromkeys((*counts.COUNTS, "released"), 0)
+    nothing = dict.fromkeys((*counts.COUNTS, "released", "written"), 0)
     looks = {row["source_file"]: row for row in rows.values()}
     for row in found:
         name = row["source_file"]
