@@ -49,7 +49,7 @@ def count(path: str, encoding: str) -> int:
     """How many records a file has before a list is taken apart: lines that are not blank, or values."""
     part = Part(path)
     if json_values.stands_in(part, encoding):
-        return sum(map(len, json_values.read(part, encoding)))
+        return json_values.count(part, encoding)
     blocks = texts.blocks(part, encoding)
     return sum(sum(map(bool, map(bytes.strip, block.splitlines()))) for block in blocks)
 

@@ -13,6 +13,8 @@ from jobs.sources.formats import texts
 from jobs.sources.formats.parts import BLOCK, Part, UnreadableFileError
 
 _MOST = 8 * BLOCK  # bytes of one value
+_AT_ONCE = 256 << 20  # bytes of a text that are counted at once
+_LIST = msgspec.json.Decoder(list[msgspec.Raw])
 _BETWEEN = re.compile(r"[\s,\[\]]*")
 _DECODER = json.JSONDecoder()
 
@@ -50,6 +52,23 @@ def read(part: Part, encoding: str) -> Iterator[list[bytes]]:
             break
     if text:
         raise UnreadableFileError.of(part.path, f"no JSON behind value {count:,} of it; the file may be cut off")
+
+
+def count(part: Part, encoding: str) -> int:
+    """How many values `read` owes, by another parser where the text is one list of objects."""
+    text = bytearray()
+    for piece in texts.pieces(part, encoding):
+        text += piece
+        if len(text) > _AT_ONCE:
+            break
+    else:
+        try:
+            values = _LIST.decode(text)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+            values = []
+        if values and not any(bytes(value[:1]) == b"[" for value in map(memoryview, values)):
+            return len(values)
+    return sum(map(len, read(part, encoding)))
 
 
 def _whole(text: str) -> tuple[list[str], str]:
