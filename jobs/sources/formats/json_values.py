@@ -66,7 +66,7 @@ def count(part: Part, encoding: str) -> int:
             values = _LIST.decode(text)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
             values = []
-        if values and not any(bytes(value[:1]) == b"[" for value in map(memoryview, values)):
+        if values and not any(bytes(value).startswith(b"[") for value in values):
             return len(values)
     return sum(map(len, read(part, encoding)))
 
