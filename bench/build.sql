@@ -116,7 +116,7 @@ FROM (
     SELECT * REPLACE (
             CASE WHEN money AND negative THEN 'refund' ELSE event_type END AS event_type,
             pieces AS quantity,
-            coalesce(price, CASE WHEN pieces > 0 THEN per_piece(received + taken_off, pieces) END)::DECIMAL(18, 4)
+            coalesce(price, CASE WHEN pieces > 0 AND amount IS NOT NULL THEN per_piece(received + taken_off, pieces) END)::DECIMAL(18, 4)
                 AS price,
             received AS amount,
             CASE WHEN money THEN taken_off END AS discount),

@@ -47,6 +47,10 @@ products:
     title: title
 """
 )
+UNPRICED = (
+    CLASSIC.replace("name: classic", "name: unpriced").replace("id: [who, day, money]", "id: [item, who, day, pieces]")
+    .replace("    amount: money\n", "    product_id: item\n")
+)  # fmt: skip
 NINE = CLASSIC.replace("name: classic", "name: nine").replace("id: [", "id: [item, ") + "    product_id: item\n"
 
 
@@ -85,13 +89,15 @@ def pareto_nbd(customers: int, weeks: int = 40, joined: int = 12, seed: int = 1)
     return lines
 
 
-@pytest.mark.parametrize(("name", "users", "products"), [("nine", 9, 6), ("classic", 30, 0), ("window", 60, 40)])
+@pytest.mark.parametrize(
+    ("name", "users", "products"), [("nine", 9, 6), ("classic", 30, 0), ("window", 60, 40), ("unpriced", 30, 12)]
+)
 def test_a_night_through_to_its_report(
     spark, tmp_path: Path, name: str, users: int, products: int, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture,
 ) -> None:  # fmt: skip
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path}/mlflow.db")
-    for source, text in (("nine", NINE), ("classic", CLASSIC), ("window", WINDOW)):
+    for source, text in (("nine", NINE), ("classic", CLASSIC), ("window", WINDOW), ("unpriced", UNPRICED)):
         (tmp_path / f"{source}.yaml").write_text(text, encoding="utf-8")
     monkeypatch.setattr(spec.load, "__defaults__", (tmp_path,))
     deliver(tmp_path / "landing", some_events(users, products))

@@ -14,7 +14,7 @@ def correct(events: DataFrame) -> DataFrame:
     A negative quantity or amount is a refund, kept as a positive amount. A purchase without a quantity, or of 0 pieces
     for money, is one piece. A purchase of 0 pieces for no money bought nothing and is refused (a coupon line). A
     discount is one whatever its sign, and takes off no more than the list price; a negative list price counts as
-    unknown where there is money, else it is refused.
+    unknown where there is money, else it is refused. Where neither money nor price is told, the price stays unknown.
     """
     money = F.col("event_type").isin("purchase", "refund")
     negative = F.coalesce(F.col("quantity") < 0, F.lit(False)) | F.coalesce(F.col("amount") < 0, F.lit(False))
@@ -34,7 +34,8 @@ def correct(events: DataFrame) -> DataFrame:
     computed = (list_value - F.col("off")).cast(MONEY)
     amount = F.abs(F.coalesce(F.col("amount"), computed)).cast(MONEY)
     list_amount = (F.col("received") + F.col("off")).cast(MONEY)
-    a_piece = F.when(F.col("pieces") > 0, (F.col("list_amount") / F.col("pieces")).cast("decimal(18,4)"))
+    told = (F.col("pieces") > 0) & F.col("amount").isNotNull()
+    a_piece = F.when(told, (F.col("list_amount") / F.col("pieces")).cast("decimal(18,4)"))
     refused = F.when(nothing, F.lit("nothing_bought: a purchase of 0 pieces for no money"))
     unpaid = (F.col("price") < 0) & ~F.coalesce(F.col("amount") != 0, F.lit(False))
     return (

@@ -71,8 +71,10 @@ class Products:
         offered = pc.fill_null(rows["has_record"], False).to_numpy() & ~barred
         barred |= ~priced & priced.any()
         seen = pc.cast(pc.cast(rows["price_seen_at"], pa.date32()), pa.int32())
+        price = rows["usual_price"].combine_chunks()
+        price = pc.if_else(pc.greater(price, 0), price, pa.scalar(None, price.type))  # of 0: none was told
         return cls(
-            ids, barred, pc.fill_null(category, -1).to_numpy(), titles, rows["usual_price"].combine_chunks(), space,
+            ids, barred, pc.fill_null(category, -1).to_numpy(), titles, price, space,
             spaces, offered, pc.fill_null(seen, -1).to_numpy(),
         )  # fmt: skip
 

@@ -21,6 +21,7 @@ def test_quantity_amount_and_price_are_made_whole(spark):
         {"event_id": "coupon", "quantity": 0, "amount": Decimal("0.00")},
         {"event_id": "cancelled", "quantity": -3, "amount": Decimal("-9.00"), "discount": None},
         {"event_id": "by price", "amount": None, "price": Decimal("1.2500"), "quantity": 4, "discount": None},
+        {"event_id": "unpriced", "amount": None, "price": None, "discount": None},
         {"event_id": "view", "event_type": "view", "quantity": None, "amount": None, "discount": None},
     )))  # fmt: skip
     assert (rows["plain"]["list_amount"], rows["plain"]["price"]) == (Decimal("5.00"), Decimal("2.5000"))
@@ -30,6 +31,7 @@ def test_quantity_amount_and_price_are_made_whole(spark):
     assert (rows["cancelled"]["event_type"], rows["cancelled"]["amount"]) == ("refund", Decimal("9.00"))
     assert rows["cancelled"]["quantity"] == 3
     assert rows["by price"]["amount"] == Decimal("5.00")
+    assert (rows["unpriced"]["amount"], rows["unpriced"]["price"], rows["unpriced"]["reason"]) == (0, None, None)
     assert (rows["view"]["amount"], rows["view"]["quantity"], rows["view"]["reason"]) == (None, None, None)
     assert sum(row["reason"] is not None for row in rows.values()) == 1
 
