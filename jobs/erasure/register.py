@@ -44,6 +44,8 @@ def begin(s: Settings, ids: list[str], present: dict[str, Counter], secret: byte
         # Of an erasure that was killed some rows are still there; after one that was done, all are new.
         together = sum if old.get("done_at") else max
         both = {name: together((earlier.get(name, 0), count)) for name, count in counts.items()}
+        if old and not old.get("done_at"):  # some of the tables that tell it may be without him by now
+            seen.pop(user, None)
         rows.append(old | {
             "subject": subject, "key_check": erasures.key_check(secret), "ds": old.get("ds", s.ds), "done_at": None,
             "deleted": sorted((earlier | both).items()), "run_id": s.run_id,

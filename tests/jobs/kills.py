@@ -15,9 +15,9 @@ class Killed(BaseException):
 
 
 @contextmanager
-def killed_after(commits: int) -> Iterator[list[str]]:
-    """Within it, the write of a table after so many others ends in `Killed`, once it is committed; the names of the
-    tables that were written.
+def killed_after(commits: int, table: str = "") -> Iterator[list[str]]:
+    """Within it, so many writes of tables are committed, or the first one of `table`, and end in `Killed`; the names of
+    the tables that were written.
     """
     written: list[str] = []
     real = writes.one_writer
@@ -27,7 +27,7 @@ def killed_after(commits: int) -> Iterator[list[str]]:
         with real(path):
             yield
         written.append("/".join(path.split("/")[-2:]))
-        if len(written) == commits:
+        if len(written) == commits or written[-1] == table:
             raise Killed
 
     with pytest.MonkeyPatch.context() as patch:

@@ -33,6 +33,7 @@ from jobs.sources import spec
 from jobs.sources.keys import Keys
 from jobs.sources.spec import Source
 from jobs.tables import BRONZE_EVENTS, ERASURES, LOADS, QUARANTINE, RUNS, SEGMENTS, SILVER_PRODUCTS, USER_SEGMENTS
+from tests.jobs.kills import Killed, killed_after
 
 DS = date(2024, 3, 2)
 KEY = "a key of more than 16 characters"
@@ -365,3 +366,18 @@ def test_a_topic_lands_nothing_of_an_erased_user_and_counts_it(spark):
     raw = raw.withColumn("record", delta.F.from_json("raw", "map<string,string>"))
     kept, out = collect.left_out(raw, source, Keys(), "events", book)
     assert ([row["raw"] for row in kept.collect()], out) == ([sent[1], "broken"], {("f", DS): 1})
+
+
+def test_what_was_known_of_him_is_kept_where_the_erasure_is_killed_between_two_tables(
+    spark, published, erased, tmp_path, monkeypatch
+):
+    home = tmp_path / "killed"
+    move(published, home)
+    monkeypatch.setenv("HUAXIANG_HOME", str(home / "run"))
+    with killed_after(0, table="gold/user_segments") as written, pytest.raises(Killed):
+        erase.run(spark, night(home, "erasure"), GONE)
+    assert "gold/audience_members" not in written
+    assert "finds 残留: 0" in erase.run(spark, night(home, "erasure"), GONE)
+    told = [{row["subject"]: (row["deleted"], row["night"], row["segment_id"], row["audiences"])
+             for row in delta.rows(str(at / "wh"), ERASURES, "true")} for at in (home, erased[0])]  # fmt: skip
+    assert told[0] == told[1]
