@@ -1,5 +1,5 @@
 """`python -m bench build --events 20e6 --days 90`, `night --history 20e6 --new 200e3`, `training`, `rivals FILE`,
-`personas`, `segment --users 1e6`: each prints its tables.
+`personas`, `segment --users 1e6`, `audiences`: each prints its tables.
 """
 
 from __future__ import annotations
@@ -51,6 +51,10 @@ def parser() -> argparse.ArgumentParser:
     rivals.add_argument("--share", type=float, default=0.99, help="of a rival's best NDCG@10 (default: %(default)s)")
     rivals.add_argument("--threads", type=plan.count, default=os.cpu_count(), help="(default: all cores)")
     rivals.add_argument("--environments", type=Path, default=Path(".tools/rivals"), help="(default: %(default)s)")
+    addressed = what.add_parser("audiences", help="a night's audiences of behaviour, beside DuckDB over the same files")
+    addressed.add_argument("--events", type=plan.count, default=20_000_000, help="(default: %(default)s)")
+    addressed.add_argument("--users", type=plan.count, default=200_000, help="(default: %(default)s)")
+    addressed.add_argument("--audiences", type=plan.count, nargs="+", default=[10, 100], help="one or several")
     segment = what.add_parser("segment", help="a night from features and vectors to the report, for a crowd of users")
     segment.add_argument("--users", type=plan.count, default=1_000_000, help="(default: %(default)s)")
     personas = what.add_parser("personas", help="segments and vectors against the hidden personas of a made-up shop")
@@ -58,7 +62,7 @@ def parser() -> argparse.ArgumentParser:
     personas.add_argument("--events", type=plan.count, default=2_000_000, help="(default: %(default)s)")
     personas.add_argument("--days", type=plan.count, default=150, help="(default: %(default)s)")
     personas.add_argument("--nights", type=plan.count, default=14, help="after the training (default: %(default)s)")
-    for one in (segment, personas):
+    for one in (segment, personas, addressed):
         one.add_argument("--seed", type=int, default=1)
         one.add_argument("--on", choices=tuple(ways.WAYS), default="sail", help="see build (default: sail)")
         one.add_argument("--work", type=Path, help="folder for a temporary folder (default: the system's)")
@@ -201,6 +205,18 @@ def segment(given: argparse.Namespace) -> None:
         out.print(shown.verbs(title, stages, given.users))
 
 
+def audiences(given: argparse.Namespace) -> None:
+    """Print what so many audiences of behaviour take, beside DuckDB."""
+    from bench import addressed
+
+    out.print(shown.machine())
+    with place(given, given.events // 5) as where, ways.opened(given.on, where.folder) as way:
+        warehouse = addressed.make(where, given.events, given.users, given.seed)
+        say(f"{given.events:,} events of {given.users:,} users, {addressed.DAYS} days, seed {given.seed}")
+        found = [addressed.ask(where, warehouse, count, way.env) for count in given.audiences]
+        out.print(addressed.table(found, ways.WAYS[given.on]))
+
+
 def personas(given: argparse.Namespace) -> None:
     """Print how far segments and vectors are the hidden personas."""
     from bench import personas as measured
@@ -219,7 +235,7 @@ def main() -> int:
     given = parser().parse_args()
     try:
         verbs = {"build": build, "night": night, "training": training, "rivals": race, "segment": segment,
-                 "personas": personas}  # fmt: skip
+                 "personas": personas, "audiences": audiences}  # fmt: skip
         verbs[given.what](given)
     except (UsageError, measure.CommandError) as error:
         print(error, file=sys.stderr)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
@@ -13,7 +14,7 @@ from jobs.audiences.definition import Definition, read
 from jobs.conf import CONF, nearest
 from jobs.errors import UsageError
 
-FOLDER = CONF / "audiences"
+FOLDER = Path(os.environ.get("HUAXIANG_AUDIENCES") or CONF / "audiences")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,183 @@
+"""Many audiences of behaviour in one night, beside the same asked by DuckDB of the same files: members must be equal.
+
+A made-up shop: events drawn by DuckDB, seeded; users without a profile beyond their id. Each audience is one of ten
+kinds with numbers of its own; DuckDB answers each by a query of its own.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from dataclasses import dataclass
+from datetime import date
+
+import duckdb
+from deltalake import DeltaTable, write_deltalake
+from rich.table import Table as Grid
+
+from bench import measure, shown
+from bench.builds import Place
+from jobs.tables import PUBLISHED, SEGMENT_CHANGES, SILVER_EVENTS, SILVER_PRODUCTS, USER_FEATURES, USER_PROFILES, Table
+
+DS, DAYS, PRODUCTS, CATEGORIES = date(2026, 6, 30), 180, 5_000, 40
+_TYPES = {"string": "VARCHAR", "timestamp": "TIMESTAMPTZ"}
+_SAID = "name: A\nname_zh: 甲\ndescription: x\ndescription_zh: x\nowner: bench\nrule: "
+
+# Kind: (rule, the same in SQL over e, the events up to ds); {c}: a category, {n}, {m}: numbers.
+KINDS: tuple[tuple[str, str], ...] = (
+    ("{{not: {{did: purchase, in: {{last_days: {n}}}}}}}",
+     "SELECT user_id FROM u"
+     " ANTI JOIN (SELECT user_id FROM e WHERE event_type = 'purchase' AND age < {n}) USING (user_id)"),
+    ("{{did: purchase, where: {{category: c{c}}}, in: {{last_days: {n}}}, at_least: {m}}}",
+     "SELECT user_id FROM e WHERE event_type = 'purchase' AND category = 'c{c}' AND age < {n}"
+     " GROUP BY 1 HAVING count(*) >= {m}"),
+    ("{{did: purchase, in: {{last_months: 3, each: true}}, where: {{amount: {{at_least: {n}}}}}}}",
+     "SELECT user_id FROM e WHERE event_type = 'purchase' AND amount >= {n} AND ds >= '2026-04-01'"
+     " GROUP BY 1 HAVING count(DISTINCT month(ds)) = 3"),
+    ("{{did: purchase, sum: amount, at_least: {n}00, in: {{last_days: 90}}}}",
+     "SELECT user_id FROM e WHERE event_type = 'purchase' AND age < 90 GROUP BY 1 HAVING sum(amount) >= {n}00"),
+    ("{{did: purchase, count: orders, at_least: {m}, in: {{last_days: {n}}}}}",
+     "SELECT user_id FROM e WHERE event_type = 'purchase' AND age < {n} GROUP BY 1"
+     " HAVING count(DISTINCT session_id) >= {m}"),
+    ("{{then: [{{did: cart, where: {{category: c{c}}}}}, {{not: purchase, within: {{days: {m}}}}}], same: product,"
+     " in: {{last_days: {n}}}}}",
+     "SELECT DISTINCT user_id FROM e a WHERE event_type = 'cart' AND category = 'c{c}' AND age < {n} AND age >= {m}"
+     " AND NOT EXISTS (FROM e b WHERE b.event_type = 'purchase' AND b.user_id = a.user_id"
+     " AND b.product_id = a.product_id AND b.event_time > a.event_time"
+     " AND b.event_time <= a.event_time + INTERVAL {m} DAY)"),
+    ("{{first: purchase, where: {{category: c{c}}}, in: {{last_days: {n}}}}}",
+     "SELECT user_id FROM e WHERE event_type = 'purchase' AND category = 'c{c}' GROUP BY 1 HAVING min(age) >= 0"
+     " AND max(age) < {n}"),
+    ("{{compared: {{did: purchase, sum: amount, in: {{last_days: {n}}}}}, to: {{in: {{last_days: {n}, skip: {n}}}}},"
+     " less_than: 0.5}}",
+     "SELECT user_id FROM e WHERE event_type = 'purchase' AND age < 2 * {n} GROUP BY 1"
+     " HAVING sum(amount) FILTER (age >= {n}) > 0 AND coalesce(sum(amount) FILTER (age < {n}), 0)"
+     " < 0.5 * sum(amount) FILTER (age >= {n})"),
+    ("{{share: {{did: purchase, sum: amount, where: {{category: [c{c}, c{m}]}}}}, at_least: 0.1}}",
+     "SELECT user_id FROM e WHERE event_type = 'purchase' GROUP BY 1 HAVING sum(amount) > 0"
+     " AND coalesce(sum(amount) FILTER (category IN ('c{c}', 'c{m}')), 0) >= 0.1 * sum(amount)"),
+    ("{{again: purchase, after_days: {n}, in: {{last_days: {m}0}}}}",
+     "SELECT DISTINCT user_id FROM (SELECT user_id, age, lag(age) OVER (PARTITION BY user_id ORDER BY ds) - age AS gap"
+     " FROM (SELECT DISTINCT user_id, ds, age FROM e WHERE event_type = 'purchase')) WHERE age < {m}0 AND gap >= {n}"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What so many audiences took: ours (a whole night's verb), DuckDB's seconds, and where members differ."""
+
+    audiences: int
+    ours: measure.Cost
+    duckdb_seconds: float
+    members: int
+    differ: list[str]
+
+
+def audiences(count: int) -> dict[str, tuple[str, str]]:
+    """(rule, SQL) by id, of mixed kinds, each with numbers of its own."""
+    found = {}
+    for k in range(count):
+        numbers = {"c": k * 7 % CATEGORIES, "n": 14 + k * 5 % 60, "m": 2 + k // 10 % 3}
+        rule, query = KINDS[k % len(KINDS)]
+        found[f"a{k:03d}"] = rule.format(**numbers), query.format(**numbers)
+    return found
+
+
+def _row(table: Table, **given: str) -> str:
+    """A SELECT list of the table's columns: what is given, and nulls."""
+    kinds = {c.name: re.sub(r"\b(string|timestamp)\b", lambda m: _TYPES[m[0]], c.type) for c in table.columns}
+    return ", ".join(f'CAST({given.get(name, "NULL")} AS {_duckdb(kind)}) AS "{name}"' for name, kind in kinds.items())
+
+
+def _duckdb(kind: str) -> str:
+    """A type of the contract in DuckDB's words."""
+    while "<" in kind:
+        kind = re.sub(r"array<([^<>]*)>", r"\1[]", kind)
+        kind = re.sub(r"map<([^<>]*)>", r"MAP(\1)", kind)
+        kind = re.sub(r"struct<([^<>]*)>", lambda m: f"STRUCT({m[1].replace(':', ' ')})", kind)
+    return kind
+
+
+def make(where: Place, events: int, users: int, seed: int) -> str:
+    """Write the shop's tables; the warehouse."""
+    warehouse = str(where.folder / "warehouse")
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(f"SELECT setseed({seed % 1000 / 1000})").fetchall()
+
+        def put(table: Table, rows: str) -> None:
+            read = connection.sql(rows).to_arrow_reader(100_000)
+            write_deltalake(table.path(warehouse), read, mode="append", partition_by=list(table.partition_by) or None)
+
+        product = f"'p' || (random() * random() * {PRODUCTS - 1})::INT"
+        kind = "CASE WHEN r < 0.6 THEN 'view' WHEN r < 0.8 THEN 'cart' ELSE 'purchase' END"
+        row = _row(
+            SILVER_EVENTS, event_id="'e' || i", source="'s'", user_id=f"'u' || (r2 * r2 * {users})::INT % {users}",
+            event_time=f"TIMESTAMPTZ '{DS} 23:00:00Z' - INTERVAL (age) DAY - INTERVAL (minute) MINUTE",
+            event_type=kind, product_id="product", category=f"'c' || (substr(product, 2)::INT % {CATEGORIES})",
+            department="'d'", quantity="1", amount="CASE WHEN r >= 0.8 THEN 1 + (i % 9900) / 100 END",
+            session_id="'s' || (r2 * 1e9)::BIGINT || age", local_hour="23 - minute // 60", local_weekday="1",
+            is_bot="false", landed_ds=f"DATE '{DS}' - age::INT", ds=f"DATE '{DS}' - age::INT", run_id="'bench'",
+        )  # fmt: skip
+        step = 5_000_000
+        for start in range(0, events, step):
+            drawn = (f"SELECT i, random() AS r, random() AS r2, (random() * {DAYS - 1})::INT AS age,"
+                     f" (random() * 1379)::INT AS minute, {product} AS product"
+                     f" FROM range({start}, {min(start + step, events)}) t(i)")  # fmt: skip
+            put(SILVER_EVENTS, f"SELECT {row} FROM ({drawn})")
+        facts = _row(SILVER_PRODUCTS, product_id="'p' || i", category=f"'c' || (i % {CATEGORIES})", department="'d'",
+                     category_path=f"['d', 'c' || (i % {CATEGORIES})]", has_record="true")  # fmt: skip
+        put(SILVER_PRODUCTS, f"SELECT {facts} FROM range({PRODUCTS}) t(i)")
+        people = {"user_id": "'u' || i", "ds": f"DATE '{DS}'", "run_id": "'bench'", "model_version": "'1'"}
+        everybody = f"FROM range({users}) t(i)"
+        put(USER_PROFILES.staged(), f"SELECT {_row(USER_PROFILES, **people)} {everybody}")
+        put(USER_FEATURES, f"SELECT {_row(USER_FEATURES, **people)} {everybody}")
+        put(SEGMENT_CHANGES.staged(), f"SELECT {_row(SEGMENT_CHANGES)} LIMIT 0")
+    return warehouse
+
+
+def ask(where: Place, warehouse: str, count: int, env: dict[str, str]) -> Asked:
+    """One night's `audiences` of so many definitions, and DuckDB's answers."""
+    asked, folder = audiences(count), where.folder / f"audiences-{count}"
+    folder.mkdir()
+    for one, (rule, _) in asked.items():
+        (folder / f"{one}.yaml").write_text(f"{_SAID}{rule}\n", encoding="utf-8")
+    line = [sys.executable, "-m", "jobs", "audiences", "--warehouse", warehouse, "--ds", str(DS)]
+    cost = measure.run(line, env | {"HUAXIANG_AUDIENCES": str(folder)}, where.folder)
+    members = next(table for table in PUBLISHED if table.name == "audience_members").staged()
+    table = DeltaTable(members.path(warehouse)).to_pyarrow_dataset()
+    with duckdb.connect() as connection:
+        connection.register("staged", table)
+        ours = dict(connection.sql("SELECT audience_id, count(*) FROM staged GROUP BY 1").fetchall())
+        seconds, theirs = _duckdb_answers(connection, warehouse, asked)
+    differ = [f"{one}: {ours.get(one, 0)}, DuckDB {theirs[one]}" for one in asked if ours.get(one, 0) != theirs[one]]
+    return Asked(count, cost, seconds, sum(ours.values()), differ)
+
+
+def table(found: list[Asked], how: str) -> Grid:
+    """A row a number of audiences."""
+    grid = Grid("audiences", "members", "ours, s", "CPU s", "s an audience", "memory", "DuckDB, s", "s an audience",
+                "members equal", title=f"the whole verb, {how}", title_justify="left")  # fmt: skip
+    for one in found:
+        grid.add_row(
+            f"{one.audiences}", f"{one.members:,}", f"{one.ours.seconds:.1f}", f"{one.ours.cpu_seconds:.1f}",
+            f"{one.ours.seconds / one.audiences:.2f}", shown.size(one.ours.peak_bytes), f"{one.duckdb_seconds:.1f}",
+            f"{one.duckdb_seconds / one.audiences:.2f}", "all" if not one.differ else "; ".join(one.differ[:3]),
+        )  # fmt: skip
+    return grid
+
+
+def _duckdb_answers(
+    connection: duckdb.DuckDBPyConnection, warehouse: str, asked: dict[str, tuple[str, str]]
+) -> tuple[float, dict[str, int]]:
+    """(seconds, members by audience), over the files of silver.events."""
+    files = DeltaTable(SILVER_EVENTS.path(warehouse)).file_uris()
+    connection.execute(f"CREATE VIEW e AS SELECT *, DATE '{DS}' - ds AS age FROM read_parquet({files})"
+                       f" WHERE ds <= DATE '{DS}' AND landed_ds <= DATE '{DS}' AND NOT is_bot")  # fmt: skip
+    profiles = DeltaTable(USER_PROFILES.staged().path(warehouse)).file_uris()
+    connection.execute(f"CREATE VIEW u AS SELECT user_id FROM read_parquet({profiles})")
+    started, found = time.perf_counter(), {}
+    for one, (_, query) in asked.items():
+        [(found[one],)] = connection.sql(f"SELECT count(*) FROM ({query}) JOIN u USING (user_id)").fetchall()
+    return time.perf_counter() - started, found
