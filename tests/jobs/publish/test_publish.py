@@ -67,7 +67,7 @@ def test_nothing_staged_is_nothing_published(spark, tmp_path):
     ("query", "said"),
     [
         ("SELECT 1 FROM gold.segment", r"nearest: gold\.segments"),
-        ("SELECT 1 FROM gold.segments", "has `publish` run yet"),
+        ("SELECT 1 FROM gold.segments", "has `publish` run to its end yet"),
         ("SELEC 1", "the query failed"),
     ],
 )
