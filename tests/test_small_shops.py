@@ -15,6 +15,7 @@ from jobs.lake import delta
 from jobs.settings import Settings
 from jobs.sources import spec
 from jobs.tables import PREDICTIONS, RECOMMENDATIONS, SILVER_PRODUCTS, USER_PROFILES, USER_SEGMENTS
+from ml import value
 from ml.measures.predictions import EVERYBODY
 from tests.whole_night import night
 
@@ -149,3 +150,8 @@ def test_a_shop_of_one_product_is_told_who_comes_back(
     assert len(told) > 1000
     assert all(row["churn_28d"] is not None and row["spend_28d"] is not None for row in told)
     assert {row["next_categories"] for row in rows} == {None}
+    ago = LAST - timedelta(days=28)
+    value.main(["--warehouse", s.warehouse, "--ds", str(ago), "--run-id", "r"])
+    said = capsys.readouterr().out
+    assert "| LDA topics k-means 12 | 1 | 0.0000 |" in said
+    assert "| supervised tree 25 | 25 | 0.0000 |" in said

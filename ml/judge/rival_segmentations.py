@@ -118,7 +118,11 @@ def tastes(history_UC: csr_matrix, factors: int, seed: int) -> np.ndarray:
 
 
 def topics(history_UC: csr_matrix, fitted_U: np.ndarray, seed: int) -> np.ndarray:
-    """Shares of TOPICS topics in each user's purchase lines (Blei, Ng and Jordan, JMLR 2003)."""
+    """Shares of TOPICS topics in each user's purchase lines (Blei, Ng and Jordan, JMLR 2003); of less than two
+    categories there are none.
+    """
+    if history_UC.shape[1] < 2:
+        return np.zeros((history_UC.shape[0], 1))
     from sklearn.decomposition import LatentDirichletAllocation
 
     model = LatentDirichletAllocation(TOPICS, learning_method="online", batch_size=256, random_state=seed)

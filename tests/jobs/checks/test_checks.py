@@ -174,6 +174,7 @@ def test_suggestions_that_nobody_can_buy_or_that_repeat_themselves_stop_the_line
         "reason": "Popular now", "reason_zh": "近期热门", "model_version": "1", "run_id": "r",
     }  # fmt: skip
     good = [whole | {"rank": rank, "product_id": f"p{rank}"} for rank in range(1, 11)]
+    good[9] |= {"reason_kind": "untried", "last_sold_ds": None, "price": None, "score": None}
     broken = [row | {"user_id": "secret-user"} for row in good]
     broken[1] |= {"product_id": "p1"}
     broken[2] |= {"rank": 11}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
 import shutil
@@ -37,7 +38,7 @@ from ml.heads import days, learning
 from ml.heads.heads import Heads
 from ml.heads.settings import PredictionConfig
 from ml.heads.trial import Trial
-from ml.segments import promotion
+from ml.segments import promotion, renewal
 from ml.segments.model import SegmentModel
 from tests.ml.conftest import ROOT, USERS, feature_row, product_rows, sequence_row
 
@@ -217,6 +218,10 @@ def test_from_the_past_to_segments_that_prove_their_worth(
     assert set(again.ids) == set(model.ids)  # same encoder, same users, same labels: the same segments
     assert renew.main(write) == 99
     assert "its heads are new" in capsys.readouterr().out
+    older = dataclasses.replace(Snapshot.open(blank), folder=tmp_path / "older", ds=DS - datetime.timedelta(days=7))
+    said, code = renewal.renew(older, shop, conf, accept_moves=False, say=print)
+    assert said.endswith("is of 2017-12-01, later than 2017-11-24: its heads stay")
+    assert code == 99
 
 
 def test_a_day_is_unseen_where_the_training_ended_before_what_came_true() -> None:
