@@ -92,8 +92,8 @@ def _cut_bronze(spark: SparkSession, warehouse: str, shop: Source) -> tuple[date
     since, ds = _bounds(after, "landed_ds")
     s = Settings(ds, since, warehouse, shop.name, "", "migrate")
     late.note_lateness(spark, s, shop.shop_zone)
-    elsewhere = after.where("ds != landed_ds").select("source", "source_file", "landed_ds", "user_id", "ds").distinct()
-    delta.replace_where(elsewhere, warehouse, RESTATED, of_shop)
+    elsewhere = after.where("ds != landed_ds").withColumn("known_ds", F.col("landed_ds"))
+    delta.replace_where(elsewhere.select(*RESTATED.keys).distinct(), warehouse, RESTATED, of_shop)
     return first, last
 
 

@@ -22,7 +22,7 @@ from jobs.checks.results import Judged, Result
 from jobs.checks.suites import Expectation, Suite
 from jobs.conf import CONF
 from jobs.errors import UsageError
-from jobs.lake import delta, pages
+from jobs.lake import deliveries, delta, pages
 from jobs.settings import Settings
 
 # Counts only: a result holds no value of a row, so no personal data.
@@ -83,7 +83,7 @@ def _slice(spark: SparkSession, s: Settings, table: tables.Table, suite: Suite) 
     if suite.slice is None:
         return frame
     if suite.slice == "landed_ds":
-        return frame.where(delta.ds_range(s.since, s.ds, "landed_ds")).where(F.col("source") == s.source)
+        return frame.where(deliveries.delivered(s, table.name)).where(F.col("source") == s.source)
     return frame.where(delta.ds_range(s.since if suite.slice == "days" else s.ds, s.ds))
 
 

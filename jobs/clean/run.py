@@ -22,7 +22,7 @@ from jobs.clean import (
 )
 from jobs.clean.rules import Rules, load_rules
 from jobs.clock import Clock
-from jobs.lake import delta, touched, turns
+from jobs.lake import deliveries, delta, touched, turns
 from jobs.lake.engine import frames
 from jobs.lake.touched import Touched
 from jobs.settings import Settings
@@ -149,7 +149,7 @@ def _records(spark: SparkSession, s: Settings, bronze: Table, silver: Table) -> 
     records, previous = delta.read_or_empty(spark, s.warehouse, bronze), delta.read_or_empty(spark, s.warehouse, silver)
     if s.since != s.ds or not delta.exists(s.warehouse, silver):
         return records, previous, True
-    return records.where(delta.ds_range(s.since, s.ds, "landed_ds")), previous, False
+    return records.where(deliveries.delivered(s, bronze.name)), previous, False
 
 
 def _product_facts(spark: SparkSession, s: Settings) -> tuple[DataFrame, DataFrame]:

@@ -112,19 +112,22 @@ def _newness() -> Column:
     return F.concat_ws("\t", F.coalesce("version", F.lit("")), came, "source_file")
 
 
-def mark_older(frame: DataFrame, states: DataFrame) -> DataFrame:
-    """`frame` of events with `duplicate` true also where one of `states`, which bronze holds from other deliveries, is
-    newer or the same.
+def mark_beaten(frame: DataFrame, stood: DataFrame, feed: Feed) -> DataFrame:
+    """`frame` of events with `duplicate` true also where one of `stood`, which bronze holds from other deliveries,
+    counts and not this one: the first delivery, or, with `version`, the newest state.
     """
-    newest = states.groupBy("event_id").agg(F.max(_newness()).alias("stood"))
+    same, best = keys("events", feed), F.max if feed.version else F.min
+    counts = stood.groupBy(*same).agg(best(_newness()).alias("stood"))
+    beaten = F.col("stood") >= _newness() if feed.version else F.col("stood") <= _newness()
     file = F.element_at(F.split("stood", "\t"), -1)
-    return _again(frame.join(newest, "event_id", "left"), F.col("stood") >= _newness(), file).drop("stood")
+    return _again(frame.join(counts, same, "left"), beaten, file).drop("stood")
 
 
-def replaced(frame: DataFrame, states: DataFrame) -> DataFrame:
-    """The rows of `states` in whose place `frame`, of `mark_older`, has a newer one, from the file `counted`."""
-    newer = frame.where(_usable() & ~F.col("duplicate")).select("event_id", F.col("source_file").alias("counted"))
-    return states.join(newer, "event_id")
+def replaced(frame: DataFrame, stood: DataFrame, feed: Feed) -> DataFrame:
+    """The rows of `stood` in whose place `frame`, of `mark_beaten`, has one that counts, from the file `counted`."""
+    same = keys("events", feed)
+    counts = frame.where(_usable() & ~F.col("duplicate")).select(*same, F.col("source_file").alias("counted"))
+    return stood.join(counts, same)
 
 
 def content_hash() -> Column:

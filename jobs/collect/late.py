@@ -12,31 +12,48 @@ from jobs import clock
 from jobs.collect import dedupe
 from jobs.lake import delta
 from jobs.settings import Settings
-from jobs.tables import BRONZE_EVENTS, LATENESS, RESTATED
+from jobs.tables import BRONZE_EVENTS, LATENESS, RESTATED, SILVER_EVENTS, SILVER_PRODUCTS
 
 
-def other_days(loaded: DataFrame, s: Settings) -> DataFrame:
-    """One row a (user, day) that records delivered in since..ds brought for days outside of them."""
-    inside = f"{delta.ds_range(s.since, s.ds, 'landed_ds')} AND NOT ({delta.ds_range(s.since, s.ds)})"
-    return loaded.where(inside).select("source_file", "landed_ds", "user_id", "ds").distinct()
-
-
-def exchanged(before: DataFrame, loaded: DataFrame, s: Settings) -> DataFrame:
-    """One row a (user, day), outside since..ds, of events that a file which is loaded anew no longer has, has from an
-    earlier night on, or has otherwise.
-
-    `before` are their rows in bronze with their `content`, `loaded` the rows that take their place.
+def changed(loaded: DataFrame, before: DataFrame | None) -> DataFrame:
+    """The events that come and go where the rows `loaded` take the place of `before`, rows of bronze with their
+    `content`: what stays as it is changes no day. source_file, user_id, ds.
     """
-    same = ["event_id", "ds", "landed_ds", "content"]
-    old = before.where(f"NOT ({delta.ds_range(s.since, s.ds)})").select("source_file", "user_id", *same)
-    new = loaded.withColumn("content", dedupe.content_hash()).select(*old.columns)
-    came_back = new.where(f"NOT ({delta.ds_range(s.since, s.ds)}) AND landed_ds < DATE'{s.since}'")
-    both = old.join(new, same, "left_anti").unionByName(came_back.join(old, same, "left_anti"))
-    return both.select("source_file", F.lit(s.since).alias("landed_ds"), "user_id", "ds").distinct()
+    what = ("source_file", "user_id", "ds")
+    if before is None:
+        return loaded.select(*what)
+    same, now = ["event_id", "ds", "landed_ds", "content"], loaded.withColumn("content", dedupe.content_hash())
+    come, gone = now.join(before, same, "left_anti"), before.join(now, same, "left_anti")
+    return come.select(*what).unionByName(gone.select(*what))
+
+
+def restated(events: DataFrame, s: Settings, known: date) -> DataFrame:
+    """One row a (user, day) of `events` that night ds changes, which later nights or other days have to know of:
+    rows of ops.restated, less the source. `known`: the last day that was delivered.
+    """
+    others = events if known > s.ds else events.where(f"NOT ({delta.ds_range(s.since, s.ds)})")
+    night = {"landed_ds": F.lit(s.ds), "known_ds": F.lit(max(known, s.ds))}
+    return others.withColumns(night).select("source_file", *night, "user_id", "ds").distinct()
+
+
+def sold_without(records: DataFrame, s: Settings, first: date) -> DataFrame | None:
+    """The users' days since the delivery of product `records`, none of which is older than `first`, that were made
+    before it, with no newer record of the product; None where no such day was made.
+    """
+    days = delta.rows(s.warehouse, SILVER_EVENTS, f"ds >= '{first}'", "max(ds) AS last")
+    if not days or days[0]["last"] is None:
+        return None
+    spark = records.sparkSession
+    known = delta.read_or_empty(spark, s.warehouse, SILVER_PRODUCTS).select("product_id", "record_landed_ds")
+    new = records.select(F.col("id").alias("product_id"), "landed_ds", "source_file").join(known, "product_id", "left")
+    new = new.where("record_landed_ds IS NULL OR record_landed_ds < landed_ds").drop("record_landed_ds")
+    events = delta.read(spark, s.warehouse, SILVER_EVENTS).where(f"ds >= DATE'{first}'")
+    sold = events.select("product_id", "user_id", "ds").join(F.broadcast(new), "product_id").where("ds >= landed_ds")
+    return restated(sold, s, days[0]["last"])
 
 
 def note_restated(changes: DataFrame, s: Settings) -> None:
-    """Add the users' days that a load changes outside since..ds to ops.restated, before it changes them.
+    """Add the users' days that a load changes to ops.restated, before it changes them.
 
     None is ever taken out: a load that was killed finds in bronze what it wrote, and no more what stood there before.
     """

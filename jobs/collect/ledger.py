@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 from collections import Counter
 from collections.abc import Collection, Iterable
@@ -42,18 +41,21 @@ class Ledger:
     files: dict[str, Known]
     start: date | None
 
+    @property
+    def last(self) -> date | None:
+        """The last day of delivery."""
+        return max((file.landed_ds for file in self.files.values()), default=None)
+
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """A file to load. `file.landed_ds` is the day as which its records count as delivered: its own, or the run's first
-    day where it came after its night. `changed`: bronze holds an earlier state of it. own: the day of its name.
-    came_late: on which days records of that state came late. repeats: it is the same, and has records of a changed one.
+    """A file to load. `changed`: bronze holds an earlier state of it, of which records came late on `came_late`;
+    `repeats`: it is the same, and has records of a changed one.
     """
 
     file: File
     changed: bool
     digest: str
-    own: date | None
     came_late: frozenset[date] = frozenset()
     repeats: bool = False
 
@@ -99,7 +101,7 @@ def due(files: list[File], ledger: Ledger, feed: Feed, s: Settings) -> list[Due]
         known = ledger.files.get(file.name)
         asked = file.landed_ds is None or file.landed_ds >= s.since
         if known is None:
-            todo.append(Due(_landed(file, s), False, file.digest(), file.landed_ds))
+            todo.append(Due(file, False, file.digest()))
             continue
         looks_same = known.digest and (known.size, known.modified_us) == (file.size, _microseconds(file))
         digest = known.digest if looks_same else file.digest()
@@ -108,14 +110,21 @@ def due(files: list[File], ledger: Ledger, feed: Feed, s: Settings) -> list[Due]
             file.landed_ds is None and known.outside > 0 and ledger.start is not None and s.since < ledger.start
         )
         if digest != known.digest or reread or older_days:
-            todo.append(Due(_landed(file, s), True, digest, file.landed_ds, known.came_late))
+            todo.append(Due(file, True, digest, known.came_late))
     also = repeating(ledger, todo)
     for file in files:
         known = ledger.files.get(file.name)
         if file.name in also and known.landed_ds <= s.ds:
-            same = dataclasses.replace(file, landed_ds=file.landed_ds and known.landed_ds)
-            todo.append(Due(same, True, known.digest, file.landed_ds, known.came_late, repeats=True))
+            todo.append(Due(file, True, known.digest, known.came_late, repeats=True))
     return todo
+
+
+def in_turn(due: list[Due], ledger: Ledger) -> bool:
+    """Whether no file is known that was delivered after one of those that are due (files of any days have no turn)."""
+    dated = [(one.file.landed_ds, one.file.name) for one in due if one.file.landed_ds]
+    mine = {one.file.name for one in due}
+    known = [(one.landed_ds, name) for name, one in ledger.files.items() if name not in mine]
+    return not dated or not known or min(dated) > max(known)
 
 
 def repeating(ledger: Ledger, due: list[Due]) -> set[str]:
@@ -129,12 +138,6 @@ def forget(s: Settings, kind: str, files: Collection[str]) -> None:
     same = f"source = '{s.source}' AND kind = '{kind}' AND source_file IN ({delta.listed(files)})"
     entries = [entry | {"digest": None} for entry in delta.rows(s.warehouse, LOADS, same)]
     delta.replace_rows(entries, s.warehouse, LOADS, same)
-
-
-def _landed(file: File, s: Settings) -> File:
-    if file.landed_ds is None or file.landed_ds >= s.since:
-        return file
-    return dataclasses.replace(file, landed_ds=s.since)
 
 
 def replace(s: Settings, kind: str, replaced: list[dict], held: dict[str, int]) -> None:
@@ -180,6 +183,7 @@ def enter(s: Settings, source: Source, kind: str, due: list[Due], rows: list[dic
     counted = {row["source_file"] for row in rows}
     empty = [counts.nothing(d.file.name, d.file.landed_ds or s.ds) for d in due if d.file.name not in counted]
     stamp = {"source": s.source, "kind": kind, "run_id": s.run_id, "released": 0, "zone": source.shop_zone}
+    stamp["night"] = s.ds if feed.dated else None
     entries = [row | stamp | known_by.get(row["source_file"], {}) for row in [*rows, *empty]]
     names = delta.listed([feed.jdbc.name] if feed.jdbc else known_by)
     same = f"source = '{s.source}' AND kind = '{kind}' AND source_file IN ({names})"

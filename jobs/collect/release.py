@@ -33,7 +33,7 @@ def as_records(refused: DataFrame, feed: Feed) -> DataFrame:
     """
     fault = F.nullif(F.regexp_extract("reason", f"^{counts.NO_RECORD}(.*)", 1), F.lit("")).alias("fault")
     days = [F.col("ds").alias("landed_ds"), F.col("ds").alias("written_ds")]
-    return collect.with_file_ds(reading.with_objects(refused.select("raw", "source_file", *days, fault), feed), [])
+    return collect.with_file_ds(reading.with_objects(refused.select("raw", "source_file", *days, fault), feed))
 
 
 def _release_kind(
@@ -55,8 +55,8 @@ def _release_kind(
         frame = dedupe.one_of_each(dedupe.numbered(parsed, feed), feed, identity)
         if kind == "events" and feed.version:
             stood = states.stored(spark, s, parsed, feed, "false")
-            frame = frames.kept(frame if stood is None else dedupe.mark_older(frame, stood))
-            replaced = None if stood is None else frames.kept(dedupe.replaced(frame, stood))
+            frame = frames.kept(frame if stood is None else dedupe.mark_beaten(frame, stood, feed))
+            replaced = None if stood is None else frames.kept(dedupe.replaced(frame, stood, feed))
         else:
             loaded = _loaded(spark, s, kind, parsed)
             frame = frames.kept(frame if loaded is None else dedupe.mark_loaded(frame, identity, loaded))
@@ -126,8 +126,10 @@ def _write(
     free = frame.where("reason IS NULL AND NOT ignored AND NOT duplicate").withColumn("landed_ds", F.lit(s.ds))
     tonight = replace(s, since=s.ds)
     if kind == "events":
-        changes = late.other_days(free, tonight)
-        late.note_restated(changes if replaced is None else changes.unionByName(states.days(replaced, tonight)), s)
+        changes = late.restated(free, tonight, s.ds)
+        if replaced is not None:
+            changes = changes.unionByName(late.restated(replaced, tonight, s.ds))
+        late.note_restated(changes, s)
     _enter(s, kind, rows, [] if replaced is None else states.by_file(replaced))
     came_late = [] if replaced is None else states.late_landings(replaced)
     if replaced is not None:  # before the newer states: they are in quarantine until then

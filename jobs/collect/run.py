@@ -3,7 +3,8 @@
 Records of users who were erased (ops.erasures) are left out before anything is written, and counted too.
 
 A file is loaded once (jobs/collect/ledger.py). One that came after its night, or was corrected, is loaded by the next
-night.
+night; its records count as delivered on the day of its name all the same, so that it does not matter which night that
+is.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ class Load:
 
     `names` are those of the files or of the table in `source_file`, `slice_` the rows of bronze that they replace,
     `start` the first day of the shop's history here. `others` are known files that have records of changed ones too,
-    and are not of this run.
+    and are not of this run. `in_turn`: bronze holds no file that was delivered after these; `known` is the last day
+    that was delivered, of all that it holds.
     """
 
     source: Source
@@ -54,6 +56,8 @@ class Load:
     start: date
     names: list[str]
     slice_: str
+    in_turn: bool
+    known: date
     others: frozenset[str] = frozenset()
 
 
@@ -116,8 +120,9 @@ def _plan(s: Settings, source: Source, kind: str, feed: Feed) -> Load | None:
     if feed.jdbc:  # a table is read as it is tonight; what it was on other nights stays
         slice_ += f" AND landed_ds = DATE'{s.ds}'"
     own = keys.joined(s.warehouse, source)  # once there is something to load
-    others = frozenset(ledger.repeating(book, due))
-    return Load(source, own, kind, feed, due, min(book.start or s.since, s.since), names, slice_, others)
+    start, others = min(book.start or s.since, s.since), frozenset(ledger.repeating(book, due))
+    known = book.last or s.ds
+    return Load(source, own, kind, feed, due, start, names, slice_, ledger.in_turn(due, book), known, others)
 
 
 def _set_aside(s: Settings, load: Load) -> None:
@@ -174,17 +179,13 @@ def _missing_days(files: list[File], feed: Feed, s: Settings) -> str:
 
 def _read(spark: SparkSession, s: Settings, load: Load) -> DataFrame:
     if load.feed.jdbc:
-        return with_file_ds(databases.read_records(spark, load.feed, s.ds), [])
-    return with_file_ds(reading.read_records(spark, [d.file for d in load.due], load.feed), load.due)
+        return with_file_ds(databases.read_records(spark, load.feed, s.ds))
+    return with_file_ds(reading.read_records(spark, [d.file for d in load.due], load.feed))
 
 
-def with_file_ds(records: DataFrame, due: list[Due]) -> DataFrame:
-    """`records` with `file_ds`, the day of their file, also where it came after its night; null where it has none."""
-    came_late = {d.file.name: d.own for d in due if d.own != d.file.landed_ds}
-    if not came_late:
-        return records.withColumn("file_ds", F.col("landed_ds"))
-    own = F.create_map(*[F.lit(one) for pair in came_late.items() for one in pair])
-    return records.withColumn("file_ds", F.coalesce(own[F.col("source_file")], "landed_ds"))
+def with_file_ds(records: DataFrame) -> DataFrame:
+    """`records` with `file_ds`, the day of their file; null where it has none."""
+    return records.withColumn("file_ds", F.col("landed_ds"))
 
 
 def left_out(
@@ -229,12 +230,13 @@ def already_loaded(spark: SparkSession, s: Settings, parsed: DataFrame, slice_: 
 def _classified(
     spark: SparkSession, s: Settings, load: Load, records: DataFrame, before: DataFrame | None, cached: ExitStack
 ) -> tuple[DataFrame, DataFrame | None]:
-    """One row a record, parsed, with `duplicate`; the rows of bronze that newer states of them replace, if the feed has
-    a `version`. `before` are rows of `_stored`.
+    """One row a record, parsed, with `duplicate`; the rows of bronze that make way for them, where that can be: a feed
+    with a `version` brings newer states, and a night out of turn the first delivery of what later ones brought again.
+    `before` are rows of `_stored`.
     """
     frame = classified_alone(s, load, records, before, cached)
     frame, replaced = _held_against_bronze(spark, s, load, frame, cached)
-    return (frame if before is None else dedupe.duplicates_now(frame)), replaced
+    return (dedupe.duplicates_now(frame) if _keeps_landing(load, before) else frame), replaced
 
 
 def _held_against_bronze(
@@ -243,22 +245,28 @@ def _held_against_bronze(
     """`frame` of `classified_alone` with `duplicate` true also where bronze has the record, and what of bronze goes."""
     if load.kind != "events":
         return frame, None
-    if load.feed.version:
-        stood = states.stored(spark, s, frame, load.feed, load.slice_)
-        if stood is None:
-            return frame, None
-        stood = kept_until(cached, stood.join(frame.select("event_id").distinct(), "event_id", "left_semi"))
-        frame = kept_until(cached, dedupe.mark_older(frame, stood))
-        return frame, kept_until(cached, dedupe.replaced(frame, stood))
     identity = dedupe.keys(load.kind, load.feed)
-    loaded = already_loaded(spark, s, frame, load.slice_)
+    if load.feed.version:
+        loaded = states.stored(spark, s, frame, load.feed, load.slice_)
+    else:
+        loaded = already_loaded(spark, s, frame, load.slice_)
     if loaded is None:
         return frame, None
+    if load.feed.version or not load.in_turn:
+        stood = loaded.select(*states.COLUMNS).join(frame.select(*identity).distinct(), identity, "left_semi")
+        stood = kept_until(cached, stood)
+        frame = kept_until(cached, dedupe.mark_beaten(frame, stood, load.feed))
+        return frame, kept_until(cached, dedupe.replaced(frame, stood, load.feed))
     if s.since != s.ds:
         return dedupe.mark_loaded(frame, identity, loaded), None
     # The records are few, and what they are held against is much.
     loaded = loaded.join(F.broadcast(frame.select(*identity)), identity, "left_semi")
     return kept_until(cached, dedupe.mark_loaded(frame, identity, loaded)), None
+
+
+def _keeps_landing(load: Load, before: DataFrame | None) -> bool:
+    """Whether records that stood in a file before keep the day on which they came: it has none in its name."""
+    return before is not None and not load.feed.dated
 
 
 def kept_until(cached: ExitStack, frame: DataFrame) -> DataFrame:
@@ -275,7 +283,7 @@ def classified_alone(
 
     def parsed(keyed: DataFrame) -> DataFrame:
         frame = parse.parse(keyed, load.source, load.keys, load.kind, load.start, s.since, s.ds)
-        return frame if before is None else dedupe.keep_landing(frame, before)
+        return dedupe.keep_landing(frame, before) if _keeps_landing(load, before) else frame
 
     # Text is dear to parse. Columns Apache Spark reads again for less than it keeps them for, but in a small night.
     once = s.since == s.ds or load.feed.format == "jsonl" or engine.is_sail() or bool(load.feed.fill_down)
@@ -318,16 +326,23 @@ def _write(
         _write_refused(s, load, frame)
     good = frame.where("reason IS NULL AND NOT ignored AND NOT outside AND NOT duplicate")
     if load.kind == "events":
-        changes = _changes(s, good, rows, before)
-        late.note_restated(changes if replaced is None else changes.unionByName(states.days(replaced, s)), s)
+        changes = _changes(s, load, good, rows, before)
+        if replaced is not None:
+            changes = changes.unionByName(late.restated(replaced, s, load.known))
+        late.note_restated(changes, s)
+    if load.kind == "products" and rows:
+        sold = late.sold_without(good, s, min(row["landed_ds"] for row in rows))
+        if sold is not None:
+            late.note_restated(sold, s)
     if replaced is not None:
         states.count(replaced, s)
     stamp = {"source": F.lit(s.source), "run_id": F.lit(s.run_id), "ingested_at": F.current_timestamp()}
     delta.replace_where(good.withColumns(stamp), s.warehouse, TARGETS[load.kind], load.slice_)
     if load.kind == "events":
         came_late = {day for due in load.due for day in due.came_late}
+        came_late |= {row["landed_ds"] for row in rows if row["late"]}
         came_late |= set() if replaced is None else set(states.late_landings(replaced))
-        if came_late or any(row["late"] for row in rows):
+        if came_late:
             late.note_lateness(spark, s, load.source.shop_zone, came_late, replaced)
     if replaced is not None:
         states.take_back(replaced, s)
@@ -340,7 +355,7 @@ def _write_refused(s: Settings, load: Load, frame: DataFrame) -> None:
     delta.replace_where(refused, s.warehouse, QUARANTINE, f"{where} AND kind = '{load.kind}' AND stage = 'collect'")
 
 
-def _changes(s: Settings, good: DataFrame, rows: list[dict], before: DataFrame | None) -> DataFrame:
-    """The users' days outside since..ds that the load changes; asked of the records only where there are any."""
-    changes = late.other_days(good if any(row["elsewhere"] for row in rows) else good.where("false"), s)
-    return changes if before is None else changes.unionByName(late.exchanged(before, good, s))
+def _changes(s: Settings, load: Load, good: DataFrame, rows: list[dict], before: DataFrame | None) -> DataFrame:
+    """The users' days that the load changes, see `late.restated`; asked of the records only where there are any."""
+    any_ = load.known > s.ds or before is not None or any(row["elsewhere"] for row in rows)
+    return late.restated(late.changed(good if any_ else good.where("false"), before), s, load.known)

@@ -1,6 +1,4 @@
-"""States of events that replace one another, where a feed has a `version`: those that bronze holds, on whatever day,
-and how they make way for newer ones.
-"""
+"""States of events that replace one another: those that bronze holds, and how they make way for one that counts."""
 
 from __future__ import annotations
 
@@ -15,6 +13,8 @@ from jobs.settings import Settings
 from jobs.sources.spec import Feed
 from jobs.tables import BRONZE_EVENTS
 
+COLUMNS = ("event_id", "ds", "user_id", "landed_ds", "source_file", "version")
+
 
 def stored(spark: SparkSession, s: Settings, parsed: DataFrame, feed: Feed, slice_: str) -> DataFrame | None:
     """The rows of bronze.events that other deliveries brought, of the days of `parsed` and `version.days` around."""
@@ -27,13 +27,7 @@ def stored(spark: SparkSession, s: Settings, parsed: DataFrame, feed: Feed, slic
     around = timedelta(days=feed.version.days)
     near = delta.ds_range(first - around, last + around)
     rows = delta.read(spark, s.warehouse, BRONZE_EVENTS).where(f"{near} AND source = '{s.source}' AND NOT ({slice_})")
-    return rows.select("event_id", "ds", "user_id", "landed_ds", "source_file", "version")
-
-
-def days(replaced: DataFrame, s: Settings) -> DataFrame:
-    """The users' days outside since..ds that lose a state, under the name of the file that brought it."""
-    others = replaced.where(f"NOT ({delta.ds_range(s.since, s.ds)})")
-    return others.select("source_file", F.lit(s.since).alias("landed_ds"), "user_id", "ds").distinct()
+    return rows.select(*COLUMNS)
 
 
 def late_landings(replaced: DataFrame) -> list[date]:

@@ -68,9 +68,9 @@ def _try(spark: SparkSession, source: Source, kind: str, folder: str, ds: date |
             return "nothing delivered"
         raise collect.not_delivered(s, kind, feed, f" for {ds}" if ds else "")
     first = max(1, _RECORDS // len(files))
-    due = [Due(file, False, "", file.landed_ds) for file in files]
-    own = collect.Load(source, Keys(), kind, feed, due, opened, [file.name for file in files], "")
-    records = collect.with_file_ds(reading.read_records(spark, files, feed, first), due)
+    due = [Due(file, False, "") for file in files]
+    own = collect.Load(source, Keys(), kind, feed, due, opened, [file.name for file in files], "", True, s.ds)
+    records = collect.with_file_ds(reading.read_records(spark, files, feed, first))
     with ExitStack() as cached:
         frame = collect.kept_until(cached, collect.classified_alone(s, own, records, None, cached))
         rows = counts.by_file(frame, s.since, s.ds, parse.beside(feed, Layout.of(records)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 from pyspark.sql import DataFrame, SparkSession
@@ -9,7 +10,7 @@ from pyspark.sql import functions as F
 
 from jobs.errors import DataError
 from jobs.features import daily as user_daily
-from jobs.features import expressions, windows
+from jobs.features import expressions, nights, windows
 from jobs.lake import delta, touched, turns
 from jobs.settings import Settings
 from jobs.tables import SILVER_EVENTS, SILVER_USERS, USER_DAILY, USER_FEATURES
@@ -48,8 +49,12 @@ def put_features(spark: SparkSession, s: Settings) -> int:
 
 @turns.one_at_a_time("features")
 def run(spark: SparkSession, s: Settings) -> str:
-    """Make the touched days of user_daily anew, then the features as of ds."""
+    """Make the touched days of user_daily anew, then the features as of ds, and those of later nights that were made
+    without what it loaded.
+    """
     scope, count = put_daily(spark, s), put_features(spark, s)
     if not count:
         raise DataError(f"expected users first seen by {s.ds}, found none; was a day before {s.ds} ever loaded?")
-    return f"{len(scope.days)} days of user_daily, {count:,} users"
+    for night in (later := nights.without(s, USER_FEATURES)):
+        put_features(spark, replace(s, ds=night, since=night))
+    return f"{len(scope.days)} days of user_daily, {count:,} users" + nights.in_words(later)

@@ -5,12 +5,14 @@ A night reads yesterday's sequences and the new and late events, never the whole
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from jobs.lake import delta, turns
+from jobs.features import nights
+from jobs.lake import deliveries, delta, turns
 from jobs.lake.engine import frames
 from jobs.settings import Settings
 from jobs.tables import RESTATED, SEQUENCE_LENGTH, SILVER_EVENTS, SILVER_USERS, USER_SEQUENCES
@@ -113,11 +115,19 @@ def base_day(spark: SparkSession, s: Settings) -> date | None:
     return stored.agg(F.max("ds")).first()[0]
 
 
+def _restated(spark: SparkSession, s: Settings, events: DataFrame, base: date) -> DataFrame:
+    """One row a user's day that changed after the sequences of `base` were made, by whatever night: user_id, ds."""
+    unknown = f"landed_ds > DATE'{base}' OR (known_ds > landed_ds AND known_ds >= DATE'{base}')"
+    rows = delta.read_or_empty(spark, s.warehouse, RESTATED).where(f"ds <= DATE'{base}' AND ({unknown})")
+    # A file of a day changes the usual prices of it, by which those of all its lines are drawn in.
+    whole = events.where(delta.ds_list(deliveries.days_after(s, "events", base)))
+    return rows.select("user_id", "ds").unionByName(whole.select("user_id", "ds")).distinct()
+
+
 def _by_merge(spark: SparkSession, s: Settings, events: DataFrame, base: date) -> tuple[DataFrame, DataFrame]:
     """The sequences as of ds, and the events since `base` that they are made of, kept until those are written."""
     stored = with_days(delta.read(spark, s.warehouse, USER_SEQUENCES).where(f"ds = DATE'{base}'"))
-    since_then = f"landed_ds > DATE'{base}' AND landed_ds <= DATE'{s.ds}' AND ds <= DATE'{base}'"
-    restated = delta.read_or_empty(spark, s.warehouse, RESTATED).where(since_then).select("user_id", "ds").distinct()
+    restated = _restated(spark, s, events, base)
     days = [row["ds"] for row in restated.select("ds").distinct().collect()]
     fresh = events.where(f"ds > DATE'{base}'")
     if not days:
@@ -138,7 +148,14 @@ def _by_merge(spark: SparkSession, s: Settings, events: DataFrame, base: date) -
 
 @turns.one_at_a_time("sequences")
 def run(spark: SparkSession, s: Settings) -> str:
-    """Write the sequences as of ds."""
+    """Write the sequences as of ds, and anew those of later nights that were made without what it loaded."""
+    said = _put(spark, s)
+    for night in (later := nights.without(s, USER_SEQUENCES)):
+        _put(spark, replace(s, ds=night, since=night))
+    return said + nights.in_words(later)
+
+
+def _put(spark: SparkSession, s: Settings) -> str:
     events = delta.read(spark, s.warehouse, SILVER_EVENTS).where(f"ds <= DATE'{s.ds}'")
     base = base_day(spark, s)
     frame, kept = (build(as_steps(events)), None) if base is None else _by_merge(spark, s, events, base)

@@ -1,4 +1,5 @@
-"""What a run makes anew: its own days whole, and the days of those users whom late or corrected records touch.
+"""What a run makes anew: its own days and those of files that came after their night whole, and the days of those users
+whom late records touch.
 
 Users' days are named by a hash in the predicate of a write, so that Delta finds and replaces their rows alone, and the
 table's log does not tell who came late. Whose hash is the same as a touched one's is made anew as well.
@@ -12,7 +13,7 @@ from datetime import date, timedelta
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from jobs.lake import delta
+from jobs.lake import deliveries, delta
 from jobs.settings import Settings
 from jobs.tables import RESTATED, SILVER_EVENTS, Table
 
@@ -74,9 +75,10 @@ def touched(spark: SparkSession, s: Settings) -> Touched:
     """What the deliveries of since..ds touch.
 
     A session may run on past midnight, so a changed day also touches the user's next one; the day after ds as a whole,
-    where it was made already (nights may be run in any order).
+    where it was made already (nights may be run in any order). By the records that a file brings in time, all lines of
+    its day are measured (medians, usual prices): so that day is whole, also where a later night loads the file.
     """
-    whole = between(s.since, s.ds)
+    whole = between(s.since, s.ds) + sorted({row["landed_ds"] for row in deliveries.of_other_days(s, "events")})
     if delta.rows(s.warehouse, SILVER_EVENTS, f"ds = '{s.ds + ONE}' LIMIT 1"):
         whole.append(s.ds + ONE)
     late = f"landed_ds >= '{s.since}' AND landed_ds <= '{s.ds}'"

@@ -35,6 +35,7 @@ LOADS = Table(
         ("kind", "string", "events, users or products"),
         ("landed_ds", "date", "day on which it was delivered"),
         ("source_file", "string", "file under the landing folder"),
+        ("night", "date", "the night that loaded it, where its name has a day; null: landed_ds", "装载夜"),
         ("rows_in", "bigint", "records of it = loaded + duplicates + quarantined + suppressed + outside + ignored"),
         ("loaded", "bigint", "records in bronze"),
         ("duplicates", "bigint", "records already there"),
@@ -82,11 +83,13 @@ ERASURES = Table(
 
 RESTATED = Table(
     "ops", "restated", "a user's day that a delivery changed outside the days of its run",
-    ("source", "source_file", "landed_ds", "user_id", "ds"),
+    ("source", "source_file", "landed_ds", "known_ds", "user_id", "ds"),
     columns(
         ("source", "string", "name of the source"),
         ("source_file", "string", "the file whose records came late, or were corrected"),
         ("landed_ds", "date", "the night in which they came"),
+        ("known_ds", "date", "the last day that was delivered by then; later than the night where it was run out of turn",
+         "已知末日"),
         ("user_id", "string", "whose day"),
         ("ds", "date", "the day that must be made anew"),
     ),

@@ -52,7 +52,7 @@ def test_a_refusal_stays_until_a_newer_file_says_otherwise(spark, tmp_path, monk
     deliver(s, 2, mail="yes", city="C")  # comes late, in one load with the newer one
     assert night(spark, s, 4) == (False, "B", 4)
     came = delta.rows(s.warehouse, BRONZE_USERS, "true", "file_ds, landed_ds")
-    assert {(row["file_ds"].day, row["landed_ds"].day) for row in came} == {(1, 1), (3, 3), (4, 4), (2, 4)}
+    assert {(row["file_ds"].day, row["landed_ds"].day) for row in came} == {(1, 1), (3, 3), (4, 4), (2, 2)}
     deliver(s, 3, city="A")  # corrected: it never said no
     deliver(s, 5, city="B")
     assert night(spark, s, 5) == (True, "B", 5)

@@ -216,7 +216,7 @@ def test_a_file_is_loaded_once_and_a_changed_one_is_noticed(shop):
     assert set(shop.rows(RESTATED, "user_id", "ds")) == {("b", day(0)), ("d", day(0))}
     assert [row[0] for row in shop.rows(SILVER_EVENTS, "event_id")] == ["shop:1", "shop:3", "shop:9"]
     landed = dict(shop.rows(BRONZE_EVENTS, "event_id", "landed_ds"))
-    assert landed == {"1": day(0), "3": day(2), "9": day(2)}  # what stood there keeps the day on which it came
+    assert landed == {"1": day(0), "3": day(0), "9": day(2)}  # the file's day, whichever night loads it
 
 
 def test_a_file_that_came_after_its_night_is_loaded_by_the_next_one(shop):
@@ -226,7 +226,11 @@ def test_a_file_that_came_after_its_night_is_loaded_by_the_next_one(shop):
     shop.put(f"{day(0)}/late.csv", buy("2", "b", f"{day(0)}T10:00:00"))
     shop.put(f"{day(1)}/log.csv", buy("3", "a", f"{day(1)}T10:00:00"))
     shop.night(1)
-    assert shop.rows(BRONZE_EVENTS, "event_id", "landed_ds") == [("1", day(0)), ("2", day(1)), ("3", day(1))]
+    assert shop.rows(BRONZE_EVENTS, "event_id", "landed_ds") == [("1", day(0)), ("2", day(0)), ("3", day(1))]
+    assert set(shop.rows(LOADS, "source_file", "landed_ds", "night")) == {
+        (f"{day(0)}/log.csv", day(0), day(0)), (f"{day(0)}/late.csv", day(0), day(1)),
+        (f"{day(1)}/log.csv", day(1), day(1)),
+    }  # fmt: skip
     assert [row[0] for row in shop.rows(SILVER_EVENTS, "event_id")] == ["shop:1", "shop:2", "shop:3"]
 
 
@@ -306,6 +310,31 @@ def test_sequences_take_late_and_corrected_events_in(shop):
     shop.night(2, hops=(collect, clean, sequences))
     night = [row[1:] for row in shop.rows(USER_SEQUENCES, "ds", "user_id", "event_ids") if row[0] == day(2)]
     assert night == [("a", ["shop:a0", "shop:c0", "shop:a1", "shop:a2"]), ("b", ["shop:b1"])]
+
+
+def test_a_corrected_night_reaches_later_ones_and_a_night_again_sees_what_came_since(shop):
+    hops, early = (collect, clean, sequences), buy("a0", "a", f"{day(0)}T10:00:00")
+    shop.put(f"{day(0)}/log.csv", early)
+    shop.put(f"{day(1)}/log.csv", buy("b1", "b", f"{day(1)}T10:00:00"))
+    shop.put(f"{day(2)}/log.csv", buy("a2", "a", f"{day(2)}T10:00:00"), buy("late", "b", f"{day(0)}T11:00:00"))
+    for n in range(3):
+        shop.night(n, hops=hops)
+
+    def known() -> dict[tuple, list[str]]:
+        rows = shop.rows(USER_SEQUENCES, "ds", "user_id", "event_ids")
+        return {((ds - FIRST).days, user): [name.removeprefix("shop:") for name in ids] for ds, user, ids in rows}
+
+    once = {(0, "a"): ["a0"], (1, "a"): ["a0"], (1, "b"): ["b1"], (2, "a"): ["a0", "a2"], (2, "b"): ["late", "b1"]}
+    assert known() == once
+    shop.night(1, hops=(sequences,))
+    assert known() == once | {(1, "b"): ["late", "b1"]}
+    shop.put(f"{day(0)}/log.csv", buy("a1", "a", f"{day(0)}T09:00:00"), buy("c0", "c", f"{day(0)}T10:00:00"))
+    said = shop.night(0, hops=hops)
+    assert f"made anew as of {day(1)}, {day(2)} too" in said[-1]
+    assert known() == {
+        (0, "a"): ["a1"], (0, "b"): ["late"], (0, "c"): ["c0"], (1, "a"): ["a1"], (1, "b"): ["late", "b1"],
+        (1, "c"): ["c0"], (2, "a"): ["a1", "a2"], (2, "b"): ["late", "b1"], (2, "c"): ["c0"],
+    }  # fmt: skip
 
 
 def test_days_that_are_touched(shop):

@@ -66,7 +66,7 @@ def test_an_event_of_two_files_comes_from_the_other_where_the_one_that_counted_i
     assert "rows_in 8, loaded 7, duplicates 1" in said[0]
     assert events(shop, "ds", "landed_ds", "source_file") == [
         ("2", day(2), day(2), fourth), ("e", day(0), day(0), second), ("f", day(0), day(1), third),
-        ("moves", day(0), day(1), third), ("moves", day(1), day(2), first), ("own", day(0), day(0), second),
+        ("moves", day(0), day(1), third), ("moves", day(1), day(0), first), ("own", day(0), day(0), second),
         ("stays", day(0), day(0), first),
     ]  # fmt: skip
     assert counts(shop)[third, day(1)] == (2, 1, [second])
