@@ -130,8 +130,9 @@ class Catalogue(Strict):
 
     def much(self, times: float) -> str:
         """How much more than usual."""
-        word = self.numbers.words.get(round(times)) if times >= 2.75 else None
-        return step(self.times, times).format(times=word or self.amount(times))
+        many = times >= 2.75  # from here on tenths say nothing
+        shown = self.numbers.words.get(round(times)) or self.amount(round(times)) if many else self.amount(times)
+        return step(self.times, times).format(times=shown)
 
 
 def large(text: str) -> str:

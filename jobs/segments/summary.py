@@ -96,7 +96,9 @@ def living_rows(night: Night, model: SegmentModel, naming: Naming) -> list[dict]
         }  # fmt: skip
         segment |= {name: night.of_model[group].get(name) for name in _OF_MODEL}
         segment |= night.rule(group) | naming.family(group)
-        more = {"tastes": night.tastes.tastes([group], night.labels), "expected": a_head(night.expected, [group])}
+        tastes = night.tastes.tastes([group], night.labels)
+        tastes.sort(key=lambda taste: f"taste:{taste['category']}" not in naming.parts[group])  # its name's first
+        more = {"tastes": tastes, "expected": a_head(night.expected, [group])}
         facts = language.of_segment(segment | more, everyone)
         portrait = language.Portrait(facts, night.portraits.z_scores(group), group)
         segment |= {"facts": [fact.row() for fact in facts], "description": portrait.text("en"),
