@@ -18,7 +18,7 @@ from datetime import date
 from pathlib import Path
 from threading import Thread
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from simulate import plan
 
@@ -67,6 +67,7 @@ ERASE = "erase users for good: suppress, delete, prove; they are never loaded ag
 MAINTAIN = "put small files together and delete what no version of the last days needs; run it between nights"
 MIGRATE = "bring a warehouse of an earlier release to this one's types and days: once, while no night runs"
 PREVIEW = "what an audience's file would make: size, overlap, who would come and go; writes nothing"
+EXPORT = "the members of a published night as a file: without who may not be addressed or is held out; logged"
 DRAFT = "the first draft of a mapping, from a sample of a file of events: YAML with what was seen as comments"
 TRY = "ten records of a mapping before and after, counts and reasons; writes nothing"
 SIMULATE = "make click-stream data of any size in a landing folder, with the hidden truth beside them"
@@ -113,6 +114,26 @@ def _add_source(one: argparse.ArgumentParser) -> None:
     trial.add_argument("--ds", type=_day, help="the day whose files are read (default: the newest)")
 
 
+def _add_audience(verbs: Any, where: str) -> None:
+    audience = verbs.add_parser(
+        "audience", help=f"preview FILE: {PREVIEW}; export ID: {EXPORT}", description="audiences, one at a time"
+    )
+    actions = audience.add_subparsers(dest="action", required=True, metavar="preview|export")
+    preview = actions.add_parser("preview", help=PREVIEW, description=PREVIEW)
+    preview.add_argument("file", type=Path, help="an audience, in conf/audiences or not yet")
+    preview.add_argument("--exact", action="store_true", help="ask everybody, not a sample")
+    preview.add_argument("--sample", type=_share, help="share of the users to ask, such as 0.1")
+    preview.add_argument("--explain", metavar="USER", help="why this user is in it or not, condition by condition")
+    export = actions.add_parser("export", help=EXPORT, description=EXPORT)
+    export.add_argument("id", help="of an audience of the published night, such as win_back")
+    export.add_argument("--out", type=Path, required=True, metavar="FILE", help="FILE.csv, .parquet or .xlsx")
+    export.add_argument("--changes", action="store_true", help="who entered and left on the night, not who is in it")
+    export.add_argument("--holdout", choices=("left out", "marked"), default="left out", help="(default: %(default)s)")
+    for one in (preview, export):
+        one.add_argument("--warehouse", default=where, help="folder or URI of the tables (default: %(default)s)")
+        _add_night(one)
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line; argparse ends a wrong one with exit 2 and one line."""
     top = argparse.ArgumentParser(prog="python -m jobs", description=__doc__.split("\n")[0])
@@ -145,14 +166,7 @@ def parser() -> argparse.ArgumentParser:
     maintain.add_argument("--ds", type=_day, help="taken as by every verb; what goes is told by the files' own age")
     migrate = verbs.add_parser("migrate", help=MIGRATE, description=MIGRATE)
     migrate.add_argument("--warehouse", default=where, help="folder or URI of the tables (default: %(default)s)")
-    audience = verbs.add_parser("audience", help=f"preview FILE: {PREVIEW}", description=PREVIEW)
-    preview = audience.add_subparsers(dest="action", required=True).add_parser("preview", description=PREVIEW)
-    preview.add_argument("file", type=Path, help="an audience, in conf/audiences or not yet")
-    preview.add_argument("--warehouse", default=where, help="folder or URI of the tables (default: %(default)s)")
-    preview.add_argument("--exact", action="store_true", help="ask everybody, not a sample")
-    preview.add_argument("--sample", type=_share, help="share of the users to ask, such as 0.1")
-    preview.add_argument("--explain", metavar="USER", help="why this user is in it or not, condition by condition")
-    _add_night(preview)
+    _add_audience(verbs, where)
     _add_source(verbs.add_parser("source", help=f"draft FILE, try NAME: {DRAFT}; {TRY}", description="mappings"))
     plan.add_arguments(verbs.add_parser("simulate", help=SIMULATE, description=SIMULATE))
     return top
@@ -236,6 +250,14 @@ def _judged(spark: SparkSession, verb: str, hop: ModuleType, job: tuple) -> str:
     return said
 
 
+def _export(given: argparse.Namespace) -> str:
+    from jobs.audiences import export
+
+    wanted = export.Wanted(given.id, given.ds, given.changes, given.holdout == "marked")
+    with _session("huaxiang audience export", False):  # which knows the types of the log's columns
+        return export.run(_absolute(given.warehouse), wanted, given.out)
+
+
 def _check(given: argparse.Namespace) -> str:
     from jobs.checks import run as checks
 
@@ -268,6 +290,8 @@ def main(arguments: list[str] | None = None) -> int:
             from jobs.sources.draft import run as draft
 
             print(draft.run(given.file, given.name, given.write))
+        elif given.verb == "audience" and given.action == "export":
+            print(_export(given))
         elif given.verb in PLAIN_VERBS:
             print(importlib.import_module(MODULES[given.verb]).run(_settings(given)))
         elif given.verb in ("audience", "erase", "maintain", "migrate", "source"):

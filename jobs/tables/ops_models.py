@@ -119,3 +119,24 @@ AUDIENCE_LIFT = Table(
     "What addressing an audience changed, once the 28 days after ds were over.", "受众提升",
     partition_by=("ds",), owner="analytics",
 )  # fmt: skip
+
+EXPORTS = Table(
+    "ops", "exports", "an audience, or its changes of a night, handed out as a file", ("export_id",),
+    columns(
+        ("export_id", "string", "made up for each", "导出编号"),
+        ("audience_id", "string", "the audience", "受众编号"),
+        ("ds", "date", "the published night that it is as of"),
+        ("what", "string", "members or changes", "内容"),
+        ("rows", "bigint", "users in the file", "行数"),
+        ("held_out", "bigint", "users held out: left out, or marked", "对照组人数"),
+        ("refused", "bigint", "users left out who may not be addressed, as was known then", "未授权人数"),
+        ("unknown", "bigint", "users left out who are known no more", "已无档案人数"),
+        ("holdout", "string", "left out, or marked", "对照组处理"),
+        ("file", "string", "name of the file", "文件"),
+        ("exported_by", "string", "the account on the machine", "导出人"),
+        ("exported_at", "timestamp", "when, UTC; bookkeeping", "导出时间"),
+        ("definition_hash", "string", "as in gold.audiences", "定义摘要"),
+        ("run_id", "string", "the run that published the night"),
+    ),
+    "Who was handed out to whom: each `audience export`.", "受众导出台账",
+)  # fmt: skip
