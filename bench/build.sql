@@ -522,7 +522,7 @@ COPY (
                    event_type: event_type,
                    product_id: coalesce(product_id, ''), category: coalesce(category, ''),
                    price_bucket: CASE WHEN price > 0
-                       THEN least(31, 1 + floor(2 * (ln(1 + price::DOUBLE) / ln(2))))::INT ELSE 0 END,
+                       THEN least(63, 1 + floor(2 * (ln(1 + price::DOUBLE) / ln(2))))::INT ELSE 0 END,
                    hour: local_hour}
                ORDER BY ds, epoch_us(event_time) // 1000000, event_id))[-256:] AS steps
         FROM events WHERE ds <= getvariable('ds') GROUP BY user_id)

@@ -34,7 +34,7 @@ READS = ("user_id", "ds", "event_time", "event_id", "event_type", "product_id", 
 
 def as_steps(events: DataFrame) -> DataFrame:
     """One row an event of silver.events: user_id and `step`, what the sequence keeps of it."""
-    bucket = F.least(F.lit(31), 1 + F.floor(2 * F.log2(1 + F.col("price").cast("double")))).cast("int")
+    bucket = F.least(F.lit(63), 1 + F.floor(2 * F.log2(1 + F.col("price").cast("double")))).cast("int")
     return events.select(
         "user_id",
         F.struct(

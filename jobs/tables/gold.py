@@ -77,7 +77,7 @@ USER_SEQUENCES = Table(
         ("event_types", "array<string>", "what was done", "行为类型"),
         ("product_ids", "array<string>", "which product; empty text where the event has none", "商品"),
         ("categories", "array<string>", "its category; empty text where unknown", "类目"),
-        ("price_buckets", "array<int>", "0 = unknown, else 1 + floor(2 log2(1 + list price)), at most 31", "价格档"),
+        ("price_buckets", "array<int>", "0 = unknown, else 1 + floor(2 log2(1 + list price)), at most 63", "价格档"),
         RUN,
     ),
     "Equal-length arrays, ordered by day, time, then event id.", "用户行为序列",

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 import zlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,9 +20,16 @@ import pyarrow.parquet as pq
 
 from ml.common.arrays import find
 from ml.common.model_settings import ModelConfig
-from ml.data.vocabulary import FIRST, PADDING, UNKNOWN, Vocabularies, path_prefixes
+from ml.data.vocabulary import (
+    FIRST,
+    PADDING,
+    PRICE_BUCKETS,
+    UNKNOWN,
+    Vocabularies,
+    path_prefixes,
+    price_bucket,
+)
 
-PRICE_BUCKETS = 32
 PRODUCT_COLUMNS = ["product_id", "title", "category_path", "brand", "usual_price"]
 _PATH_FEATURES = 3  # root, second level, leaf
 _WORD = re.compile(r"[一-鿿぀-ヿ]+|[^\W_]+")
@@ -115,13 +121,6 @@ def words(title: str | None) -> list[str]:
     return parts
 
 
-def price_bucket(price: Iterable[float | None]) -> np.ndarray:
-    """1 + floor(2 log2(1 + price)), at most 31; 0 = unknown. The same buckets as gold.user_sequences."""
-    value = np.array([np.nan if p is None else float(p) for p in price], np.float64)
-    bucket = 1 + np.floor(2 * np.log2(1 + np.maximum(np.nan_to_num(value), 0)))
-    return np.where(np.isnan(value), 0, np.minimum(bucket, PRICE_BUCKETS - 1)).astype(np.int32)
-
-
 def _feature_ids(
     products: pa.Table, paths_I: list[list[str]], vocabularies: Vocabularies, config: ModelConfig
 ) -> np.ndarray:
@@ -132,7 +131,7 @@ def _feature_ids(
         ([vocabularies.product.encode(products["product_id"].combine_chunks())], vocabularies.product.size),
         ([vocabularies.category.encode(level) for level in level_IC], vocabularies.category.size),
         ([vocabularies.brand.encode(products["brand"].combine_chunks())], vocabularies.brand.size),
-        ([price_bucket(products["usual_price"].to_pylist())], PRICE_BUCKETS),
+        ([vocabularies.price_levels(price_bucket(products["usual_price"].to_pylist()))], PRICE_BUCKETS),
         (_hashed(products["title"].combine_chunks(), config).T, config.word_buckets),
     ):
         columns += [np.where(column == PADDING, PADDING, base + column) for column in ids]

@@ -15,9 +15,9 @@ import pyarrow.compute as pc
 
 from ml.common.arrays import find
 from ml.common.hashing import mixed
-from ml.data.catalogue import PRICE_BUCKETS, Catalogue
+from ml.data.catalogue import Catalogue
 from ml.data.events import day_number
-from ml.data.vocabulary import PADDING, Vocabularies
+from ml.data.vocabulary import PADDING, PRICE_BUCKETS, Vocabularies
 
 # What a model reads; what is cut by the shop's days reads the same.
 SEQUENCE_COLUMNS = [
@@ -191,7 +191,7 @@ def _pack_batch(batch: pa.RecordBatch, catalogue: Catalogue, vocabularies: Vocab
     base, columns = 1, []
     for ids, size in (
         (vocabularies.event_type.encode(batch["event_types"].flatten()), TYPES),
-        (np.clip(price, 0, PRICE_BUCKETS - 1), PRICE_BUCKETS),
+        (vocabularies.price_levels(price), PRICE_BUCKETS),
         (gap_id, GAPS),
         (hours, HOURS),
         ((weekdays + 3) % 7, WEEKDAYS),  # 1970-01-01 was a Thursday; 0 = Monday

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,8 @@ import pyarrow.parquet as pq
 
 from ml.common.arrays import find
 
+PRICE_BUCKETS = 32  # that a model tells apart, see Vocabularies.price_levels
+USUAL_BUCKET = 20  # a shop whose usual price lies higher is read from here, so that prices of any currency have room
 PADDING, UNKNOWN, FIRST = 0, 1, 2  # ids of every vocabulary; FIRST.. go by frequency, then name
 
 
@@ -49,7 +51,8 @@ class Vocabulary:
 @dataclass(frozen=True)
 class Vocabularies:
     """What a model knows by name. `counts` are events of the training part. clock: of whose day it reads hours and
-    weekdays: "shop", or nobody's named: UTC's, in models of before sequences had the shop's.
+    weekdays: "shop", or nobody's named: UTC's, in models of before sequences had the shop's. price: by how many buckets
+    of price the shop's are moved down, none in models of before.
     """
 
     product: Vocabulary
@@ -57,10 +60,16 @@ class Vocabularies:
     brand: Vocabulary
     event_type: Vocabulary
     clock: Vocabulary
+    price: Vocabulary
 
     @property
     def reads_shop_hours(self) -> bool:
         return "shop" in self.clock.names.to_pylist()
+
+    def price_levels(self, buckets: np.ndarray) -> np.ndarray:
+        """Price buckets as the model reads them: 0 for unknown, else 1 .. PRICE_BUCKETS - 1."""
+        moved = buckets - max(map(int, self.price.names.to_pylist()), default=0)
+        return np.where(buckets > 0, np.clip(moved, 1, PRICE_BUCKETS - 1), 0)
 
     @classmethod
     def fit(
@@ -83,6 +92,7 @@ class Vocabularies:
             Vocabulary.fit(brands),
             Vocabulary.fit(type_counts),
             Vocabulary.fit({"shop": 1}),
+            Vocabulary.fit({str(_too_high(products["usual_price"])): 1}),
         )
 
     def save(self, path: Path) -> None:
@@ -102,6 +112,19 @@ class Vocabularies:
             kind: Vocabulary(part["name"].combine_chunks(), part["count"].to_numpy(), part["id"].to_numpy())
             for kind, part in kinds.items()
         })  # fmt: skip
+
+
+def price_bucket(price: Iterable[float | None]) -> np.ndarray:
+    """1 + floor(2 log2(1 + price)); 0 = unknown. The same buckets as gold.user_sequences."""
+    value = np.array([np.nan if p is None else float(p) for p in price], np.float64)
+    bucket = 1 + np.floor(2 * np.log2(1 + np.maximum(np.nan_to_num(value), 0)))
+    return np.where(np.isnan(value), 0, bucket).astype(np.int32)
+
+
+def _too_high(prices: pa.ChunkedArray) -> int:
+    """Buckets between the usual one of products' prices and USUAL_BUCKET; 0 where it is not higher."""
+    known = price_bucket(price for price in prices.to_pylist() if price)
+    return max(0, int(np.median(known)) - USUAL_BUCKET) if len(known) else 0
 
 
 def path_prefixes(category_path: Sequence[str] | None) -> list[str]:
