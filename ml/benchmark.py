@@ -61,7 +61,7 @@ def _baskets(files: list[Path], config: Config) -> dict:
     print(f"{len(baskets.asked(0)):,} users judged, {len(baskets.names):,} products, "
           f"{len(baskets.item_E):,} products in {baskets.visits_U.sum():,} baskets; {comparison.PROTOCOL}",
           flush=True)  # fmt: skip
-    return comparison.run(baskets, config.train.seed, _say)
+    return comparison.run(baskets, config, _say)
 
 
 def _say(line: str) -> None:

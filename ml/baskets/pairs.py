@@ -28,7 +28,7 @@ COLUMNS = (
     "had", "times", "share", "since", "since_first", "gap", "last_gap", "since_to_gap", "since_to_product_gap",
     "of_last_3", "of_last_5", "of_last_10", "decayed_7", "decayed_9", "tifu_own", "tifu_near", "after",
     "buyers", "sold", "sold_lately", "sold_last", "bought_again", "rate_again", "product_gap",
-    "visits", "products", "basket_size",
+    "size_of_baskets", "product_size_of_baskets", "after_alike", "visits", "products", "basket_size", "last_size",
 )  # fmt: skip
 
 
@@ -43,7 +43,7 @@ class Pairs:
 
 
 def pairs_of(baskets: Baskets, cut: int, users: np.ndarray, tifu: Tifu) -> Pairs:
-    """Pairs of the users (ascending) at a cut; float32 columns as in COLUMNS, counts as log(1 + count)."""
+    """Pairs of the users (ascending) at a cut; float16 columns as in COLUMNS, counts as log(1 + count)."""
     items = len(baskets.names)
     own = _own(baskets, cut)
     product = _products(baskets, cut, own)
@@ -51,7 +51,9 @@ def pairs_of(baskets: Baskets, cut: int, users: np.ndarray, tifu: Tifu) -> Pairs
     near_II, newest_UI = _after(baskets, cut), baskets.counted(cut, 0.8 ** np.arange(NEWEST))
     had_UI = baskets.counted(cut, np.ones(baskets.most_visits)) > 0
     visits_U = baskets.visits_U - cut - 1
-    size_U = np.bincount(baskets.known(cut)[0], minlength=len(visits_U)) / np.maximum(visits_U, 1)
+    user_E, _, since_E = baskets.known(cut)
+    size_U, last_U = (np.bincount(user_E[kept], minlength=len(visits_U)) for kept in (since_E >= 0, since_E == 0))
+    size_U = size_U / np.maximum(visits_U, 1)
     told_UI = baskets.told(cut)
     parts = []
     for chunk in np.array_split(users, -(-len(users) // _CHUNK)):
@@ -79,10 +81,11 @@ def pairs_of(baskets: Baskets, cut: int, users: np.ndarray, tifu: Tifu) -> Pairs
             "visits": np.log1p(visits_N),
             "products": np.log1p(had_BI.sum(axis=1))[row_N],
             "basket_size": np.log1p(size_U[user_N]),
+            "last_size": np.log1p(last_U[user_N]),
         }
         for counted in ("times", "since", "since_first", "gap", "last_gap", "product_gap"):
             of[counted] = np.log1p(of[counted])
-        columns_NF = np.stack([of[name].astype(np.float32) for name in COLUMNS], axis=1)
+        columns_NF = np.stack([of[name].astype(np.float16) for name in COLUMNS], axis=1)
         told_N = told_UI[chunk].toarray()[row_N, item_N] > 0
         parts.append(Pairs(user_N, item_N, columns_NF, told_N))
     return joined(parts)
@@ -95,9 +98,10 @@ def joined(parts: list[Pairs]) -> Pairs:
 def _own(baskets: Baskets, cut: int) -> dict[str, np.ndarray]:
     """Columns of the pairs that were bought, by key = user x I + product; one more row, of a pair that never was."""
     user_E, item_E, since_E = baskets.known(cut)
+    size_E, alike_E = _trips(baskets, user_E, item_E, since_E)
     key_E = user_E * len(baskets.names) + item_E
     order = np.argsort(key_E, kind="stable")  # oldest first inside a pair
-    key_E, since_E = key_E[order], since_E[order]
+    key_E, since_E, size_E, alike_E = (values[order] for values in (key_E, since_E, size_E, alike_E))
     starts = np.flatnonzero(np.diff(key_E, prepend=-1))
     ends = np.append(starts[1:], len(key_E)) - 1
     times, last, first = np.diff(np.append(starts, len(key_E))), since_E[ends], since_E[starts]
@@ -108,6 +112,8 @@ def _own(baskets: Baskets, cut: int) -> dict[str, np.ndarray]:
         "since_first": (first, NEVER),
         # Of a pair bought once: as long as it has lasted.
         "gap": (np.where(often, (first - last) / np.maximum(times - 1, 1), first + 1), NEVER),
+        "size_of_baskets": (np.add.reduceat(size_E, starts) / times, 0),
+        "after_alike": (np.add.reduceat(alike_E, starts), 0),
         "last_gap": (np.where(often, since_E[np.maximum(ends - 1, 0)] - last, first + 1), NEVER),
     }
     for newest in (3, 5, 10):
@@ -117,11 +123,29 @@ def _own(baskets: Baskets, cut: int) -> dict[str, np.ndarray]:
     return {"key": key_E[starts]} | {name: np.append(values, never) for name, (values, never) in columns.items()}
 
 
+def _trips(
+    baskets: Baskets, user_E: np.ndarray, item_E: np.ndarray, since_E: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Of each entry: log(1 + products) of its basket, which tells a large trip from a small one; and the cosine of the
+    user's basket before that with his newest one, 0 for the first.
+    """
+    stride, items = baskets.most_visits + 1, len(baskets.names)
+    visit_E = user_E * stride + since_E
+    size_V = np.bincount(visit_E, minlength=len(baskets.visits_U) * stride)
+    newest_E = since_E == 0
+    shared_E = np.isin(user_E * items + item_E, user_E[newest_E] * items + item_E[newest_E])
+    shared_V = np.bincount(visit_E, shared_E, len(size_V))
+    before_E = visit_E + 1
+    alike_E = shared_V[before_E] / np.sqrt(np.maximum(size_V[before_E] * size_V[user_E * stride], 1))
+    return np.log1p(size_V[visit_E]), alike_E
+
+
 def _products(baskets: Baskets, cut: int, own: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Columns of the products (I): how much they are sold, of late too, and how they are bought again."""
     _, item_E, since_E = baskets.known(cut)
     count = len(baskets.names)
     item_N = own["key"] % count
+    size_N = own["size_of_baskets"][:-1]
     times_N, since_N, first_N = (own[name][:-1] for name in ("times", "since", "since_first"))
 
     def summed(values_N: np.ndarray | None = None) -> np.ndarray:
@@ -133,6 +157,7 @@ def _products(baskets: Baskets, cut: int, own: dict[str, np.ndarray]) -> dict[st
         "sold": np.log1p(np.bincount(item_E, minlength=count)),
         "sold_lately": np.log1p(np.bincount(item_E[since_E < 5], minlength=count)),
         "sold_last": np.log1p(np.bincount(item_E[since_E < 1], minlength=count)),
+        "product_size_of_baskets": (summed(size_N) + 2) / (buyers + 1),
         "bought_again": (summed(times_N > 1) + 0.2) / (buyers + 2),
         "rate_again": (again + 0.1) / (summed(first_N.astype(float)) + 4),  # a visit of those who have had it
         "product_gap": (summed((first_N - since_N).astype(float)) + 10) / (again + 1),

@@ -93,8 +93,8 @@ def read(history: Path, future: Path) -> Baskets:
     order = np.random.default_rng(0).permutation(len(names))
     place = np.argsort(order)
     found = Baskets(names[order], np.array(visits), np.array(owner), place[item_E], np.array(ages))
-    if not (len(names) and len(found.asked(1)) and len(found.asked(0))):
-        raise DataError(f"{history}, {future}: expected users with two baskets and a next one, found none")
+    if not (len(names) and len(found.asked(2)) and len(found.asked(0))):
+        raise DataError(f"{history}, {future}: expected users with three baskets and a next one, found none")
     return found
 
 

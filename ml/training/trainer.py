@@ -7,9 +7,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from ml.common.cli import DataError
@@ -48,7 +50,7 @@ class Trainer:
     ) -> None:
         self.data, self.config, self.ranks, self.folder, self.speed = data, config, ranks, folder, speed
         torch.manual_seed(config.train.seed)
-        self.model = BehaviourModel(config.model, data.feature_count).to(ranks.device)
+        self.model = self._built().to(ranks.device)
         if speed.compiler:
             for block in self.model.blocks:
                 # Its buckets differ in number and size from step to step.
@@ -66,15 +68,23 @@ class Trainer:
         for group in self.optimizer.param_groups:
             group["initial_lr"] = config.train.learning_rate
         self.schedule = LambdaLR(self.optimizer, self._rate, last_epoch=steps_done - 1)
-        features, log_count = (
-            torch.from_numpy(a).to(ranks.device) for a in (data.catalogue.features_IF, data.catalogue.log_count_I)
-        )
-        self.loss = ranks.share(NextItemLoss(self.model, features, log_count))
+        self.loss = ranks.share(self._lossed())
 
     @classmethod
     def of(cls, snapshot: Snapshot, config: Config, ranks: Ranks, speed: Speed = Speed()) -> Trainer:
         """A training on a snapshot, which goes on from the last checkpoint in its folder."""
         return cls(TrainingData.of(snapshot, config, ranks), config, ranks, snapshot.folder, speed)
+
+    def _built(self) -> nn.Module:
+        return BehaviourModel(self.config.model, self.data.feature_count)
+
+    def _lossed(self) -> nn.Module:
+        """The module whose call on what `_read` gives is the summed loss of a step."""
+        catalogue = self.data.catalogue
+        features, log_count = (
+            torch.from_numpy(a).to(self.ranks.device) for a in (catalogue.features_IF, catalogue.log_count_I)
+        )
+        return NextItemLoss(self.model, features, log_count)
 
     def _rate(self, step: int) -> float:
         """Linear warm-up, then a cosine down to a twentieth."""
@@ -111,8 +121,8 @@ class Trainer:
         due = (epoch + 1) % self.config.train.validate_every == 0 or epoch + 1 == self.config.train.epochs
         return row | (self.data.validate(self.model) if due else {})
 
-    def step(self, step: Step, epoch: int) -> tuple[float, float]:
-        """Summed loss of this rank and the number of targets of all ranks. A rank without users joins with padding."""
+    def _read(self, step: Step) -> tuple[tuple[Any, ...], int]:
+        """What the loss is called on, and its targets on this rank. A rank without users joins with padding."""
         users, starts, lengths = step.of_rank(self.data.place_U)
         idle = not len(users)
         if idle:
@@ -122,9 +132,15 @@ class Trainer:
         items_P, context_PC, *negatives = (
             torch.from_numpy(array).to(self.ranks.device) for array in (items_P, context_PC, *negatives)
         )
-        (targets,) = self.ranks.sum(int(is_target(items_P).sum()))
+        layout = Layout.of(places_B, self.ranks.device)
+        return (items_P, context_PC, layout, *negatives), int(is_target(items_P).sum())
+
+    def step(self, step: Step, epoch: int) -> tuple[float, float]:
+        """Summed loss of this rank and the number of targets of all ranks."""
+        read, own_targets = self._read(step)
+        (targets,) = self.ranks.sum(own_targets)
         with torch.autocast(self.ranks.device.type, torch.bfloat16, enabled=self.speed.bf16):
-            loss = self.loss(items_P, context_PC, Layout.of(places_B, self.ranks.device), *negatives)
+            loss = self.loss(*read)
         # DDP averages over ranks; a rank counts by its number of targets.
         (loss * (self.ranks.world / max(targets, 1))).backward()
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), CLIP)

@@ -67,3 +67,64 @@ def exact_cross_entropy(
     Equals F.cross_entropy(states @ items.T, target, reduction="sum") up to the rounding of dtype.
     """
     return _Exact.apply(states_PK, items_IK, target_P, dtype or matmul_dtype(states_PK.device))
+
+
+class _LogPartition(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx,
+        states_PK: Tensor,
+        items_IK: Tensor,
+        more_X: Tensor,
+        place_X: Tensor,
+        item_X: Tensor,
+        weight_P: Tensor,
+        dtype: torch.dtype,
+    ) -> Tensor:
+        (P, _), I = states_PK.shape, len(items_IK)  # noqa: E741
+        table, queries = items_IK.to(dtype), states_PK.to(dtype)
+        grad_PK, grad_IK, grad_X = torch.empty_like(states_PK), torch.zeros_like(items_IK), torch.empty_like(more_X)
+        total = states_PK.new_zeros(())
+        size = max(16, CHUNK_LOGITS // I // 16 * 16)
+        edges = torch.searchsorted(place_X, torch.arange(0, P + size, size, device=place_X.device)).tolist()
+        for number, start in enumerate(range(0, P, size)):
+            chunk, more = slice(start, min(start + size, P)), slice(edges[number], edges[number + 1])
+            at = (place_X[more] - start) * I + item_X[more]
+            logits_CI = (queries[chunk] @ table.T).float()
+            flat = logits_CI.view(-1)
+            flat.index_add_(0, at, more_X[more])
+            top_C1 = logits_CI.amax(dim=1, keepdim=True)
+            share_CI = logits_CI.sub_(top_C1).exp_()
+            sum_C1 = share_CI.sum(dim=1, keepdim=True)
+            weight_C1 = weight_P[chunk, None]
+            total += (weight_C1 * (sum_C1.log() + top_C1)).sum()
+            share_CI.mul_(weight_C1 / sum_C1)
+            grad_X[more] = flat[at]
+            shared_CI = share_CI.to(dtype)
+            grad_PK[chunk] = (shared_CI @ table).float()
+            grad_IK += (shared_CI.T @ queries[chunk]).float()
+        ctx.save_for_backward(grad_PK, grad_IK, grad_X)
+        return total
+
+    @staticmethod
+    def backward(ctx, grad: Tensor) -> tuple[Tensor | None, ...]:
+        grad_PK, grad_IK, grad_X = ctx.saved_tensors
+        return grad_PK * grad, grad_IK * grad, grad_X * grad, None, None, None, None
+
+
+def log_partition(
+    states_PK: Tensor,
+    items_IK: Tensor,
+    more_X: Tensor,
+    place_X: Tensor,
+    item_X: Tensor,
+    weight_P: Tensor,
+    dtype: torch.dtype | None = None,
+) -> Tensor:
+    """Weighted sum over positions of log(sum over items of exp(logit)), logit = states . items + what `more` adds.
+
+    more_X: float32, added to the logit of the item item_X at the position place_X (ascending; a pair once). weight_P:
+    of each position. Equals (weight_P * (states @ items.T with more_X added).logsumexp(1)).sum() up to rounding.
+    """
+    dtype = dtype or matmul_dtype(states_PK.device)
+    return _LogPartition.apply(states_PK, items_IK, more_X, place_X, item_X, weight_P, dtype)

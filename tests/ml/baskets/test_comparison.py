@@ -12,7 +12,7 @@ from ml import benchmark
 from ml.common.cli import UsageError
 from tests.ml.baskets.test_counting import written
 
-ROWS = ("popular", "own_frequency", "up_cf", "tifu_knn", "boosted_trees")
+ROWS = ("popular", "own_frequency", "up_cf", "tifu_knn", "model", "boosted_trees")
 
 
 def shoppers(count: int) -> tuple[dict, dict]:

@@ -49,7 +49,7 @@ def test_a_cut_knows_what_is_older_than_the_basket_that_it_asks_for(baskets: Bas
 
 
 def test_products_are_numbered_in_an_order_that_says_nothing(tmp_path: Path) -> None:
-    history = {str(user): [[3 * user], [3 * user + 1]] for user in range(40)}
+    history = {str(user): [[3 * user], [3 * user], [3 * user + 1]] for user in range(40)}
     future = {str(user): [[3 * user + 2]] for user in range(40)}
     baskets = visits.read(*written(tmp_path, history, future))
     assert len(baskets.names) == 120
@@ -106,5 +106,5 @@ def test_mistakes_in_the_files_are_named(tmp_path: Path) -> None:
         visits.read(*written(tmp_path, future={"ann": [["tea"], ["jam"]]}))
     with pytest.raises(DataError, match="user ann: expected a list of baskets"):
         visits.read(*written(tmp_path, history={"ann": "tea"}))
-    with pytest.raises(DataError, match="expected users with two baskets"):
+    with pytest.raises(DataError, match="expected users with three baskets"):
         visits.read(*written(tmp_path, history={"ann": [["tea"]]}))

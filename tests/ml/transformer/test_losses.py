@@ -46,3 +46,22 @@ def test_two_halves_sum_to_the_whole() -> None:
         losses.exact_cross_entropy(states[h], items, target[h], torch.float32) for h in (slice(32), slice(32, 64))
     ]
     torch.testing.assert_close(sum(halves), whole, rtol=1e-6, atol=1e-5)
+
+
+def test_the_partition_with_more_on_some_logits_is_torchs_in_value_and_gradients(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(losses, "CHUNK_LOGITS", 301 * 16)  # three chunks, the last one short
+    random = torch.Generator().manual_seed(3)
+    states = torch.randn(40, 24, generator=random).requires_grad_()
+    items = torch.randn(301, 24, generator=random).requires_grad_()
+    more, weight = torch.randn(200, generator=random).requires_grad_(), torch.rand(40, generator=random)
+    place = torch.randint(0, 40, (200,), generator=random).sort().values
+    item = torch.randperm(301, generator=random)[:200]
+    logits = (states @ items.T).index_put((place, item), more, accumulate=True)
+    expected = (weight * logits.logsumexp(1)).sum()
+    found = losses.log_partition(states, items, more, place, item, weight, torch.float32)
+    torch.testing.assert_close(found, expected)
+    wanted = torch.autograd.grad(3 * expected, [states, items, more])
+    for got, want in zip(torch.autograd.grad(3 * found, [states, items, more]), wanted, strict=True):
+        torch.testing.assert_close(got, want, rtol=1e-4, atol=1e-4)
