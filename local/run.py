@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +13,7 @@ from pathlib import Path
 
 import httpx
 
-from local import demo, environment, jars, java, ports, processes, secrets, services, written
+from local import environment, jars, java, ports, processes, secrets, services, written
 from local.client import Airflow
 from local.follow import Follower
 from local.places import ROOT, SetupError, ends_in_one_line, out
@@ -93,6 +95,13 @@ def _airflow_healthy(answer: httpx.Response) -> bool:
     return all(parts.get(part, {}).get("status") == "healthy" for part in ("scheduler", "dag_processor"))
 
 
+def land_demo(landing: str) -> None:
+    """By a process of its own, whose half a gigabyte of tables ends with it."""
+    line = [sys.executable, "-m", "local.demo", "--landing", landing]
+    if subprocess.run(line, cwd=ROOT).returncode:
+        raise SetupError(f"expected the demo data under {landing}, could not land them; the reason stands above")
+
+
 def patiently(client: Airflow, what: str, done: Callable[[], bool], seconds: float = 90) -> None:
     """Wait for the dag-processor; SetupError with its complaint where it cannot read a file."""
     until = time.monotonic() + seconds
@@ -136,7 +145,7 @@ def main() -> int:
     with ThreadPoolExecutor(1) as beside:  # the demo lands while the services come up
         standing = beside.submit(stand_up, env, at)
         if not given.landing:
-            demo.land(Path(landing))
+            land_demo(landing)
         fresh = standing.result()
     client = Airflow(f"http://127.0.0.1:{at.airflow}", "admin", password)
     for dag_id in DAGS if fresh else ():
