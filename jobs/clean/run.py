@@ -137,11 +137,11 @@ def _put_events(
 
 
 def _pieces(spark: SparkSession, s: Settings, scope: Touched) -> tuple[int, int]:
-    """How many files the touched days make, and in how many pieces a day is shuffled, by what was loaded."""
+    """How many files the touched days make, and in how many pieces a week is shuffled, by what was loaded."""
     landed = f"kind = 'events' AND landed_ds >= '{s.since}' AND landed_ds <= '{s.ds}'"
     events = delta.rows(s.warehouse, LOADS, landed, "sum(loaded) AS loaded")[0]["loaded"] or 0
     files = max(int(spark.conf.get("spark.sql.shuffle.partitions")) // 2, -(-events // EVENTS_A_FILE))
-    return files, -(-8 * files // (len(scope.days) + 1))
+    return files, -(-8 * files // (len(scope.days) // 7 + 1))
 
 
 def _records(spark: SparkSession, s: Settings, bronze: Table, silver: Table) -> tuple[DataFrame, DataFrame, bool]:

@@ -39,15 +39,18 @@ def _hour(clocks: dict[str, Clock]) -> Column:
 
 
 def spread(events: DataFrame, files: int, buckets: int) -> DataFrame:
-    """`events` shuffled so that a session day's users lie together, `buckets` pieces a day, in `files` partitions.
+    """`events` shuffled so that a week's users lie together, `buckets` pieces a week, in `files` partitions.
 
-    Whatever works on a user's day after this needs no further shuffle, and days stay apart in the files. `user_day`
-    begins with the day and goes on with bits of the user's hash, so that eight bytes decide most comparisons of a sort.
+    Whatever works on a user's day after this needs no further shuffle, and a file holds few days. `user_day` begins
+    with the session day and goes on with bits of the user's hash: eight bytes decide most comparisons of a sort.
     """
-    user = F.xxhash64("user_id")
-    day = F.shiftleft(F.unix_date("session_day").cast("bigint"), 44)
-    keys = {"bucket": F.pmod(user, F.lit(buckets)).cast("int"), "user_day": day + F.shiftrightunsigned(user, 20)}
-    return events.withColumns(keys).repartition(files, "session_day", "bucket")
+    user, day = F.xxhash64("user_id"), F.unix_date("session_day")
+    keys = {
+        "week": F.floor(day / 7).cast("int"),
+        "bucket": F.pmod(user, F.lit(buckets)).cast("int"),
+        "user_day": F.shiftleft(day.cast("bigint"), 44) + F.shiftrightunsigned(user, 20),
+    }
+    return events.withColumns(keys).repartition(files, "week", "bucket")
 
 
 def sessionise(events: DataFrame) -> DataFrame:
@@ -57,9 +60,9 @@ def sessionise(events: DataFrame) -> DataFrame:
     session_start: the session's first event of its session day; order_start: its first purchase.
 
     One sort puts a user's day in order, each session of the source by itself, and running sums tell the rest: the
-    partitions of a window are pieces of a day, because one for each user's day costs more than its few rows.
+    partitions of a window are pieces of a week, because one for each user's day costs more than its few rows.
     """
-    order = Window.partitionBy("session_day", "bucket").orderBy(
+    order = Window.partitionBy("week", "bucket").orderBy(
         "user_day", "user_id", "source_session", "event_time", "event_id"
     )
     running = order.rowsBetween(Window.unboundedPreceding, Window.currentRow)
@@ -70,7 +73,7 @@ def sessionise(events: DataFrame) -> DataFrame:
 
     silence = F.col("source_session").isNull() & (time - F.lag(time).over(order) > GAP_SECONDS)
     frame = events.withColumnRenamed("session_id", "source_session").withColumns({
-        "session_start": ~(goes_on("user_id") & goes_on("source_session")) | silence,
+        "session_start": ~(goes_on("session_day") & goes_on("user_id") & goes_on("source_session")) | silence,
         "purchases": F.sum(bought.cast("bigint")).over(running),
     })  # fmt: skip
     frame = frame.withColumn("sessions", F.sum(F.col("session_start").cast("bigint")).over(running))
@@ -85,4 +88,4 @@ def sessionise(events: DataFrame) -> DataFrame:
     return frame.withColumns({
         "session_id": F.coalesce("source_session", made),
         "order_start": bought & (F.col("purchases") == F.col("before") + 1),
-    }).drop("sessions", "purchases", "started", "before", "source_session")  # fmt: skip
+    }).drop("sessions", "purchases", "started", "before", "source_session", "week")  # fmt: skip

@@ -19,7 +19,7 @@ from jobs.tables import Table
 
 UNKNOWN_HOURS = 24  # longer than a task may run (dags/_house.py)
 SMALL_FILE = 32 << 20  # bytes: files below it are put together to larger ones
-LARGE_FILE = writes.LARGE_FILE
+LARGE_FILE = 256 << 20  # of Apache Spark, which marks rows in a file rather than writing it anew
 
 
 def purge(spark: SparkSession, warehouse: str, table: Table) -> None:

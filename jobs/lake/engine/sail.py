@@ -70,4 +70,6 @@ def _server():
 
 def connect(builder: SparkSession.Builder) -> SparkSession.Builder:
     """`builder` of a session in the Sail of this process, which is started at the first call."""
+    # Sail divides work by the cores itself; we ask this number for how many parts to write.
+    builder = builder.config("spark.sql.shuffle.partitions", str(2 * (os.cpu_count() or 2)))
     return builder.remote(f"sc://127.0.0.1:{_server().listening_address[1]}")

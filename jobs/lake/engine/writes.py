@@ -13,7 +13,7 @@ from contextlib import contextmanager, nullcontext
 import pyarrow as pa
 from deltalake import DeltaTable, Field, Schema, write_deltalake
 from pyspark.errors import AnalysisException
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, DataFrameWriter
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import _parse_datatype_string
@@ -24,7 +24,9 @@ from jobs.lake.engine import sail
 from jobs.lake.engine.paths import of_engine
 from jobs.tables import Table
 
-LARGE_FILE = 256 << 20  # bytes of a file that small ones are put together to
+# Bytes of a file at which the writer begins another one, and up to which small ones are put together: rows of a log
+# come sorted by day, so that a file holds few days, and what replaces a late record's day writes few others anew.
+FILE = 8 << 20
 
 
 def arrow_schema(table: Table) -> pa.Schema:
@@ -79,7 +81,7 @@ def replace(frame: DataFrame, path: str, table: Table, predicate: str, configura
     created(path, table, configuration)
     frame = inside(fitted(frame, path), predicate)
     if not DeltaTable(path).file_uris():
-        frame.write.format("delta").mode("append").save(of_engine(path))
+        _writer(frame).mode("append").save(of_engine(path))
     elif any("<" in kind for _, kind in frame.dtypes):
         # Sail unites the rows that stay in a file with the new ones, and knows the elements of a stored list or map by
         # other names than those of a computed one.
@@ -100,7 +102,7 @@ def replace(frame: DataFrame, path: str, table: Table, predicate: str, configura
 def append(frame: DataFrame, path: str, table: Table, configuration: dict[str, str]) -> None:
     """The rows of `frame` beside those that are there, in one commit; the table is made on first use."""
     created(path, table, configuration)
-    fitted(frame, path).write.format("delta").mode("append").save(of_engine(path))
+    _writer(fitted(frame, path)).mode("append").save(of_engine(path))
 
 
 def overwrite(frame: DataFrame, path: str, table: Table, configuration: dict[str, str]) -> None:
@@ -119,7 +121,11 @@ def retype(frame: DataFrame, path: str, table: Table) -> None:
 
 
 def _replaced(frame: DataFrame, path: str, predicate: str) -> None:
-    frame.write.format("delta").mode("overwrite").option("replaceWhere", predicate).save(of_engine(path))
+    _writer(frame).mode("overwrite").option("replaceWhere", predicate).save(of_engine(path))
+
+
+def _writer(frame: DataFrame) -> DataFrameWriter:
+    return frame.write.format("delta").option("target_file_size", str(FILE))
 
 
 def has_marks(path: str) -> bool:
@@ -139,7 +145,7 @@ def without_marks(path: str, table: Table) -> DeltaTable:
 
 def compact(path: str, table: Table) -> None:
     """Put small files together; nothing is committed where there is nothing to do."""
-    without_marks(path, table).optimize.compact(target_size=LARGE_FILE)
+    without_marks(path, table).optimize.compact(target_size=FILE)
 
 
 def vacuum(path: str, table: Table, hours: int) -> None:
