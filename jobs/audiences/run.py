@@ -60,11 +60,11 @@ def audience_rows(
     """Rows of gold.audiences less the stamps. answered: whose rule was asked tonight and gave an answer; hashes: of the
     definitions that made tonight's members.
     """
-    everyone, rows = Rules.load().holdout.share, []
+    everyone, sha, rows = Rules.load().holdout.share, git_sha(), []
     for audience in book:
         row = summary.audience_row(audience, book, tally, everyone)
         row["evaluated_ds"] = ds if audience in answered else former.evaluated(audience)
-        row |= {"evaluated_hash": hashes[audience], "git_sha": git_sha()}
+        row |= {"evaluated_hash": hashes[audience], "git_sha": sha}
         if audience in answered and not book[audience].lookalike:
             row |= summary.estimated(tally, audience)
         if audience in lookalikes:

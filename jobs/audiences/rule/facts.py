@@ -24,6 +24,7 @@ from jobs.audiences.rule.values import NUMBER, Reading, any_of, both, passes, wi
 from jobs.lake.engine import frames
 
 _AT_ONCE = 12  # sequences in one plan
+_THINGS = {"orders": "session_id", "days": "ds", "products": "product_id", "categories": "own_category"}
 Days = tuple[date | None, date]
 
 
@@ -42,6 +43,7 @@ class Asked:
     known: date
     picks: dict[str, Column] = field(default_factory=dict)  # whether an event is one that is asked for
     sums: dict[str, Column] = field(default_factory=dict)  # aggregates of a user's events with picks
+    things: dict[str, dict[str, Column]] = field(default_factory=dict)  # by column: of which different ones are counted
     gaps: dict[str, tuple[str, Days, int]] = field(default_factory=dict)  # pick, window, days of a break
     thens: dict[str, Then] = field(default_factory=dict)
     fields: set[str] = field(default_factory=set)  # of events, that picks are told by
@@ -96,13 +98,10 @@ class Asked:
         self.values |= {read[what]} if what in read else set() if what in ("events", "days") else {what}
 
         if how == "count":
-            value = {
-                "events": F.count_if(flag), "orders": F.count_distinct(F.when(flag, F.col("session_id"))),
-                "days": F.count_distinct(F.when(flag, F.col("ds"))), "pieces": F.sum(F.when(flag, pieces)),
-                "products": F.count_distinct(F.when(flag, F.col("product_id"))),
-                "categories": F.count_distinct(F.when(flag, F.col("own_category"))),
-            }[what]  # fmt: skip
-            self.sums[name] = value.cast(NUMBER)
+            if what in _THINGS:
+                self.things.setdefault(_THINGS[what], {})[name] = flag
+            else:
+                self.sums[name] = (F.count_if(flag) if what == "events" else F.sum(F.when(flag, pieces))).cast(NUMBER)
             return Reading(F.coalesce(F.col(name), F.lit(0).cast(NUMBER)))
         if how in ("sum", "average"):
             self.sums[name] = F.sum(F.when(flag, money)).cast(NUMBER)
@@ -144,7 +143,7 @@ class Asked:
 
     @property
     def anything(self) -> bool:
-        return bool(self.sums or self.gaps or self.thens)
+        return bool(self.sums or self.things or self.gaps or self.thens)
 
 
 def answered(asked: Asked, logs: Logs) -> DataFrame | None:
@@ -156,10 +155,15 @@ def answered(asked: Asked, logs: Logs) -> DataFrame | None:
     events = selected(logs, fields, asked.of_products, asked.types, since, asked.ds, asked.known)
     events = events.withColumns(asked.picks).where(any_of([F.col(pick) for pick in asked.picks]))
     events = events.select("user_id", "ds", "moment", "local_hour", *columns_of(asked.values), *asked.picks)
-    once = frames.kept(events) if bool(asked.sums) + bool(asked.gaps) + len(asked.thens) > 1 else events
+    once = (
+        frames.kept(events)
+        if bool(asked.sums) + len(asked.things) + bool(asked.gaps) + len(asked.thens) > 1
+        else events
+    )
     found = []
     if asked.sums:
         found.append(once.groupBy("user_id").agg(*[value.alias(name) for name, value in asked.sums.items()]))
+    found += [_different(once, thing, flags) for thing, flags in asked.things.items()]
     if asked.gaps:
         found.append(_gaps(once, asked.gaps))
     if asked.thens:
@@ -167,6 +171,15 @@ def answered(asked: Asked, logs: Logs) -> DataFrame | None:
         begun = {name: sequences.begun(once, then, steps[name], asked.ds) for name, then in asked.thens.items()}
         found += [_side_by_side(some) for some in _chunks(begun)]
     return reduce(lambda one, other: one.join(other, "user_id", "full"), found)
+
+
+def _different(events: DataFrame, thing: str, flags: dict[str, Column]) -> DataFrame:
+    """One row a user: of each flag how many different things have an event with it. By two sums, for an engine keeps a
+    set for each user and flag where distinct ones are counted.
+    """
+    each = events.where(F.col(thing).isNotNull()).groupBy("user_id", thing)
+    seen = each.agg(*[F.max(flag).alias(name) for name, flag in flags.items()])
+    return seen.groupBy("user_id").agg(*[F.count_if(F.col(name)).cast(NUMBER).alias(name) for name in flags])
 
 
 def _chunks(begun: dict[str, DataFrame]) -> list[dict[str, DataFrame]]:

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from jobs.audiences.rule.conditions import Then
 from jobs.audiences.rule.parts import Span
-from jobs.audiences.rule.values import any_of, sure, within
+from jobs.audiences.rule.values import any_of, both, sure, within
 
 _HOUR = 3_600_000_000  # microseconds
 _KEYS = {"product": "product_id", "category": "own_category", "brand": "brand", "session": "session_id", "day": "ds"}
@@ -36,6 +36,7 @@ def begun(events: DataFrame, then: Then, steps: list[str], ds: date) -> DataFram
         *[F.col(step).alias(f"_is{number}") for number, step in enumerate(steps)],
     )  # fmt: skip
     done = [number for number, step in enumerate(then.then) if step.did]
+    rows = _possible(rows, ["user_id", *keys], [f"_is{number}" for number in done])
     inside = within(F.col("ds"), then.in_.days(ds))
     last = done[-1]
     ends = sure(F.col(f"_is{last}") & inside)
@@ -64,6 +65,12 @@ def begun(events: DataFrame, then: Then, steps: list[str], ds: date) -> DataFram
         begins = begins & _not_before(then.then[0].within, "_is0", order)
     rows = rows.withColumn("_begins", sure(begins))
     return rows.where("_begins").groupBy("user_id").agg(F.count("*").alias("begun"))
+
+
+def _possible(rows: DataFrame, keys: list[str], steps: list[str]) -> DataFrame:
+    """The rows of those users, and things, that have each of the steps at all."""
+    seen = rows.groupBy(*keys).agg(*[F.max(step).alias(step) for step in steps])
+    return rows.join(seen.where(both([F.col(step) for step in steps])).select(*keys), keys, "left_semi")
 
 
 def _later(limit: Span | None, order: WindowSpec) -> WindowSpec:
