@@ -76,18 +76,23 @@ class Tifu:
         return (sparse.diags_array(1 / (groups_U * self.group)) @ baskets.counted(cut, worth_V)).tocsr()
 
     def near(self, vectors_UI: sparse.csr_array, users: np.ndarray) -> np.ndarray:
-        """float32 (B, I): the mean of the vectors of the users nearest by distance, oneself left out."""
+        """float32 (B, I): the mean of the vectors of the users nearest by distance, oneself left out.
+
+        Of the nearest, those that share no product count as nobody: by distance they are the users of whom least is
+        known, and how many of those there are changes from cut to cut.
+        """
         square_U = vectors_UI.multiply(vectors_UI).sum(axis=1)
-        close_BU = 2 * (vectors_UI[users] @ vectors_UI.T).toarray() - square_U
+        shared_BU = (vectors_UI[users] @ vectors_UI.T).toarray()
+        close_BU = np.where(shared_BU > 0, 2 * shared_BU - square_U, -np.inf)
         close_BU[np.arange(len(users)), users] = -np.inf
         kept = min(self.neighbours, close_BU.shape[1] - 1)
         if kept < 1:
             return np.zeros((len(users), vectors_UI.shape[1]), np.float32)
         nearest_BK = np.argpartition(-close_BU, kept - 1, axis=1)[:, :kept]
-        mean_BU = sparse.csr_array(
-            (np.full(nearest_BK.size, 1 / kept, np.float32), nearest_BK.ravel(), np.arange(len(users) + 1) * kept),
-            close_BU.shape,
-        )
+        share_BK = np.where(np.take_along_axis(close_BU, nearest_BK, axis=1) > -np.inf, 1 / kept, 0)
+        starts_B = np.arange(len(users) + 1) * kept
+        mean_BU = sparse.csr_array((share_BK.ravel().astype(np.float32), nearest_BK.ravel(), starts_B), close_BU.shape)
+        mean_BU.eliminate_zeros()
         return (mean_BU @ vectors_UI).toarray()
 
     def scorer(self, baskets: Baskets, cut: int) -> BasketScorer:

@@ -91,6 +91,8 @@ def test_tifu_counts_fade_inside_and_between_groups_of_visits(baskets: Baskets) 
     assert row(baskets, vectors[0]) == {"bread": 0.25, "milk": 0.125, "tea": 0.15}
     near = counting.Tifu(0.5, 0.1, 2, 1, 0.5).near(baskets.counted(0, np.ones(3)), np.array([1]))[0]
     assert row(baskets, near) == {"milk": 1, "rye": 1}  # eve's: sqrt 2 from bob, ann is sqrt 4
+    alone = counting.Tifu(0.5, 0.1, 2, 2, 0.5).near(baskets.counted(0, np.ones(3)), np.array([3]))[0]
+    assert row(baskets, alone) == {}  # nobody shares tom's soap, however little is known of them
 
 
 def test_up_cf_sums_the_newest_baskets_of_alike_users(baskets: Baskets) -> None:
