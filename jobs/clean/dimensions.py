@@ -5,6 +5,8 @@ day of its file.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
@@ -136,15 +138,20 @@ def _record() -> Column:
     return F.concat_ws("\t", "record_version", _file())
 
 
-def loaded_again(records: DataFrame, previous: DataFrame) -> DataFrame:
-    """The rows of silver.users, `previous`, that say something by a file that `records` (of bronze.users) come from:
-    what that file said before is not told apart in them.
+def loaded_again(records: DataFrame, previous: DataFrame, names: Collection[str] = ()) -> DataFrame:
+    """The rows of silver.users, `previous`, that say something by a file that `records` (of bronze.users) come from, or
+    by one of `names`, which may have no record of theirs any more: what a file said before is not told apart in them.
     """
     files = [row[0] for row in _by_file(records).select(_file()).distinct().collect()]
     # Without their versions. (Sail finds no column in a lambda of this predicate.)
     stated = F.regexp_replace(F.concat_ws("\n", F.map_values("stated")), r"(^|\n)[^\t\n]*\t", "$1")
-    said = F.arrays_overlap(F.split(stated, "\n"), F.array(*map(F.lit, files)).cast("array<string>"))
-    return previous.where(_file().isin(files) | said)
+    without_days = F.regexp_replace(stated, r"(^|\n)[0-9-]{10} ", "$1")
+
+    def said(by: Column, of: Collection[str]) -> Column:
+        return F.arrays_overlap(F.split(by, "\n"), F.array(*map(F.lit, of)).cast("array<string>"))
+
+    by_record = _file().isin(files) | F.col("record_file").isin([*names])
+    return previous.where(by_record | said(stated, files) | said(without_days, names))
 
 
 def newer_users(fresh: DataFrame, previous: DataFrame) -> DataFrame:
@@ -204,6 +211,7 @@ def current_users(facts: DataFrame, previous: DataFrame, events: DataFrame) -> D
         .unionByName(events.select("user_id", F.col("ds").alias("first_seen_ds")))
         .groupBy("user_id")
         .agg(F.min("first_seen_ds").alias("first_seen_ds"))
+        .where("first_seen_ds IS NOT NULL")  # else his record alone made him a row, which may be withdrawn
     )
     return facts.withColumn("has_record", F.lit(True)).join(seen, "user_id", "full").select(
         "user_id", *_USER, "first_seen_ds",

@@ -152,23 +152,41 @@ def _records(spark: SparkSession, s: Settings, bronze: Table, silver: Table) -> 
     return records.where(deliveries.delivered(s, bronze.name)), previous, False
 
 
+def _files(s: Settings, kind: str) -> list[str]:
+    """The files of a kind that the run's nights loaded, by name; a table of a database, which has a state a night, is
+    none.
+    """
+    days = ["landed_ds", "night"] if delta.has_column(s.warehouse, LOADS, "night") else ["landed_ds"]
+    tonight = " OR ".join(f"({day} >= '{s.since}' AND {day} <= '{s.ds}')" for day in days)
+    loaded = f"kind = '{kind}' AND size IS NOT NULL AND ({tonight})"
+    return [row["source_file"] for row in delta.rows(s.warehouse, LOADS, loaded, "DISTINCT source_file")]
+
+
 def _product_facts(spark: SparkSession, s: Settings) -> tuple[DataFrame, DataFrame]:
     """(facts of the newest records, rows of silver.products)."""
     records, previous, all_of_them = _records(spark, s, BRONZE_PRODUCTS, SILVER_PRODUCTS)
-    facts = dimensions.product_facts(records)
-    return facts if all_of_them else dimensions.newer(facts, previous, "product_id"), previous
+    if all_of_them:
+        return dimensions.product_facts(records), previous
+    stood, said = previous, previous.where(F.col("record_file").isin(_files(s, "products")))
+    if not said.isEmpty():  # by a file that was loaded again: it may have other records now
+        ids = F.broadcast(said.select(F.col("product_id").alias("id")))
+        theirs = delta.read(spark, s.warehouse, BRONZE_PRODUCTS).join(ids, "id", "left_semi")
+        records = records.join(ids, "id", "left_anti").unionByName(theirs)
+        stood = previous.join(ids.withColumnRenamed("id", "product_id"), "product_id", "left_anti")
+    return dimensions.newer(dimensions.product_facts(records), stood, "product_id"), previous
 
 
 def _user_facts(spark: SparkSession, s: Settings) -> tuple[DataFrame, DataFrame]:
     """(what users' records say, rows of silver.users). Where a file was loaded again, all records of the users who
-    stand in it are asked: what it said before may have hidden what others say.
+    stand in it, or did, are asked: what it said before may have hidden what others say.
     """
     records, previous, all_of_them = _records(spark, s, BRONZE_USERS, SILVER_USERS)
     if all_of_them:
         return dimensions.user_facts(records), previous
     fresh, stood = dimensions.user_facts(records), previous
-    if not dimensions.loaded_again(records, previous).isEmpty():
-        ids = F.broadcast(records.select("id").distinct())
+    said = dimensions.loaded_again(records, previous, _files(s, "users")).select(F.col("user_id").alias("id"))
+    if not said.isEmpty():
+        ids = F.broadcast(records.select("id").unionByName(said).distinct())
         fresh = dimensions.user_facts(delta.read(spark, s.warehouse, BRONZE_USERS).join(ids, "id", "left_semi"))
         stood = previous.join(ids.withColumnRenamed("id", "user_id"), "user_id", "left_anti")
     return dimensions.newer_users(fresh, stood), previous
