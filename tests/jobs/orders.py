@@ -99,6 +99,8 @@ def night(spark: SparkSession, s: Settings, n: int, hops: Sequence = HOPS) -> No
     s = replace(s, ds=day(n), since=day(n))
     for hop in hops:
         hop.run(spark, s)
+    lost = delta.rows(s.warehouse, CLEANED, "in_bronze != in_silver + refused")
+    assert not lost, "bronze is silver and what was refused, on each day that a night made anew"
 
 
 def again(spark: SparkSession, s: Settings, nights: Sequence[int], hops: Sequence = (features, sequences)) -> None:
