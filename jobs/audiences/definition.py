@@ -88,6 +88,10 @@ class Definition(Strict):
     def _one_kind(self) -> Definition:
         if len(given := [kind for kind in KINDS if self._of(kind) is not None]) != 1:
             raise ValueError(f"expected exactly one of {', '.join(KINDS)}; found {', '.join(given) or 'none'}")
+        if self.rule is not None and (deep := conditions.depth(self.rule)) > conditions.DEEPEST:
+            raise ValueError(
+                f"rule: expected at most {conditions.DEEPEST} levels, found {deep}; make an audience of a part"
+            )
         if (self.lookalike or self.ranks) and (self.examples.match or self.examples.no_match):
             kind = "lookalike: who is alike" if self.lookalike else "rule with top: who is on top"
             raise ValueError(f"expected no examples of a {kind} depends on everybody else")

@@ -14,6 +14,7 @@ from jobs.audiences.rule.measures import ANY, Columns, Measure, Types, Where
 from jobs.audiences.rule.parts import EVER, Comparison, Number, Part, Span, Window
 from jobs.conf import nearest
 
+DEEPEST = 16  # levels of a rule: an engine takes no expression of any depth
 PRODUCT_FIELDS = ("product", "category", "department", "brand", "title", "product_attributes")
 
 
@@ -303,3 +304,9 @@ def walk(condition: Part) -> Iterator[Part]:
     within = (condition.among,) if isinstance(condition, Top) and condition.among is not None else children(condition)
     for one in within:
         yield from walk(one)
+
+
+def depth(condition: Part) -> int:
+    """How many conditions lie within each other at most."""
+    within = (condition.among,) if isinstance(condition, Top) and condition.among is not None else children(condition)
+    return 1 + max((depth(one) for one in within), default=0)

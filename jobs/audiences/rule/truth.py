@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
-from functools import reduce
-from operator import add, and_, or_
+from operator import add
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
@@ -18,7 +17,7 @@ from jobs.audiences.rule import conditions as c
 from jobs.audiences.rule.facts import Asked, named
 from jobs.audiences.rule.measures import USER_FIELDS, Measure
 from jobs.audiences.rule.parts import Part
-from jobs.audiences.rule.values import Reading, both, number, passes, sure, within
+from jobs.audiences.rule.values import Reading, any_of, both, folded, number, passes, sure, within
 from jobs.tables import USER_FEATURES, USER_PROFILES
 
 _DOUBLES = {column.name for table in (USER_FEATURES, USER_PROFILES) for column in table.columns
@@ -70,7 +69,7 @@ def _did(said: c.Did, q: Questions) -> Column:
     if said.in_.needed is None:
         return q.number(said).held(said.held)
     held = [q.asked.number(said, period).held(said.held).cast("int") for period in said.in_.periods(q.ds)]
-    return reduce(add, held) >= said.in_.needed
+    return folded(add, held) >= said.in_.needed
 
 
 def ends_of(said: c.First | c.Last) -> tuple[str, tuple[str, ...]]:
@@ -162,8 +161,8 @@ def _noted(kind: str, into: str) -> Callable[[Part, Questions], Column]:
 
 
 _TRUTHS: dict[type, Callable[..., Column]] = {
-    c.AllOf: lambda said, q: reduce(and_, [truth(one, q) for one in said.all]),
-    c.AnyOf: lambda said, q: reduce(or_, [truth(one, q) for one in said.any]),
+    c.AllOf: lambda said, q: both([truth(one, q) for one in said.all]),
+    c.AnyOf: lambda said, q: any_of([truth(one, q) for one in said.any]),
     c.Not: lambda said, q: ~truth(said.not_, q),
     c.Did: _did, c.First: _edge, c.Last: _edge, c.Again: _again, c.Regularly: _regularly, c.Stopped: _stopped,
     c.Then: _then, c.Compared: _compared, c.Share: _share, c.Top: _top, c.Is: _is, c.Audience: _audience,

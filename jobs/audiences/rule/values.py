@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -26,14 +26,20 @@ def sure(condition: Column) -> Column:
 
 
 def both(conditions: Iterable[Column]) -> Column:
-    return reduce(and_, conditions, F.lit(True))
+    """Whether all of them hold."""
+    return folded(and_, [F.lit(True), *conditions])
 
 
 def any_of(conditions: Iterable[Column]) -> Column:
-    """Whether one of many holds: a tree of little depth, for a chain of hundreds cannot be sent."""
-    listed = list(conditions)
+    """Whether one of them holds."""
+    return folded(or_, conditions)
+
+
+def folded(operator: Callable[[Column, Column], Column], columns: Iterable[Column]) -> Column:
+    """Many columns put together, as a tree of little depth: a chain of dozens cannot be sent to an engine."""
+    listed = list(columns)
     while len(listed) > 1:
-        listed = [reduce(or_, listed[k : k + 2]) for k in range(0, len(listed), 2)]
+        listed = [reduce(operator, listed[k : k + 2]) for k in range(0, len(listed), 2)]
     return listed[0]
 
 
@@ -57,9 +63,9 @@ def passes(test: Test, value: Column, kind: str, ds: date, *, double: bool = Fal
     if test.not_:
         asked.append(~_any_of(value, kind, test.not_, double))
     if test.contains:
-        asked.append(reduce(or_, [F.lower(value).contains(text.lower()) for text in test.contains]))
+        asked.append(any_of([F.lower(value).contains(text.lower()) for text in test.contains]))
     if test.starts_with:
-        asked.append(reduce(or_, [value.startswith(text) for text in test.starts_with]))
+        asked.append(any_of([value.startswith(text) for text in test.starts_with]))
     if test.in_:
         asked.append(within(value, test.in_.days(ds)))
     if test.bounds:
@@ -72,9 +78,9 @@ def passes(test: Test, value: Column, kind: str, ds: date, *, double: bool = Fal
 
 def _any_of(value: Column, kind: str, listed: tuple[Any, ...], double: bool) -> Column:
     if kind == "texts":
-        return reduce(or_, [F.array_contains(value, text) for text in listed])
+        return any_of([F.array_contains(value, text) for text in listed])
     if kind == "number":
-        return reduce(or_, [value == (F.lit(float(one)) if double else number(Decimal(one))) for one in listed])
+        return any_of([value == (F.lit(float(one)) if double else number(Decimal(one))) for one in listed])
     return value.isin(*listed)
 
 

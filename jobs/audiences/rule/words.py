@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from decimal import Decimal
+from operator import add
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
@@ -13,6 +14,7 @@ from jobs.audiences.rule.facts import named
 from jobs.audiences.rule.measures import USER_FIELDS, Measure, Where
 from jobs.audiences.rule.parts import EVER, Comparison, Part, Span, Test, Window
 from jobs.audiences.rule.truth import Questions, ends_of, value_of
+from jobs.audiences.rule.values import folded
 from jobs.lake.engine import columns
 
 _SIGNS = {">=": "at least", "<=": "at most", ">": "more than", "<": "less than", "=": "exactly"}
@@ -149,7 +151,7 @@ def own(said: Part, q: Questions) -> Column:
     """A user's own numbers of a leaf as a text."""
     if isinstance(said, c.Did) and said.in_.needed is not None:
         held = [q.asked.number(said, period).held(said.held).cast("int") for period in said.in_.periods(q.ds)]
-        return F.concat(sum(held[1:], held[0]).cast("string"), F.lit(f" of {len(held)}"))
+        return F.concat(folded(add, held).cast("string"), F.lit(f" of {len(held)}"))
     if isinstance(said, c.Did):
         return _dated(_text(q.number(said).value), q.asked.pick(said.did, said.where), q)
     if isinstance(said, c.First | c.Last):

@@ -11,7 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from jobs.audiences import parameters, validate
 from jobs.audiences.book import Book
 from jobs.audiences.definition import Definition, read
-from jobs.audiences.rule.conditions import Condition
+from jobs.audiences.rule.conditions import DEEPEST, Condition
 from jobs.audiences.rule.parts import Window
 from jobs.errors import UsageError
 
@@ -143,3 +143,19 @@ def test_a_rule_may_ask_for_other_audiences(spark):
     assert validate.disobeyed(spark, book) == []
     with pytest.raises(UsageError, match="found 'd'"):
         Book.of({"a": Definition.model_validate(SAID | {"rule": {"left": "d"}})})
+
+
+def test_a_rule_may_be_deep_and_wide(spark):
+    rule = {"did": "purchase", "in": {"last_days": 60, "at_least_in": 1}}
+    for level in range(DEEPEST - 1):
+        rule = {"not": rule} if level % 2 else {"all": [rule]}
+    wide = {"any": [{"did": "purchase", "where": {"product": f"p{n}"}} for n in range(150)]}
+    examples = {"match": [{"events": [{"purchase": {"product": "p149"}, "days_ago": 59}]}],
+                "no_match": [{"events": [{"purchase": {"product": "p150"}, "days_ago": 60}]}]}  # fmt: skip
+    book = Book.of({
+        "deep": Definition.model_validate(SAID | {"rule": rule}),
+        "wide": Definition.model_validate(SAID | {"rule": wide, "examples": examples}),
+    })  # fmt: skip
+    assert validate.disobeyed(spark, book) == []
+    with pytest.raises(ValidationError, match=f"at most {DEEPEST} levels, found {DEEPEST + 1}"):
+        Definition.model_validate(SAID | {"rule": {"not": rule}})
