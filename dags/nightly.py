@@ -143,7 +143,7 @@ with DAG(
         "segment",
         reads=[t.USER_EMBEDDINGS, t.RESCORED_EMBEDDINGS, t.PREDICTIONS, t.RESCORED_EXPECTATIONS, t.USER_FEATURES,
                t.USER_SEQUENCES, t.SEGMENT_MODELS, t.SILVER_PRODUCTS, t.RUNS],
-        writes=SEGMENTED, check=SEGMENTED,
+        writes=[*SEGMENTED, t.PORTRAITS], check=SEGMENTED,
     )  # fmt: skip
     audiences = hop(
         "audiences",

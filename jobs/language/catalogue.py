@@ -39,6 +39,17 @@ class Words(Strict):
     low: str = ""
 
 
+class Verify(Strict):
+    """Words by which a text is held against its facts. up, down: of a direction; never: of numbers, dates, money and
+    orders; traits: by the id of the fact that they need.
+    """
+
+    up: list[str]
+    down: list[str]
+    never: list[str]
+    traits: dict[str, list[str]]
+
+
 class Catalogue(Strict):
     """One language."""
 
@@ -64,6 +75,7 @@ class Catalogue(Strict):
     will: dict[str, list[str]]
     action: dict[str, list[str]]
     rule: dict[str, str]
+    verify: Verify
     page: dict[str, str]
     causes: dict[str, str]
     stage_names: dict[str, str]

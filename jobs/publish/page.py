@@ -11,6 +11,7 @@ from jobs.language import Labels, Portrait
 from jobs.settings import Settings
 
 FLOWS, SEGMENTS, STAGES, WAYS = 5, 4, 3, 2  # the most that are told at first sight
+TOLD = ("en", "zh")  # languages that the tables have portraits and names in
 FIRST = 3  # segments to turn to first
 Rows = list[dict]
 
@@ -166,7 +167,8 @@ class Page:
             "name": self.names[row["segment_id"]], "users": self.count(row["size"]), "part": part,
             "share": self.words.percent(row["share"]), "a_head": self.say("a_head", spend=self.words.amount(head)),
             "moves": self._moves(row),
-            "portrait": portrait.text(self.code) if portrait else self._text(row, "description"),
+            "portrait": self._text(row, "description") if self.code in TOLD or not portrait
+            else portrait.text(self.code),
             "tastes": tastes, "ways": ways, "rule": self._text(row, "rule"),
             "fits": self.say("fits", fit=self.words.percent(row["rule_fidelity"]))
             if row["rule_fidelity"] is not None else "",
@@ -195,7 +197,7 @@ class Page:
     def _name(self, row: dict, of: str = "segment") -> str:
         """The name of a segment or of its family: as it stands in the row, or written from its parts."""
         parts = _listed(row.get("name_parts" if of == "segment" else "family_parts"))
-        if self.code in ("en", "zh") or not parts:
+        if self.code in TOLD or not parts:
             return self._text(row, f"{of}_name")
         return self.words.named(parts, lambda category: self.labels(category)[0])
 

@@ -16,7 +16,8 @@ from jobs.features import with_days
 from jobs.lake import consents, delta, erasures, staging
 from jobs.lake.engine import frames
 from jobs.language import Labels, is_code
-from jobs.segments import changes, flows, journeys, portraits, profiles, summary, tags, tastes
+from jobs.language.writer import LanguageModel
+from jobs.segments import changes, flows, journeys, portraits, profiles, summary, tags, tastes, written
 from jobs.segments.assign import Scorer, SegmentModel, model_rows
 from jobs.segments.naming import name as naming_of
 from jobs.segments.night import LastNight
@@ -182,7 +183,10 @@ def run(spark: SparkSession, s: Settings) -> str:
     of_night = summary.Night(
         by_segment, of_model, portrayed, counts, labels, summary.expected(members, expected), moves, ways
     )
-    living = summary.living_rows(of_night, model, naming)
+    writer = LanguageModel.load()
+    living = summary.living_rows(
+        of_night, model, naming, lambda facts: written.portraits(s, writer, facts, counts.labels(labels)), writer.model
+    )
     ended = summary.ended_rows(summary.names(segments_before), model, moves)
     staging.put_rows(living + ended, s, SEGMENTS)
 

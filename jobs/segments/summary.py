@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -10,12 +10,13 @@ from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
 from jobs import language
-from jobs.language import words
+from jobs.language import Fact, words
 from jobs.segments.assign import SegmentModel
 from jobs.segments.flows import Flow, came_and_went, successors
 from jobs.segments.naming import Naming
 from jobs.segments.portraits import Portraits
 from jobs.segments.tastes import Counts, Labels
+from jobs.segments.written import TEMPLATES
 
 _OF_MODEL = ("rule_fidelity", "parents", "status")  # columns that a night takes over
 MILLION = 1_000_000
@@ -77,14 +78,20 @@ class Night:
         }
 
 
-def living_rows(night: Night, model: SegmentModel, naming: Naming) -> list[dict]:
-    """Rows of gold.segments less the stamps: a segment with users each."""
+Write = Callable[[dict[int, list[Fact]]], dict[tuple[int, str], str]]  # texts by segment and language, of its facts
+
+
+def living_rows(night: Night, model: SegmentModel, naming: Naming, write: Write, writer: str) -> list[dict]:
+    """Rows of gold.segments less the stamps: a segment with users each.
+
+    write: the texts of who words portraits, `writer`; where it has none, the templates'.
+    """
     sums = night.by_segment.values()
     everyone = {
         "size": sum(row["size"] for row in sums), "spend_28d": sum(row["s28"] for row in sums),
         "spend_365d": sum(row["s365"] for row in sums), "expected": a_head(night.expected, [*night.expected]),
     }  # fmt: skip
-    rows = []
+    rows, facts_of = [], {}
     for group, row in sorted(night.by_segment.items()):
         came, went = came_and_went(night.flows, group)
         segment = {
@@ -99,11 +106,16 @@ def living_rows(night: Night, model: SegmentModel, naming: Naming) -> list[dict]
         tastes = night.tastes.tastes([group], night.labels)
         tastes.sort(key=lambda taste: f"taste:{taste['category']}" not in naming.parts[group])  # its name's first
         more = {"tastes": tastes, "expected": a_head(night.expected, [group])}
-        facts = language.of_segment(segment | more, everyone)
-        portrait = language.Portrait(facts, night.portraits.z_scores(group), group)
-        segment |= {"facts": [fact.row() for fact in facts], "description": portrait.text("en"),
-                    "description_zh": portrait.text("zh")}  # fmt: skip
+        facts_of[group] = language.of_segment(segment | more, everyone)
         rows.append(segment)
+    texts = write(facts_of)
+    for segment in rows:
+        group = segment["segment_id"]
+        portrait = language.Portrait(facts_of[group], night.portraits.z_scores(group), group)
+        worded = [texts.get((group, code)) for code in ("en", "zh")]
+        english, chinese = worded if all(worded) else (portrait.text("en"), portrait.text("zh"))
+        segment |= {"facts": [fact.row() for fact in facts_of[group]], "description": english,
+                    "description_zh": chinese, "description_by": writer if all(worded) else TEMPLATES}  # fmt: skip
     return rows
 
 

@@ -44,6 +44,11 @@ class Counts:
     of: dict[int, dict[str, Count]]
     nothing: frozenset[str] = frozenset()
 
+    def labels(self, label: Labels) -> dict[str, set[str]]:
+        """What the categories are called, by language."""
+        both = [label(category) for category in {c for counts in self.of.values() for c in counts}]
+        return {"en": {english for english, _ in both}, "zh": {chinese for _, chinese in both}}
+
     def together(self, segments: Iterable[int]) -> tuple[int, dict[str, Count]]:
         """Users, and the counts of several segments as one group."""
         chosen, total = [*segments], {}

@@ -69,6 +69,7 @@ SEGMENTS = Table(
         ("segment_name_zh", "string", "Chinese name", "人群名"),
         ("description", "string", "a portrait in three sentences, English", "描述(英)"),
         ("description_zh", "string", "the same in Chinese", "描述"),
+        ("description_by", "string", "templates, or the language model that worded it", "描述来源"),
         ("size", "bigint", "users", "人数"),
         ("share", "double", "share of all users", "占比"),
         ("spend_28d", TOTAL, "money of its users in the last 28 days", "近28天消费"),

@@ -77,6 +77,24 @@ RECOMMENDATION_ACCURACY = Table(
     partition_by=("ds",), owner="machine-learning",
 )  # fmt: skip
 
+PORTRAITS = Table(
+    "ops", "portraits", "what a language model was told of a segment, and answered", ("ds", "segment_id", "language"),
+    columns(
+        ("ds", "date", "the night", "日期"),
+        ("segment_id", "int", "the segment", "人群编号"),
+        ("language", "string", "of the text: en or zh", "语言"),
+        ("digest", "string", "of facts, prompt, model and language: an accepted answer is taken again by it", "摘要"),
+        ("model", "string", "as in conf/language_model.yaml", "模型"),
+        ("sent", "string", "the facts as JSON: all that left the house", "发送内容"),
+        ("answer", "string", "the text, with placeholders in place of facts", "回答"),
+        ("verdict", "string", "accepted, refused (the verifier found faults) or failed (no answer in time)", "结论"),
+        ("faults", "array<string>", "what was wrong with it", "问题"),
+        ("run_id", "string", "the run that wrote the row"),
+    ),
+    "The language model's answers, for review and to ask no question twice.", "画像撰写记录",
+    partition_by=("ds",), owner="analytics",
+)  # fmt: skip
+
 SEGMENT_VALUE = Table(
     "ops", "segment_value", "an assignment of users to segments, held against the 28 days after ds", ("ds", "assignment"),
     columns(
