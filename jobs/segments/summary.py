@@ -136,6 +136,6 @@ def ended_rows(before: dict[int, tuple[str, str]], model: SegmentModel, flows: l
             "description": english, "description_zh": chinese,
             "size": 0, "share": 0.0, "spend_28d": Decimal(0), "spend_365d": Decimal(0), "traits": [],
             "entered": 0, "left": went, "parents": [], "status": "died", "successors": into, "journeys": [],
-            "name_parts": [], "facts": [], "model_version": model.version,
+            "name_parts": [], "facts": [], "description_by": TEMPLATES, "model_version": model.version,
         })  # fmt: skip
     return rows
