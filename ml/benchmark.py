@@ -41,6 +41,8 @@ def main(argv: list[str] | None = None) -> None:
         raise UsageError(f"--threads: expected at least 1, found {args.threads}")
     if (args.file is None) == (args.baskets is None):
         raise UsageError("expected either FILE or --baskets HISTORY FUTURE")
+    if args.baskets and args.attributes:
+        raise UsageError("--attributes: expected with FILE alone, found with --baskets")
     torch.set_num_threads(args.threads)
     config = load(args.conf, args.preset or ("baskets" if args.baskets else "benchmark")).with_train(seed=args.seed)
     result = (

@@ -59,7 +59,7 @@ def _means(told_NI, listed_NK: np.ndarray) -> dict[str, float]:
     size_N = np.diff(told_NI.indptr)
     rows_N = np.flatnonzero(size_N)
     if not len(rows_N):
-        return {f"{name}@{TOP}": float("nan") for name in ("recall", "ndcg", "hit")} | {"users": 0}
+        return {f"{name}@{TOP}": 0.0 for name in ("recall", "ndcg", "hit")} | {"users": 0}
     hit_NK = np.stack([told_NI[rows_N, listed_NK[rows_N, place]] > 0 for place in range(listed_NK.shape[1])], axis=1)
     return {
         f"recall@{TOP}": float((hit_NK.sum(axis=1) / size_N[rows_N]).mean()),

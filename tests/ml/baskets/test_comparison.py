@@ -46,3 +46,5 @@ def test_the_command_ends_with_one_object_of_all_rows(tmp_path: Path, capsys: py
 def test_a_file_of_lists_and_baskets_are_asked_for_apart() -> None:
     with pytest.raises(UsageError, match="either FILE or --baskets"):
         benchmark.main([])
+    with pytest.raises(UsageError, match="--attributes: expected with FILE alone"):
+        benchmark.main(["--baskets", "a.json", "b.json", "--attributes", "c.json"])
