@@ -229,9 +229,9 @@ def _spark_verb(given: argparse.Namespace) -> str:
         name, long_job = f"huaxiang {given.verb} {settings.days}", settings.since != settings.ds
 
     hop = importlib.import_module(MODULES[given.verb])
+    if isinstance(job[0], Settings) and given.verb != "erase":
+        importlib.import_module("jobs.lake.contracts").require(job[0].warehouse)
     with _session(name, long_job) as spark:
-        if isinstance(job[0], Settings) and given.verb != "erase":
-            importlib.import_module("jobs.lake.contracts").require(job[0].warehouse)  # whose types the session reads
         said = _judged(spark, given.verb, hop, job) if given.verb in JUDGED else hop.run(spark, *job)
         if given.verb in STANDING:
             importlib.import_module("jobs.lake.delta").stand(_absolute(given.warehouse), STANDING[given.verb])

@@ -4,29 +4,29 @@ from __future__ import annotations
 
 import re
 
-from deltalake import DeltaTable, Schema
+from deltalake import DeltaTable
 from pyspark.sql import SparkSession
 
 from jobs.errors import UsageError
 from jobs.lake import delta
-from jobs.lake.engine import writes
 from jobs.tables import ALL, BRONZE_EVENTS, PUBLISHED, Table
 
-_DECIMAL = re.compile(r"decimal\(\d+,\s*\d+\)")
+_DECIMAL = re.compile(r"decimal\(\d+,\d+\)")
 
 
-def _decimals(schema: Schema) -> dict[str, list[str]]:
-    """By column, the decimals in its type."""
-    kinds = {field.name: _DECIMAL.findall(field.to_json()) for field in schema.fields}
-    return {name: [kind.replace(" ", "") for kind in found] for name, found in kinds.items() if found}
+def _decimals(types: dict[str, str]) -> dict[str, list[str]]:
+    """By column, the decimals in the text of its type."""
+    kinds = {name: _DECIMAL.findall(text.replace(" ", "")) for name, text in types.items()}
+    return {name: found for name, found in kinds.items() if found}
 
 
 def other_decimals(warehouse: str, table: Table) -> dict[str, list[str]]:
     """By column, the decimals of a table that are not the contract's; none where it is not there."""
     if not delta.exists(warehouse, table):
         return {}
-    wanted = _decimals(Schema.from_arrow(writes.arrow_schema(table)))
-    stored = _decimals(DeltaTable(table.path(warehouse)).schema())
+    wanted = _decimals({column.name: column.type for column in table.columns})
+    fields = DeltaTable(table.path(warehouse)).schema().fields
+    stored = _decimals({field.name: field.to_json() for field in fields})
     return {name: found for name, found in stored.items() if name in wanted and found != wanted[name]}
 
 
