@@ -119,7 +119,7 @@ def mark_beaten(frame: DataFrame, stood: DataFrame, feed: Feed) -> DataFrame:
     same, best = keys("events", feed), F.max if feed.version else F.min
     counts = stood.groupBy(*same).agg(best(_newness()).alias("stood"))
     beaten = F.col("stood") >= _newness() if feed.version else F.col("stood") <= _newness()
-    file = F.element_at(F.split("stood", "\t"), -1)
+    file = F.try_element_at(F.split("stood", "\t"), F.lit(-1))
     return _again(frame.join(counts, same, "left"), beaten, file).drop("stood")
 
 

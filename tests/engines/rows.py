@@ -101,6 +101,7 @@ def windows() -> list[Case]:
         Case("lag: of one", F.lag("n").over(by_id), [None, 3, None, 1, 1]),
         Case("lag: of two, else 0", F.lag("n", 2, 0).over(by_id), [0, 0, 3, None, 1]),
         Case("lag: a list", F.lag("l").over(by_id), [None, ["x", "y"], None, [], ["x", None]]),
+        Case("first: of those in order", F.first("n").over(by_id), [3, 3, 3, 3, 3]),
         Case("last: but nulls", F.last("n", ignorenulls=True).over(so_far), [3, 3, 1, 1, 2]),
         Case("last: but nulls, before", F.last("n", ignorenulls=True).over(before), [None, 3, 3, 1, 1]),
         Case("sum: so far", F.sum("n").over(so_far), [3, 3, 4, 5, 7]),

@@ -203,7 +203,7 @@ WRITTEN = [
 def test_shipped_and_other_conditions_find_whom_spark_finds_by_their_own_text(spark):
     book = Book.load()
     shipped = [definition.where for definition in book.by_id.values() if definition.where]
-    assert len(book) == 7
+    assert len(shipped) >= 5
     asked = [*shipped, *WRITTEN]
     own = [F.expr(text) for text in asked]
     ours = [F.expr(expressions.condition(text, USER_PROFILES)) for text in asked]
