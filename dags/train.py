@@ -69,8 +69,13 @@ with DAG(
             f"torchrun --standalone --nproc-per-node 2 --max-restarts 3 -m ml.train {SNAPSHOT}"
             "{{ ' --epochs ' ~ params.epochs if params.epochs else '' }}",
         ),
-        command("evaluate", f"python -m ml.evaluate {SNAPSHOT}"),
-        command("learn", f"python -m ml.learn {SNAPSHOT}", reads=[t.USER_FEATURES, t.USER_SEQUENCES, t.SILVER_EVENTS]),
+        [
+            # Each is a process of one thread; in the other pool, this one runs beside `learn`.
+            command("evaluate", f"python -m ml.evaluate {SNAPSHOT}", pool=SPARK_POOL),
+            command(
+                "learn", f"python -m ml.learn {SNAPSHOT}", reads=[t.USER_FEATURES, t.USER_SEQUENCES, t.SILVER_EVENTS]
+            ),
+        ],
         command("gate", f"python -m ml.gate {SNAPSHOT}"),
         command(
             "register",
