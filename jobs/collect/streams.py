@@ -165,8 +165,7 @@ def _records(consumer, kafka: Kafka, part: int, ends: tuple[int, int], reached: 
     heard = time.monotonic()
     while reached[part] < ends[1]:
         messages = consumer.consume(_RECORDS, _WAIT)
-        heard = time.monotonic() if messages else heard
-        if time.monotonic() - heard > _SECONDS:
+        if not messages and time.monotonic() - heard > _SECONDS:
             raise _away(kafka, f"no record of partition {part} within {_SECONDS:.0f} s")
         for message in messages:
             if error := message.error():
@@ -181,6 +180,8 @@ def _records(consumer, kafka: Kafka, part: int, ends: tuple[int, int], reached: 
                     yield text
             else:
                 reached[part] = ends[1]
+        if messages:  # the reader may have taken long over them, which is no silence of Kafka's
+            heard = time.monotonic()
 
 
 def _names(system: fs.FileSystem, folder: str) -> list[str]:

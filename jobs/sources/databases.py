@@ -5,7 +5,6 @@ SQLAlchemy (jobs/sources/formats/table_rows.py), where the engine's partitions a
 from __future__ import annotations
 
 import os
-import pickle
 import re
 from collections.abc import Iterator
 from datetime import date
@@ -39,19 +38,21 @@ def read_records(spark: SparkSession, feed: Feed, ds: date) -> DataFrame:
     names = sorted(table_rows.columns(asked))
     parts = [table_rows.Range()] if not jdbc.partition_column else _ranges(asked, jdbc, names)
     shape = StructType([StructField(f"c{k}", StringType()) for k in range(len(names))])
-    listed = spark.createDataFrame([(pickle.dumps(part),) for part in parts], "part binary").repartition(len(parts))
-    rows = listed.mapInArrow(partial(_batches, asked=asked, names=names), shape)
+    listed = spark.createDataFrame([(k,) for k in range(len(parts))], "part int").repartition(len(parts))
+    rows = listed.mapInArrow(partial(_batches, asked=asked, parts=parts, names=names), shape)
     record = F.struct(*[F.col(f"c{k}").alias(name) for k, name in enumerate(names)])
     records = rows.select(F.lit(None).cast("string").alias("raw"), record.alias("record"))
     of_table = {"source_file": F.lit(jdbc.name), "landed_ds": F.lit(ds), "written_ds": F.lit(ds)}
     return privacy.protect(records, feed).withColumns(of_table | {"fault": F.lit(None).cast("string")})
 
 
-def _batches(listed: Iterator[pa.RecordBatch], asked: Asked, names: list[str]) -> Iterator[pa.RecordBatch]:
+def _batches(
+    listed: Iterator[pa.RecordBatch], asked: Asked, parts: list[Range], names: list[str]
+) -> Iterator[pa.RecordBatch]:
     from jobs.sources.formats import table_rows
 
-    for part in (part for batch in listed for part in batch.column(0).to_pylist()):
-        for rows in table_rows.read(asked, pickle.loads(part), names):
+    for number in (number for batch in listed for number in batch.column(0).to_pylist()):
+        for rows in table_rows.read(asked, parts[number], names):
             yield rows.rename_columns([f"c{k}" for k in range(len(names))])
 
 
