@@ -14,6 +14,7 @@
 | audiences | staged profiles + `conf/audiences` → `staged.*` | a critical check on what is staged fails |
 | publish, report | `staged.*` → `gold.*`, one row in `ops.runs`; pictures of the night | - |
 | accuracy, hits, value | what was predicted, suggested, said by segments of the 28 days now over → `ops.*` | - |
+| deliver | who entered and left audiences → the systems of `conf/destinations.yaml` | - |
 | lift | what addressing audiences changed in the 28 days that are over → `ops.audience_lift` | - |
 
 A stopped night leaves the published tables as they were. **Trigger** by hand with a date (`ds`), or a range in one
@@ -26,6 +27,7 @@ shop's offset, `2026-01-06T00:00+08:00`). A task that fails with *no retry* name
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.sdk import DAG, BaseOperator, Param, TaskGroup, TriggerRule
@@ -182,8 +184,16 @@ with DAG(
         "lift", "lift", reads=[t.AUDIENCES, t.AUDIENCE_MEMBERS, t.USER_DAILY], writes=[t.AUDIENCE_LIFT]
     )  # fmt: skip
 
+    # Posts to other systems wait for the network and not for a core: in no pool that a night's own tasks wait for.
+    deliver = plain(
+        "deliver",
+        ["audience", "deliver", "--ds", NIGHT, "--warehouse", WAREHOUSE],
+        reads=[t.AUDIENCES, t.AUDIENCE_MEMBERS, t.SILVER_USERS, t.RUNS], writes=[t.DELIVERIES],
+        pool="default_pool", execution_timeout=timedelta(hours=1),
+    )  # fmt: skip
+
     definitions >> collect >> clean >> [sequences, features]
     sequences >> champion >> encode >> predict >> segment >> audiences >> publish >> report
     encode >> recommend >> publish
     features >> [train, predict, segment, recommend]
-    publish >> [accuracy, hits, value, lift]
+    publish >> [accuracy, hits, value, lift, deliver]

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from simulate import plan
 
 from jobs.checks.hops import JUDGED
-from jobs.errors import EXIT_CRASH, EXIT_DATA, EXIT_DONE, EXIT_USAGE, DataError, UsageError
+from jobs.errors import EXIT_CRASH, EXIT_DATA, EXIT_DONE, EXIT_USAGE, DataError, UnavailableError, UsageError
 from jobs.settings import Settings
 from jobs.tables import STANDING
 
@@ -68,6 +68,7 @@ MAINTAIN = "put small files together and delete what no version of the last days
 MIGRATE = "bring a warehouse of an earlier release to this one's types and days: once, while no night runs"
 PREVIEW = "what an audience's file would make: size, overlap, who would come and go; writes nothing"
 EXPORT = "the members of a published night as a file: without who may not be addressed or is held out; logged"
+DELIVER = "tell the destinations of conf/destinations.yaml by HTTP who entered and left; nothing twice"
 DRAFT = "the first draft of a mapping, from a sample of a file of events: YAML with what was seen as comments"
 TRY = "ten records of a mapping before and after, counts and reasons; writes nothing"
 SIMULATE = "make click-stream data of any size in a landing folder, with the hidden truth beside them"
@@ -116,9 +117,10 @@ def _add_source(one: argparse.ArgumentParser) -> None:
 
 def _add_audience(verbs: Any, where: str) -> None:
     audience = verbs.add_parser(
-        "audience", help=f"preview FILE: {PREVIEW}; export ID: {EXPORT}", description="audiences, one at a time"
-    )
-    actions = audience.add_subparsers(dest="action", required=True, metavar="preview|export")
+        "audience", help=f"preview FILE: {PREVIEW}; export ID: {EXPORT}; deliver: {DELIVER}",
+        description="audiences, one at a time",
+    )  # fmt: skip
+    actions = audience.add_subparsers(dest="action", required=True, metavar="preview|export|deliver")
     preview = actions.add_parser("preview", help=PREVIEW, description=PREVIEW)
     preview.add_argument("file", type=Path, help="an audience, in conf/audiences or not yet")
     preview.add_argument("--exact", action="store_true", help="ask everybody, not a sample")
@@ -129,7 +131,10 @@ def _add_audience(verbs: Any, where: str) -> None:
     export.add_argument("--out", type=Path, required=True, metavar="FILE", help="FILE.csv, .parquet or .xlsx")
     export.add_argument("--changes", action="store_true", help="who entered and left on the night, not who is in it")
     export.add_argument("--holdout", choices=("left out", "marked"), default="left out", help="(default: %(default)s)")
-    for one in (preview, export):
+    deliver = actions.add_parser("deliver", help=DELIVER, description=DELIVER)
+    deliver.add_argument("--to", metavar="NAME", help="this destination alone")
+    deliver.add_argument("--anew", action="store_true", help="of all members, whatever was told before")
+    for one in (preview, export, deliver):
         one.add_argument("--warehouse", default=where, help="folder or URI of the tables (default: %(default)s)")
         _add_night(one)
 
@@ -258,6 +263,15 @@ def _export(given: argparse.Namespace) -> str:
         return export.run(_absolute(given.warehouse), wanted, given.out)
 
 
+def _deliver(given: argparse.Namespace) -> str:
+    from jobs.audiences.delivery import destinations, run
+
+    if not destinations.load(given.to):
+        return "no destinations in conf/destinations.yaml: nobody is told"
+    with _session("huaxiang audience deliver", False):  # as above
+        return run.run(_absolute(given.warehouse), given.ds, given.to, anew=given.anew)
+
+
 def _check(given: argparse.Namespace) -> str:
     from jobs.checks import run as checks
 
@@ -292,6 +306,8 @@ def main(arguments: list[str] | None = None) -> int:
             print(draft.run(given.file, given.name, given.write))
         elif given.verb == "audience" and given.action == "export":
             print(_export(given))
+        elif given.verb == "audience" and given.action == "deliver":
+            print(_deliver(given))
         elif given.verb in PLAIN_VERBS:
             print(importlib.import_module(MODULES[given.verb]).run(_settings(given)))
         elif given.verb in ("audience", "erase", "maintain", "migrate", "source"):
@@ -306,6 +322,9 @@ def main(arguments: list[str] | None = None) -> int:
     except DataError as error:
         print(f"data: {error}", file=sys.stderr)
         return EXIT_DATA
+    except UnavailableError as error:
+        print(f"unavailable: {error}", file=sys.stderr)
+        return EXIT_CRASH
     except Exception as error:
         traceback.print_exc()
         print(

@@ -16,7 +16,7 @@ from uuid import uuid4
 from pydantic import Field
 
 from jobs import conf
-from jobs.audiences.definition import Definition
+from jobs.audiences.definition import Suppression
 from jobs.conf import CONF, Strict, nearest
 from jobs.errors import DataError, UsageError
 from jobs.lake import answers, delta, sql
@@ -49,15 +49,13 @@ def run(warehouse: str, wanted: Wanted, out: Path) -> str:
     UsageError where there is no such audience that night, DataError where it has too few members.
     """
     answers.hold_name(out)
-    published = _published(warehouse, wanted)
-    least = conf.read(CONF / "export.yaml", Rules, "rule set of exports").least
-    if published["size"] < least:
+    published = published_row(warehouse, wanted)
+    if published["size"] < least():
         raise DataError(
-            f"audience {wanted.audience}: expected {least} members or more to hand out, found {published['size']} on"
+            f"audience {wanted.audience}: expected {least()} members or more to hand out, found {published['size']} on"
             f" {wanted.ds}; conf/export.yaml says how many"
         )
-    consent = Definition.model_validate(json.loads(published["definition"])).suppress.consent
-    rows = _rows(wanted, _CONSENT[consent])
+    rows = _rows(wanted, consent_of(published))
     with sql.connect(warehouse, rows) as connection:
         counted = dict(connection.sql(f"SELECT fate, count(*) FROM ({rows}) GROUP BY fate").fetchall())
         fates = ("out", "held out") if wanted.marked else ("out",)
@@ -74,7 +72,18 @@ def run(warehouse: str, wanted: Wanted, out: Path) -> str:
     return f"{written:,} {what} of {wanted.audience} as of {wanted.ds} in {out}" + (f"; {left}" if left else "")
 
 
-def _published(warehouse: str, wanted: Wanted) -> dict:
+def least() -> int:
+    """The members that an audience must have to be handed out."""
+    return conf.read(CONF / "export.yaml", Rules, "rule set of exports").least
+
+
+def consent_of(published: dict) -> str:
+    """Whether a user may be addressed, as SQL over his row of silver.users. published: a row of gold.audiences."""
+    definition = json.loads(published.get("definition") or "{}")
+    return _CONSENT[definition.get("suppress", {}).get("consent", Suppression().consent)]
+
+
+def published_row(warehouse: str, wanted: Wanted) -> dict:
     """The row of gold.audiences."""
     version = sql.manifest(warehouse).get(AUDIENCES.full_name)
     if version is None:

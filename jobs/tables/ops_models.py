@@ -158,3 +158,29 @@ EXPORTS = Table(
     ),
     "Who was handed out to whom: each `audience export`.", "受众导出台账",
 )  # fmt: skip
+
+DELIVERIES = Table(
+    "ops", "deliveries", "a batch of an audience's changes that a destination took", ("delivery_id", "batch"),
+    columns(
+        ("destination", "string", "as conf/destinations.yaml names it", "目的地"),
+        ("audience_id", "string", "the audience", "受众编号"),
+        ("ds", "date", "the published night that the destination was told of"),
+        ("previous_ds", "date", "the night that it was told of before; null: it was told of all members anew", "对比日期"),
+        ("delivery_id", "string", "the same whenever the same is told; with the batch the key of the request", "投递编号"),
+        ("batch", "bigint", "from 1", "批次"),
+        ("batches", "bigint", "of the delivery, which is complete with the last of them", "批次数"),
+        ("entered", "bigint", "users in the request who entered", "进入人数"),
+        ("left", "bigint", "users in the request who left", "离开人数"),
+        ("refused", "bigint", "users left out who may not be addressed, as was known then", "未授权人数"),
+        ("unknown", "bigint", "users left out who are known no more", "已无档案人数"),
+        ("holdout", "string", "left out, or marked", "对照组处理"),
+        ("withheld", "string", "why the destination was told of nobody: the audience is gone or too small; null otherwise", "未投递原因"),
+        ("members_version", "bigint", "Delta version of gold.audience_members that was told", "成员表版本"),
+        ("published_at", "timestamp", "of the night in ops.runs", "发布时间"),
+        ("definition_hash", "string", "as in gold.audiences", "定义摘要"),
+        ("delivered_by", "string", "the account on the machine", "投递人"),
+        ("delivered_at", "timestamp", "when it was taken, UTC; bookkeeping", "投递时间"),
+        ("run_id", "string", "the run that published the night"),
+    ),
+    "What was posted to whom: each batch of `audience deliver`.", "受众投递台账",
+)  # fmt: skip

@@ -1,0 +1,1 @@
+"""What nights change of audiences, posted to other systems."""
