@@ -25,7 +25,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "simulate": ({"pyspark", "yaml"}, {"simulate", "jobs.tables", "jobs.chance", "jobs.errors", "jobs.lake"}),
     "ml": (
         {"torch", "threadpoolctl", "numpy", "scipy", "pyarrow", "deltalake", "mlflow", "sklearn", "yaml", "pydantic",
-         "rich", "matplotlib", "pandas"},
+         "rich", "matplotlib", "pandas", "safetensors", "transformers"},
         {"ml", "jobs.tables"},
     ),
     "local": (

@@ -47,7 +47,10 @@ def imported(rooms: tuple[str, ...]) -> set[str]:
 
 @pytest.mark.parametrize(
     ("rooms", "files"),
-    [(RUNTIME, ("requirements.in",)), (("tests",), ("requirements.in", "requirements-dev.in"))],
+    [
+        (RUNTIME, ("requirements.in", "requirements-text.in")),
+        (("tests",), ("requirements.in", "requirements-text.in", "requirements-dev.in")),
+    ],
     ids=["what runs", "what tests"],
 )
 def test_what_is_imported_is_asked_for_by_name(rooms, files):
@@ -56,6 +59,12 @@ def test_what_is_imported_is_asked_for_by_name(rooms, files):
     for module in sorted(imported(rooms)):
         brought = {name.lower().replace("_", "-") for name in packages.get(module, [module])}
         assert brought & asked, f"{module} is imported; put one of {sorted(brought)} into {files[-1]}"
+
+
+def test_what_is_installed_on_demand_is_pinned_and_not_installed_unasked():
+    on_demand = names("requirements-text.in")
+    assert on_demand <= pins("requirements-dev.txt").keys()
+    assert not on_demand & pins("requirements.txt").keys()
 
 
 def test_a_run_installs_no_tool_of_the_tests():

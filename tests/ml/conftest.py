@@ -8,6 +8,7 @@ import subprocess
 import sys
 from decimal import Decimal
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pyarrow as pa
@@ -114,6 +115,13 @@ def frozen(lake: str, debug: model_settings.Config, tmp_path: Path) -> snapshot.
 @pytest.fixture(scope="session")
 def tracking(tmp_path_factory: pytest.TempPathFactory) -> str:
     return f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/mlflow.db"
+
+
+@pytest.fixture(scope="session")
+def transformers(tmp_path_factory: pytest.TempPathFactory) -> ModuleType:
+    """Hugging Face's library, which asks no server and keeps its cache out of the home."""
+    os.environ |= {"HF_HOME": str(tmp_path_factory.mktemp("hugging_face")), "HF_HUB_OFFLINE": "1"}
+    return pytest.importorskip("transformers", reason="transformers is not installed: see requirements-text.in")
 
 
 def command(*words: object, **environment: str) -> subprocess.CompletedProcess:

@@ -23,7 +23,7 @@ from jobs.tables import (
     USER_FEATURES,
     USER_SEQUENCES,
 )
-from ml import champion, encode, evaluate, gate, register, snapshot, train
+from ml import champion, encode, evaluate, export, gate, register, snapshot, train
 from ml.common import cli
 from ml.common.lake import arrow_schema
 from ml.common.registry import Registry
@@ -112,6 +112,10 @@ def test_from_snapshot_to_vectors(
     assert written[0].equals(written[2])
     assert written[0]["user_id"].to_pylist() == [f"u{user:03d}" for user in range(USERS)]
     assert set(written[0]["model_version"].to_pylist()) == {"1"}
+
+    export.main(["--warehouse", warehouse, "--hf", str(tmp_path / "exported")])
+    assert "version 1, 60 products" in capsys.readouterr().out
+    assert "| this model | 0." in (tmp_path / "exported" / "README.md").read_text(encoding="utf-8")
 
     register.main(["--warehouse", warehouse, "--snapshot", str(tmp_path / "first")])
     assert "was promoted before" in capsys.readouterr().out
