@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from jobs.language.catalogue import Catalogue, languages, says_nothing, words
+from jobs.language.catalogue import MODEL, TABLED, Catalogue, languages, says_nothing, words
 from jobs.language.facts import Fact, of_segment, of_user, shareable
 from jobs.language.labels import Labels, is_code
 from jobs.language.portrait import Portrait
 from jobs.language.rules import rule
 
 __all__ = [
+    "MODEL",
+    "TABLED",
     "Catalogue",
     "Fact",
     "Labels",

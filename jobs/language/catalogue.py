@@ -7,11 +7,15 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from pathlib import Path
 
+from pydantic import Field
+
 from jobs.conf import CONF, Strict, read
 from jobs.errors import UsageError
+from jobs.tables import FEATURE_NAMES
 
 LANGUAGES = CONF / "languages"
 MODEL = "en"  # the language whose keys every other one must have
+TABLED = ("en", "zh")  # those that the tables have texts in
 Steps = list[tuple[float, str]]  # (at least, text), the highest first
 
 
@@ -66,6 +70,8 @@ class Catalogue(Strict):
     plain: str
     events: dict[str, str]
     facts: dict[str, str]
+    # By name without its window; those of TABLED stand in jobs/tables/feature_list.py.
+    features: dict[str, str] = Field(default_factory=dict)
     ended: str
     nowhere: str
     who: dict[str, list[str]]
@@ -79,6 +85,9 @@ class Catalogue(Strict):
     page: dict[str, str]
     causes: dict[str, str]
     stage_names: dict[str, str]
+    tags: dict[str, str]
+    tag_kinds: dict[str, str]
+    reasons: dict[str, str]
     severities: dict[str, str]
 
     @classmethod
@@ -87,8 +96,10 @@ class Catalogue(Strict):
         catalogue = read(folder / f"{language}.yaml", cls, "language")
         if language == MODEL:
             return catalogue
-        model = cls.load(MODEL, folder)
-        if lacking := sorted(_keys(model.model_dump()) - _keys(catalogue.model_dump())):
+        wanted = _keys(cls.load(MODEL, folder).model_dump())
+        if language not in TABLED:
+            wanted |= {f"features.{windowless(name)}" for name in FEATURE_NAMES}
+        if lacking := sorted(wanted - _keys(catalogue.model_dump()) - {"features"}):
             raise UsageError(
                 f"expected the texts of {folder / MODEL}.yaml in {folder / language}.yaml, found none of:"
                 f" {', '.join(lacking)}"
@@ -145,6 +156,11 @@ class Catalogue(Strict):
         many = times >= 2.75  # from here on tenths say nothing
         shown = self.numbers.words.get(round(times)) or self.amount(round(times)) if many else self.amount(times)
         return step(self.times, times).format(times=shown)
+
+
+def windowless(feature: str) -> str:
+    """The name of a feature without its window: of `monetary_90d`, `monetary`."""
+    return re.sub(r"_\d+d$", "", feature)
 
 
 def large(text: str) -> str:

@@ -49,7 +49,12 @@ class Fact:
         return self.value / self.comparison if self.comparison else 1.0
 
     def called(self, language: str) -> str:
-        """Its label in a language; in one that nobody labels in, in English."""
+        """Its label in a language. What the shop calls it is in English where it has no other word."""
+        of = words(language)
+        if self.id in of.facts:
+            return of.facts[self.id]
+        if self.id in of.traits:
+            return of.traits[self.id].name
         return self.label_zh if language == CHINESE else self.label
 
     def sure(self) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from jobs.language import catalogue
 from jobs.language.catalogue import Catalogue, large, step
 from jobs.language.facts import Fact
+from jobs.language.restricted import restricted
 
 STRONG = 0.35  # standard deviations of users from which on a habit sets a segment apart
 HABITS = (
@@ -31,6 +32,7 @@ class Portrait:
         self.facts = {fact.id: fact for fact in facts}
         self.z, self.number = z, number
         self.tastes = [f for f in self.facts.values() if f.kind == "taste" and f.sure() and f.times >= CLEAR]
+        self.offered = [f for f in self.tastes if not restricted(f.label, f.label_zh)]
 
     def value(self, name: str, otherwise: float = 0.0) -> float:
         return self.facts[name].value if name in self.facts else otherwise
@@ -115,7 +117,9 @@ class Portrait:
             variants = [text for text in words.who[told] if "{tastes}" not in text]
         else:
             variants = words.who[told]
-        return [self._one(variants).format(**slots), self._apart(told, words, slots), self._will(words, slots)]
+        offered = words.listed([fact.called(language) for fact in self.offered[:2]])
+        return [self._one(variants).format(**slots), self._apart(told, words, slots),
+                self._will(words, slots | {"tastes": offered})]  # fmt: skip
 
     def _one(self, variants: Sequence[str], more: int = 0) -> str:
         return variants[(self.number + more) % len(variants)]
@@ -151,6 +155,6 @@ class Portrait:
         return large(self._one(words.apart_joined).format(first=clauses[0], second=clauses[1]))
 
     def _will(self, words: Catalogue, slots: dict[str, str]) -> str:
-        action = self.action() if self.tastes else f"{self.action()}_bare"
+        action = self.action() if self.offered else f"{self.action()}_bare"
         advice = self._one(words.action[action], self.number // 3).format(**slots)
         return large(self._one(words.will[self.outlook()], self.number // 2).format(action=advice, **slots))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 
-from jobs.language.catalogue import words
+from jobs.language.catalogue import TABLED, Catalogue, windowless, words
 from jobs.language.facts import CHINESE
 from jobs.tables import FEATURE_NAMES
 
@@ -28,9 +28,16 @@ def _condition(condition: Mapping, language: str, label: Callable[[str], str]) -
     elif kind == "expected":
         what, shown = of.rule[name], share if name == "silence" else plain
     else:
-        english, chinese, unit = FEATURE_NAMES[kind]
-        what, shown = chinese if language == CHINESE else english, share if unit == "share" else plain
-        if window := re.fullmatch(r"(.*), (\d+) d", what):
-            what = of.rule["within"].format(name=window[1], days=window[2])
+        what, shown = _feature(kind, language, of), share if FEATURE_NAMES[kind][2] == "share" else plain
     ends = {side: shown(condition[side]) for side in ("low", "high") if condition[side] is not None}
     return of.rule["both" if len(ends) == 2 else next(iter(ends))].format(name=what, **ends)
+
+
+def _feature(name: str, language: str, of: Catalogue) -> str:
+    """What a feature is called, with its window."""
+    english, chinese, _ = FEATURE_NAMES[name]
+    if language == CHINESE:
+        return chinese
+    window = re.fullmatch(r"(.*), (\d+) d", english)
+    called = of.features[windowless(name)] if language not in TABLED else window[1] if window else english
+    return of.rule["within"].format(name=called, days=window[2]) if window else called

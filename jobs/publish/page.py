@@ -7,11 +7,10 @@ from typing import Any
 import pandas as pd
 
 from jobs import language
-from jobs.language import Labels, Portrait
+from jobs.language import TABLED, Labels, Portrait
 from jobs.settings import Settings
 
 FLOWS, SEGMENTS, STAGES, WAYS = 5, 4, 3, 2  # the most that are told at first sight
-TOLD = ("en", "zh")  # languages that the tables have portraits and names in
 FIRST = 3  # segments to turn to first
 Rows = list[dict]
 
@@ -25,6 +24,7 @@ class Page:
         self.run = self.rows["run"][0]
         living = self.rows.get("segments", [])
         self.names = {row["segment_id"]: self._name(row) for row in [*living, *self.rows.get("ended", [])]}
+        self.english = {row["segment_name"]: self.names[row["segment_id"]] for row in living}
         self.portraits = {row["segment_id"]: Portrait.of_row(row) for row in living if _listed(row.get("facts"))}
 
     def sections(self) -> dict[str, Any]:
@@ -83,7 +83,7 @@ class Page:
                      for row in segments[:SEGMENTS] if row["entered"] or row["left"]],
             "stages": [(self._stage(row["old"]), self._stage(row["new"]), self.count(row["users"]))
                        for row in self.rows.get("stage_moves", [])[:STAGES]],
-            "ended": [(self.names[row["segment_id"]], self._text(row, "description"))
+            "ended": [(self.names[row["segment_id"]], self._ended(row))
                       for row in self.rows.get("ended", [])],
         }  # fmt: skip
 
@@ -99,7 +99,8 @@ class Page:
         return {
             "first": [(self.names[group], self.say("at_stake", share=self.words.percent(stake)),
                        portrait.sentences(self.code)[2]) for stake, group, portrait in first],
-            "audiences": [self._audience(row) for row in self.rows.get("audiences", [])],
+            "audiences": (told := [self._audience(row) for row in self.rows.get("audiences", [])]),
+            "moving": any(audience["moves"] for audience in told),
             "twins": [self.say("twins", one=row["audience_id"], other=row["other_id"], both=row["both"])
                       for row in self.rows.get("overlaps", [])],
         }  # fmt: skip
@@ -161,15 +162,15 @@ class Page:
         ]  # fmt: skip
         ways = [(self._text(way, "path"), self.say("way", share=self.words.percent(way["share"]),
                                                    lift=self.words.amount(way["lift"])))
-                for way in _listed(row["journeys"])[:WAYS]]  # fmt: skip
+                for way in _listed(row["journeys"])[:WAYS] if self.code in TABLED]  # fmt: skip
         return {
             "id": row["segment_id"], "number": self.say("number", n=str(row["segment_id"])),
             "name": self.names[row["segment_id"]], "users": self.count(row["size"]), "part": part,
             "share": self.words.percent(row["share"]), "a_head": self.say("a_head", spend=self.words.amount(head)),
             "moves": self._moves(row),
-            "portrait": self._text(row, "description") if self.code in TOLD or not portrait
+            "portrait": self._text(row, "description") if self.code in TABLED or not portrait
             else portrait.text(self.code),
-            "tastes": tastes, "ways": ways, "rule": self._text(row, "rule"),
+            "tastes": tastes, "ways": ways, "rule": self._rule(row),
             "fits": self.say("fits", fit=self.words.percent(row["rule_fidelity"]))
             if row["rule_fidelity"] is not None else "",
         }  # fmt: skip
@@ -185,10 +186,10 @@ class Page:
                        self.count(row["users"])) for row in self.rows.get("changes", [])],
             "stages": [(self._stage(row["lifecycle_stage"]), self.count(row["users"]))
                        for row in self.rows.get("stages", [])],
-            "tags": [(self._text(row, "tag"), self._text(row, "kind"), self.count(row["users"]),
+            "tags": [(self._tag(row), self.words.tag_kinds[row["kind"]], self.count(row["users"]),
                       percent(row["coverage"]), percent(row["previous_coverage"]))
                      for row in self.rows.get("tags", [])],
-            "offers": [(row["title"] or row["product_id"], percent(row["score"]), self._text(row, "reason"))
+            "offers": [(row["title"] or row["product_id"], percent(row["score"]), self._reason(row))
                        for row in self.rows.get("offers", [])],
             "checks": [(row["table"], self.words.severities.get(row["severity"], row["severity"]),
                         f"{row['met']} / {row['expectations']}") for row in self.rows.get("checks", [])],
@@ -197,9 +198,45 @@ class Page:
     def _name(self, row: dict, of: str = "segment") -> str:
         """The name of a segment or of its family: as it stands in the row, or written from its parts."""
         parts = _listed(row.get("name_parts" if of == "segment" else "family_parts"))
-        if self.code in TOLD or not parts:
+        if self.code in TABLED or not parts:
             return self._text(row, f"{of}_name")
         return self.words.named(parts, lambda category: self.labels(category)[0])
+
+    def traits(self, traits: list[dict] | None) -> list[dict]:
+        """Traits of a segment with their names in this language."""
+        return [trait | {"name": self._trait(trait)} for trait in _listed(traits)]
+
+    def _trait(self, trait: dict) -> str:
+        if self.code in TABLED:
+            return self._text(trait, "name")
+        kind, _, department = trait["feature"].partition(":")
+        if department:
+            return self.words.department.name.format(name=self.labels(department)[0])
+        return self.words.traits[kind].name
+
+    def _rule(self, row: dict) -> str:
+        if self.code in TABLED:
+            return self._text(row, "rule")
+        found = [of["conditions"] for of in self.rows.get("rules", []) if of["segment_id"] == row["segment_id"]]
+        if not found or found[0] is None:
+            return ""
+        return language.rule(found[0], self.code, lambda category: self.labels(category)[0])
+
+    def _ended(self, row: dict) -> str:
+        if self.code in TABLED:
+            return self._text(row, "description")
+        into = self.words.listed([str(group) for group in _listed(row["successors"])]) or self.words.nowhere
+        return self.words.ended.format(version=row["model_version"], users=self.count(row["left"]), into=into)
+
+    def _tag(self, row: dict) -> str:
+        """A tag, which is a segment's name where it is mined."""
+        if self.code in TABLED:
+            return self._text(row, "tag")
+        tag = row["tag"]
+        return self.words.tags.get(tag) or self.english.get(tag, tag)
+
+    def _reason(self, row: dict) -> str:
+        return self._text(row, "reason") if self.code in TABLED else self.words.reasons[row["reason_kind"]]
 
     def _moves(self, row: dict) -> str:
         """Who came and who went, where anybody did."""
@@ -209,7 +246,7 @@ class Page:
         return self._name(row, "family")
 
     def _text(self, row: dict, column: str) -> str:
-        """A column that stands in a row in two languages: in Chinese for a Chinese page."""
+        """A column that stands in a row in two languages: in Chinese for a Chinese page, else in English."""
         text = row.get(f"{column}_zh") if self.code == "zh" else row.get(column)
         return text if isinstance(text, str) else ""
 

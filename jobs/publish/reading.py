@@ -32,8 +32,11 @@ def read_night(s: Settings) -> dict[str, pd.DataFrame]:
         raise DataError(f"expected a published night {s.ds} in ops.runs, found none; run publish first")
     segments = ask(s, f"SELECT * FROM gold.segments WHERE {day} ORDER BY size DESC, segment_id")
     alive = segments["status"] != "died"
+    version = segments["model_version"].max() if len(segments) else None
     return {
         "run": run,
+        # All columns: model versions of long ago have no conditions.
+        "rules": _ask_where_written(s, f"SELECT * FROM gold.segment_models WHERE model_version = '{version}'"),
         "before": ask(s, f"SELECT max(ds) AS ds FROM ops.runs WHERE ds < DATE '{s.ds}' HAVING max(ds) IS NOT NULL"),
         "segments": segments[alive].reset_index(drop=True),
         "ended": segments[~alive],

@@ -14,7 +14,7 @@ from pydantic import Field
 from jobs.conf import CONF, Strict, read
 from jobs.errors import UsageError
 from jobs.lake import pages
-from jobs.language import Labels, languages, words
+from jobs.language import MODEL, Labels, languages, words
 from jobs.publish import pictures
 from jobs.publish.page import Page
 from jobs.publish.reading import read_night
@@ -24,22 +24,25 @@ from jobs.settings import Settings
 from jobs.sources.spec import load
 
 
-def draw(night: dict[str, pd.DataFrame], points: pd.DataFrame) -> dict[str, bytes]:
-    """PNG by name."""
-    names = ["segment_id", "segment_name", *(["segment_name_zh"] if pictures.chinese_font() else [])]
-    labels = [pictures.label(*row) for row in night["segments"][names].itertuples(index=False)]
-    segments = night["segments"].assign(label=labels)
+def draw(page: Page, night: dict[str, pd.DataFrame], points: pd.DataFrame) -> dict[str, bytes]:
+    """PNG by name, in the words of the page."""
+    segments, words = night["segments"], page.words
+    labels = [pictures.label(group, page.names[group]) for group in segments["segment_id"]]
+    segments = segments.assign(label=labels, traits=[page.traits(row) for row in segments["traits"]])
     figures = {
-        "segment_sizes": pictures.segment_sizes(segments),
-        "segment_spend": pictures.segment_spend(segments),
-        "traits": pictures.trait_heat_map(segments),
-        "user_map": pictures.user_map(points, segments),
+        "segment_sizes": pictures.segment_sizes(segments, words),
+        "segment_spend": pictures.segment_spend(segments, words),
+        "traits": pictures.trait_heat_map(segments, words),
+        "user_map": pictures.user_map(points, segments, words),
     }
     moved = night["changes"][night["changes"]["change"] == "move"]
     if len(moved):
+        gone = words.page["gone"]
         short = segments.set_index("segment_id")["label"]
         moved = moved.assign(from_label=moved["from_segment_id"].map(short), to_label=moved["to_segment_id"].map(short))
-        figures["moves"] = pictures.moves(moved.fillna({"from_label": "gone", "to_label": "gone"}), segments)
+        figures["moves"] = pictures.moves(
+            moved.fillna(dict.fromkeys(("from_label", "to_label"), gone)), segments, words
+        )
     images = {}
     for name, figure in figures.items():
         buffer = bytes_io.BytesIO()
@@ -67,32 +70,34 @@ class Pages(Strict):
         return {code: f"{ds}.html" if code == self.languages[0] else f"{ds}.{code}.html" for code in self.languages}
 
 
-def render(
-    s: Settings, night: dict[str, pd.DataFrame], images: dict[str, bytes], code: str, files: dict[str, str],
-    labels: Labels,
-) -> str:  # fmt: skip
-    """The page in the language `code`: one HTML file that needs nothing else. files: of all languages."""
+def render(page: Page, images: dict[str, bytes], files: dict[str, str]) -> str:
+    """The page as one HTML file that needs nothing else. files: of all languages."""
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True)
     encoded = {name: base64.b64encode(png).decode() for name, png in images.items()}
     others = [
-        {"code": other, "file": file, "name": words(other).name} for other, file in files.items() if other != code
+        {"code": other, "file": file, "name": words(other).name} for other, file in files.items() if other != page.code
     ]
     return environment.get_template("report.html.j2").render(
-        ds=s.ds, code=code, t=words(code).page, others=others, images=encoded, **Page(s, night, code, labels).sections()
+        ds=page.s.ds, code=page.code, t=page.words.page, others=others, images=encoded, **page.sections()
     )
 
 
 def run(s: Settings) -> str:
     """Write the page in each language, and its pictures, to the warehouse's report folder and log them to MLflow."""
     night = read_night(s)
-    images = draw(night, project(s))
+    points = project(s)
     folder = pages.local_folder(s.warehouse)
     folder.mkdir(parents=True, exist_ok=True)
-    source, names = load(s.source), Pages.load().files(s.ds)
+    source, names, files = load(s.source), Pages.load().files(s.ds), list[Path]()
+    labels = Labels(source.labels, source.labels_zh)
     for code, name in names.items():
-        page = render(s, night, images, code, names, Labels(source.labels, source.labels_zh))
-        (folder / name).write_text(page, encoding="utf-8")
-    for name, png in images.items():
-        (folder / f"{s.ds}_{name}.png").write_bytes(png)
-    files = [*(folder / name for name in names.values()), *(folder / f"{s.ds}_{name}.png" for name in images)]
+        page = Page(s, night, code, labels)
+        # Where no font has the language's letters, its pictures are in English.
+        drawn = page if pictures.writes(page.words.page["sizes"]) else Page(s, night, MODEL, labels)
+        images = draw(drawn, night, points)
+        files.append(folder / name)
+        files[-1].write_text(render(page, images, names), encoding="utf-8")
+        for picture, png in images.items():
+            files.append(files[-1].with_name(f"{Path(name).stem}_{picture}.png"))
+            files[-1].write_bytes(png)
     return f"report {s.ds}: {files[0]}; {log_to_mlflow(s, night, files)}"

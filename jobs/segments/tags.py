@@ -7,20 +7,26 @@ from dataclasses import dataclass
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from jobs.language import words
 from jobs.segments.rules import Tags
 
 LARGE_BASKET = "large basket"
-KINDS = {"statistical": "统计类", "rule": "规则类", "mined": "挖掘类"}
 
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """A tag that a user has where `rule` holds. statistical: a measured fact; rule: a line that somebody drew."""
+    """A tag that a user has where `rule` holds. statistical: a measured fact; rule: a line that somebody drew.
+
+    name: in English, by which conf/languages have it.
+    """
 
     kind: str
     name: str
-    name_zh: str
     rule: Column
+
+    @property
+    def name_zh(self) -> str:
+        return words("zh").tags[self.name]
 
 
 def known(rules: Tags) -> list[Tag]:
@@ -28,29 +34,29 @@ def known(rules: Tags) -> list[Tag]:
     large basket where `big_basket` is null.
     """
 
-    def statistical(name: str, name_zh: str, rule: Column) -> Tag:
-        return Tag("statistical", name, name_zh, rule)
+    def statistical(name: str, rule: Column) -> Tag:
+        return Tag("statistical", name, rule)
 
-    def ruled(name: str, name_zh: str, rule: Column) -> Tag:
-        return Tag("rule", name, name_zh, rule)
+    def ruled(name: str, rule: Column) -> Tag:
+        return Tag("rule", name, rule)
 
     tier, hours = F.col("price_tier"), F.col("active_hours")
     large = F.lit(False) if rules.big_basket is None else F.col("basket_value_365d") >= rules.big_basket
     return [
-        statistical("budget choices", "偏好低价", tier == "budget"),
-        statistical("premium choices", "偏好高价", tier == "premium"),
-        statistical("morning shopper", "上午活跃", hours == "morning"),
-        statistical("afternoon shopper", "下午活跃", hours == "afternoon"),
-        statistical("evening shopper", "晚间活跃", hours == "evening"),
-        ruled(LARGE_BASKET, "大单", large),
-        ruled("deal seeker", "优惠敏感", F.col("discount_share_365d") >= rules.deal_share),
-        ruled("spend growing", "消费上升", F.col("trend_28d") >= rules.growing),
-        ruled("spend fading", "消费下滑", F.col("trend_28d") <= rules.fading),
-        ruled("weekend shopper", "周末购物", F.col("weekend_share_365d") >= 0.5),
-        ruled("night shopper", "夜间购物", F.col("night_share_365d") >= 0.25),
-        ruled("leaves carts", "常弃购", F.col("cart_abandonment_28d") >= 0.7),
-        ruled("often returns", "常退货", F.col("refund_share_365d") >= 0.1),
-        ruled("win back", "待唤醒", F.col("lifecycle_stage").isin("slipping", "dormant")),
+        statistical("budget choices", tier == "budget"),
+        statistical("premium choices", tier == "premium"),
+        statistical("morning shopper", hours == "morning"),
+        statistical("afternoon shopper", hours == "afternoon"),
+        statistical("evening shopper", hours == "evening"),
+        ruled(LARGE_BASKET, large),
+        ruled("deal seeker", F.col("discount_share_365d") >= rules.deal_share),
+        ruled("spend growing", F.col("trend_28d") >= rules.growing),
+        ruled("spend fading", F.col("trend_28d") <= rules.fading),
+        ruled("weekend shopper", F.col("weekend_share_365d") >= 0.5),
+        ruled("night shopper", F.col("night_share_365d") >= 0.25),
+        ruled("leaves carts", F.col("cart_abandonment_28d") >= 0.7),
+        ruled("often returns", F.col("refund_share_365d") >= 0.1),
+        ruled("win back", F.col("lifecycle_stage").isin("slipping", "dormant")),
     ]
 
 
@@ -86,8 +92,8 @@ def coverage(
     users = {row["tag"]: row["users"] for row in counted.collect()}
     tags = [(tag.kind, tag.name, tag.name_zh) for tag in known(rules)] + [("mined", *name) for name in names]
     return [
-        {"tag": name, "tag_zh": name_zh, "kind": kind, "kind_zh": KINDS[kind], "users": users.get(name, 0),
-         "coverage": users.get(name, 0) / total, "previous_coverage": before.get(name),
+        {"tag": name, "tag_zh": name_zh, "kind": kind, "kind_zh": words("zh").tag_kinds[kind],
+         "users": users.get(name, 0), "coverage": users.get(name, 0) / total, "previous_coverage": before.get(name),
          "line": rules.big_basket if name == LARGE_BASKET else None}
         for kind, name, name_zh in tags
     ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 
 import pytest
@@ -12,9 +13,47 @@ from jobs.language.catalogue import LANGUAGES, Catalogue
 
 
 def test_every_language_has_all_texts():
-    assert {"en", "zh"} <= {*languages()}
+    assert {"en", "es", "zh"} <= {*languages()}
     for language in languages():
         assert words(language).name
+
+
+FREE = ("who", "apart", "will", "action")  # sections whose texts may say any of their slots
+
+
+def texts(node, path=()):
+    """(path, text) of all texts; variants have one path."""
+    if isinstance(node, dict):
+        return [pair for name, child in node.items() for pair in texts(child, (*path, name))]
+    if isinstance(node, list):
+        return [pair for child in node for pair in texts(child, path)]
+    return [(path, node)] if isinstance(node, str) else []
+
+
+def slots(language):
+    """Placeholders by path; of FREE sections by section."""
+    found = {}
+    for path, text in texts(words(language).model_dump()):
+        place = path[:1] if path[0] in FREE else path
+        found.setdefault(place, set()).update(re.findall(r"\{(\w+)\}", text))
+    return found
+
+
+@pytest.mark.parametrize("language", [code for code in languages() if code != "en"])
+def test_every_language_has_the_keys_and_placeholders_of_english(language):
+    ours, model = slots(language), slots("en")
+    own = {place for place in ours if place[0] == "features"}
+    other = {place: found for place, found in ours.items() if place not in own and found != model.get(place, set())}
+    assert {place for place in other if place[0] not in FREE} == set()
+    assert all(found <= model[place] for place, found in other.items())
+
+
+def test_a_language_without_texts_in_the_tables_names_every_feature(tmp_path):
+    shutil.copy(LANGUAGES / "en.yaml", tmp_path)
+    text = (LANGUAGES / "es.yaml").read_text(encoding="utf-8")
+    (tmp_path / "es.yaml").write_text(text.replace("  monetary: gasto\n", ""), encoding="utf-8")
+    with pytest.raises(UsageError, match=r"in .*es.yaml, found none of: features.monetary"):
+        Catalogue.load("es", tmp_path)
 
 
 def test_a_text_that_is_missing_is_named(tmp_path):

@@ -10,6 +10,7 @@ import pytest
 
 from jobs.language import Portrait, languages, of_segment, of_user, shareable, words
 from jobs.language.facts import Fact
+from jobs.language.restricted import restricted
 
 EVERYONE = {"size": 2000, "spend_28d": 200_000, "spend_365d": 2_000_000,
             "expected": {"purchase_28d": 0.8, "spend_28d": 90.0}}  # fmt: skip
@@ -93,6 +94,29 @@ def test_portraits_differ_by_more_than_their_numbers():
         nearest = max(SequenceMatcher(None, *pair).ratio() for pair in combinations(bare, 2))
         assert nearest < 0.95, language
         assert len({*bare}) == 25
+
+
+def test_advice_puts_no_restricted_goods_forward():
+    """Every buyer of beer is told of it; nobody is offered it."""
+    for number in range(5, 11):
+        one = portrait(number)  # beer is the second taste of some, the first of others
+        for language in languages():
+            advice = one.sentences(language)[2]
+            assert not re.search("beer|啤酒", advice), advice
+            assert any(taste.called(language) in one.text(language) for taste in one.tastes)
+    alone = portrait(1, tastes=1)
+    assert [taste.label for taste in alone.tastes] == ["beer"]
+    assert alone.offered == []
+    assert "beer" in alone.text("en")
+
+
+@pytest.mark.parametrize(
+    ("name", "held"),
+    [("BEERS/ALES", True), ("domestic wine", True), ("香烟", True), ("国产葡萄酒", True), ("Infant Formula", True),
+     ("ginger", False), ("virgin olive oil", False), ("酒店用品", False), ("strawberries", False)],
+)  # fmt: skip
+def test_restricted_goods(name, held):
+    assert restricted(name) is held
 
 
 def test_claims_are_built_on_sure_facts_only():

@@ -114,7 +114,7 @@ def stub():
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.answers, server.asked = [GOOD], []
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     yield server
     server.shutdown()

@@ -9,20 +9,22 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from jobs.language import words
 from jobs.publish import pictures
 
 LONG = "Light spenders · narrow tastes · newcomers · fond of household & drugstore"
+WORDS = words("en")
 LONG_ZH = "低消费·品类集中·新客·偏爱日用药妆·久未购买"
 
 
-def night(count: int, chinese: bool) -> pd.DataFrame:
+def night(count: int, chinese: bool = False) -> pd.DataFrame:
     """Segments of `count` ids, every other one with the longest of names, and with sums as wide as they get."""
     rows = []
     for n in range(1, count + 1):
-        names = (LONG, LONG_ZH if chinese else "") if n % 2 else ("Everyday", "日常" if chinese else "")
+        long, short = (LONG_ZH, "日常") if chinese else (LONG, "Everyday")
         traits = [{"name": f"share of household & drugstore {k}", "z": (n * k) % 5 - 2.0} for k in range(20)]
-        rows.append({"segment_id": n, "label": pictures.label(n, *names), "size": 10**8 // n, "share": 1 / count,
-                     "spend_28d": 9.9e11 / n, "traits": traits})  # fmt: skip
+        rows.append({"segment_id": n, "label": pictures.label(n, long if n % 2 else short), "size": 10**8 // n,
+                     "share": 1 / count, "spend_28d": 9.9e11 / n, "traits": traits})  # fmt: skip
     return pd.DataFrame(rows)
 
 
@@ -31,9 +33,9 @@ def figures(segments: pd.DataFrame) -> dict:
     labels = segments["label"]
     changes = pd.DataFrame({"from_label": labels, "to_label": labels.iloc[::-1].to_numpy(), "users": 1_000_000})
     return {
-        "sizes": pictures.segment_sizes(segments), "spend": pictures.segment_spend(segments),
-        "traits": pictures.trait_heat_map(segments), "map": pictures.user_map(points, segments),
-        "moves": pictures.moves(changes, segments),
+        "sizes": pictures.segment_sizes(segments, WORDS), "spend": pictures.segment_spend(segments, WORDS),
+        "traits": pictures.trait_heat_map(segments, WORDS), "map": pictures.user_map(points, segments, WORDS),
+        "moves": pictures.moves(changes, segments, WORDS),
     }  # fmt: skip
 
 
@@ -63,7 +65,7 @@ def test_moves_stand_by_id_and_whoever_ended_comes_last():
     segments = pd.DataFrame({"segment_id": [10, 2, 1, 3], "label": [labels[n] for n in (10, 2, 1, 3)]})
     moved = [("gone", labels[2], 7), (labels[10], labels[1], 5), (labels[2], labels[10], 3)]
     changes = pd.DataFrame(moved, columns=["from_label", "to_label", "users"])
-    figure = pictures.moves(changes, segments)
+    figure = pictures.moves(changes, segments, WORDS)
     axes = figure.axes[0]
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["1", "2", "10", "gone"]
     assert [tick.get_text() for tick in axes.get_yticklabels()] == [labels[1], labels[2], labels[10], "gone"]
