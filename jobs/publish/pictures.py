@@ -88,7 +88,7 @@ def _bars(segments: pd.DataFrame, value: str, texts: list[str], title: str) -> F
     shade = colours(sorted(segments["segment_id"]))
     bars = axes.barh(frame["label"], frame[value].astype(float), color=[shade[i] for i in frame["segment_id"]])
     axes.bar_label(bars, labels=texts, padding=4, fontsize=9)
-    axes.margins(x=0.45, y=0.01)  # room for the figures at the bars
+    axes.margins(x=0.7, y=0.01)  # room for the figures at the bars
     axes.tick_params(axis="y", labelsize=9)
     axes.xaxis.set_visible(False)
     axes.spines["bottom"].set_visible(False)
