@@ -20,12 +20,14 @@ from jobs.tables import (
     AUDIENCE_CHANGES,
     BRONZE_EVENTS,
     RECOMMENDATIONS,
+    RUNS,
     SEGMENT_CHANGES,
     SEGMENTS,
     SILVER_EVENTS,
     SILVER_PRODUCTS,
     SILVER_REFUNDS,
     USER_FEATURES,
+    USER_SEGMENTS,
 )
 
 
@@ -86,6 +88,7 @@ def sources_of(spark: SparkSession, s: Settings, q: Questions) -> Sources:
         logs, read[USER_FEATURES].where(f"ds = DATE'{ds}'"), read[AUDIENCE_CHANGES].where(before),
         _moves(spark, s, before) if q.moved else read[SEGMENT_CHANGES],
         _suggestions(spark, s, ds, logs.products) if q.suggested else read[SEGMENT_CHANGES],
+        _segments(spark, s, read[SEGMENT_CHANGES], ds) if q.segment_since else None,
     )  # fmt: skip
 
 
@@ -97,6 +100,23 @@ def _moves(spark: SparkSession, s: Settings, before: str) -> DataFrame:
         F.col("segment_name").alias("from_name"),
     )  # fmt: skip
     return changes.where("from_segment_id IS NOT NULL").join(names, ["from_segment_id", "previous_ds"], "left")
+
+
+def _segments(spark: SparkSession, s: Settings, changes: DataFrame, ds: date) -> DataFrame:
+    """One row a user whom a night before ds has in a segment: _last_segment, and _last_segment_ds, since when. Who
+    never entered nor moved was there on the first night, which has no changes.
+    """
+    last = changes.where(F.col("ds") < F.lit(ds)).groupBy("user_id").agg(
+        F.max(F.struct("ds", F.col("to_segment_id").alias("segment"))).alias("last")
+    )  # fmt: skip
+    found = delta.rows(s.warehouse, RUNS, f"ds < '{ds}'", "min(ds) AS first, max(ds) AS newest")
+    published = found[0] if found else {"first": None, "newest": None}
+    there = delta.read_or_empty(spark, s.warehouse, USER_SEGMENTS).where(F.col("ds") == F.lit(published["newest"]))
+    rows = there.select("user_id", "segment_id").join(last, "user_id", "left")
+    return rows.select(
+        "user_id", F.coalesce("last.segment", "segment_id").alias("_last_segment"),
+        F.coalesce(F.col("last.ds"), F.lit(published["first"])).alias("_last_segment_ds"),
+    )  # fmt: skip
 
 
 def _suggestions(spark: SparkSession, s: Settings, ds: date, products: DataFrame) -> DataFrame:

@@ -93,13 +93,9 @@ class Book:
         return definition.lookalike is not None or any(self.reads_vectors(other) for other in definition.needs)
 
     def holds_users_together(self, audience: str) -> bool:
-        """Whether one user's membership is told by others, in it or in one that it needs: alike, or on top."""
+        """Whether one user's membership is told by others: he is on top, in it or in one that it needs."""
         definition = self.by_id[audience]
-        return (
-            definition.lookalike is not None
-            or definition.ranks
-            or any(self.holds_users_together(other) for other in definition.needs)
-        )
+        return definition.ranks or any(self.holds_users_together(other) for other in definition.needs)
 
     def levels(self) -> list[list[str]]:
         """The ids in groups, each of which needs only those before it."""

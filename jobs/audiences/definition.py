@@ -92,9 +92,8 @@ class Definition(Strict):
             raise ValueError(
                 f"rule: expected at most {conditions.DEEPEST} levels, found {deep}; make an audience of a part"
             )
-        if (self.lookalike or self.ranks) and (self.examples.match or self.examples.no_match):
-            kind = "lookalike: who is alike" if self.lookalike else "rule with top: who is on top"
-            raise ValueError(f"expected no examples of a {kind} depends on everybody else")
+        if self.lookalike and (self.examples.match or self.examples.no_match):
+            raise ValueError("expected no examples of a lookalike: who is alike depends on everybody else")
         return self
 
     def _of(self, kind: str) -> Any:

@@ -12,7 +12,7 @@ from rich.panel import Panel
 from rich.table import Table as Grid
 from rich.text import Text
 
-from jobs.audiences import estimate, explain, members, overlap, validate
+from jobs.audiences import estimate, explain, members, names, overlap, validate
 from jobs.audiences.behaviour import with_behaviour
 from jobs.audiences.book import Book
 from jobs.audiences.estimate import Estimate
@@ -45,6 +45,7 @@ class Preview:
     leaving: list[str]
     overlaps: list[dict]
     found: Found | None
+    warnings: list[str]  # names that the shop does not know
 
     def of_all(self, count: int) -> Estimate:
         return estimate.estimate(count, self.sample, self.users)
@@ -81,7 +82,8 @@ def preview(spark: SparkSession, s: Settings, path: Path, *, exact: bool, share:
     result = Preview(
         audience=audience, users=users, suppressed=_suppressed(evaluated, audience), known=counts.pop("known") > 0,
         entering=_some(evaluated, enters), leaving=_some(evaluated, leaves), overlaps=overlaps,
-        found=lookalikes.get(audience), **counts,
+        found=lookalikes.get(audience), warnings=names.unknown(spark, s, Book({audience: book[audience]}), people),
+        **counts,
     )  # fmt: skip
     frames.free(evaluated)
     return result, book
@@ -143,6 +145,8 @@ def shown(p: Preview, book: Book, s: Settings) -> Group:
         facts.add_row("holdout", f"{_number(p.of_all(p.holdout))} of them, so that an effect can be measured")
     for reason, count in p.suppressed.items():
         facts.add_row("kept out", f"{_number(p.of_all(count))}: {reason}")
+    for warning in p.warnings:
+        facts.add_row("warning", Text(warning, style="bold yellow"))
     if p.found and p.found.refused:
         facts.add_row("refused", Text(p.found.refused, style="bold red"))
     if p.found and p.found.curve:

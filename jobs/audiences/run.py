@@ -12,7 +12,7 @@ from datetime import date
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from jobs.audiences import changes, lookalike, overlap, summary, validate
+from jobs.audiences import changes, lookalike, names, overlap, summary, validate
 from jobs.audiences.behaviour import with_behaviour
 from jobs.audiences.book import Book
 from jobs.audiences.counterfactual import nights, people_version
@@ -79,7 +79,8 @@ def run(spark: SparkSession, s: Settings) -> str:
     validate.validate(spark, book, examples=False)
     people = delta.read(spark, s.warehouse, USER_PROFILES.staged()).where(f"ds = DATE'{s.ds}'")
     with validate.computed():
-        return _run(spark, s, book, people, Former.before(s))
+        said = _run(spark, s, book, people, Former.before(s))
+    return "\n".join([said, *[f"warning: {one}" for one in names.unknown(spark, s, book, people)]])
 
 
 def _run(spark: SparkSession, s: Settings, book: Book, people: DataFrame, former: Former) -> str:

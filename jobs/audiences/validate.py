@@ -13,11 +13,11 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from jobs.audiences import examples as examples_of
-from jobs.audiences import members
+from jobs.audiences import members, names
 from jobs.audiences.behaviour import questions, with_products
 from jobs.audiences.book import Book
 from jobs.audiences.examples import Example
-from jobs.audiences.rule.answers import Sources, with_facts
+from jobs.audiences.rule.answers import Sources, Thresholds, with_facts
 from jobs.audiences.rule.selection import Logs
 from jobs.errors import DataError, UsageError
 from jobs.lake.expressions import condition
@@ -58,17 +58,22 @@ def _first_line(error: PySparkException) -> str:
 
 
 def disobeyed(spark: SparkSession, book: Book) -> list[str]:
-    """The examples that come out otherwise than they say, each as a sentence."""
-    plain = Book({one: book[one] for one in book if not book.holds_users_together(one)})
-    asked: dict[date, dict[str, Example]] = {}
-    for one in plain:
+    """The examples that come out otherwise than they say, each as a sentence.
+
+    Those of all audiences are asked together; of one that ranks users, its examples alone are the whole shop.
+    """
+    told = Book({one: book[one] for one in book if not book.reads_vectors(one)})
+    asked: dict[tuple[date, str], dict[str, Example]] = {}
+    for one in told:
+        shop = one if told.holds_users_together(one) else ""
         for kind, listed in (("match", book[one].examples.match), ("no_match", book[one].examples.no_match)):
             for number, row in enumerate(listed, start=1):
-                asked.setdefault(book[one].examples.ds, {})[f"{one} {kind} {number}"] = row
+                asked.setdefault((book[one].examples.ds, shop), {})[f"{one} {kind} {number}"] = row
+    plain = Book({one: told[one] for one in told if not told.holds_users_together(one)})
     said = []
-    for ds, rows in sorted(asked.items()):
+    for (ds, shop), rows in sorted(asked.items()):
         try:
-            inside = _inside(spark, plain, rows, ds)
+            inside = _inside(spark, told.with_needs({shop}) if shop else plain, rows, ds)
         except PySparkException as error:
             return [f"examples: expected values of the columns' types; {_first_line(error)}"]
         for label, row in rows.items():
@@ -101,7 +106,13 @@ def _inside(spark: SparkSession, book: Book, rows: dict[str, Example], ds: date)
         changes = examples_of.frame(spark, AUDIENCE_CHANGES, [])
         moves = examples_of.frame(spark, SEGMENT_CHANGES, []).withColumn("from_name", F.lit(None).cast("string"))
         suggestions = with_products(examples_of.frame(spark, RECOMMENDATIONS, []), products)
-        profiles = with_facts(profiles, q, Sources(logs, features, changes, moves, suggestions))
+        nowhere = profiles.select(
+            "user_id",
+            F.lit(None).cast("int").alias("_last_segment"),
+            F.lit(None).cast("date").alias("_last_segment_ds"),
+        )
+        profiles = with_facts(profiles, q, Sources(logs, features, changes, moves, suggestions, nowhere))
+        profiles = Thresholds.of(profiles, q).on(profiles)
     answers = members.evaluate(profiles, book, "now", ds=ds).select("user_id", "now").collect()
     return {row["user_id"]: set(row["now"]) for row in answers}
 
@@ -125,4 +136,5 @@ def run(spark: SparkSession, s: Settings) -> str:
     book = Book.load()
     validate(spark, book)
     examples = sum(len(book[one].examples.match) + len(book[one].examples.no_match) for one in book)
-    return f"{len(book)} audiences, {examples} examples hold"
+    warnings = names.unknown(spark, s, book, names.newest_people(spark, s))
+    return "\n".join([f"{len(book)} audiences, {examples} examples hold", *[f"warning: {one}" for one in warnings]])

@@ -25,7 +25,8 @@ class Sources:
 
     features: rows of gold.user_features of the night; exits: rows of gold.audience_changes; moves: of
     gold.segment_changes, with the name of the segment they lead from; suggestions: of gold.recommendations with the
-    fields of their product, as `selection.selected` names them. All but the features of nights before.
+    fields of their product, as `selection.selected` names them; segments: one row a user with the segment that he was
+    in last (_last_segment) and the night since which he was (_last_segment_ds). All but the features of nights before.
     """
 
     logs: Logs
@@ -33,11 +34,13 @@ class Sources:
     exits: DataFrame
     moves: DataFrame
     suggestions: DataFrame
+    segments: DataFrame | None = None
 
 
 def with_facts(rows: DataFrame, q: Questions, sources: Sources) -> DataFrame:
     """`rows` (user_id) with a column for each question but those of `Thresholds`."""
     found = [facts.answered(q.asked, sources.logs), _features(q, sources), *_marks(q, sources)]
+    found += [sources.segments] if q.segment_since else []
     found = [frame for frame in found if frame is not None]
     joined = reduce(lambda frame, one: frame.join(one, "user_id", "left"), found, rows)
     return frames.kept(joined) if found else joined

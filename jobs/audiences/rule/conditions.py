@@ -214,6 +214,13 @@ class Audience(Part):
     since: Window = EVER
 
 
+class Segment(Part):
+    """In a segment tonight, by name or id; since: of the night on which he came into it."""
+
+    segment: str | int
+    since: Window = EVER
+
+
 class Left(Part):
     """He left an audience in the window, by a change of a night before this one, whether or not he came back."""
 
@@ -256,7 +263,7 @@ class Not(Part):
 KINDS: dict[str, type[Part]] = {
     "all": AllOf, "any": AnyOf, "not": Not, "did": Did, "first": First, "last": Last, "again": Again,
     "regularly": Regularly, "stopped": Stopped, "then": Then, "compared": Compared, "share": Share, "top": Top,
-    "is": Is, "audience": Audience, "left": Left, "moved_from": MovedFrom,
+    "is": Is, "audience": Audience, "segment": Segment, "left": Left, "moved_from": MovedFrom,
     "suggested": Suggested,
 }  # fmt: skip
 
@@ -282,7 +289,8 @@ Condition = Annotated[
     | Annotated[Regularly, Tag("regularly")] | Annotated[Stopped, Tag("stopped")] | Annotated[Then, Tag("then")]
     | Annotated[Compared, Tag("compared")] | Annotated[Share, Tag("share")] | Annotated[Top, Tag("top")]
     | Annotated[Is, Tag("is")] | Annotated[Audience, Tag("audience")] | Annotated[Left, Tag("left")]
-    | Annotated[MovedFrom, Tag("moved_from")] | Annotated[Suggested, Tag("suggested")],
+    | Annotated[Segment, Tag("segment")] | Annotated[MovedFrom, Tag("moved_from")]
+    | Annotated[Suggested, Tag("suggested")],
     Discriminator(key_of), BeforeValidator(_known),
 ]  # fmt: skip
 

@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 from jobs.audiences.rule import conditions as c
 from jobs.audiences.rule.facts import Asked, named
 from jobs.audiences.rule.measures import USER_FIELDS, Measure
-from jobs.audiences.rule.parts import Part
+from jobs.audiences.rule.parts import EVER, Part
 from jobs.audiences.rule.values import Reading, any_of, both, folded, number, passes, sure, within
 from jobs.tables import USER_FEATURES, USER_PROFILES
 
@@ -29,7 +29,8 @@ class Questions:
     """What rules need to know of a user as of the night of ds.
 
     features: columns of gold.user_features that his profile lacks, as `_f_NAME`; tops: by the column of a threshold,
-    its condition with what it ranks by and among whom; left, moved, suggested: by the column of the answer.
+    its condition with what it ranks by and among whom; left, moved, suggested: by the column of the answer;
+    segment_since: whether he must have `_last_segment` and `_last_segment_ds`, see `answers.Sources`.
     """
 
     asked: Asked
@@ -39,11 +40,13 @@ class Questions:
     left: dict[str, c.Left] = field(default_factory=dict)
     moved: dict[str, c.MovedFrom] = field(default_factory=dict)
     suggested: dict[str, c.Suggested] = field(default_factory=dict)
+    segment_since: bool = False
 
     @property
     def needed(self) -> bool:
         """Whether rows must have more than a profile."""
-        return bool(self.asked.anything or self.features or self.tops or self.left or self.moved or self.suggested)
+        beside = (self.features, self.tops, self.left, self.moved, self.suggested, self.segment_since)
+        return self.asked.anything or any(beside)
 
     @property
     def ds(self) -> date:
@@ -149,6 +152,25 @@ def _audience(said: c.Audience, q: Questions) -> Column:
     return q.inside(said.audience) & within(since, said.since.days(q.ds))
 
 
+def in_segment(said: str | int) -> Column:
+    """Whether a row is in a segment, by its id or one of its names."""
+    if isinstance(said, int):
+        return F.col("segment_id").eqNullSafe(said)
+    return F.col("segment_name").eqNullSafe(said) | F.col("segment_name_zh").eqNullSafe(said)
+
+
+def segment_since(q: Questions) -> Column:
+    """The night on which a row came into its segment: this one, where the nights before left him elsewhere."""
+    q.segment_since = True
+    stayed = F.col("_last_segment").eqNullSafe(F.col("segment_id"))
+    return F.when(stayed, F.col("_last_segment_ds")).otherwise(F.lit(q.ds))
+
+
+def _segment(said: c.Segment, q: Questions) -> Column:
+    inside = in_segment(said.segment)
+    return inside if said.since == EVER else inside & within(segment_since(q), said.since.days(q.ds))
+
+
 def _noted(kind: str, into: str) -> Callable[[Part, Questions], Column]:
     """A condition that a table beside answers: its column is true, or null."""
 
@@ -166,6 +188,6 @@ _TRUTHS: dict[type, Callable[..., Column]] = {
     c.Not: lambda said, q: ~truth(said.not_, q),
     c.Did: _did, c.First: _edge, c.Last: _edge, c.Again: _again, c.Regularly: _regularly, c.Stopped: _stopped,
     c.Then: _then, c.Compared: _compared, c.Share: _share, c.Top: _top, c.Is: _is, c.Audience: _audience,
-    c.Left: _noted("left", "left"), c.MovedFrom: _noted("moved", "moved"),
+    c.Segment: _segment, c.Left: _noted("left", "left"), c.MovedFrom: _noted("moved", "moved"),
     c.Suggested: _noted("sugg", "suggested"),
 }  # fmt: skip

@@ -13,7 +13,7 @@ from jobs.audiences.rule import conditions as c
 from jobs.audiences.rule.facts import named
 from jobs.audiences.rule.measures import USER_FIELDS, Measure, Where
 from jobs.audiences.rule.parts import EVER, Comparison, Part, Span, Test, Window
-from jobs.audiences.rule.truth import Questions, ends_of, value_of
+from jobs.audiences.rule.truth import Questions, ends_of, segment_since, value_of
 from jobs.audiences.rule.values import folded
 from jobs.lake.engine import columns
 
@@ -112,6 +112,8 @@ def leaf(said: Part) -> str:
         return tested(said.is_)
     if isinstance(said, c.Audience):
         return f"in audience {said.audience}" + (f", since a day{_when(said.since)}" if said.since != EVER else "")
+    if isinstance(said, c.Segment):
+        return f"in segment {said.segment}" + (f", since a day{_when(said.since)}" if said.since != EVER else "")
     if isinstance(said, c.Left):
         return f"left audience {said.left}{_when(said.in_)}"
     if isinstance(said, c.MovedFrom):
@@ -175,6 +177,9 @@ def own(said: Part, q: Questions) -> Column:
         return F.concat_ws(", from ", _text(q.number(said.top).value), _text(F.col(named("top", said))))
     if isinstance(said, c.Is):
         return F.concat_ws(", ", *[_text(value_of(name, q), USER_FIELDS.get(name, "text")) for name in said.is_])
+    if isinstance(said, c.Segment):
+        since = [] if said.since == EVER else [F.lit(" since "), segment_since(q).cast("string")]
+        return F.concat(F.coalesce("segment_name", F.lit("none")), *since)
     return F.lit("")
 
 

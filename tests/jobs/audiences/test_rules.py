@@ -131,6 +131,25 @@ def test_a_wrong_example_of_events_is_named_with_them(spark):
     assert "MILK" in said
 
 
+def test_the_examples_of_a_rule_with_top_are_its_whole_shop(spark):
+    log = {user: {"events": [{"purchase": {"amount": amount}, "days_ago": 1}]}
+           for user, amount in (("much", 9), ("more", 8), ("some", 3))}  # fmt: skip
+    best = {"rule": {"top": {"did": "purchase", "sum": "amount"}, "users": 2}}
+    definitions = {
+        "a": best | {"examples": {"match": [log["much"], log["more"]], "no_match": [log["some"]]}},
+        "b": {
+            "rule": {"not": {"audience": "a"}},
+            "examples": {"match": [log["some"]], "no_match": [log["more"], log["much"]]},
+        },
+        "c": best | {"examples": {"match": [log["some"]]}},
+        "d": best | {"examples": {"match": [log["some"], log["much"], log["more"]]}},
+    }
+    said = validate.disobeyed(
+        spark, Book.of({one: Definition.model_validate(SAID | d) for one, d in definitions.items()})
+    )
+    assert [text.split(": expected")[0] for text in said] == ["audience d: examples.match 1"]
+
+
 def test_a_rule_may_ask_for_other_audiences(spark):
     rule = {"all": [{"audience": "b"}, {"not": {"audience": "c"}}, {"is": {"recency_days": {"at_most": 3}}}]}
     definitions = {
