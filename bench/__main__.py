@@ -1,16 +1,18 @@
 """`python -m bench build --events 20e6 --days 90`, `night --history 20e6 --new 200e3`, `training`, `rivals FILE`,
-`personas`, `segment --users 1e6`, `audiences`: each prints its tables.
+`personas`, `segment --users 1e6`, `audiences`, `ask`: each prints its tables.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import os
 import shutil
 import statistics
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -62,6 +64,13 @@ def parser() -> argparse.ArgumentParser:
     personas.add_argument("--events", type=plan.count, default=2_000_000, help="(default: %(default)s)")
     personas.add_argument("--days", type=plan.count, default=150, help="(default: %(default)s)")
     personas.add_argument("--nights", type=plan.count, default=14, help="after the training (default: %(default)s)")
+    ask = what.add_parser("ask", help="sentences and what `audience ask` makes of them, by members of the right rule")
+    ask.add_argument("--held-out", action="store_true", help="those that are set aside, in place of those to work with")
+    ask.add_argument("--warehouse", default="warehouse", help="of the demo (default: %(default)s)")
+    ask.add_argument("--made-up", help="of the made-up shop, where one lies ready (default: made anew)")
+    ask.add_argument("--shops", choices=("demo", "simulate"), nargs="+", default=["demo", "simulate"])
+    ask.add_argument("--show", action="store_true", help="each failure, with what was right and what was answered")
+    ask.add_argument("--work", type=Path, help="folder for a temporary folder (default: the system's)")
     for one in (segment, personas, addressed):
         one.add_argument("--seed", type=int, default=1)
         one.add_argument("--on", choices=tuple(ways.WAYS), default="sail", help="see build (default: sail)")
@@ -217,6 +226,25 @@ def audiences(given: argparse.Namespace) -> None:
         out.print(addressed.table(found, ways.WAYS[given.on]))
 
 
+def ask(given: argparse.Namespace) -> None:
+    """Print what became of the sentences; the last line is one JSON object."""
+    from bench.ask import run, score, shops
+
+    with place(given, shops.PLAN.events) as where:
+        warehouses = {"demo": given.warehouse, "simulate": given.made_up}
+        if "simulate" in given.shops and not given.made_up:
+            make(where, shops.PLAN)
+            warehouses["simulate"] = shops.made_up(where, say)
+        began = time.perf_counter()
+        found = run.run({shop: warehouses[shop] for shop in given.shops}, held_out=given.held_out)
+    if given.show:
+        for failure in score.failures(found):
+            out.print(failure, markup=False, soft_wrap=True)
+    out.print(score.table(found, "sentences that are set aside" if given.held_out else "sentences to work with"))
+    seconds = round(time.perf_counter() - began, 1)
+    print(json.dumps({"held_out": given.held_out, "shops": given.shops} | score.summary(found) | {"seconds": seconds}))
+
+
 def personas(given: argparse.Namespace) -> None:
     """Print how far segments and vectors are the hidden personas."""
     from bench import personas as measured
@@ -235,7 +263,7 @@ def main() -> int:
     given = parser().parse_args()
     try:
         verbs = {"build": build, "night": night, "training": training, "rivals": race, "segment": segment,
-                 "personas": personas, "audiences": audiences}  # fmt: skip
+                 "personas": personas, "audiences": audiences, "ask": ask}  # fmt: skip
         verbs[given.what](given)
     except (UsageError, measure.CommandError) as error:
         print(error, file=sys.stderr)

@@ -84,7 +84,7 @@ def audiences(count: int) -> dict[str, tuple[str, str]]:
     return found
 
 
-def _row(table: Table, **given: str) -> str:
+def cells(table: Table, **given: str) -> str:
     """A SELECT list of the table's columns: what is given, and nulls."""
     kinds = {c.name: re.sub(r"\b(string|timestamp)\b", lambda m: _TYPES[m[0]], c.type) for c in table.columns}
     return ", ".join(f'CAST({given.get(name, "NULL")} AS {_duckdb(kind)}) AS "{name}"' for name, kind in kinds.items())
@@ -112,7 +112,7 @@ def make(where: Place, events: int, users: int, seed: int) -> str:
 
         product = f"'p' || (random() * random() * {PRODUCTS - 1})::INT"
         kind = "CASE WHEN r < 0.6 THEN 'view' WHEN r < 0.8 THEN 'cart' ELSE 'purchase' END"
-        row = _row(
+        row = cells(
             SILVER_EVENTS, event_id="'e' || i", source="'s'", user_id=f"'u' || (r2 * r2 * {users})::INT % {users}",
             event_time=f"TIMESTAMPTZ '{DS} 23:00:00Z' - INTERVAL (age) DAY - INTERVAL (minute) MINUTE",
             event_type=kind, product_id="product", category=f"'c' || (substr(product, 2)::INT % {CATEGORIES})",
@@ -126,14 +126,14 @@ def make(where: Place, events: int, users: int, seed: int) -> str:
                      f" (random() * 1379)::INT AS minute, {product} AS product"
                      f" FROM range({start}, {min(start + step, events)}) t(i)")  # fmt: skip
             put(SILVER_EVENTS, f"SELECT {row} FROM ({drawn})")
-        facts = _row(SILVER_PRODUCTS, product_id="'p' || i", category=f"'c' || (i % {CATEGORIES})", department="'d'",
+        facts = cells(SILVER_PRODUCTS, product_id="'p' || i", category=f"'c' || (i % {CATEGORIES})", department="'d'",
                      category_path=f"['d', 'c' || (i % {CATEGORIES})]", has_record="true")  # fmt: skip
         put(SILVER_PRODUCTS, f"SELECT {facts} FROM range({PRODUCTS}) t(i)")
         people = {"user_id": "'u' || i", "ds": f"DATE '{DS}'", "run_id": "'bench'", "model_version": "'1'"}
         everybody = f"FROM range({users}) t(i)"
-        put(USER_PROFILES.staged(), f"SELECT {_row(USER_PROFILES, **people)} {everybody}")
-        put(USER_FEATURES, f"SELECT {_row(USER_FEATURES, **people)} {everybody}")
-        put(SEGMENT_CHANGES.staged(), f"SELECT {_row(SEGMENT_CHANGES)} LIMIT 0")
+        put(USER_PROFILES.staged(), f"SELECT {cells(USER_PROFILES, **people)} {everybody}")
+        put(USER_FEATURES, f"SELECT {cells(USER_FEATURES, **people)} {everybody}")
+        put(SEGMENT_CHANGES.staged(), f"SELECT {cells(SEGMENT_CHANGES)} LIMIT 0")
     return warehouse
 
 

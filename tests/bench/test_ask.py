@@ -1,14 +1,16 @@
-"""The sentences of `bench ask`: each asks for a rule that is one, or says what nothing records."""
+"""`bench ask`: each sentence asks for a rule that is one, or says what nothing records; members tell the verdicts."""
 
 from __future__ import annotations
 
 import pytest
-from pydantic import TypeAdapter
 
-from bench.ask import sentences
-from jobs.audiences.rule.conditions import Condition
+from bench.ask import score, sentences
+from bench.ask.members import parsed
+from bench.ask.sentences import Sentence
+from jobs.audiences.ask import Answer, Part, Reading
 
-CONDITION: TypeAdapter = TypeAdapter(Condition)
+MILK, BEER, TEA = ({"did": "purchase", "where": {"category": one}} for one in ("MILK", "BEER", "TEA"))
+MEMBERS = {"MILK": frozenset({"a", "b"}), "BEER": frozenset({"b"}), "TEA": frozenset({"a", "b"})}
 
 
 @pytest.mark.parametrize("language", sentences.LANGUAGES)
@@ -16,6 +18,56 @@ def test_every_rule_of_a_sentence_is_one(language):
     listed = sentences.read(language)
     for one in listed:
         for rule in one.rules:
-            assert CONDITION.validate_python(rule), one.say
+            assert parsed(rule), one.say
         assert len(one.ambiguous) != 1, one.say
     assert len({one.say for one in listed}) == len(listed) > 150
+
+
+def verdict(answer: Answer, **asks) -> score.Judged:
+    one = Sentence("s", "en", "demo", "window", **asks)
+    (found,) = score.judged([one], [answer], lambda rules: [MEMBERS[rule["where"]["category"]] for rule in rules])
+    return found
+
+
+def abstains(*left_out: str) -> Answer:
+    return Answer(None, left_out=tuple(Part(text, "nothing records it") for text in left_out))
+
+
+def asks(*rules: dict) -> Answer:
+    return Answer(None, readings=tuple(Reading(rule, "") for rule in rules))
+
+
+@pytest.mark.parametrize(
+    ("answer", "right", "said"),
+    [
+        (Answer(TEA), {"rule": MILK}, "exact"),
+        (Answer(BEER), {"rule": MILK}, "wrong"),
+        (Answer(MILK), {"cannot": ("rain",)}, "wrong"),
+        (Answer(MILK), {"ambiguous": (MILK, BEER)}, "wrong"),
+        (asks(MILK, BEER), {"rule": MILK}, "asked wrongly"),
+        (asks(MILK, BEER), {"cannot": ("rain",)}, "asked wrongly"),
+        (asks(BEER, TEA), {"ambiguous": (MILK, BEER)}, "asked rightly"),
+        (abstains("rain"), {"rule": MILK}, "abstained wrongly"),
+        (abstains("rain"), {"ambiguous": (MILK, BEER)}, "abstained wrongly"),
+        (abstains("in the rain"), {"cannot": ("rain",)}, "abstained rightly"),
+    ],
+)
+def test_a_verdict_is_told_by_members(answer, right, said):
+    found = verdict(answer, **right)
+    assert (found.verdict, found.note if said in score.RIGHT else "") == (said, "")
+
+
+def test_what_is_missing_in_a_right_answer_is_noted_and_shown():
+    half = verdict(asks(MILK, TEA), ambiguous=(MILK, BEER))
+    unnamed = verdict(abstains("milk"), cannot=("rain",))
+    assert [half.note, unnamed.note] == ["1 readings are missing", "not named: rain"]
+    assert len(score.failures([half, unnamed, verdict(Answer(MILK), rule=MILK)])) == 2
+
+
+def test_shares_are_told_by_language():
+    found = [verdict(Answer(rule), rule=MILK) for rule in (MILK, BEER)]
+    found += [verdict(Answer(None), rule=MILK), verdict(abstains("rain"), cannot=("rain",))]
+    said = score.summary(found)
+    assert said["en"] | {"execution": 0.3333, "valid_but_wrong": 0.25, "right": 0.5} == said["en"]
+    assert said["zh"]["execution"] is None
+    assert score.table(found, "").row_count == 10

@@ -1,0 +1,32 @@
+"""Ask every sentence of its shop, and judge the answers by members."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from bench.ask import sentences
+from bench.ask.members import members
+from bench.ask.score import Judged, judged
+from bench.ask.sentences import LANGUAGES, NIGHTS
+from jobs.audiences.ask import Answer, reader, vocabulary
+from jobs.lake import session
+from jobs.settings import Settings
+
+Reader = Callable[[str, vocabulary.Vocabulary], Answer]
+
+
+def run(warehouses: Mapping[str, str], read: Reader = reader.read, *, held_out: bool = False) -> list[Judged]:
+    """The verdicts on the sentences about the shops of `warehouses`; which language one is in, the reader tells."""
+    listed = [one for language in LANGUAGES for one in sentences.read(language, held_out=held_out)]
+    spark, found = session.build("huaxiang bench ask"), []
+    try:
+        for shop, warehouse in warehouses.items():
+            ds = NIGHTS[shop]
+            known = vocabulary.load(warehouse, ds, shop)
+            some = [one for one in listed if one.shop == shop]
+            s = Settings(ds, ds, warehouse, shop, "", "bench")
+            found += judged(some, [read(one.say, known) for one in some], partial(members, spark, s))
+    finally:
+        spark.stop()
+    return found
