@@ -37,7 +37,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {"lightning", "numpy", "pandas", "pyarrow", "pytorch_lightning", "rectools", "replay", "rich", "torch"},
         {"bench", "ml"},
     ),
-    "bench/ask": ({"pydantic", "pyspark", "rich", "yaml"}, {"bench", "jobs"}),
+    "bench/ask": ({"deltalake", "duckdb", "pydantic", "pyspark", "rich", "yaml"}, {"bench", "jobs", "simulate.plan"}),
     "bench": (
         {"deltalake", "duckdb", "numpy", "psutil", "pyarrow", "rich", "sklearn", "threadpoolctl", "torch"},
         {"bench", "simulate", "jobs.errors", "jobs.tables", "local", "ml"},
