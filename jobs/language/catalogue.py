@@ -44,14 +44,18 @@ class Words(Strict):
 
 
 class Verify(Strict):
-    """Words by which a text is held against its facts. up, down: of a direction; never: of numbers, dates, money and
-    orders; traits: by the id of the fact that they need.
+    """Words by which a text is held against its facts. up, down: of a direction; neutral: phrases with such a word that
+    tell none; never: of numbers, dates, money and orders; traits: by the id of the fact that they need; nouns: by the
+    id of the fact that they are of; plain: further words that may stand in a text, beside those of the templates.
     """
 
     up: list[str]
     down: list[str]
+    neutral: list[str]
     never: list[str]
     traits: dict[str, list[str]]
+    nouns: dict[str, list[str]]
+    plain: list[str]
 
 
 class Catalogue(Strict):

@@ -27,7 +27,7 @@ GOOD_ZH = (
     "其中{{purchase_28d}}会再买，把{{taste_2.name}}摆在旁边。"
 )
 LABELS = {"en": {"cat food", "beer", "dog food"}, "zh": {"猫粮", "啤酒", "狗粮"}}
-FACTS = of_segment(segment(0, strong=["discount_share_365d", "basket_value_365d"]), EVERYONE)
+FACTS = of_segment(segment(5, strong=["discount_share_365d", "basket_value_365d"]), EVERYONE)
 PLANTED = {
     "invents a digit": GOOD.replace("{{size}}", "312"),
     "invents a digit of another script": GOOD.replace("{{size}}", "٣١٢"),
@@ -55,10 +55,10 @@ def test_a_text_that_keeps_to_the_facts_is_taken():
     assert faults(GOOD, FACTS, "en", LABELS["en"]) == []
     assert faults(GOOD_ZH, FACTS, "zh", LABELS["zh"]) == []
     assert render(GOOD, FACTS, "en") == (
-        "These 100 customers are known by cat food. They buy more cat food than others, 40% against 10%, and wait for"
-        " offers worth 30%. Of them 95% will buy again; put beer beside it."
+        "These 100 customers are known by tea. They buy more tea than others, 40% against 10%, and wait for"
+        " offers worth 30%. Of them 95% will buy again; put cat food beside it."
     )
-    assert render(GOOD_ZH, FACTS, "zh").startswith("这100位顾客以猫粮见长。他们买猫粮更多，占40%")
+    assert render(GOOD_ZH, FACTS, "zh").startswith("这100位顾客以茶见长。他们买茶更多，占40%")
 
 
 @pytest.mark.parametrize("fault", PLANTED)
@@ -74,6 +74,75 @@ def test_planted_faults_are_found(fault):
 )  # fmt: skip
 def test_planted_faults_are_found_in_chinese(lie):
     assert faults(GOOD_ZH.replace(*lie), FACTS, "zh", LABELS["zh"])
+
+
+# Sentences written by somebody who had not read the verifier; evening, basket and purchase are below the others'.
+SENTENCES = {
+    "en": [
+        "They shop mostly in the evening: {{evening_share_365d}} of purchases.",
+        "They fill large baskets of {{basket_value_365d}}.",
+        "They are more likely than most to buy again: {{purchase_28d}}.",
+        "They are {{spend_share}} of all users and bring {{share}} of the money.",
+        "The group: {{left}} joined.",
+        "They are young parents with a dog.",
+        "They earn well and live in the city.",
+        "They are fond of gardening, {{taste_1}}.",
+        "Keep {{taste_2.name}} in front of them.",
+    ],
+    "zh": [
+        "他们多在晚上购物，占{{evening_share_365d}}。",
+        "他们客单价高，达到{{basket_value_365d}}。",
+        "他们比别人更可能回购：{{purchase_28d}}。",
+        "他们花得比一般顾客少：{{spend_28d}}。",
+        "他们最爱喝茶，占花费的{{taste_1}}。",
+        "昨晚有{{left}}人加入。",
+        "与夜猫子不同，他们有{{discount_share_365d}}买的是打折商品。",
+        "顾客张伟就是其中的一位。",
+        "他们是有孩子的年轻妈妈。",
+        "三月以来他们买得更勤了。",
+        "他们住在大城市，收入不低。",
+        "可以推荐{{taste_2.name}}。",
+    ],
+}
+TRUE = {
+    "en": [
+        "They are {{size}} users, {{share}} of everybody, and bring {{spend_share}} of the money.",
+        "They buy on discount more often than others ({{discount_share_365d}}) and rarely in the evening"
+        " ({{evening_share_365d}}).",
+        "With {{purchase_28d}} they are a little less likely to return; offer them {{taste_1.name}}.",
+        "Their baskets are small, {{basket_value_365d}} each.",
+    ],
+    "zh": [
+        "他们共{{size}}人，占全部用户的{{share}}，贡献了{{spend_share}}的消费。",
+        "他们比别人更常买打折商品（{{discount_share_365d}}），晚上很少来（{{evening_share_365d}}）。",
+        "他们再来的可能性略低（{{purchase_28d}}），可以推荐{{taste_1.name}}。",
+        "他们每次买得少，客单价{{basket_value_365d}}。",
+    ],
+}
+FRAME = {
+    "en": "These are {{size}} customers.\nThey buy {{taste_1.name}}.\n",
+    "zh": "共{{size}}位顾客。\n他们买{{taste_1.name}}。\n",
+}
+
+
+def measured():
+    """Facts of a segment that spends much, on discount, and is below the others in the rest."""
+    numbers = {"size": (1200, None), "share": (0.1, None), "spend_share": (0.18, 0.1), "spend_28d": (42.0, 30.0),
+               "discount_share_365d": (0.31, 0.16), "evening_share_365d": (0.12, 0.25), "left": (90, None),
+               "basket_value_365d": (18.0, 30.0), "purchase_28d": (0.82, 0.9)}  # fmt: skip
+    facts = [Fact(name, "", value, "number", "", "", base, 1.0, 1200) for name, (value, base) in numbers.items()]
+    return [*facts, Fact("taste_1", "taste", 0.2, "share", "coffee", "咖啡", 0.1, 1.0, 1200),
+            Fact("taste_2", "taste", 0.2, "share", "beer", "啤酒", 0.1, 1.0, 1200)]  # fmt: skip
+
+
+@pytest.mark.parametrize(("language", "text"), [(code, text) for code in SENTENCES for text in SENTENCES[code]])
+def test_sentences_that_no_fact_bears_out_are_found(language, text):
+    assert faults(FRAME[language] + text, measured(), language, ())
+
+
+@pytest.mark.parametrize(("language", "text"), [(code, text) for code in TRUE for text in TRUE[code]])
+def test_true_sentences_are_taken(language, text):
+    assert faults(FRAME[language] + text, measured(), language, ()) == []
 
 
 def test_an_unsure_fact_bears_no_direction():
