@@ -166,18 +166,29 @@ def answered(asked: Asked, logs: Logs) -> DataFrame | None:
     found += [_different(once, thing, flags) for thing, flags in asked.things.items()]
     if asked.gaps:
         found.append(_gaps(once, asked.gaps))
-    if asked.thens:
-        steps = {name: [asked.pick(step.types, step.where) for step in then.then] for name, then in asked.thens.items()}
-        begun = {name: sequences.begun(once, then, steps[name], asked.ds) for name, then in asked.thens.items()}
-        found += [_side_by_side(some) for some in _chunks(begun)]
+    found += [_side_by_side(some) for some in _chunks(_begun(once, asked))]
     return reduce(lambda one, other: one.join(other, "user_id", "full"), found)
+
+
+def _begun(events: DataFrame, asked: Asked) -> dict[str, DataFrame]:
+    """By sequence: one row a user for whom it holds. Those of the same things are looked for among the same rows."""
+    steps = {name: [asked.pick(step.types, step.where) for step in then.then] for name, then in asked.thens.items()}
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for name, then in asked.thens.items():
+        groups.setdefault(tuple(sorted(then.same)), []).append(name)
+    found = {}
+    for same, names in groups.items():
+        rows = sequences.possible(events, same, {name: (asked.thens[name], steps[name]) for name in names})
+        rows = frames.kept(rows) if len(names) > 1 else rows
+        found |= {name: sequences.begun(rows.where(name), asked.thens[name], steps[name], asked.ds) for name in names}
+    return found
 
 
 def _different(events: DataFrame, thing: str, flags: dict[str, Column]) -> DataFrame:
     """One row a user: of each flag how many different things have an event with it. By two sums, for an engine keeps a
     set for each user and flag where distinct ones are counted.
     """
-    each = events.where(F.col(thing).isNotNull()).groupBy("user_id", thing)
+    each = events.where(F.col(thing).isNotNull() & any_of(flags.values())).groupBy("user_id", thing)
     seen = each.agg(*[F.max(flag).alias(name) for name, flag in flags.items()])
     return seen.groupBy("user_id").agg(*[F.count_if(F.col(name)).cast(NUMBER).alias(name) for name in flags])
 

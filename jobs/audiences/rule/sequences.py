@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
 from functools import reduce
 from itertools import pairwise
@@ -17,10 +18,31 @@ _HOUR = 3_600_000_000  # microseconds
 _KEYS = {"product": "product_id", "category": "own_category", "brand": "brand", "session": "session_id", "day": "ds"}
 
 
+def possible(events: DataFrame, same: Sequence[str], sequences: dict[str, tuple[Then, list[str]]]) -> DataFrame:
+    """The rows that matter for sequences of the same things: of those users, and things, that have each step of one at
+    all. A column by the name of each sequence says whether he is one of its.
+
+    events: rows of `selection.selected` with a flag for each step, named by the list beside its sequence.
+    """
+    keys = ["user_id", *[_KEYS[key] for key in same]]
+    done = {name: [pick for step, pick in zip(then.then, steps, strict=True) if step.did]
+            for name, (then, steps) in sequences.items()}  # fmt: skip
+    picks = {pick for name in done for pick in done[name]}
+    known = reduce(lambda all_of, key: all_of & F.col(key).isNotNull(), keys, F.lit(True))
+    seen = events.where(known & any_of([F.col(pick) for pick in sorted(picks)])).groupBy(*keys)
+    seen = seen.agg(*[F.max(pick).alias(pick) for pick in sorted(picks)])
+    flags = {name: both([F.col(pick) for pick in done[name]]) for name in done}
+    seen = seen.select(*keys, *[flag.alias(name) for name, flag in flags.items()])
+    steps = {pick for _, listed in sequences.values() for pick in listed}
+    rows = events.where(any_of([F.col(pick) for pick in sorted(steps)]))
+    rows = rows.select(*dict.fromkeys([*keys, "moment", "ds", "local_hour"]), *sorted(steps))
+    return rows.join(seen.where(any_of([F.col(name) for name in flags])), keys)
+
+
 def begun(events: DataFrame, then: Then, steps: list[str], ds: date) -> DataFrame:
     """One row a user for whom it holds: user_id, and `begun`, how many events begin it.
 
-    events: rows of `selection.selected` with a flag for each step, named by `steps`.
+    events: rows of `possible` for it.
 
     From the last step backwards, each event learns how early the rest can end behind it: the least end among the next
     step's events later than itself and within the limit. So each step is a window over the log, and no pairs of events
@@ -29,14 +51,12 @@ def begun(events: DataFrame, then: Then, steps: list[str], ds: date) -> DataFram
     """
     keys = [_KEYS[key] for key in then.same]
     rows = events.where(any_of([F.col(step) for step in steps]))
-    rows = rows.where(reduce(lambda all_of, key: all_of & F.col(key).isNotNull(), keys, F.lit(True)))
     order = Window.partitionBy("user_id", *keys).orderBy("moment")
     rows = rows.select(
         "user_id", *[key for key in keys if key != "ds"], "moment", "ds", "local_hour",
         *[F.col(step).alias(f"_is{number}") for number, step in enumerate(steps)],
     )  # fmt: skip
     done = [number for number, step in enumerate(then.then) if step.did]
-    rows = _possible(rows, ["user_id", *keys], [f"_is{number}" for number in done])
     inside = within(F.col("ds"), then.in_.days(ds))
     last = done[-1]
     ends = sure(F.col(f"_is{last}") & inside)
@@ -65,12 +85,6 @@ def begun(events: DataFrame, then: Then, steps: list[str], ds: date) -> DataFram
         begins = begins & _not_before(then.then[0].within, "_is0", order)
     rows = rows.withColumn("_begins", sure(begins))
     return rows.where("_begins").groupBy("user_id").agg(F.count("*").alias("begun"))
-
-
-def _possible(rows: DataFrame, keys: list[str], steps: list[str]) -> DataFrame:
-    """The rows of those users, and things, that have each of the steps at all."""
-    seen = rows.groupBy(*keys).agg(*[F.max(step).alias(step) for step in steps])
-    return rows.join(seen.where(both([F.col(step) for step in steps])).select(*keys), keys, "left_semi")
 
 
 def _later(limit: Span | None, order: WindowSpec) -> WindowSpec:
