@@ -16,7 +16,7 @@ from jobs.features import with_days
 from jobs.lake import consents, delta, erasures, staging
 from jobs.lake.engine import frames
 from jobs.language import Labels, is_code
-from jobs.language.writer import LanguageModel
+from jobs.language.connection import LanguageModel
 from jobs.segments import changes, flows, journeys, portraits, profiles, summary, tags, tastes, written
 from jobs.segments.assign import Scorer, SegmentModel, model_rows
 from jobs.segments.naming import name as naming_of

@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping
 
 from jobs.lake import delta
 from jobs.language import Fact
-from jobs.language.writer import LanguageModel, Writer
+from jobs.language.connection import LanguageModel
+from jobs.language.writer import Writer
 from jobs.settings import Settings
 from jobs.tables import PORTRAITS
 

@@ -10,9 +10,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from jobs.errors import UsageError
+from jobs.language.connection import LanguageModel
 from jobs.language.facts import Fact, of_segment
 from jobs.language.verifier import faults, render
-from jobs.language.writer import LanguageModel, Writer, told
+from jobs.language.writer import Writer, told
 from tests.jobs.language.test_portrait import EVERYONE, segment
 
 GOOD = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 from jobs.lake import delta
-from jobs.language.writer import LanguageModel
+from jobs.language.connection import LanguageModel
 from jobs.segments import written
 from jobs.settings import Settings
 from jobs.tables import PORTRAITS
