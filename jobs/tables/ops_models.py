@@ -95,6 +95,21 @@ PORTRAITS = Table(
     partition_by=("ds",), owner="analytics",
 )  # fmt: skip
 
+ASKED = Table(
+    "ops", "asked", "a sentence that a language model was asked to make a rule of, and its answer", ("digest",),
+    columns(
+        ("digest", "string", "of sentence, dictionary, prompt and model: an accepted answer is taken again by it", "摘要"),
+        ("ds", "date", "the night that was asked about", "日期"),
+        ("model", "string", "as in conf/language_model.yaml", "模型"),
+        ("sentence", "string", "as it was sent, beside the names of the dictionary", "句子"),
+        ("answer", "string", "the last that it wrote", "回答"),
+        ("verdict", "string", "accepted, refused (the checks found faults) or failed (no answer in time)", "结论"),
+        ("faults", "array<string>", "what was wrong with it", "问题"),
+    ),
+    "What `audience ask --model` asked, for review and to ask nothing twice.", "语句提问记录",
+    owner="analytics",
+)  # fmt: skip
+
 SEGMENT_VALUE = Table(
     "ops", "segment_value", "an assignment of users to segments, held against the 28 days after ds", ("ds", "assignment"),
     columns(
