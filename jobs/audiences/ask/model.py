@@ -49,7 +49,7 @@ def ask(s: Settings, sentence: str, known: Vocabulary, offline: Answer) -> tuple
         raise UsageError(
             "expected base_url in conf/language_model.yaml for --model, found none; set it, or leave --model out"
         )
-    digest = _digest(_messages(sentence, known), config)
+    digest = _digest(_messages(sentence, known, offline), config)
     before = delta.rows(s.warehouse, ASKED, f"digest = '{digest}' AND verdict = 'accepted'", "digest, answer")
     found = exchange(sentence, known, offline, Connection(config), {row["digest"]: row["answer"] for row in before})
     if found.answer not in [row["answer"] for row in before]:
@@ -63,7 +63,7 @@ def exchange(
     sentence: str, known: Vocabulary, offline: Answer, connection: Connection, before: Mapping[str, str]
 ) -> Exchange:
     """Ask for a proposal, once more where the first is refused. before: answers that were accepted, by digest."""
-    messages = _messages(sentence, known)
+    messages = _messages(sentence, known, offline)
     digest = _digest(messages, connection.config)
     wrong, text, verdict = ["no time or request was left"], "", "failed"
     if digest in before:
@@ -102,8 +102,9 @@ def _prompt() -> str:
     return (Path(__file__).parent / "prompt.md").read_text(encoding="utf-8")
 
 
-def _messages(sentence: str, known: Vocabulary) -> list[dict]:
-    sent = {"dictionary": dictionary.told(known), "sentence": sentence}
+def _messages(sentence: str, known: Vocabulary, offline: Answer) -> list[dict]:
+    unplaced = [part.text for part in offline.left_out]  # words of the sentence
+    sent = {"dictionary": dictionary.told(known), "sentence": sentence, "unplaced": unplaced}
     return [{"role": "system", "content": _prompt()},
             {"role": "user", "content": json.dumps(sent, ensure_ascii=False, default=str)}]  # fmt: skip
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
@@ -19,12 +19,18 @@ from jobs.audiences.ask.vocabulary import Vocabulary
 from jobs.audiences.rule import conditions as c
 from jobs.conf import nearest
 from jobs.errors import UsageError
+from jobs.tables import EVENT_TYPES
 
 _RULE: TypeAdapter[Any] = TypeAdapter(c.Condition)
 _BLOCK = re.compile(r"```(?:json)?\s*\n(.*?)```", re.DOTALL)
 _KINDS = ("rule", "readings", "cannot")
 _NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?(?:[kK千万])?")
 _TIMES = {"k": 1000, "K": 1000, "千": 1000, "万": 10_000}
+# What a rule says of itself, and not of a sentence.
+_OF_RULES = {
+    *EVENT_TYPES, "orders", "days", "products", "categories", "pieces", "events", "amount", "discount", "price",
+    "quantity", "counted", "left_out", "net", "product", "category", "brand", "session", "day", "week", "month", "year",
+}  # fmt: skip
 # What a number may have become: weeks, months and years of days; percent, tenths, thousands.
 _UNITS = (1, 7, 30, 365, Decimal("0.01"), Decimal("0.1"), Decimal("0.001"))
 
@@ -105,12 +111,8 @@ def _disobeyed(found: Proposal, sentence: str, known: Vocabulary, offline: Answe
             continue
         yield from _names(typed, text, known)
         yield from _texts(typed.said(), text, known)
+        yield from _unplaced(typed.said(), text, known, found.parts, offline)
         yield from _numbers(typed, text)
-    if found.rules:
-        placed = [plain(part.text) for part in found.parts]
-        for part in offline.left_out:
-            if not any(plain(part.text) in one or one in plain(part.text) for one in placed):
-                yield f"expected parts to say what became of {part.text!r}"
 
 
 def parsed(rule: dict[str, Any]) -> Any:
@@ -184,6 +186,19 @@ def _stands(label: str, text: str) -> bool:
 def _near(label: str, category: str, known: Vocabulary) -> bool:
     """Whether a category goes by a label, or by one that holds it: `food` where `dog food` is meant."""
     return any(plain(label) in plain(name) for name in (category, *known.categories.get(category, ())))
+
+
+def _unplaced(said: Any, text: str, known: Vocabulary, parts: Sequence[Part], offline: Answer) -> Iterator[str]:
+    """Words that the grammar could not place, where the model does not show by themselves what in the rule they became:
+    a name or a number that no other word of the sentence says.
+    """
+    free = {plain(one) for one in _strings(said) if one not in _OF_RULES
+            and not any(_stands(plain(label), text) for label in (one, *known.categories.get(one, ())))}  # fmt: skip
+    free |= {str(number) for number in _all_numbers(said)} - set(re.findall(r"\d+", text))
+    for part in offline.left_out:
+        means = [plain(one.means) for one in parts if plain(one.text) in plain(part.text)]
+        if not any(value in one for value in free for one in means):
+            yield f"expected a part that shows what in the rule {part.text!r} became; else say that it cannot be said"
 
 
 def _numbers(rule: Any, text: str) -> Iterator[str]:
