@@ -2,6 +2,7 @@
 
 DIR/snapshot.json    Delta versions, ds, rows, git sha, settings
 DIR/vocabulary.parquet, DIR/catalogue.parquet, DIR/users.parquet   names, products as numbers, the order of the users
+DIR/texts.parquet    with a text encoder: the vectors of products' texts
 The last 7 days that end at ds are held out: a model trains on events before `cutoff`.
 """
 

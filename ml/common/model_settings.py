@@ -22,6 +22,7 @@ class ModelConfig(Strict):
     min_count: int = Field(5, ge=1, description="rarer products share one id and keep their description")
     word_buckets: int = Field(8192, ge=16, description="hash buckets of title words")
     title_words: int = Field(12, ge=0, le=64, description="words kept of a title")
+    text_encoder: str = Field("none", pattern=r"^(none|use|hf:.+)$", description="see ml/data/text_encoders.py")
 
     @model_validator(mode="after")
     def _even_heads(self) -> ModelConfig:

@@ -20,6 +20,8 @@ import pyarrow.parquet as pq
 
 from ml.common.arrays import find
 from ml.common.model_settings import ModelConfig
+from ml.data.text_encoders import NONE
+from ml.data.texts import NO_TEXT, TextVectors, key, texts_of
 from ml.data.vocabulary import (
     FIRST,
     PADDING,
@@ -31,6 +33,7 @@ from ml.data.vocabulary import (
 )
 
 PRODUCT_COLUMNS = ["product_id", "title", "category_path", "brand", "usual_price"]
+TEXTS = "texts.parquet"
 _PATH_FEATURES = 3  # root, second level, leaf
 _WORD = re.compile(r"[一-鿿぀-ヿ]+|[^\W_]+")
 _CJK = re.compile(r"[一-鿿぀-ヿ]")
@@ -41,7 +44,8 @@ class Catalogue:
     """Products in a fixed order. Row 0 is padding, row 1 an unknown product, product i of `product_ids` is row i + 2.
 
     features_IF: int32, ids in the shared table, 0 = none. log_count_I: log(1 + training events). category_I: index into
-    category_names of the second level of the path (0 = none).
+    category_names of the second level of the path (0 = none). text_I: uint64, the key of the product's text in `texts`;
+    both are there with a text encoder only.
     """
 
     product_ids: pa.Array
@@ -49,10 +53,16 @@ class Catalogue:
     log_count_I: np.ndarray
     category_I: np.ndarray
     category_names: list[str]
+    text_I: np.ndarray | None = None
+    texts: TextVectors | None = None
 
     @classmethod
-    def of(cls, products: pa.Table, vocabularies: Vocabularies, config: ModelConfig) -> Catalogue:
-        """Products (PRODUCT_COLUMNS) as the vocabularies describe them, in order of training count, then id."""
+    def of(
+        cls, products: pa.Table, vocabularies: Vocabularies, config: ModelConfig, known: TextVectors | None = None
+    ) -> Catalogue:
+        """Products (PRODUCT_COLUMNS) as the vocabularies describe them, in order of training count, then id. known:
+        texts that the config's encoder need not encode again. Raises UsageError where the encoder is not there.
+        """
         counts = vocabularies.product.count(products["product_id"].combine_chunks())
         products = products.append_column("count", pa.array(counts))
         products = products.sort_by([("count", "descending"), ("product_id", "ascending")]).combine_chunks()
@@ -66,7 +76,12 @@ class Catalogue:
         place = {name: index for index, name in enumerate(names)}
         category = np.array([0, 0, *[place[name] for name in second]], np.int32)
         log_count = np.concatenate([np.zeros(FIRST), np.log1p(products["count"].to_numpy())]).astype(np.float32)
-        return cls(products["product_id"].combine_chunks(), features, log_count, category, names)
+        keys, texts = None, None
+        if config.text_encoder != NONE:
+            said = texts_of(products)
+            texts = TextVectors.of(config.text_encoder, said, known)
+            keys = np.array([NO_TEXT] * FIRST + [key(text) for text in said], np.uint64)
+        return cls(products["product_id"].combine_chunks(), features, log_count, category, names, keys, texts)
 
     def rows(self, product_ids: pa.Array) -> np.ndarray:
         """int32 rows of products; PADDING for empty text and null, UNKNOWN for one that is not in the catalogue."""
@@ -76,7 +91,7 @@ class Catalogue:
         return np.where(empty, PADDING, rows + FIRST).astype(np.int32)
 
     def save(self, path: Path) -> None:
-        """One row a product: product_id, features, log_count, category."""
+        """One row a product: product_id, features, log_count, category, text; and beside it the vectors of texts."""
         features = self.features_IF[FIRST:]
         columns = {
             "product_id": self.product_ids,
@@ -84,12 +99,17 @@ class Catalogue:
             "log_count": self.log_count_I[FIRST:],
             "category": pa.array(self.category_names).take(pa.array(self.category_I[FIRST:])),
         }
+        if self.texts is not None:
+            columns["text"] = self.text_I[FIRST:]
+            self.texts.save(path.with_name(TEXTS))
         pq.write_table(pa.table(columns), path)
 
     @classmethod
     def load(cls, path: Path) -> Catalogue:
         """What `save` left."""
         table = pq.read_table(path).combine_chunks()
+        texts = TextVectors.load(path.with_name(TEXTS)) if "text" in table.column_names else None
+        keys = None if texts is None else np.concatenate([np.zeros(FIRST, np.uint64), table["text"].to_numpy()])
         width = table.schema.field("features").type.list_size
         flat = table["features"].combine_chunks().flatten().to_numpy().reshape(-1, width)
         features = np.concatenate([np.zeros((FIRST, width), np.int32), flat])
@@ -103,6 +123,8 @@ class Catalogue:
             np.concatenate([nothing, table["log_count"].to_numpy()]),
             np.concatenate([nothing, category]).astype(np.int32),
             names,
+            keys,
+            texts,
         )
 
 

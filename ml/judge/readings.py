@@ -56,7 +56,8 @@ def readings(encoder: Encoder, sequences: Sequences) -> tuple[np.ndarray, np.nda
 def random_encoder(encoder: Encoder, seed: int) -> Encoder:
     """The same, untrained."""
     torch.manual_seed(seed)
-    model = BehaviourModel(encoder.model.config, encoder.model.features.num_embeddings)
+    texts = encoder.catalogue.texts
+    model = BehaviourModel(encoder.model.config, encoder.model.features.num_embeddings, texts.width if texts else 0)
     return Encoder.of(model, encoder.vocabularies, encoder.catalogue)
 
 

@@ -76,7 +76,8 @@ class Trainer:
         return cls(TrainingData.of(snapshot, config, ranks), config, ranks, snapshot.folder, speed)
 
     def _built(self) -> nn.Module:
-        return BehaviourModel(self.config.model, self.data.feature_count)
+        texts = self.data.catalogue.texts
+        return BehaviourModel(self.config.model, self.data.feature_count, texts.width if texts else 0)
 
     def _lossed(self) -> nn.Module:
         """The module whose call on what `_read` gives is the summed loss of a step."""
@@ -84,7 +85,11 @@ class Trainer:
         features, log_count = (
             torch.from_numpy(a).to(self.ranks.device) for a in (catalogue.features_IF, catalogue.log_count_I)
         )
-        return NextItemLoss(self.model, features, log_count)
+        texts = None
+        if catalogue.texts is not None:
+            rows_I, texts_TE = catalogue.texts.rows(catalogue.text_I)
+            texts = tuple(torch.from_numpy(array).to(self.ranks.device) for array in (rows_I, texts_TE))
+        return NextItemLoss(self.model, features, log_count, texts)
 
     def _rate(self, step: int) -> float:
         """Linear warm-up, then a cosine down to a twentieth."""

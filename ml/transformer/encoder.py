@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,14 +13,16 @@ import torch
 from torch import Tensor
 
 from ml.common.hashing import mixed
-from ml.data.catalogue import Catalogue
+from ml.data.catalogue import TEXTS, Catalogue
 from ml.data.sequences import Sequences
+from ml.data.texts import TextVectors
 from ml.data.vocabulary import FIRST, Vocabularies
 from ml.transformer import package
 from ml.transformer.layout import Layout
 from ml.transformer.model import BehaviourModel
 
 LEAST_ROWS = 16  # 8 are enough on AMD Zen; on Intel Xeon with AMX a matmul of 8 rows is rounded otherwise
+_PRODUCTS = 65_536  # described at a time
 BATCH_USERS = 64  # 8,192 positions: activations stay near the caches
 
 
@@ -36,15 +39,20 @@ class Encoder:
     @torch.no_grad()
     def of(cls, model: BehaviourModel, vocabularies: Vocabularies, catalogue: Catalogue) -> Encoder:
         device = model.bos_D.device
-        parts = torch.from_numpy(catalogue.features_IF).split(65_536)
-        vectors = torch.cat([model.items(part.to(device)) for part in parts])
+        parts = torch.from_numpy(catalogue.features_IF).split(_PRODUCTS)
+        texts: Iterable[Tensor | None] = itertools.repeat(None)
+        if catalogue.texts is not None:
+            rows_I, texts_TE = map(torch.from_numpy, catalogue.texts.rows(catalogue.text_I))
+            texts = (texts_TE[rows].to(device) for rows in rows_I.split(_PRODUCTS))
+        vectors = torch.cat([model.items(part.to(device), text) for part, text in zip(parts, texts, strict=False)])
         return cls(model.eval(), vocabularies, catalogue, vectors)
 
     @classmethod
     def load(cls, folder: Path, products: pa.Table, device: str = "cpu") -> Encoder:
         """From the files of a model; the products (PRODUCT_COLUMNS) are described by its own vocabularies."""
         model, vocabularies = package.load(folder, device)
-        return cls.of(model, vocabularies, Catalogue.of(products, vocabularies, model.config))
+        known = TextVectors.load(folder / TEXTS)
+        return cls.of(model, vocabularies, Catalogue.of(products, vocabularies, model.config, known))
 
     @classmethod
     def packaged(cls, folder: Path) -> Encoder:
@@ -62,6 +70,8 @@ class Encoder:
         item_I = np.zeros(len(self.catalogue.features_IF), np.uint64)
         for column in self.catalogue.features_IF.T:
             item_I = mixed(item_I + column.astype(np.uint64))
+        if self.catalogue.text_I is not None:
+            item_I = mixed(item_I + self.catalogue.text_I)
         return sequences.fingerprints(item_I, self.model.config.max_len)
 
     @torch.no_grad()

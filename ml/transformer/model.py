@@ -71,11 +71,13 @@ class Block(nn.Module):
 class BehaviourModel(nn.Module):
     """States of a user before each event; state . item vector + popularity is the score of an item as the next one."""
 
-    def __init__(self, config: ModelConfig, feature_count: int) -> None:
+    def __init__(self, config: ModelConfig, feature_count: int, text_width: int = 0) -> None:
+        """text_width: of the text encoder's vectors; 0 without one."""
         super().__init__()
         D = config.d_model
         self.config = config
         self.features = nn.EmbeddingBag(feature_count, D, mode="sum", padding_idx=0)
+        self.text = nn.Linear(text_width, D, bias=False) if text_width else None
         self.context = nn.EmbeddingBag(CONTEXT_SIZE, D, mode="sum", padding_idx=0)
         self.bos_D = nn.Parameter(torch.zeros(D))
         # Weight of log(1 + training events): the model starts from the popularity baseline instead of learning it.
@@ -89,9 +91,10 @@ class BehaviourModel(nn.Module):
             self.features.weight[0].zero_()
             self.context.weight[0].zero_()
 
-    def items(self, features_IF: Tensor) -> Tensor:
-        """Item vectors (I, D): the sum of the vectors of an item's features."""
-        return self.features(features_IF)
+    def items(self, features_IF: Tensor, text_IE: Tensor | None = None) -> Tensor:
+        """Item vectors (I, D): the sum of the vectors of an item's features, and of its text by a projection."""
+        vectors_ID = self.features(features_IF)
+        return vectors_ID if self.text is None else vectors_ID + self.text(text_IE.float())
 
     def forward(self, vectors_UD: Tensor, at_P: Tensor, context_PC: Tensor, layout: Layout) -> Tensor:
         """States (P, D). at_P: row in vectors_UD of the event at each place; it is read at the place after it."""
@@ -115,11 +118,22 @@ class NextItemLoss(nn.Module):
     uniform, half by popularity (Yang et al. 2020, mixed negative sampling).
     """
 
-    def __init__(self, model: BehaviourModel, features_IF: Tensor, log_count_I: Tensor) -> None:
+    def __init__(
+        self,
+        model: BehaviourModel,
+        features_IF: Tensor,
+        log_count_I: Tensor,
+        texts: tuple[Tensor, Tensor] | None = None,
+    ) -> None:
+        """texts: the row (I) of each item's text among vectors (T, E), see TextVectors.rows."""
         super().__init__()
         self.model = model
         # Not buffers: DDP would send them to all ranks in each step.
-        self.features_IF, self.log_count_I = features_IF, log_count_I
+        self.features_IF, self.log_count_I, self.texts = features_IF, log_count_I, texts
+
+    def _items(self, rows: Tensor | slice) -> Tensor:
+        text = None if self.texts is None else self.texts[1][self.texts[0][rows]]
+        return self.model.items(self.features_IF[rows], text)
 
     def forward(
         self,
@@ -132,14 +146,14 @@ class NextItemLoss(nn.Module):
         """Summed loss over the places whose event has a known product. Without negatives: over all items."""
         target_P = is_target(items_P)
         if negatives_N is None:
-            vectors_ID = self.model.items(self.features_IF)
+            vectors_ID = self._items(slice(None))
             states_PD = self.model(vectors_ID, items_P, context_PC, layout)[target_P]
             # The popularity is one more channel.
             states_PK = torch.cat([states_PD, self.model.popularity.expand(len(states_PD), 1)], dim=1)
             items_IK = torch.cat([vectors_ID, self.log_count_I[:, None]], dim=1)[FIRST:]
             return exact_cross_entropy(states_PK, items_IK, items_P[target_P] - FIRST)
         rows_U, place = torch.unique(torch.cat([items_P, negatives_N]), return_inverse=True)
-        vectors_UD, prior_U = self.model.items(self.features_IF[rows_U]), self.log_count_I[rows_U]
+        vectors_UD, prior_U = self._items(rows_U), self.log_count_I[rows_U]
         at_P, at_N = place[: len(items_P)], place[len(items_P) :]
         states_PD, at_P = self.model(vectors_UD, at_P, context_PC, layout)[target_P], at_P[target_P]
         weight = self.model.popularity

@@ -1,6 +1,6 @@
 """A trained model as files, which are a version of it in MLflow's registry: model.json (settings), weights.pt
-(state_dict), vocabulary.parquet and catalogue.parquet; and MLmodel, by which `mlflow.pyfunc.load_model` serves it
-(ml/serving.py). Heads may lie beside them (ml/heads/heads.py).
+(state_dict), vocabulary.parquet, catalogue.parquet, with a text encoder texts.parquet; and MLmodel, by which
+`mlflow.pyfunc.load_model` serves it (ml/serving.py). Heads may lie beside them (ml/heads/heads.py).
 
 A state_dict and settings, not an exported graph: they load with weights_only=True and take any length (MLflow's default
 format, torch.export, fixes the shapes).
@@ -19,7 +19,7 @@ import torch
 from ml.common.cli import UsageError
 from ml.common.files import write_json
 from ml.common.model_settings import ModelConfig
-from ml.data.catalogue import feature_count
+from ml.data.catalogue import TEXTS, feature_count
 from ml.data.snapshot import Snapshot
 from ml.data.vocabulary import Vocabularies
 from ml.transformer.model import BehaviourModel
@@ -32,8 +32,9 @@ def save(model: BehaviourModel, snapshot: Snapshot) -> Path:
     settings = {"model": model.config.model_dump(), "ds": str(snapshot.ds), "cutoff": str(snapshot.cutoff)}
     write_json(folder / "model.json", settings)
     torch.save({name: tensor.cpu() for name, tensor in model.state_dict().items()}, folder / "weights.pt")
-    for name in ("vocabulary.parquet", "catalogue.parquet"):
-        shutil.copyfile(snapshot.folder / name, folder / name)
+    for name in ("vocabulary.parquet", "catalogue.parquet", TEXTS):
+        if name != TEXTS or model.text is not None:
+            shutil.copyfile(snapshot.folder / name, folder / name)
     describe(folder, model.config.d_model)
     return folder
 
@@ -43,8 +44,10 @@ def load(folder: Path, device: str) -> tuple[BehaviourModel, Vocabularies]:
     settings = json.loads((folder / "model.json").read_text(encoding="utf-8"))
     config = ModelConfig.model_validate(settings["model"])
     vocabularies = Vocabularies.load(folder / "vocabulary.parquet")
-    model = BehaviourModel(config, feature_count(vocabularies, config)).to(device)
-    model.load_state_dict(torch.load(folder / "weights.pt", map_location=device, weights_only=True))
+    weights = torch.load(folder / "weights.pt", map_location=device, weights_only=True)
+    text_width = weights["text.weight"].shape[1] if "text.weight" in weights else 0
+    model = BehaviourModel(config, feature_count(vocabularies, config), text_width).to(device)
+    model.load_state_dict(weights)
     return model, vocabularies
 
 
