@@ -16,6 +16,7 @@ _WORDS = ["null", "nan", "none", "nil", "undefined", "unknown", "n/a", "#n/a", "
           "(not set)", "-", "?", "anonymous", "guest", "#value!", "#ref!", "[object object]", "0", "-1"]  # fmt: skip
 _MAY_BE_AN_ID = re.compile(" is (0|-1), ")  # of few records
 _ROUNDED = r"^[0-9](\.[0-9]+)?E\+[0-9]+\z"  # by a program for sheets
+_SHORTENED = r"^[0-9](\.[0-9]+)?e\+[0-9]+\z"  # by a language
 _COMMA = r"bad_(money|count): [^;]* is [^;]*[0-9],[0-9]+( |;|\z)"
 _CURRENCIES = ("currency", "currency_code", "currencycode", "order_currency", "iso_currency")
 _SHOWN = 5
@@ -45,8 +46,12 @@ def _of_id(name: str, operands: list[fields.Operand]) -> Column:
     said = operands[0].value.cast("string")
     word = F.concat(F.lit(f"{name} is "), said, F.lit(", a word for nothing that `null` may list"))
     rounded = F.concat(F.lit(f"{name} is "), said, F.lit(", which a program for sheets has rounded"))
-    may_be = said.contains("E+")  # which is asked quicker
-    return F.when(F.lower(said).isin(_WORDS), word).when(may_be & said.rlike(_ROUNDED), rounded)
+    shortened = F.concat(F.lit(f"{name} is "), said, F.lit(", a number that `whole` writes out"))
+    marked = F.concat(F.lit(f"{name} is "), said, F.lit(", marked as a text for a program for sheets"))
+    is_marked = F.substring(said, 1, 1).isin(["'", "`"])
+    may_be = F.lower(said).contains("e+")  # which is asked quicker
+    number = F.when(said.rlike(_ROUNDED), rounded).when(said.rlike(_SHORTENED), shortened)
+    return F.when(F.lower(said).isin(_WORDS), word).when(may_be, number).when(is_marked, marked)
 
 
 def said(frame: DataFrame, feed: Feed, counts: list[dict]) -> list[str]:

@@ -36,6 +36,7 @@ def _read(value: Column, name: str, spec: FieldSpec) -> Column:
     if name == "iso":
         read = columns.time(text, None)
         return read if spec.zone == "UTC" else F.when(columns.is_local(text), _of_zone(read, spec)).otherwise(read)
+    text = F.translate(text, "\u00a0\u202f", "  ")  # which some programs write before AM
     ways = []
     for pattern, has_zone in patterns.variants(name):
         read = _by_pattern(text, pattern, spec)

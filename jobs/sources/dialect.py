@@ -41,7 +41,7 @@ class Dialect(Strict):
     @classmethod
     def _is_delimiter(cls, given: str) -> str:
         delimiter = given.encode("ascii", "backslashreplace").decode("unicode_escape") if "\\" in given[:-1] else given
-        if not delimiter or set(delimiter) & set("\r\n\\"):
+        if not delimiter or set(delimiter) & set("\r\n\\") or delimiter.isalpha():
             raise ValueError(f"expected one or more characters of one line, found {given!r}; such as ',' or '\\t'")
         return delimiter
 

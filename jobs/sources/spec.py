@@ -62,7 +62,7 @@ class Feed(Dialect):
     `pii` says of a column that it is hashed with the shop's key, or dropped, before anything is written.
     """
 
-    files: tuple[str, ...] | None = None
+    files: tuple[str, ...] | None = Field(default=None, min_length=1)
     jdbc: Jdbc | None = None
     kafka: Kafka | None = None
     format: Literal["jsonl", "csv", "parquet"] = "jsonl"
@@ -103,8 +103,9 @@ class Feed(Dialect):
         if not isinstance(fields, dict):
             raise ValueError(f"expected a mapping of our columns to theirs, found {type(fields).__name__}")
         for name, spec in fields.items():
-            if isinstance(spec, (bool, int, float)):
-                raise ValueError(f"{name}: YAML reads the column's name as {spec}, no text; put it in quotes")
+            if not isinstance(spec, (str, dict, FieldSpec)):
+                hint = f" (sum: {spec}?)" if isinstance(spec, list) else "; YAML reads no text here without quotes"
+                raise ValueError(f"{name}: expected a column's name, or keys such as column and first{hint}")
         return {name: {"column": spec} if isinstance(spec, str) else spec for name, spec in fields.items()}
 
     @model_validator(mode="before")

@@ -16,6 +16,8 @@ _OBJECT = r'(?s)^[ \t\r\n]*\{[ \t\r\n]*(".*)?\}[ \t\r\n]*\z'
 _STRICT = {"allowSingleQuotes": "false", "allowNonNumericNumbers": "false"}  # Sail's JSON is so by itself
 _HASHED_DIGITS = 18  # of a decimal whose hash is the same on both engines
 _DAY = r"^[ \t\r\n]*[0-9]{4}-[0-9]{1,2}-[0-9]"
+# Names of IANA's zones that end in T, as do all of the old short ones that Java knows beside them.
+_ZONE_NAMES = r"(GMT|[CEMW]ET|[EHM]ST|[0-9][A-Z]DT)\z"
 _LOCAL = r"^[ \t\r\n]*[0-9-]+([T ]([0-9]{1,2}(:[0-9]{1,2}(:[0-9]{1,2}(\.[0-9]*)?)?)?)?)?[ \t\r\n]*\z"
 
 
@@ -44,27 +46,29 @@ def number(text: Column, kind: str) -> Column:
 
 
 def without_fraction(text: Column) -> Column:
-    """A text that is a whole number written with a fraction (266079.0) or an exponent (1.2345678E7) without them; any
-    other text as it is, as is 6.93217E+12, which a program for sheets has rounded.
+    """A text that is a whole number written with a fraction (266079.0) or an exponent (1.2345678E7, 1e+05) without
+    them; any other text as it is, as is 6.93217E+12, which a program for sheets has rounded.
     """
     exact = number(text, "decimal(38,4)")
     scientific = F.when(exact == F.floor(exact), exact.cast("decimal(38,0)").cast("string"))
     return (
         F.when(text.rlike(r"^[+-]?[0-9]+\.0+\z"), F.regexp_replace(text, r"\.0+\z", ""))
-        .when(text.rlike(r"^[+-]?[0-9](\.[0-9]+)?[eE][0-9]{1,2}\z"), F.coalesce(scientific, text))
+        .when(text.rlike(r"^[+-]?[0-9](\.[0-9]+)?([eE]|e\+)[0-9]{1,2}\z"), F.coalesce(scientific, text))
         .otherwise(text)
     )
 
 
 def time(text: Column, pattern: str | None) -> Column:
     """A text as a timestamp, by a pattern or ISO 8601 with a day in it; null where it is none. (10:00 alone would be
-    today's, 46183 a year.)
+    today's, 46183 a year.) Zones are offsets or names of the IANA database: CST is of America to both engines, and of
+    China to who writes it there.
     """
     if pattern is not None:
         return F.try_to_timestamp(text, F.lit(pattern))
     # Both engines read a zone behind seconds alone.
     with_seconds = F.regexp_replace(text, r"^([^T ]+[T ][0-9]{1,2}:[0-9]{2})( ?[A-Z+-].*)\z", "$1:00$2")
-    return F.when(text.rlike(_DAY), F.coalesce(F.try_to_timestamp(text), F.try_to_timestamp(with_seconds)))
+    is_named = text.endswith("T") & ~text.rlike(_ZONE_NAMES)
+    return F.when(text.rlike(_DAY) & ~is_named, F.coalesce(F.try_to_timestamp(text), F.try_to_timestamp(with_seconds)))
 
 
 def is_local(text: Column) -> Column:

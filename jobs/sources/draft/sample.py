@@ -5,7 +5,6 @@ from __future__ import annotations
 import codecs
 import csv
 import json
-import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ import pyarrow.compute as pc
 from jobs.errors import DataError
 from jobs.sources.dialect import Dialect
 from jobs.sources.draft import looks, words
-from jobs.sources.formats import csv_rows, json_lines, opening, parquet_rows
+from jobs.sources.formats import csv_rows, json_lines, opening, parquet_rows, texts
 from jobs.sources.formats.parts import Part, locate, named
 
 MOST = 20_000  # records
@@ -62,7 +61,7 @@ def take(path: str) -> Sample:
 def _of_text(path: str) -> Sample:
     with opening.opened(path) as stream:
         head = stream.read(_HEAD)
-    encoding, guess = _encoding(head)
+    encoding, guess = texts.likely(head)
     said: dict[str, object] = {} if encoding == "UTF-8" else {"encoding": encoding}
     unsure = {"encoding": guess} if guess else {}
     text = codecs.getincrementaldecoder(_marked(head) or encoding)(errors="replace").decode(head).lstrip("\ufeff")
@@ -81,27 +80,6 @@ def _marked(head: bytes) -> str | None:
         if head.startswith(mark):
             return name
     return None
-
-
-def _encoding(head: bytes) -> tuple[str, str]:
-    """The encoding of a text; what makes it a guess, if it is one."""
-    if not _marked(head) and head.count(0) > len(head) / 4:  # beside every letter of ASCII
-        return ("UTF-16LE" if head[1:2] == b"\0" else "UTF-16BE"), "no mark says so"
-    if _marked(head) or _reads(head, "utf-8"):
-        return "UTF-8", ""
-    # Letters with accents stand alone among those of ASCII, Chinese characters are pairs.
-    runs = Counter(len(run) % 2 for run in re.findall(rb"[\x80-\xff]+", head))
-    if runs[0] >= runs[1] and _reads(head, "gb18030"):
-        return "GB18030", "no UTF-8; read as Chinese"
-    return ("windows-1252" if _reads(head, "windows-1252") else "ISO-8859-1"), "no UTF-8; read as a European language"
-
-
-def _reads(head: bytes, encoding: str) -> bool:
-    try:
-        codecs.getincrementaldecoder(encoding)().decode(head)
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _of_csv(path: str, text: str, said: dict[str, object], unsure: dict[str, str]) -> Sample:

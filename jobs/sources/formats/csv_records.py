@@ -19,6 +19,7 @@ from jobs.sources.formats.parts import BLOCK, Part, UnreadableFileError
 
 _ONE = "\x1f"  # stands for a delimiter of several characters, or of one that is not ASCII: Arrow takes one byte
 _MOST_LINES = 100  # of a record whose quotes are wrong: beyond that, half of the file may have gone into it
+NO_TEXT = ", found bytes that are none"
 _WRONG_QUOTES = "expected quotes that close, and are doubled within quotes"
 _EXCEL = re.compile(rb'"?sep=.{1,3}?"?\r?\n')  # what Excel writes before a table to say its delimiter
 
@@ -119,14 +120,22 @@ class Shapes:
         plain = rb"(?!%b)%b" % (q, plain) if q else plain
         end = rb"(?:\r?\n|\r|\Z)"
         blanks = rb"[%b]*+" % b" \t".replace(one_byte(dialect).encode(), b"")
-        strict = rb"(?:%b%b(?=[%b\r\n]|\Z)|%b)" % (quoted, blanks, d, plain) if q else plain
+        whole = rb"%b%b(?=[%b\r\n]|\Z)" % (quoted, blanks, d)
+        strict = rb"(?:%b%b|%b)" % (blanks, whole, plain) if q else plain
         loose = rb"(?:%b[^%b\r\n]*+|%b)" % (quoted, d, plain) if q else plain
         self.record = re.compile(rb"%b(?:%b%b)*+%b" % (strict, d, strict, end))
         self.loose = re.compile(rb"%b(?:%b%b)*+%b" % (loose, d, loose, end))
+        self.field = re.compile(rb"(\A|%b)(?:%b(%b)|%b)" % (d, blanks, whole, plain)) if q else None
         self.line = re.compile(rb"[^\r\n]*+" + end)
         self.null = re.compile(rb"(?:(?<=[%b\n])|\A)\\N(?=[%b\r\n]|\Z)" % (d, d)) if self.escape == b"\\" else None
         self.beside = np.zeros(256, bool)
         self.beside[list(one_byte(dialect).encode() + b"\r\n")] = True
+
+    def for_arrow(self, record: bytes) -> bytes:
+        """A record as Arrow reads what is meant: without blanks before a quote, and without the sign for nothing."""
+        if self.field and (b" " + self.quote in record or b"\t" + self.quote in record):
+            record = self.field.sub(lambda found: found[1] + found[2] if found[2] else found[0], record)
+        return self.null.sub(b"", record) if self.null else record
 
     def is_plain(self, text: bytes) -> bool:
         """Whether no comment and no escape may stand in a text."""
@@ -229,11 +238,13 @@ def _one_by_one(text: bytes, shapes: Shapes, is_last: bool) -> tuple[Records | N
             continue
         is_text = texts.is_utf8(record)
         if not is_text or whole is None:
-            fault = _WRONG_QUOTES if is_text else f"expected {shapes.dialect.encoding}, found bytes that are none"
+            fault = _WRONG_QUOTES if is_text else f"expected {shapes.dialect.encoding}{NO_TEXT}"
+            if is_text and not shapes.escape and b"\\" + shapes.quote in record:
+                fault += "; escape says which character stands before one"
             raw = texts.shown(as_written(record.rstrip(b"\r\n"), shapes.dialect))
             broken.append(Broken(place, raw, fault))
         else:
-            good.append(shapes.null.sub(b"", record) if shapes.null else record)
+            good.append(shapes.for_arrow(record))
             places.append(place)
         place += 1
     return Records(b"".join(good), places, tuple(broken)), at

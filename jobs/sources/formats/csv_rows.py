@@ -12,9 +12,10 @@ import pyarrow.csv as arrow_csv
 
 from jobs.sources.dialect import Dialect
 from jobs.sources.formats import csv_records, texts
-from jobs.sources.formats.csv_records import Records
+from jobs.sources.formats.csv_records import Broken, Records
 from jobs.sources.formats.parts import Part, UnreadableFileError, named, told_apart
 
+_AS_TEXT = r'^="([^"]*)"$'  # by which a program for sheets is told to leave a number, such as an id, as it is
 _SAMPLE = 20  # rows by which a column behind the last name is told
 
 
@@ -36,18 +37,29 @@ def header(path: str, dialect: Dialect) -> list[str]:
     with named(path):
         records = next(csv_records.read(Part(path), dialect), Records(b""))
         if records.broken and records.broken[0].place == 0 and not dialect.columns:
-            if records.broken[0].raw.startswith("{"):
-                raise UnreadableFileError.of(path, "JSON lines; say format: jsonl")
-            raise UnreadableFileError.of(path, f"a header that is none: {records.broken[0].fault}")
+            raise UnreadableFileError.of(path, _no_header(path, records.broken[0]))
         sample = [_fields(text, dialect) for text in csv_records.first(records, dialect, _SAMPLE)]
     names, rows = (list(dialect.columns), sample) if dialect.columns else (sample[0] if sample else [], sample[1:])
     if not any(name.strip() for name in names):
+        if dialect.skip and not sample and any(block.strip() for block in texts.blocks(Part(path), dialect.encoding)):
+            raise UnreadableFileError.of(path, f"no header behind the {dialect.skip} lines that skip leaves out")
         return []
     if rows and all(len(row) == len(names) + 1 and not row[-1] for row in rows):
         names.append("")
     elif rows and names and not names[-1] and all(len(row) == len(names) - 1 for row in rows):
         names.pop()
     return told_apart(names)
+
+
+def _no_header(path: str, found: Broken) -> str:
+    """What stands in place of a header."""
+    if found.raw.startswith(("{", "[")):
+        return "JSON; say format: jsonl"
+    hint = ""
+    if found.fault.endswith(csv_records.NO_TEXT):
+        with texts.opened(Part(path)) as stream:
+            hint = f"; is its encoding {texts.likely(stream.read(1 << 16))[0]}?"
+    return f"a header that is none: {found.fault}{hint}"
 
 
 def _fields(record: bytes, dialect: Dialect) -> list[str]:
@@ -130,6 +142,10 @@ def _parsed(records: Records, columns: tuple[str, ...], dialect: Dialect) -> tup
     table = arrow_csv.read_csv(pa.BufferReader(records.text), layout, _parsed_as(dialect, note), types)
     if csv_records.is_replaced(dialect):
         table = pa.table([_as_written(column, dialect) for column in table.columns], names=places)
+    if b'="' in records.text:
+        table = pa.table([pc.replace_substring_regex(c, _AS_TEXT, r"\1") for c in table.columns], names=places)
+    if not records.text.isascii():
+        table = pa.table([texts.composed(column.combine_chunks()) for column in table.columns], names=places)
     return table.rename_columns([*columns]), broken
 
 

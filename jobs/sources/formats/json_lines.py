@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterator
 from decimal import Decimal
@@ -98,7 +99,7 @@ def _objects(lines: list[bytes]) -> tuple[list[str | None], list[str | None], li
         except UnicodeDecodeError:
             raw, fault = texts.shown(line), "expected UTF-8, found bytes that are none"
         except (msgspec.DecodeError, RecursionError):
-            raw, record = texts.shown(line), _with_null(line) if b"NaN" in line or b"Infinity" in line else None
+            raw, record = texts.shown(line), _mended(line)
             if record is None and line.startswith(b"{'"):
                 fault = "expected JSON, found single quotes (Python's?)"
         raws.append(raw)
@@ -107,10 +108,15 @@ def _objects(lines: list[bytes]) -> tuple[list[str | None], list[str | None], li
     return raws, faults, found
 
 
-def _with_null(line: bytes) -> Record | None:
-    """The object of a line with null for NaN and Infinity."""
+def _mended(line: bytes) -> Record | None:
+    """The object of a line with null for NaN and Infinity, and without what lists of objects and files that were put
+    together leave around it: a comma, a mark of UTF-8, a separator.
+    """
+    text = line.removeprefix(codecs.BOM_UTF8).strip(b" \t\r\x1e").removesuffix(b",")
+    if b"NaN" in text or b"Infinity" in text:
+        text = _NO_NUMBER.sub(lambda found: found[0] if found[0][:1] == b'"' else b"null", text)
     try:
-        return _OBJECT.decode(_NO_NUMBER.sub(lambda found: found[0] if found[0][:1] == b'"' else b"null", line))
+        return _OBJECT.decode(text) if text != line else None
     except (msgspec.DecodeError, RecursionError):
         return None
 
@@ -175,4 +181,4 @@ def _said(pieces: pa.Array) -> pa.Array:
     if pc.any(escaped).as_py():
         read = [msgspec.json.decode(piece) for piece in pieces.filter(escaped).to_pylist()]
         plain = pc.replace_with_mask(plain, escaped, pa.array(read, pa.string()))
-    return pc.if_else(pc.equal(pieces, "null"), pa.scalar(None, pa.string()), plain)
+    return texts.composed(pc.if_else(pc.equal(pieces, "null"), pa.scalar(None, pa.string()), plain))

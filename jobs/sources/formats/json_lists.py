@@ -11,6 +11,7 @@ Record = dict[str, msgspec.Raw]
 _OBJECT = msgspec.json.Decoder(Record)
 _OBJECTS = msgspec.json.Decoder(list[Record])
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
+_TEXT = msgspec.json.Decoder(str)
 _ENCODER = msgspec.json.Encoder()
 _STEP = re.compile(r"[^.\[\]]+|\[\d+\]")
 _WRONG = (msgspec.DecodeError, RecursionError)
@@ -19,7 +20,8 @@ _WRONG = (msgspec.DecodeError, RecursionError)
 def exploded(record: Record, column: str) -> list[Record]:
     """A record for each entry of the list in `column`, which may stand in an object or in the entries of a list: `a`,
     `a.b`. The fields of an entry are `column.field`, an entry that is no object is `column`, its place in the list
-    `column.position`; all else stands beside it. A record without such a list, or an empty one, stays as it is.
+    `column.position`; all else stands beside it. A record without such a list, or with an empty one, stays as it is.
+    An object in place of a list is its one entry, or has the entries by their numbers; either may be a text of JSON.
     """
     steps = column.split(".")
     name = next((name for k in range(len(steps)) if (name := ".".join(steps[: k + 1])) in record), None)
@@ -27,10 +29,11 @@ def exploded(record: Record, column: str) -> list[Record]:
         return [record]
     rest = column[len(name) + 1 :]
     beside = {other: value for other, value in record.items() if other != name}
-    if rest and (inner := _read(_OBJECT, record[name])) is not None:
+    value = _untold(record[name])
+    if rest and (inner := _read(_OBJECT, value)) is not None:
         return _from_object(record, name, inner, rest)
     rows = []
-    for position, fields in enumerate(_entries(record[name], name)):
+    for position, fields in enumerate(_entries(value, name)):
         row = beside | fields | {f"{name}.position": msgspec.Raw(str(position).encode())}
         rows += exploded(row, column) if rest else [row]
     return rows or [record]
@@ -54,12 +57,21 @@ def _entries(value: msgspec.Raw, name: str) -> list[Record]:
     objects = _read(_OBJECTS, value)
     if objects is not None:
         return [_named(entry, name) for entry in objects]
+    if one := _read(_OBJECT, value):
+        by_number = all(map(str.isdecimal, one)) and [_read(_OBJECT, entry) for entry in one.values()]
+        return [_named(entry, name) for entry in by_number] if by_number and all(by_number) else [_named(one, name)]
     entries = _read(_LIST, value) or []
     return [{name: entry} if (inner := _read(_OBJECT, entry)) is None else _named(inner, name) for entry in entries]
 
 
 def _named(entry: Record, name: str) -> Record:
     return {f"{name}.{key}": value for key, value in entry.items()}
+
+
+def _untold(value: msgspec.Raw) -> msgspec.Raw:
+    """What a text says that is itself JSON, as some databases hold it; any other value as it is."""
+    text = _read(_TEXT, value) if bytes(value).startswith((b'"[', b'"{')) else None
+    return value if text is None else msgspec.Raw(text.encode())
 
 
 def _read(decoder: msgspec.json.Decoder, value: msgspec.Raw):
@@ -86,6 +98,7 @@ def at_path(record: Record, column: str) -> msgspec.Raw | None:
     value = record.get(name)
     if value is None or not ("[" in column or _has_keys(bytes(value))):
         return None
+    value = _untold(value)
     through_list = False
     for step in steps:
         if value is None:

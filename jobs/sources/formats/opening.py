@@ -26,7 +26,7 @@ _NO_TEXT = {
     b"PK\x05\x06": "an empty zip archive",
     b"SQLite format 3": "an SQLite database; export its table as CSV",
 }
-_PAGE = (b"<!doctype", b"<html", b"<?xml")
+_PAGE = re.compile(rb"<(!doctype|\?xml|html|head|body|meta|style|table|script|div)\b", re.IGNORECASE)
 _TAR = slice(257, 262), b"ustar"
 
 
@@ -91,8 +91,8 @@ def _refuse(path: str, head: bytes) -> None:
             raise _no_text(path, what)
     if head[_TAR[0]] == _TAR[1]:
         raise _no_text(path, "a tar archive; unpack it")
-    if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:9].lower().startswith(_PAGE):
-        raise _no_text(path, "a web page or XML, perhaps an error in place of the file")
+    if _PAGE.match(head.lstrip(b"\xef\xbb\xbf \t\r\n")):
+        raise _no_text(path, "a web page or XML: a sheet that was saved so, or an error in place of the file")
 
 
 def _no_text(path: str, what: str) -> UnreadableFileError:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from jobs.sources.formats import parquet_lists
+from jobs.sources.formats import parquet_lists, texts
 from jobs.sources.formats.parts import Part, UnreadableFileError, locate, named, told_apart
 
 _MARK = b"PAR1"
@@ -118,8 +118,8 @@ def _column(batch: pa.RecordBatch, field: pa.Field, is_instant: bool) -> pa.Arra
 
 def as_text(values: pa.Array, is_instant: bool = False) -> pa.Array:
     """Values as texts: a list or an object as JSON; a time as ISO 8601 with a space, an instant with Z, in UTC; a
-    number with a fraction in as few digits as tell it from its neighbours, a whole one without a fraction; bytes that
-    are no UTF-8, and those of a fixed length, in hexadecimal.
+    number with a fraction in as few digits as tell it from its neighbours, a whole one without a fraction, NaN as null;
+    bytes that are no UTF-8, and those of a fixed length, in hexadecimal.
     """
     kind = values.type
     if pa.types.is_dictionary(kind):
@@ -134,17 +134,20 @@ def as_text(values: pa.Array, is_instant: bool = False) -> pa.Array:
     if pa.types.is_timestamp(kind):
         return _times(values, "Z" if kind.tz or is_instant else "")
     if pa.types.is_floating(kind):
-        return pa.array([None if value is None else _number(value) for value in values.to_pylist()], pa.string())
+        if kind != pa.float64():  # as they are written: a double has more digits than they
+            values = values.cast(pa.string()).cast(pa.float64())
+        known = [None if value is None or math.isnan(value) else value for value in values.to_pylist()]
+        return pa.array([None if value is None else _number(value) for value in known], pa.string())
     if pa.types.is_fixed_size_binary(kind):
         return pa.array([None if value is None else value.hex() for value in values.to_pylist()], pa.string())
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind) or pa.types.is_binary_view(kind):
         return _bytes(values)
-    return values.cast(pa.string())
+    return texts.composed(values.cast(pa.string()))
 
 
 def _bytes(values: pa.Array) -> pa.Array:
     try:
-        return values.cast(pa.string())
+        return texts.composed(values.cast(pa.string()))
     except pa.ArrowInvalid:
         return pa.array([None if value is None else _byte_text(value) for value in values.to_pylist()], pa.string())
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import codecs
 import io
+import re
+import unicodedata
+from collections import Counter
 from collections.abc import Iterator
 from typing import IO
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from jobs.sources.formats import opening
 from jobs.sources.formats.parts import BLOCK, Part, UnreadableFileError, locate
@@ -19,6 +23,15 @@ _MARKS = {
     codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16",
 }  # fmt: skip
 _UTF8 = ("utf-8", "utf-8-sig", "ascii")
+# What programs write who say the one: the same and more characters, as browsers read it.
+_LARGER = {
+    "gb2312": "gb18030", "gbk": "gb18030", "iso8859-1": "cp1252", "shift_jis": "cp932", "euc_kr": "cp949",
+}  # fmt: skip
+_PAIRS = ("big5", "big5hkscs", "cp932", "cp949", "cp950", "euc_jp", "gb18030", "hz")  # bytes of a character, mostly
+# Letters of UTF-8 that are none of another encoding: one is written in a way that a few may be by chance.
+_SURE, _SURE_OF_PAIRS = 2, 8
+_LETTERS = re.compile(rb"[\xc2-\xf4][\x80-\xbf]+")
+_APART = "[\u0300-\u036f\u1100-\u11ff\u3099\u309a]"  # accents, and pieces of Korean and Japanese letters
 _SHOWN = 16  # bytes of what is no text
 
 
@@ -64,9 +77,13 @@ def _in_utf8(part: Part, stream: IO[bytes], encoding: str) -> Iterator[bytes]:
             yield block
             block = stream.read(BLOCK)
         return
+    name = _LARGER.get(name, name)
     decoder = codecs.getincrementaldecoder(name)(errors="surrogateescape")
-    first = True
+    first, is_ascii = True, not mark
     while block:
+        if is_ascii and not block.isascii():
+            _refuse_utf8(part, block, name, encoding)
+            is_ascii = False
         text = decoder.decode(block)
         yield (text.removeprefix("\ufeff") if first else text).encode("utf-8", "surrogateescape")
         block, first = stream.read(BLOCK), False
@@ -74,11 +91,51 @@ def _in_utf8(part: Part, stream: IO[bytes], encoding: str) -> Iterator[bytes]:
 
 
 def _refuse_wide(part: Part, block: bytes) -> None:
-    """UTF-16 without its mark has a NUL beside every letter of ASCII."""
-    start = block[:256]
-    for name, zeros in (("UTF-16LE", start[1::2]), ("UTF-16BE", start[0::2])):
-        if len(zeros) > 8 and zeros.count(0) > 0.7 * len(zeros):
-            raise UnreadableFileError.of(part.path, f"it seems to be written in {name}; say encoding: {name}")
+    if wide := _wide(block):
+        raise UnreadableFileError.of(part.path, f"it seems to be written in {wide}; say encoding: {wide}")
+
+
+def _wide(block: bytes) -> str:
+    """The UTF-16 of a text without its mark, or nothing: a NUL stands beside each letter of ASCII in it, and beside
+    each line break.
+    """
+    start = block[:4096]
+    zeros, breaks = [start[0::2].count(0), start[1::2].count(0)], start.count(b"\n")
+    for name, half, end in (("UTF-16LE", 1, b"\n\0"), ("UTF-16BE", 0, b"\0\n")):
+        alone = zeros[half] > 3 and not zeros[1 - half]
+        if alone and (zeros[half] > 0.35 * len(start) or (breaks and start.count(end) == breaks)):
+            return name
+    return ""
+
+
+def _refuse_utf8(part: Part, block: bytes, name: str, said: str) -> None:
+    """What can be read as UTF-8 throughout is hardly of another encoding, in which it says something else."""
+    if name.startswith(("utf", "iso2022")):
+        return
+    whole = block[: block.rfind(b"\n") + 1] or block
+    if len(_LETTERS.findall(whole)) >= (_SURE_OF_PAIRS if name in _PAIRS else _SURE) and is_utf8(whole):
+        raise UnreadableFileError.of(part.path, f"it is written in UTF-8, and the mapping says encoding: {said}")
+
+
+def likely(head: bytes) -> tuple[str, str]:
+    """The encoding of a text by its first bytes; what makes it a guess, if it is one."""
+    if not any(map(head.startswith, _MARKS)) and (wide := _wide(head)):
+        return wide, "no mark says so"
+    if any(map(head.startswith, _MARKS)) or _reads(head, "utf-8"):
+        return "UTF-8", ""
+    # Letters with accents stand alone among those of ASCII, Chinese characters are pairs.
+    runs = Counter(len(run) % 2 for run in re.findall(rb"[\x80-\xff]+", head))
+    if runs[0] >= runs[1] and _reads(head, "gb18030"):
+        return "GB18030", "no UTF-8; read as Chinese"
+    return "windows-1252", "no UTF-8; read as a European language"
+
+
+def _reads(head: bytes, encoding: str) -> bool:
+    try:
+        codecs.getincrementaldecoder(encoding)().decode(head)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def may_be_cut(part: Part, encoding: str) -> bool:
@@ -126,6 +183,20 @@ def is_utf8(text: bytes) -> bool:
     except pa.ArrowInvalid:
         return False
     return True
+
+
+def composed(values: pa.Array) -> pa.Array:
+    """Texts with each letter as one character where there is one (NFC): some systems write an accent behind its letter,
+    and an id would be two.
+    """
+    if pc.all(pc.string_is_ascii(values)).as_py() is not False:
+        return values
+    apart = pc.fill_null(pc.match_substring_regex(values, _APART), False)
+    if not pc.any(apart).as_py():
+        return values
+    # Arrow's own utf8_normalize leaves them as they are.
+    together = [unicodedata.normalize("NFC", text) for text in values.filter(apart).to_pylist()]
+    return pc.replace_with_mask(values, apart, pa.array(together, values.type))
 
 
 def shown(text: bytes) -> str:

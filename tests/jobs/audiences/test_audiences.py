@@ -64,7 +64,7 @@ def write(folder, **definitions):
         ({"a": {"union": ["b"]}, "b": {"where": "true", "suppress": {"audiences": ["a"]}}}, "in a circle: a -> b -> a"),
         ({"a": {"where": "true", "union": ["b"]}, "b": {"where": "true"}}, "exactly one of .* found where, union"),
         ({"a": {}}, "exactly one of .* found none"),
-        ({"a": {"where": "true", "hold": 0.1}}, r"a\.yaml is not a valid audience: hold: Extra inputs"),
+        ({"a": {"where": "true", "hold": 0.1}}, r"a\.yaml is not a valid audience: hold: there is no such key"),
         ({"a": {"where": "true", "schedule": {"weekly": "mon"}}}, "schedule.Weekly.weekly: Input should be 'monday'"),
         ({"a": {"where": "true", "holdout": 0.9}}, "holdout: Input should be less than or equal to 0.5"),
         ({"a": {"where": "true", "examples": {"match": [{"rfm_clas": 5}]}}}, "'rfm_clas'; did you mean 'rfm_class'"),

@@ -6,7 +6,8 @@ import pytest
 from pyspark.sql import functions as F
 
 from jobs.collect import categories, fields, numbers, times
-from jobs.sources import cells
+from jobs.lake.engine import columns
+from jobs.sources import cells, consent
 from jobs.sources.mapping import FieldSpec
 
 
@@ -23,11 +24,18 @@ TIMES = {
          "2026-06-10 02:00:00+00": "2026-06-10 02:00:00", "2026-06-10 10:00:00.5+08:00": "2026-06-10 02:00:00.5",
          "2026-06-10 10:00:00 +0800": "2026-06-10 02:00:00", "2026-06-10T02:00:00Z": "2026-06-10 02:00:00",
          "2026-06-10 02:00:00 UTC": "2026-06-10 02:00:00", "2026-06-10T10:00+08:00": "2026-06-10 02:00:00",
-         "2026-06-10 11:00:00 Asia/Tokyo": "2026-06-10 02:00:00", "2026-06-10": "2026-06-09 16:00:00"},
+         "2026-06-10 11:00:00 Asia/Tokyo": "2026-06-10 02:00:00", "2026-06-10": "2026-06-09 16:00:00",
+         "2026-06-10 04:00:00 CET": "2026-06-10 02:00:00", "2026-06-10 02:00:00 GMT": "2026-06-10 02:00:00"},
+    ),
+    "a short name of several zones is none": (
+        {"zone": "Asia/Shanghai"}, {f"2026-06-10 10:00:00 {name}": None for name in ("CST", "BST", "IST", "PST")},
     ),
     "a pattern with a zone is not shifted": (
         {"zone": "Asia/Shanghai", "format": "dd/MMM/yyyy:HH:mm:ss Z"},
         {"10/Jun/2026:10:00:00 +0800": "2026-06-10 02:00:00"},
+    ),
+    "blanks that do not break": (
+        {"format": "M/d/yyyy, h:mm:ss a"}, {"6/10/2026, 1:00:00\u202fPM": "2026-06-10 13:00:00"},
     ),
     "a pattern whose zone may lack": (
         {"zone": "Asia/Shanghai", "format": "yyyy-MM-dd HH:mm[ XXX]"},
@@ -103,6 +111,25 @@ def test_money(spark, said):
     spec, expected = NUMBERS[said]
     found = read(spark, expected, numbers.number(F.col("t"), FieldSpec(column="t", **spec), "money", False))
     assert dict(zip(expected, found, strict=True)) == expected
+
+
+def test_a_whole_number_is_an_id_however_it_is_written(spark):
+    expected = {"123.0": "123", "1e+05": "100000", "1.2345678E7": "12345678", "00123": "00123", "1E+05": "1E+05",
+                "1.5": "1.5", "1E400": "1E400"}  # fmt: skip
+    assert read(spark, expected, columns.without_fraction(F.col("t"))) == list(expected.values())
+
+
+def test_what_nobody_sees_is_no_part_of_a_text(spark):
+    texts = ["\u200ba\u2060", "\u2066a\u2069", "\u061ca\u3164", "\ufeff a\u00a0\0", "a\u00a0a"]
+    assert read(spark, texts, cells.trimmed(F.col("t"))) == ["a", "a", "a", "a", "a\u00a0a"]
+
+
+def test_consent_is_a_word_of_yes_in_many_languages(spark):
+    said = {"yes": "true", "Ja": "true", "OUI": "true", "sí": "true", "Да": "true", "はい": "true", "同意": "true",
+            "opted-in": "true", "nein": "false", "não": "false", "нет": "false", "拒绝": "false",
+            "maybe": "false"}  # fmt: skip
+    found = read(spark, said, F.concat(consent.consent(F.col("t")), F.lit(" "), consent.is_unknown(F.col("t"))))
+    assert found == [f"{yes} {str(word == 'maybe').lower()}" for word, yes in said.items()]
 
 
 def test_two_lists_of_texts_never_join_to_one(spark):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from jobs.sources.dialect import Dialect
@@ -95,6 +97,14 @@ def test_without_fields_of_several_lines_each_line_stands_alone(tmp_path, monkey
           (3, "withheld, 3 bytes that are no text: 32 2c ff", "expected GBK, found bytes that are none")]),
         ({}, "id,n\n1,茶\n".encode("UTF-16"), [(2, "1", "茶")]),
         ({}, "id,n\r1,a\r2,b", [(2, "1", "a"), (3, "2", "b")]),
+        ({}, 'id,n\n1, "a, ""b""" \n 2,"c, ""d"" , e"\n3, 4" tv\n4, "e" f\n',
+         [(2, "1", 'a, "b" '), (3, " 2", 'c, "d" , e'), (4, "3", ' 4" tv'), (5, "4", ' "e" f')]),
+        ({}, 'id,n\n="001","=""002"""\na="b",="c\n', [(2, "001", "002"), (3, 'a="b"', '="c')]),
+        ({}, "id,n\ncafe\u0301,か\u3099\n", [(2, "caf\u00e9", "\u304c")]),
+        # What programs write who say the one is a larger one.
+        ({"encoding": "GBK"}, "id,n\n1,㐀茶\n".encode("GB18030"), [(2, "1", "㐀茶")]),
+        ({"encoding": "ISO-8859-1"}, "id,n\n1,“5 €”\n".encode("cp1252"), [(2, "1", "“5 €”")]),
+        ({"encoding": "Shift_JIS"}, "id,n\n1,①髙\n".encode("cp932"), [(2, "1", "①髙")]),
     ],
 )  # fmt: skip
 def test_a_dialect_that_is_said_is_read(tmp_path, said, text, rows):
@@ -121,5 +131,26 @@ def test_an_empty_csv_has_no_columns_and_a_header_alone_no_rows(tmp_path):
     assert of_csv(tmp_path / "a") == ([], [])
     assert of_csv(tmp_path / "a", " \n") == ([], [])
     assert of_csv(tmp_path / "b", "id;name\n\n", delimiter=";") == (["id", "name"], [])
-    with pytest.raises(UnreadableFileError, match="a header that is none: expected UTF-8"):
-        of_csv(tmp_path / "c", b"id,\xff\n1,2\n")
+    with pytest.raises(UnreadableFileError, match="no header behind the 3 lines that skip leaves out"):
+        of_csv(tmp_path / "b", "id,n\n1,a\n", skip=3)
+
+
+@pytest.mark.parametrize(
+    ("said", "text", "message"),
+    [
+        ({}, b"id,\xff\n", "a header that is none: expected UTF-8, found bytes that are none; is its encoding windows"),
+        ({}, "编号,名称\n".encode("GBK"), "is its encoding GB18030?"),
+        ({}, "编号,名称\n1,牛奶\n".encode("UTF-16LE"), "written in UTF-16LE; say encoding: UTF-16LE"),
+        ({}, "编号,名称\r\n1,牛奶\r\n".encode("UTF-16BE"), "written in UTF-16BE; say encoding: UTF-16BE"),
+        ({"encoding": "GBK"}, "id,n\n1,牛奶和茶\n2,可口可乐\n", "it is written in UTF-8, and the mapping"),
+        ({"encoding": "cp1252"}, "id,n\n1,é\n2,ü\n", "it is written in UTF-8, and the mapping says encoding: cp1252"),
+        ({}, '[{"id":1,"n":"a"}]\n', "JSON; say format: jsonl"),
+    ],
+)  # fmt: skip
+def test_a_file_of_another_encoding_or_format_says_which(tmp_path, said, text, message):
+    with pytest.raises(UnreadableFileError, match=re.escape(message)):
+        of_csv(tmp_path / "c", text, **said)
+
+
+def test_few_letters_may_be_of_either_encoding(tmp_path):
+    assert of_csv(tmp_path / "a", "id,n\n1,联通\n".encode("GBK"), encoding="GBK")[1] == [(2, "1", "联通")]

@@ -113,6 +113,22 @@ def test_a_path_leads_into_a_list_by_its_keys_and_places(tmp_path):
     assert found == {"e.id": "77", "e.n": "x", "e.id.int_value": "77", "o.e.id": "77", "o.i[0].s": "S1", "e.k": "1"}
 
 
+def test_a_list_may_be_one_object_or_numbered_ones_or_a_text(tmp_path):
+    text = r'"[{\"s\":1},{\"s\":2}]"'
+    lists = ['{"s":1,"t":[2]}', '{"0":{"s":1},"2":{"s":2}}', text, "{}", '"[s]"']
+    (tmp_path / "a").write_text("".join(f'{{"e":{value}}}\n' for value in lists))
+    assert [row["record"] for row in of_json(tmp_path / "a", explode="e")] == [
+        {"e.s": "1", "e.t": "[2]", "e.position": "0"},
+        *[{"e.s": "1", "e.position": "0"}, {"e.s": "2", "e.position": "1"}] * 2,
+        {"e": "{}"}, {"e": "[s]"},
+    ]  # fmt: skip
+
+
+def test_what_stands_around_the_object_of_a_line_is_left_out(tmp_path):
+    (tmp_path / "a").write_text('{"a":1},\n\ufeff{"a":"e\\u0301"}\n\x1e{"a":NaN},\r\n{"a":1},,\n{"a":1} x\n')
+    assert [row["record"] for row in of_json(tmp_path / "a")] == [{"a": "1"}, {"a": "\u00e9"}, {"a": None}, None, None]
+
+
 @pytest.mark.parametrize("encoding", ["UTF-8", "GBK", "UTF-16", "UTF-16LE"])
 def test_an_encoding_that_is_said_is_read(tmp_path, encoding):
     (tmp_path / "a").write_bytes('{"a":"牛奶"}\n{"a":"茶"}\n'.encode(encoding))
@@ -157,7 +173,8 @@ def test_parquet_keeps_whole_numbers_and_decimals_and_tells_the_rest_in_words(tm
     at = datetime.datetime(2017, 1, 2, 10, 0, 0, 500_000, tzinfo=datetime.UTC)
     table = pa.table({
         "whole": pa.array([1, None], pa.uint32()), "large": pa.array([2**64 - 1, None], pa.uint64()),
-        "float": [17850.0, 0.1], "tiny": [1e-12, 12345678.9], "at": pa.array([at, None]),
+        "float": [17850.0, 0.1], "narrow": pa.array([0.1, np.nan], pa.float32()),
+        "tiny": [1e-12, 12345678.9], "at": pa.array([at, None]),
         "nanos": pa.array([1483351200_000000001, None], pa.timestamp("ns")),
         "day": pa.array([at.date(), None]), "list": [["好"], None], "bytes": pa.array([b"a\xff", b"text"]),
         "uuid": pa.array([uuid.UUID(int=5).bytes, None], pa.uuid()), "fixed": pa.array([b"abcd", None], pa.binary(4)),
@@ -168,6 +185,7 @@ def test_parquet_keeps_whole_numbers_and_decimals_and_tells_the_rest_in_words(tm
     rows = of_parquet(tmp_path / "a.parquet")
     assert (rows[0]["whole"], int(rows[0]["large"])) == (1, 2**64 - 1)
     assert [row["float"] for row in rows] == ["17850", "0.1"]
+    assert [row["narrow"] for row in rows] == ["0.1", None]
     assert [row["tiny"] for row in rows] == ["1e-12", "12345678.9"]
     assert [row["bytes"] for row in rows] == ["61ff", "text"]
     said = {name: rows[0][name] for name in ("at", "nanos", "day", "list", "uuid", "fixed", "map", "object")}

@@ -58,6 +58,7 @@ def test_a_packed_file_is_read_whatever_it_is_called(tmp_path, packed, name):
         (zipped({"xl/workbook.xml": b"", "x": b""}), "an Excel workbook; save its sheet as CSV UTF-8"),
         (b"\xd0\xcf\x11\xe0" + bytes(600), "an Excel workbook"),
         (b"PAR1" + bytes(600), "Parquet; say format: parquet"),
+        (b"<table border=1><tr>", "a web page or XML: a sheet that was saved so, or an error in place"),
         (b"\xef\xbb\xbf\n<!DOCTYPE html><html>", "a web page or XML"),
         (tarred(), "a tar archive; unpack it"),
         (gzip.compress(b"PAR1"), "Parquet"),

@@ -86,7 +86,8 @@ FORMS = [
     ("quantity", {"sum": ["a", "b"]}, "sum is for money; the field is a count"),
     ("quantity", {"constant": "one"}, "constant 'one' is no number"),
     ("price", {"column": ["a", "b"]}, "several columns are one for a text or a time alone"),
-    ("discount", False, "YAML reads the column's name as False, no text; put it in quotes"),
+    ("discount", False, "expected a column's name, .*; YAML reads no text here without quotes"),
+    ("price", ["a", "b"], r"expected a column's name, .* \(sum: \['a', 'b'\]\?\)"),
     ("price", {"colum": "a"}, "a field has no 'colum'; did you mean 'column'"),
     ("amount", {"column": "a", "decimal": ",", "thousands": ","}, "thousands and decimal are both ','"),
 ]  # fmt: skip
@@ -97,7 +98,8 @@ FORMS = [
     [
         ({"name": "other"}, "expected name: shop, found other"),
         ({"shop_zone": "Amerika/New_York"}, "did you mean 'America/New_York'"),
-        ({"surprise": 1}, "surprise"),
+        ({"surprise": 1}, "surprise: there is no such key"),
+        ({"events": EVENTS | {"dilimiter": ";"}}, "events.dilimiter: there is no such key; did you mean 'delimiter'"),
         ({"events": EVENTS | {"format": "xml"}}, "format"),
         ({"events": EVENTS | {"fields": {"user_id": "u", "event_time": "t"}}}, "event_type"),
         ({"events": EVENTS | {"fields": FIELDS | {"quantty": "q"}}}, "did you mean 'quantity'"),
@@ -114,6 +116,8 @@ FORMS = [
          "columns, quote say how a CSV is written; the format is jsonl"),
         ({"events": EVENTS | {"format": "parquet", "encoding": "GBK"}}, "how a text is written; the format is parquet"),
         ({"events": EVENTS | {"delimiter": ""}}, "events.delimiter: expected one or more characters"),
+        ({"events": EVENTS | {"delimiter": "tab"}}, r"expected one or more characters .* such as ',' or '\\t'"),
+        ({"events": EVENTS | {"files": []}}, "events.files"),
         ({"events": EVENTS | {"delimiter": '"'}}, "delimiter and quote are both '\"'; for a file without quotes"),
         ({"events": EVENTS | {"delimiter": "\n"}}, "characters of one line"),
         ({"events": EVENTS | {"quote": "''"}}, "events.quote: expected one character or none"),
