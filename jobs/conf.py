@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
@@ -10,7 +10,6 @@ from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
-from pydantic_core import ErrorDetails
 
 from jobs.errors import UsageError
 
@@ -24,6 +23,7 @@ class Strict(BaseModel):
 
 
 Model = TypeVar("Model", bound=Strict)
+Mistake = Mapping[str, Any]  # as pydantic tells it
 
 
 def read(path: Path, model: type[Model], thing: str, prepared: Callable[[Any], Any] | None = None) -> Model:
@@ -74,14 +74,14 @@ _FOUND = {
 }  # fmt: skip
 
 
-def _place(mistake: ErrorDetails) -> str:
+def _place(mistake: Mistake) -> str:
     """Where a mistake stands, without the names of Python's types."""
     return ".".join(str(step) for step in mistake["loc"] if "[" not in str(step))
 
 
-def _nearest(error: ValidationError) -> list[ErrorDetails]:
+def _nearest(error: ValidationError) -> list[Mistake]:
     """The mistakes, less those of a form that was not meant where a value may have several: a list, say, or keys."""
-    forms: dict[tuple, list[ErrorDetails]] = {}
+    forms: dict[tuple, list[Mistake]] = {}
     for mistake in error.errors():
         at = next((k for k, step in enumerate(mistake["loc"]) if "[" in str(step)), None)
         forms.setdefault(mistake["loc"][:at] if at is not None else (*mistake["loc"], ""), []).append(mistake)
@@ -92,7 +92,7 @@ def _nearest(error: ValidationError) -> list[ErrorDetails]:
     return found
 
 
-def _in_words(mistake: ErrorDetails, model: type[BaseModel]) -> str:
+def _in_words(mistake: Mistake, model: type[BaseModel]) -> str:
     """What was expected, and of what kind is what was found."""
     if mistake["type"] == "extra_forbidden":
         *place, key = mistake["loc"]

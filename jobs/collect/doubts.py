@@ -13,10 +13,12 @@ from jobs.sources.mapping import CONSENTS
 from jobs.sources.spec import EVENT_FIELDS, Feed
 
 _WORDS = ["null", "nan", "none", "nil", "undefined", "unknown", "n/a", "#n/a", "na", "nat", "<na>", "(null)", "\\n",
-          "(not set)", "-", "?", "anonymous", "guest", "#value!", "#ref!", "[object object]", "0", "-1"]  # fmt: skip
+          "(not set)", "-", "?", "anonymous", "guest", "#value!", "#ref!", "[object object]", "[]", "{}", "true",
+          "false", "0", "-1"]  # fmt: skip
 _MAY_BE_AN_ID = re.compile(" is (0|-1), ")  # of few records
 _ROUNDED = r"^[0-9](\.[0-9]+)?E\+[0-9]+\z"  # by a program for sheets
 _SHORTENED = r"^[0-9](\.[0-9]+)?e\+[0-9]+\z"  # by a language
+_LISTED = r'(?s)^(\[.*\]|\{ *".*\})\z'
 _COMMA = r"bad_(money|count): [^;]* is [^;]*[0-9],[0-9]+( |;|\z)"
 _CURRENCIES = ("currency", "currency_code", "currencycode", "order_currency", "iso_currency")
 _SHOWN = 5
@@ -48,23 +50,48 @@ def _of_id(name: str, operands: list[fields.Operand]) -> Column:
     rounded = F.concat(F.lit(f"{name} is "), said, F.lit(", which a program for sheets has rounded"))
     shortened = F.concat(F.lit(f"{name} is "), said, F.lit(", a number that `whole` writes out"))
     marked = F.concat(F.lit(f"{name} is "), said, F.lit(", marked as a text for a program for sheets"))
-    is_marked = F.substring(said, 1, 1).isin(["'", "`"])
+    listed = F.concat(F.lit(f"{name} is "), F.substring(said, 1, 80), F.lit(", a list or an object"))
+    first = F.substring(said, 1, 1)
+    is_listed = first.isin(["[", "{"]) & said.rlike(_LISTED)
     may_be = F.lower(said).contains("e+")  # which is asked quicker
     number = F.when(said.rlike(_ROUNDED), rounded).when(said.rlike(_SHORTENED), shortened)
-    return F.when(F.lower(said).isin(_WORDS), word).when(may_be, number).when(is_marked, marked)
+    return (
+        F.when(F.lower(said).isin(_WORDS), word)
+        .when(may_be, number)
+        .when(first.isin(["'", "`"]), marked)
+        .when(is_listed, listed)
+    )
 
 
 def said(frame: DataFrame, feed: Feed, counts: list[dict]) -> list[str]:
     """The doubts about a load, each with the number of its records; asked where there are any alone."""
-    found = []
+    found = _all_ignored(feed, counts)
     if any(row["doubtful"] for row in counts):
         by_doubt = frame.where("doubt IS NOT NULL").groupBy("doubt").count().orderBy(F.desc("count"), "doubt")
         rows = by_doubt.limit(_SHOWN + 1).collect()
         most = sum(row["rows_in"] for row in counts) / 100
         rows = [row for row in rows if row["count"] > most or not _MAY_BE_AN_ID.search(row["doubt"])]
-        found = [f"{row['count']:,} records: {row['doubt']}" for row in rows[:_SHOWN]]
+        found += [f"{row['count']:,} records: {row['doubt']}" for row in rows[:_SHOWN]]
         found += ["and more such words"] if len(rows) > _SHOWN else []
-    return [*found, *_currencies(frame, feed, counts)]
+    return [*found, *_entries(frame, feed, counts), *_currencies(frame, feed, counts)]
+
+
+def _all_ignored(feed: Feed, counts: list[dict]) -> list[str]:
+    rows, ignored = (sum(row[name] for row in counts) for name in ("rows_in", "ignored"))
+    return [f"all {rows:,} records are left out by where and ignore"] if rows == ignored > 0 and not feed.name else []
+
+
+def _entries(frame: DataFrame, feed: Feed, counts: list[dict]) -> list[str]:
+    """Entries of one list that have the same id, though each was to be a record."""
+    if not (feed.explode and {"event_id", "line"} <= set(frame.columns)) or not any(
+        row["duplicates"] for row in counts
+    ):
+        return []
+    same = frame.where("reason IS NULL AND NOT ignored").groupBy("source_file", "line", "event_id").count()
+    more = same.where("count > 1").agg(F.sum(F.col("count") - 1)).first()[0]
+    column = f"{feed.explode}.position"
+    said = f"entries of a list have the id of another one, and count as its duplicates; {column} in id tells them apart"
+    return [f"{more:,} {said}"] if more else []
 
 
 def _currencies(frame: DataFrame, feed: Feed, counts: list[dict]) -> list[str]:

@@ -9,12 +9,14 @@ from difflib import get_close_matches
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from jobs.collect import fields
 from jobs.collect.counts import NO_RECORD
 from jobs.collect.reasons import UNREADABLE
 from jobs.errors import DataError
 from jobs.lake import delta
 from jobs.settings import Settings
 from jobs.sources import names
+from jobs.sources.formats import json_lists
 from jobs.sources.spec import Feed
 from jobs.tables import LOADS, QUALITY_RESULTS
 
@@ -41,6 +43,8 @@ def check_columns(feed: Feed, kind: str, counts: list[dict], raw: DataFrame) -> 
     columns = [row[0] for row in raw.limit(10_000).select(F.explode(keys)).distinct().limit(200).collect()]
     if not columns:
         return  # no line is a record: each is quarantined with its reason
+    if feed.explode and json_lists.head(feed.explode) not in map(json_lists.head, columns):
+        gone.append(feed.explode)
     unnamed = sorted(set(columns) - feed.mapped_columns)
     alike = [column.casefold() for column in unnamed]
     needed = [c for c in gone if feed.jdbc or c in feed.key_columns or get_close_matches(c.casefold(), alike, 1, _SLIP)]
@@ -94,14 +98,22 @@ def _suffix(source_file: str) -> str:
     return found.group() if found else ""
 
 
-def without_version(feed: Feed, frame: DataFrame) -> str | None:
-    """A doubt, for people, where no record that can be loaded says which state it is."""
+def of_versions(feed: Feed, frame: DataFrame) -> str | None:
+    """A doubt, for people, where no record that can be loaded says which state it is, or one does so in a text."""
     if feed.version is None or feed.version.column is None:
         return None
-    good = frame.where("reason IS NULL AND NOT ignored").agg(F.count("*"), F.count("version")).first()
-    if good[0] == 0 or good[1] > 0:
+    column, as_text = feed.version.column, F.when(F.startswith("version", F.lit(fields.AS_TEXT)), F.col("version"))
+    good = frame.where("reason IS NULL AND NOT ignored")
+    records, known, texts, text = good.agg(F.count("*"), F.count("version"), F.count(as_text), F.min(as_text)).first()
+    if records and not known:
+        return f"none of {records:,} records has {column}, by which the newest counts; the later delivery does"
+    if not texts:
         return None
-    return f"none of {good[0]:,} records has {feed.version.column}, by which the newest counts; the later delivery does"
+    such = text.removeprefix(fields.AS_TEXT).rpartition(" ")[0]
+    return (
+        f"{texts:,} of {records:,} records have in {column} what is neither a number nor a time, such as {such!r}: "
+        f"texts compare letter by letter; version: {{column: {column}, format: ..}} says how a time is written"
+    )
 
 
 def new_columns(s: Settings, kind: str, feed: Feed, counts: list[dict]) -> list[str]:

@@ -24,6 +24,7 @@ from jobs.sources.spec import EVENT_FIELDS, Feed, FieldSpec, Source
 from jobs.tables import EVENT_TYPES
 
 _MEANINGS = 32  # of codes that are asked as lists
+AS_TEXT = "2"  # how a version begins that is neither a number nor a time
 _TYPES = {"money": "decimal(18,4)", "count": "bigint"}
 MOST_AHEAD = timedelta(days=1)  # of its delivery: a clock that is fast, a file that is cut a little late
 
@@ -206,16 +207,19 @@ def shop_day(source: Source, ds: date) -> Column:
 
 
 def version(feed: Feed) -> Column:
-    """Which state of its record one is, as a text that sorts: numbers as numbers, ISO 8601 as times, anything else as
-    text. Null where the record does not say; the same for all where the order of delivery decides.
+    """Which state of its record one is, as a text that sorts: numbers as numbers, times (by ISO 8601 or the mapping's
+    formats) as times, anything else as text, behind AS_TEXT. Null where the record does not say; the same for all where
+    the order of delivery decides.
     """
     if feed.version is None or feed.version.column is None:
         return F.lit("" if feed.version else None).cast("string")
-    said = text(feed.version.column)
+    column, formats, zone = feed.version.column, feed.version.format, feed.version.zone
+    said = text(column)
     # Moved above zero, so that all have as many digits and negative ones sort too.
     number = columns.number(said, "decimal(29,9)") + F.lit("1" + "0" * 20).cast("decimal(30,9)")
-    time = F.unix_micros(columns.time(said, None)) + F.lit(10**17)
-    forms = {"0": F.lpad(number.cast("string"), 31, "0"), "1": F.lpad(time.cast("string"), 18, "0"), "2": said}
+    time = F.unix_micros(times.instant(said, FieldSpec(column=column, format=formats, zone=zone))) + F.lit(10**17)
+    forms = {"1": F.lpad(time.cast("string"), 18, "0"), AS_TEXT: said}
+    forms = forms if formats else {"0": F.lpad(number.cast("string"), 31, "0")} | forms
     return F.coalesce(*[F.concat(F.lit(form), key) for form, key in forms.items()])
 
 

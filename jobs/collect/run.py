@@ -158,7 +158,7 @@ def not_delivered(s: Settings, kind: str, feed: Feed, days: str) -> DataError:
     there = landing.nearest(s.landing, feed, s.ds)
     return DataError(
         f"{kind}: expected files {' or '.join(feed.files)}{days} under {s.landing}, found none; not "
-        f"delivered? There is {', '.join(there) or 'no file at all'}{globs.hint(there, s.ds)}"
+        f"delivered? There is {', '.join(there) or 'no file at all'}{globs.hint(there, feed.files)}"
     )
 
 
@@ -306,7 +306,7 @@ def _check(s: Settings, load: Load, rows: list[dict], records: DataFrame, frame:
     refusals.check(load.kind, load.feed, rows, frame, load_rules().refused)
     for doubt in doubts.said(frame, load.feed, rows):
         print(f"warning: {load.kind}: {doubt}")
-    if doubt := drift.without_version(load.feed, frame):
+    if doubt := drift.of_versions(load.feed, frame):
         print(f"warning: {load.kind}: {doubt}")
     if new := drift.new_columns(s, load.kind, load.feed, rows):
         print(f"warning: {load.kind}: new columns {', '.join(new)}, kept in attributes")

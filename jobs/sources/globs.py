@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import date
 
 _PLACE = re.compile(r"\{ds(?::([^{}]*))?\}|\*\*/|\*|\?")
 _ANY = {"**/": r"(?:(?![._])[^/]+/)*", "*": "[^/]*", "?": "[^/]"}
 _DAY = {"yyyy": ("year", r"\d{4}"), "MM": ("month", r"\d{2}"), "dd": ("day", r"\d{2}"),
         "M": ("month", r"\d{1,2}"), "d": ("day", r"\d{1,2}")}  # fmt: skip
+_DIGITS = {"yyyy": r"20\d\d", "MM": r"(?:0[1-9]|1[0-2])", "dd": r"(?:0[1-9]|[12]\d|3[01])"}
+_FORMS = {
+    form: rf"(?<!\d){re.sub('yyyy|MM|dd', lambda piece: _DIGITS[piece.group()], re.escape(form))}(?!\d)"
+    for form in ("yyyyMMdd", "yyyy/MM/dd", "yyyy_MM_dd", "dd-MM-yyyy", "dd.MM.yyyy")
+}
 _LETTERS = re.compile("yyyy|MM|dd|M|d")
 
 
@@ -34,6 +40,10 @@ def compiled(glob: str) -> re.Pattern:
     if groups and (lacking := {"year", "month", "day"} - groups):
         raise ValueError(
             f"{glob}: expected a whole day, such as {{ds:yyyyMMdd}}; no {' and '.join(sorted(lacking))} in it"
+        )
+    if stray := re.search(r"\{[^{}]*\}?", _PLACE.sub("", glob)):
+        raise ValueError(
+            f"{glob}: {stray.group()} means nothing here; {{ds}} is the day, and a list names several globs"
         )
     return re.compile(shape + re.escape(glob[at:]))
 
@@ -65,8 +75,10 @@ def folder_of(glob: str) -> str:
     return re.match(r"(?:[^/*?{]+/)*", glob).group()
 
 
-def hint(names: list[str], day: date) -> str:
-    """How a glob writes the day, where one of the names has it in another form than {ds}."""
-    forms = {f"{day:%Y%m%d}": "yyyyMMdd", f"{day:%Y/%m/%d}": "yyyy/MM/dd", f"{day:%Y_%m_%d}": "yyyy_MM_dd"}
-    found = next((form for form in forms if any(form in name for name in names)), None)
-    return f" (a day written as {found} is {{ds:{forms[found]}}} in files)" if found else ""
+def hint(names: list[str], globs: Iterable[str]) -> str:
+    """How a glob writes the day, where one of the names has it in another form."""
+    for form, shape in _FORMS.items():
+        found = next((day.group() for name in names if (day := re.search(shape, name))), None)
+        if found and not any(form in glob for glob in globs):
+            return f" (a day written as {found} is {{ds:{form}}} in files)"
+    return ""

@@ -66,6 +66,8 @@ def list_files(landing: str, feed: Feed, since: date, ds: date) -> list[File]:
             if match is None:
                 continue
             landed = globs.day_of(match) if feed.dated else None
+            if feed.dated and landed is None:
+                print(f"left out, its path says no day of the calendar: {name}", file=sys.stderr)
             if not feed.dated or (landed and since <= landed <= ds):
                 path = f"{landing}/{quote(name)}" if remote else f"file:{landing}/{name}"
                 called = f"{name} [{feed.name}]" if feed.name else name

@@ -46,6 +46,9 @@ def _listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
+Formats = Annotated[tuple[str, ...], BeforeValidator(_listed)]
+
+
 def _written(value: object) -> object:
     return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
 
@@ -72,7 +75,7 @@ class FieldSpec(Strict):
     path: tuple[str, ...] | None = Field(default=None, min_length=1)
     map: dict[str, str] | None = None
     split: str | None = Field(default=None, min_length=1)
-    format: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
+    format: Formats = ()
     zone: str = "UTC"
     optional: bool = False
     from_: date | None = Field(default=None, alias="from")
@@ -151,8 +154,9 @@ def _is_number(text: str, whole: bool) -> bool:
 
 def check_zone(zone: str) -> str:
     """The name of a time zone; ValueError where there is none of this name."""
-    if zone not in available_timezones():
-        raise ValueError(f"no time zone {zone!r}{nearest(zone, available_timezones())}")
+    if zone not in available_timezones():  # short names are alike, and of several zones: CST
+        hint = nearest(zone, available_timezones()) if "/" in zone else "; zones are called as Asia/Shanghai is"
+        raise ValueError(f"no time zone {zone!r}{hint}")
     return str(ZoneInfo(zone))
 
 

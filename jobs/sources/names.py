@@ -36,6 +36,11 @@ def _plain(name: str) -> str:
 
 def check(file: str, names: list[str], feed: Feed) -> None:
     """DataError where a file has not a column that the mapping names and does not call optional."""
+    if feed.explode and f"{feed.explode}.position" not in names:
+        raise DataError(
+            f"expected a list in column {in_words([feed.explode], names)} of {file}, which explode takes apart, found "
+            "none (a text of JSON is no list in Parquet). Nothing of this load was written"
+        )
     gone = [name for name in sorted(feed.asked_columns - feed.optional_columns) if not _has(names, name)]
     if not gone:
         return

@@ -10,9 +10,18 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from jobs.conf import CONF, Strict, nearest, read
 from jobs.errors import UsageError
-from jobs.sources import globs
+from jobs.sources import globs, patterns
 from jobs.sources.dialect import OF_CSV, Dialect
-from jobs.sources.mapping import EVENT_FIELDS, PRODUCT_FIELDS, USER_FIELDS, Currency, FieldSpec, check_zone, kind_of
+from jobs.sources.mapping import (
+    EVENT_FIELDS,
+    PRODUCT_FIELDS,
+    USER_FIELDS,
+    Currency,
+    FieldSpec,
+    Formats,
+    check_zone,
+    kind_of,
+)
 from jobs.sources.origins import Jdbc, Kafka
 from jobs.tables import EVENT_TYPES
 
@@ -34,11 +43,25 @@ def _version(given: object) -> object:
 
 class Version(Strict):
     """What tells which of the records of one id is the newest state: the largest value of `column`, or, without one,
-    the order of delivery. Events are looked for `days` before and after their own day.
+    the order of delivery. A value is a number, a time by ISO 8601, or as `format` says (see `FieldSpec`), or a text.
+    Events are looked for `days` before and after their own day.
     """
 
     column: str | None = None
+    format: Formats = ()
+    zone: str = "UTC"
     days: int = Field(90, ge=0, le=3660)
+
+    @model_validator(mode="after")
+    def _time_of_a_column(self) -> Version:
+        if self.format and self.column is None:
+            raise ValueError("format says how the times of a column are written: expected column beside it")
+        for pattern in self.format:
+            patterns.check(pattern, year=False)
+        if "days" in self.format:
+            raise ValueError("format: days counts from a day, which a version has none of; numbers compare as such")
+        check_zone(self.zone)
+        return self
 
 
 Values = Annotated[dict[str, tuple[str, ...]], BeforeValidator(_listed)]

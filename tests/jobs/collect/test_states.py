@@ -37,6 +37,18 @@ def test_numbers_compare_as_numbers_and_times_as_times(spark):
     assert [row["v"] for row in said[1:]] == sorted(row["v"] for row in said[1:])
 
 
+def test_a_version_may_say_how_its_times_are_written(spark):
+    said = {"column": "v", "format": ["dd/MM/yyyy HH:mm", "iso"], "zone": "Asia/Shanghai"}
+    ascending = ["10/05/2026 10:00", "09/06/2026 10:00", "2026-06-09T02:00:01Z", "soon"]
+    rows = spark.createDataFrame([(n, text) for n, text in enumerate(ascending)], "n int, `text.v` string")
+    found = [row[0] for row in rows.orderBy("n").select(fields.version(feed(version=said))).collect()]
+    assert found == sorted(found)
+    assert found[-1] == f"{fields.AS_TEXT}soon"
+    for wrong in ({"format": "iso"}, {"column": "v", "format": "yyyy-mm-dd"}, {"column": "v", "zone": "CST"}):
+        with pytest.raises(ValidationError, match=r"expected column beside it|MM is the month|called as Asia/Shanghai"):
+            feed(version=wrong)
+
+
 def test_a_feed_says_a_column_or_the_order_of_delivery():
     assert (feed(version="v").version.column, feed(version="v").version.days) == ("v", 90)
     assert feed(version="delivery").version.column is None

@@ -67,13 +67,19 @@ def test_the_nearest_files_are_named(tmp_path):
     feed = Feed(files="app/dt={ds}/*.jsonl", id=("id",), fields={})
     there = landing.nearest(str(tmp_path), feed, LAST, 2)
     assert there == ["app/dt=20260610/a.jsonl", "app/dt=20260609/a.jsonl"]
-    assert globs.hint(there, LAST) == " (a day written as 20260610 is {ds:yyyyMMdd} in files)"
-    assert globs.hint(there[1:], LAST) == ""
+    assert globs.hint(there, ["{ds}/*"]) == " (a day written as 20260610 is {ds:yyyyMMdd} in files)"
+    assert globs.hint(["10.06.2026.csv"], ["{ds}.csv"]) == " (a day written as 10.06.2026 is {ds:dd.MM.yyyy} in files)"
+    assert globs.hint(there, ["{ds:yyyyMMdd}/*"]) == globs.hint(["120260610", "a"], ["{ds}"]) == ""
 
 
 @pytest.mark.parametrize(
     ("glob", "said"),
-    [("{ds:yyyyMM}/*", "no day in it"), ("{ds:YYYY-MM-DD}/*", "expected yyyy, MM, dd")],
+    [
+        ("{date}/*", "{date} means nothing here; {ds} is the day"),
+        ("{a,b}.csv", "a list names several globs"),
+        ("{ds:yyyyMM}/*", "no day in it"),
+        ("{ds:YYYY-MM-DD}/*", "expected yyyy, MM, dd"),
+    ],
 )
 def test_a_glob_that_says_no_day_is_refused(glob, said):
     with pytest.raises(ValueError, match=said):
