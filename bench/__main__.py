@@ -69,6 +69,7 @@ def parser() -> argparse.ArgumentParser:
     ask.add_argument("--warehouse", default="warehouse", help="of the demo (default: %(default)s)")
     ask.add_argument("--made-up", help="of the made-up shop, where one lies ready (default: made anew)")
     ask.add_argument("--shops", choices=("demo", "simulate"), nargs="+", default=["demo", "simulate"])
+    ask.add_argument("--model", action="store_true", help="with the model of conf/language_model.yaml too")
     ask.add_argument("--show", action="store_true", help="each failure, with what was right and what was answered")
     ask.add_argument("--work", type=Path, help="folder for a temporary folder (default: the system's)")
     for one in (segment, personas, addressed):
@@ -235,8 +236,8 @@ def ask(given: argparse.Namespace) -> None:
         if "simulate" in given.shops and not given.made_up:
             make(where, shops.PLAN)
             warehouses["simulate"] = shops.made_up(where, say)
-        began = time.perf_counter()
-        found = run.run({shop: warehouses[shop] for shop in given.shops}, held_out=given.held_out)
+        began, read = time.perf_counter(), run.with_model() if given.model else run.reader.read
+        found = run.run({shop: warehouses[shop] for shop in given.shops}, read, held_out=given.held_out)
     if given.show:
         for failure in score.failures(found):
             out.print(failure, markup=False, soft_wrap=True)

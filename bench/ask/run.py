@@ -9,11 +9,23 @@ from bench.ask import sentences
 from bench.ask.members import members
 from bench.ask.score import Judged, judged
 from bench.ask.sentences import LANGUAGES, NIGHTS
-from jobs.audiences.ask import Answer, reader, vocabulary
+from jobs.audiences.ask import Answer, model, reader, vocabulary
 from jobs.lake import session
+from jobs.language.connection import Connection
 from jobs.settings import Settings
 
 Reader = Callable[[str, vocabulary.Vocabulary], Answer]
+
+
+def with_model() -> Reader:
+    """The grammar and the language model of conf/language_model.yaml together, nothing kept."""
+    config = model.configured()
+
+    def read(sentence: str, known: vocabulary.Vocabulary) -> Answer:
+        offline = reader.read(sentence, known)
+        return model.settled(offline, model.exchange(sentence, known, offline, Connection(config), {}).proposal)
+
+    return read
 
 
 def run(warehouses: Mapping[str, str], read: Reader = reader.read, *, held_out: bool = False) -> list[Judged]:

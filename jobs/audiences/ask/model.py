@@ -44,11 +44,7 @@ def ask(s: Settings, sentence: str, known: Vocabulary, offline: Answer) -> tuple
     """The answer by the model of conf/language_model.yaml and the grammar (`offline`), and what became of the model's
     proposal, in words. ops.asked keeps it, so that nothing is asked twice. UsageError where no model is set.
     """
-    config = LanguageModel.load()
-    if not config.base_url:
-        raise UsageError(
-            "expected base_url in conf/language_model.yaml for --model, found none; set it, or leave --model out"
-        )
+    config = configured()
     digest = _digest(_messages(sentence, known, offline), config)
     before = delta.rows(s.warehouse, ASKED, f"digest = '{digest}' AND verdict = 'accepted'", "digest, answer")
     found = exchange(sentence, known, offline, Connection(config), {row["digest"]: row["answer"] for row in before})
@@ -57,6 +53,14 @@ def ask(s: Settings, sentence: str, known: Vocabulary, offline: Answer) -> tuple
         row |= {"ds": s.ds, "model": config.model}
         delta.replace_rows([row], s.warehouse, ASKED, f"digest = '{digest}'")
     return settled(offline, found.proposal), f"{found.verdict}: {'; '.join(found.faults)}".rstrip(": ")
+
+
+def configured() -> LanguageModel:
+    """The model of conf/language_model.yaml; UsageError where none is set."""
+    config = LanguageModel.load()
+    if not config.base_url:
+        raise UsageError("--model: expected base_url in conf/language_model.yaml, found none; set it, or ask without")
+    return config
 
 
 def exchange(
