@@ -41,10 +41,8 @@ def with_why(
         spark, s, users, before, leaves, former.day, lambda other: F.map_contains_key("_since", other), "then"
     )
     now = _asked(spark, s, users, people, leaves, s.ds, lambda other: has("now", other), "now")
-    both = then.join(now, "user_id")
-    texts = [F.when(F.col("audience_id") == audience, _text(rule)) for audience, rule in rules.items()]
-    found = told.select("user_id", "audience_id").join(both, "user_id")
-    found = frames.kept(found.select("user_id", "audience_id", F.coalesce(*texts).alias("why")))
+    differing = _differing(then.join(now, "user_id"), leaves)
+    found = frames.kept(_texts(told.select("user_id", "audience_id"), differing, rules))
     return moved.join(found, ["user_id", "audience_id"], "left")
 
 
@@ -61,13 +59,28 @@ def _asked(
     return rows.select("user_id", *[column.alias(name) for name, column in columns.items()])
 
 
-def _text(rule: Part) -> Column:
-    """The leaves that came out otherwise, with the numbers of both nights; null where none did."""
-    parts = []
-    for leaf in words.leaves(rule):
-        name = named("leaf", leaf)
+def _differing(both: DataFrame, leaves: dict[str, Part]) -> DataFrame:
+    """user_id, leaf and text of each leaf that came out otherwise for a user, with his numbers of both nights."""
+    both, rows = frames.once(both), []
+    for name, leaf in leaves.items():
         numbers = F.concat_ws(" -> ", f"{name}_then_own", f"{name}_now_own")
-        differs = F.col(f"{name}_then") != F.col(f"{name}_now")
-        parts.append(F.when(differs, F.concat_ws(": ", F.lit(words.leaf(leaf)), numbers)))
-    text = F.concat_ws("; ", *parts)
-    return F.when(F.length(text) > 0, text)
+        text = F.concat_ws(": ", F.lit(words.leaf(leaf)), numbers)
+        differs = both.where(F.col(f"{name}_then") != F.col(f"{name}_now"))
+        rows.append(differs.select("user_id", F.lit(name).alias("leaf"), text.alias("text")))
+    return frames.union(rows)
+
+
+def _texts(told: DataFrame, differing: DataFrame, rules: dict[str, Part]) -> DataFrame:
+    """`told` (user_id, audience_id) with `why`, the texts of the leaves of its rule in their order; only where there is
+    one.
+    """
+    placed = [(audience, named("leaf", leaf), place)
+              for audience, rule in rules.items() for place, leaf in enumerate(words.leaves(rule))]  # fmt: skip
+    places = told.sparkSession.createDataFrame(placed, "audience_id string, leaf string, place int")
+    rows = told.join(F.broadcast(places), "audience_id").join(differing, ["user_id", "leaf"])
+    most = 1 + max(place for _, _, place in placed)
+    texts = [F.max(F.when(F.col("place") == place, F.col("text"))).alias(f"_{place}") for place in range(most)]
+    found = rows.groupBy("user_id", "audience_id").agg(*texts)
+    return found.select(
+        "user_id", "audience_id", F.concat_ws("; ", *[f"_{place}" for place in range(most)]).alias("why")
+    )
