@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -70,7 +70,7 @@ def _differing(both: DataFrame, leaves: dict[str, Part]) -> DataFrame:
     return frames.union(rows)
 
 
-def _texts(told: DataFrame, differing: DataFrame, rules: dict[str, Part]) -> DataFrame:
+def _texts(told: DataFrame, differing: DataFrame, rules: Mapping[str, Part]) -> DataFrame:
     """`told` (user_id, audience_id) with `why`, the texts of the leaves of its rule in their order; only where there is
     one.
     """
