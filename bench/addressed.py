@@ -1,26 +1,44 @@
 """Many audiences of behaviour in one night, beside the same asked by DuckDB of the same files: members must be equal.
 
 A made-up shop: events drawn by DuckDB, seeded; users without a profile beyond their id. Each audience is one of ten
-kinds with numbers of its own; DuckDB answers each by a query of its own.
+kinds with numbers of its own; DuckDB answers each by a query of its own. The night is asked twice: as the first of its
+warehouse, and after another one, when it also tells who came and went, and why.
 """
 
 from __future__ import annotations
 
+import json
 import re
+import shutil
 import sys
 import time
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 import duckdb
+import pyarrow as pa
 from deltalake import DeltaTable, write_deltalake
+from pyarrow import compute as pc
 from rich.table import Table as Grid
 
 from bench import measure, shown
 from bench.builds import Place
-from jobs.tables import PUBLISHED, SEGMENT_CHANGES, SILVER_EVENTS, SILVER_PRODUCTS, USER_FEATURES, USER_PROFILES, Table
+from jobs.tables import (
+    AUDIENCE_MEMBERS,
+    AUDIENCE_TABLES,
+    AUDIENCES,
+    RUNS,
+    SEGMENT_CHANGES,
+    SILVER_EVENTS,
+    SILVER_PRODUCTS,
+    USER_FEATURES,
+    USER_PROFILES,
+    Table,
+)
 
 DS, DAYS, PRODUCTS, CATEGORIES = date(2026, 6, 30), 180, 5_000, 40
+EVE = DS - timedelta(days=1)
+_NIGHTS = (*AUDIENCE_TABLES, USER_PROFILES)
 _TYPES = {"string": "VARCHAR", "timestamp": "TIMESTAMPTZ"}
 _SAID = "name: A\nname_zh: 甲\ndescription: x\ndescription_zh: x\nowner: bench\nrule: "
 
@@ -69,6 +87,7 @@ class Asked:
 
     audiences: int
     ours: measure.Cost
+    after_another: measure.Cost
     duckdb_seconds: float
     duckdb_cpu_seconds: float
     members: int
@@ -130,10 +149,10 @@ def make(where: Place, events: int, users: int, seed: int) -> str:
         facts = cells(SILVER_PRODUCTS, product_id="'p' || i", category=f"'c' || (i % {CATEGORIES})", department="'d'",
                      category_path=f"['d', 'c' || (i % {CATEGORIES})]", has_record="true")  # fmt: skip
         put(SILVER_PRODUCTS, f"SELECT {facts} FROM range({PRODUCTS}) t(i)")
-        people = {"user_id": "'u' || i", "ds": f"DATE '{DS}'", "run_id": "'bench'", "model_version": "'1'"}
-        everybody = f"FROM range({users}) t(i)"
-        put(USER_PROFILES.staged(), f"SELECT {cells(USER_PROFILES, **people)} {everybody}")
-        put(USER_FEATURES, f"SELECT {cells(USER_FEATURES, **people)} {everybody}")
+        for day in (EVE, DS):
+            people = {"user_id": "'u' || i", "ds": f"DATE '{day}'", "run_id": "'bench'", "model_version": "'1'"}
+            for table, given in ((USER_PROFILES.staged(), USER_PROFILES), (USER_FEATURES, USER_FEATURES)):
+                put(table, f"SELECT {cells(given, **people)} FROM range({users}) t(i)")
         put(SEGMENT_CHANGES.staged(), f"SELECT {cells(SEGMENT_CHANGES)} LIMIT 0")
     return warehouse
 
@@ -144,27 +163,52 @@ def ask(where: Place, warehouse: str, count: int, env: dict[str, str]) -> Asked:
     folder.mkdir()
     for one, (rule, _) in asked.items():
         (folder / f"{one}.yaml").write_text(f"{_SAID}{rule}\n", encoding="utf-8")
-    line = [sys.executable, "-m", "jobs", "audiences", "--warehouse", warehouse, "--ds", str(DS)]
-    cost = measure.run(line, env | {"HUAXIANG_AUDIENCES": str(folder)}, where.folder)
-    members = next(table for table in PUBLISHED if table.name == "audience_members").staged()
-    table = DeltaTable(members.path(warehouse)).to_pyarrow_dataset()
+    line = [sys.executable, "-m", "jobs", "audiences", "--warehouse", warehouse, "--ds"]
+    env = env | {"HUAXIANG_AUDIENCES": str(folder)}
+    first = measure.run([*line, str(DS)], env, where.folder)
+    measure.run([*line, str(EVE)], env, where.folder)
+    _publish(warehouse, EVE)
+    after_another = measure.run([*line, str(DS)], env, where.folder)
+    _withdraw(warehouse)
+    table = DeltaTable(AUDIENCE_MEMBERS.staged().path(warehouse)).to_pyarrow_dataset().filter(pc.field("ds") == DS)
     with duckdb.connect() as connection:
         connection.register("staged", table)
         ours = dict(connection.sql("SELECT audience_id, count(*) FROM staged GROUP BY 1").fetchall())
         seconds, cpu_seconds, theirs = _duckdb_answers(connection, warehouse, asked)
     differ = [f"{one}: {ours.get(one, 0)}, DuckDB {theirs[one]}" for one in asked if ours.get(one, 0) != theirs[one]]
-    return Asked(count, cost, seconds, cpu_seconds, sum(ours.values()), differ)
+    return Asked(count, first, after_another, seconds, cpu_seconds, sum(ours.values()), differ)
+
+
+def _publish(warehouse: str, day: date) -> None:
+    """What of `publish` the next night's audiences read."""
+    for table in _NIGHTS:
+        rows = DeltaTable(table.staged().path(warehouse)).to_pyarrow_dataset().scanner(filter=pc.field("ds") == day)
+        write_deltalake(table.path(warehouse), rows.to_reader(), partition_by=list(table.partition_by) or None)
+    said = DeltaTable(AUDIENCES.path(warehouse)).to_pyarrow_table(columns=["audience_id", "definition"]).to_pylist()
+    text = json.dumps({row["audience_id"]: json.loads(row["definition"]) for row in said})
+    run = {"run_id": "bench", "ds": day, "model_version": "1", "published_at": datetime.now(UTC),
+           "definitions": [("audiences", text)]}  # fmt: skip
+    kinds = {"definitions": pa.map_(pa.string(), pa.string()), "published_at": pa.timestamp("us", "UTC")}
+    schema = pa.schema([(name, kinds.get(name) or pa.scalar(value).type) for name, value in run.items()])
+    write_deltalake(RUNS.path(warehouse), pa.Table.from_pylist([run], schema))
+
+
+def _withdraw(warehouse: str) -> None:
+    for table in (*_NIGHTS, RUNS):
+        shutil.rmtree(table.path(warehouse))
 
 
 def table(found: list[Asked], how: str) -> Grid:
     """A row a number of audiences."""
-    grid = Grid("audiences", "members", "ours, s", "CPU s", "s an audience", "memory", "DuckDB, s", "CPU s",
-                "s an audience", "members equal", title=f"the whole verb, {how}", title_justify="left")  # fmt: skip
+    grid = Grid("audiences", "members", "ours, s", "CPU s", "s an audience", "after a night, s", "CPU s", "memory",
+                "DuckDB, s", "CPU s", "s an audience", "members equal", title=f"the whole verb, {how}",
+                title_justify="left")  # fmt: skip
     for one in found:
         grid.add_row(
             f"{one.audiences}", f"{one.members:,}", f"{one.ours.seconds:.1f}", f"{one.ours.cpu_seconds:.1f}",
-            f"{one.ours.seconds / one.audiences:.2f}", shown.size(one.ours.peak_bytes), f"{one.duckdb_seconds:.1f}",
-            f"{one.duckdb_cpu_seconds:.1f}", f"{one.duckdb_seconds / one.audiences:.2f}",
+            f"{one.ours.seconds / one.audiences:.2f}", f"{one.after_another.seconds:.1f}",
+            f"{one.after_another.cpu_seconds:.1f}", shown.size(one.after_another.peak_bytes),
+            f"{one.duckdb_seconds:.1f}", f"{one.duckdb_cpu_seconds:.1f}", f"{one.duckdb_seconds / one.audiences:.2f}",
             "all" if not one.differ else "; ".join(one.differ[:3]),
         )  # fmt: skip
     return grid
@@ -177,7 +221,7 @@ def _duckdb_answers(
     files = DeltaTable(SILVER_EVENTS.path(warehouse)).file_uris()
     connection.execute(f"CREATE VIEW e AS SELECT *, DATE '{DS}' - ds AS age FROM read_parquet({files})"
                        f" WHERE ds <= DATE '{DS}' AND landed_ds <= DATE '{DS}' AND NOT is_bot")  # fmt: skip
-    profiles = DeltaTable(USER_PROFILES.staged().path(warehouse)).file_uris()
+    profiles = DeltaTable(USER_PROFILES.staged().path(warehouse)).file_uris([("ds", "=", str(DS))])
     connection.execute(f"CREATE VIEW u AS SELECT user_id FROM read_parquet({profiles})")
     started, busy, found = time.perf_counter(), time.process_time(), {}
     for one, (_, query) in asked.items():
