@@ -20,9 +20,12 @@ HABITS = (
     "monetary_90d", "frequency_28d",
 )  # fmt: skip
 MONEY = ("monetary_90d", "basket_value_365d")
+BOUGHT = ("discount_share_365d", "basket_value_365d", "price_index_365d", "monetary_90d", "frequency_28d", "trend_28d",
+          "category_entropy_365d")  # fmt: skip
 SHARED = ("trend_28d", "category_entropy_365d", "price_index_365d")  # told last: their words bear no number
 BEST, LIGHT, KNOWN_BY, CLEAR = 1.6, 0.6, 2.0, 1.3  # share of money over share of users; lift of a taste
-NEW = 60  # days known, on average
+NEW, YOUNG = 60, 0.75  # days known, on average; of what everybody is known for
+LOOKING = 0.05  # share of money over share of users below which a segment buys nothing
 
 
 class Portrait:
@@ -46,11 +49,22 @@ class Portrait:
     def returns(self) -> float | None:
         return self.facts["purchase_28d"].value if "purchase_28d" in self.facts else None
 
+    @property
+    def looking(self) -> bool:
+        return self.weight < LOOKING and self.z.get("recency_days", 0) <= 1
+
+    @property
+    def new(self) -> bool:
+        fact = self.facts.get("tenure_days")
+        return fact is not None and fact.value <= NEW and fact.times <= YOUNG and fact.sure()
+
     def who(self) -> str:
         """What the segment is above all."""
+        if self.looking:
+            return "looking"
         if (self.returns is not None and self.returns < 0.5) or self.z.get("recency_days", 0) > 1:
             return "leaving"
-        if "tenure_days" in self.facts and self.value("tenure_days") <= NEW:
+        if self.new:
             return "new"
         if self.weight >= BEST and not (self.tastes and self.tastes[0].times >= 2 * KNOWN_BY):
             return "best"
@@ -62,7 +76,7 @@ class Portrait:
         """Keys of the habits that set it apart, strongest first; what `told` already says is left out."""
         known = {"best": {"monetary_90d", "frequency_28d"}, "light": {"monetary_90d", "frequency_28d"},
                  "taste": {"frequency_28d"}, "plain": {"frequency_28d"}, "leaving": {"frequency_28d", "monetary_90d"},
-                 "new": {"tenure_days"}}[told]  # fmt: skip
+                 "new": {"tenure_days"}, "looking": {*BOUGHT}}[told]  # fmt: skip
         strong = [h for h in HABITS if h in self.facts and h not in known and self.facts[h].sure()
                   and abs(self.z.get(h, 0)) >= STRONG]  # fmt: skip
         return sorted(strong, key=lambda h: (h in SHARED, -abs(self.z[h]), h))
@@ -80,9 +94,11 @@ class Portrait:
             fact = self.facts.get(habit)
             return self.z.get(habit, 0) if fact and fact.sure() else 0.0
 
+        if self.looking:
+            return "first_order"
         if self.returns is not None and self.returns < 0.5:
             return "win_back_valuable" if self.weight >= LIGHT else "win_back_cheap"
-        if "tenure_days" in self.facts and self.value("tenure_days") <= NEW:
+        if self.new:
             return "second_order"
         rules = (
             ("stop_fading", far("trend_28d") <= -STRONG),

@@ -89,7 +89,7 @@ class Portraits:
     """Every segment of a night by its traits.
 
     base: (mean, standard deviation) of each trait over all users; (0, 0) where nobody has it; means: of each trait, by
-    segment.
+    segment; that of all where most of the segment have none, such as a price level of users who bought nothing.
     """
 
     traits: list[Trait]
@@ -101,7 +101,10 @@ class Portraits:
         """Of rows of user_features with segment_id."""
         by_segment, nobody = moments(members, traits), Moments(0, Fraction(0), Fraction(0))
         base = {t.key: sum((segment[t.key] for segment in by_segment.values()), nobody) for t in traits}
-        means = {group: {key: trait.mean for key, trait in segment.items()} for group, segment in by_segment.items()}
+        means = {}
+        for group, segment in by_segment.items():
+            most = max((trait.users for trait in segment.values()), default=0)
+            means[group] = {key: (t if 2 * t.users >= most else base[key]).mean for key, t in segment.items()}
         return cls(traits, {key: (trait.mean, trait.deviation) for key, trait in base.items()}, means)
 
     def z_scores(self, group: int) -> dict[str, float]:

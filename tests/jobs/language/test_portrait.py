@@ -62,6 +62,7 @@ def test_facts_of_few_users_stay_in_the_house():
 
 
 CASES = {
+    "looking": {"money": 0, "tastes": 1},
     "best": {"money": 400_000, "lift": 1.5}, "taste": {}, "leaving": {"returns": 0.2, "money": 20_000},
     "light": {"money": 20_000, "lift": 1.5, "tastes": 1}, "plain": {"tastes": 0, "strong": ["night_share_365d"]},
 }  # fmt: skip
@@ -70,6 +71,20 @@ CASES = {
 @pytest.mark.parametrize(("who", "how"), CASES.items())
 def test_what_matters_most_decides(who, how):
     assert portrait(1, **how).who() == who
+
+
+def test_new_are_those_who_are_newer_than_others():
+    """In a shop whose log begins ninety days ago everybody is known for a few weeks."""
+    young = portrait(1)
+    for base, new in ((300.0, True), (45.0, False)):
+        young.facts["tenure_days"] = Fact("tenure_days", "trait", 40.0, "number", "", "", base, 1.0, 100)
+        assert (young.who() == "new", young.action() == "second_order") == (new, new)
+
+
+def test_who_bought_nothing_is_offered_a_first_order():
+    looker = portrait(1, money=0, returns=0.1, strong=["discount_share_365d"])
+    assert (looker.who(), looker.action(), looker.habits("looking")) == ("looking", "first_order", [])
+    assert not re.search("offers|last order", looker.text("en"))
 
 
 def test_a_portrait_is_three_sentences_in_every_language():
@@ -87,7 +102,7 @@ def test_a_portrait_is_three_sentences_in_every_language():
 
 def test_portraits_differ_by_more_than_their_numbers():
     """25 segments of six tastes: without digits no two texts are near each other."""
-    hows = list(CASES.values())
+    hows = [how for who, how in CASES.items() if who != "looking"]
     people = [portrait(n, **hows[n % len(hows)]) for n in range(25)]
     for language in ("en", "zh"):
         bare = [re.sub(r"\d", "", one.text(language)) for one in people]

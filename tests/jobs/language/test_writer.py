@@ -13,7 +13,7 @@ from jobs.errors import UsageError
 from jobs.language.connection import LanguageModel
 from jobs.language.facts import Fact, of_segment
 from jobs.language.verifier import faults, render
-from jobs.language.writer import Writer, told
+from jobs.language.writer import EXAMPLES, Writer, prompt, told
 from tests.jobs.language.test_portrait import EVERYONE, segment
 
 GOOD = (
@@ -144,6 +144,14 @@ def test_sentences_that_no_fact_bears_out_are_found(language, text):
 @pytest.mark.parametrize(("language", "text"), [(code, text) for code in TRUE for text in TRUE[code]])
 def test_true_sentences_are_taken(language, text):
     assert faults(FRAME[language] + text, measured(), language, ()) == []
+
+
+@pytest.mark.parametrize("language", EXAMPLES)
+def test_what_the_prompt_shows_would_be_taken(language):
+    with_taste, without = EXAMPLES[language]
+    for example, sent in ((with_taste, '[{"id": "taste_1"}]'), (without, "[]")):
+        assert faults(example, FACTS, language, LABELS[language]) == []
+        assert prompt(language, sent).endswith(example)
 
 
 def test_an_unsure_fact_bears_no_direction():
