@@ -20,7 +20,7 @@ from jobs.clock import Clock
 from jobs.collect import counts, late
 from jobs.features import run as features
 from jobs.features import sequences
-from jobs.lake import contracts, delta, touched
+from jobs.lake import contracts, delta, touched, turns
 from jobs.settings import Settings
 from jobs.sources import shops
 from jobs.sources.spec import Source, load
@@ -118,8 +118,9 @@ def _mark(spark: SparkSession, warehouse: str, shop: Source) -> None:
 
 def run(spark: SparkSession, warehouse: str) -> str:
     """Retype, then cut the days of every source whose zone they are not in anew; one line a person can read."""
-    retyped = contracts.migrate(spark, warehouse)
-    said = _recut(spark, warehouse)
+    with turns.of(warehouse, "bronze", "silver", "features", "sequences"):
+        retyped = contracts.migrate(spark, warehouse)
+        said = _recut(spark, warehouse)
     return f"money of four decimals in {', '.join(retyped)}; {said}" if retyped else said
 
 

@@ -11,6 +11,7 @@ from datetime import date
 from pathlib import Path
 from threading import Barrier, BrokenBarrierError
 
+from jobs import migrate
 from jobs.clean import dimensions
 from jobs.clean import run as clean
 from jobs.collect import run as collect
@@ -87,6 +88,7 @@ def test_who_waits_says_so(tmp_path, capsys):
     s = Settings(date(2024, 3, 1), date(2024, 3, 1), str(tmp_path / "a"), "shop", "", "r")
     run = turns.one_at_a_time("silver")(lambda spark, s, work: work())
     run(None, s, lambda: run(None, replace(s, warehouse=str(tmp_path / "b")), lambda: None))
+    run(None, s, lambda: run(None, s, lambda: None))  # a verb that runs another one
     with suppress(ZeroDivisionError):
         run(None, s, lambda: 1 / 0)
     assert capsys.readouterr().err == ""
@@ -94,3 +96,15 @@ def test_who_waits_says_so(tmp_path, capsys):
         waiting = run(None, s, lambda: (other.submit(run, None, s, lambda: "done"), time.sleep(0.3))[0])
         assert waiting.result() == "done"
     assert capsys.readouterr().err == f"waiting: another run writes silver of {s.warehouse}\n"
+
+
+def test_a_migration_waits_for_the_night_that_writes(tmp_path, monkeypatch, capsys):
+    written = []
+    monkeypatch.setattr(migrate.contracts, "migrate", lambda *_: written.append("migrated"))
+    monkeypatch.setattr(migrate, "_recut", lambda *_: "done")
+    with ThreadPoolExecutor(1) as other, turns.of(str(tmp_path), "sequences"):
+        waiting = other.submit(migrate.run, None, str(tmp_path))
+        time.sleep(0.3)
+        written.append("night")
+    assert (waiting.result(), written) == ("done", ["night", "migrated"])
+    assert capsys.readouterr().err == f"waiting: another run writes sequences of {tmp_path}\n"

@@ -228,6 +228,7 @@ def test_json_lines_have_every_digit_and_whole_numbers_stay_whole(warehouse):
 
 
 def test_all_rows_are_written_to_files(warehouse, tmp_path, capsys):
+    (tmp_path / ".a.csv.part").write_text("half of a run that was killed")
     moments = "TIMESTAMPTZ '2017-12-01 12:00:00+00' AS t, DATE '1800-01-02' AS born, 'nan'::DOUBLE AS n"
     query = f"SELECT *, {moments} FROM gold.segments ORDER BY segment_id"
     for ending in ("csv", "parquet", "xlsx"):
@@ -283,7 +284,7 @@ def test_the_queries_of_the_report_and_of_the_guides_are_let_through(monkeypatch
             return self
 
         def df(self) -> pd.DataFrame:
-            return pd.DataFrame({"status": ["kept"]})
+            return pd.DataFrame({"status": ["kept"], "model_version": ["1"]})
 
     monkeypatch.setattr(sql, "connect", Answer)
     report.read_night(Settings(date(2017, 12, 1), date(2017, 12, 1), "wh", "shop", "", "r"))
