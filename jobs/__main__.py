@@ -69,6 +69,7 @@ MIGRATE = "bring a warehouse of an earlier release to this one's types and days:
 PREVIEW = "what an audience's file would make: size, overlap, who would come and go; writes nothing"
 EXPORT = "the members of a published night as a file: without who may not be addressed or is held out; logged"
 DELIVER = "tell the destinations of conf/destinations.yaml by HTTP who entered and left; nothing twice"
+ASK = "the definition that a sentence asks for, and how many it holds; exit 2 where it says no one thing"
 DRAFT = "the first draft of a mapping, from a sample of a file of events: YAML with what was seen as comments"
 TRY = "ten records of a mapping before and after, counts and reasons; writes nothing"
 SIMULATE = "make click-stream data of any size in a landing folder, with the hidden truth beside them"
@@ -117,10 +118,16 @@ def _add_source(one: argparse.ArgumentParser) -> None:
 
 def _add_audience(verbs: Any, where: str) -> None:
     audience = verbs.add_parser(
-        "audience", help=f"preview FILE: {PREVIEW}; export ID: {EXPORT}; deliver: {DELIVER}",
+        "audience", help=f"ask SENTENCE: {ASK}; preview FILE: {PREVIEW}; export ID: {EXPORT}; deliver: {DELIVER}",
         description="audiences, one at a time",
     )  # fmt: skip
-    actions = audience.add_subparsers(dest="action", required=True, metavar="preview|export|deliver")
+    actions = audience.add_subparsers(dest="action", required=True, metavar="ask|preview|export|deliver")
+    ask = actions.add_parser("ask", help=ASK, description=ASK)
+    ask.add_argument("sentence", help="such as: bought milk in each of the last 6 months, but not in the last 14 days")
+    ask.add_argument("--lang", choices=("en", "zh"), help="of the sentence (default: by its letters)")
+    ask.add_argument("--json", action="store_true", help="one object: definition, size, parts, left_out, readings")
+    ask.add_argument("--members", type=Path, metavar="FILE.csv", help="write the ids that the rule holds, one a line")
+    ask.add_argument("--write", action="store_true", help="write the definition into conf/audiences")
     preview = actions.add_parser("preview", help=PREVIEW, description=PREVIEW)
     preview.add_argument("file", type=Path, help="an audience, in conf/audiences or not yet")
     preview.add_argument("--exact", action="store_true", help="ask everybody, not a sample")
@@ -134,7 +141,7 @@ def _add_audience(verbs: Any, where: str) -> None:
     deliver = actions.add_parser("deliver", help=DELIVER, description=DELIVER)
     deliver.add_argument("--to", metavar="NAME", help="this destination alone")
     deliver.add_argument("--anew", action="store_true", help="of all members, whatever was told before")
-    for one in (preview, export, deliver):
+    for one in (ask, preview, export, deliver):
         one.add_argument("--warehouse", default=where, help="folder or URI of the tables (default: %(default)s)")
         _add_night(one)
 
@@ -255,6 +262,22 @@ def _judged(spark: SparkSession, verb: str, hop: ModuleType, job: tuple) -> str:
     return said
 
 
+def _ask(given: argparse.Namespace) -> int:
+    """Print what a sentence asks for; EXIT_USAGE where that is no one rule."""
+    from jobs.audiences.ask import read, run, vocabulary
+
+    settings, wanted = _settings(given), run.Wanted(given.json, given.members, given.write)
+    names = vocabulary.load(settings.warehouse, settings.ds, settings.source)
+    answer = read(given.sentence, names, given.lang)
+    if answer.rule is None:
+        run.told(answer, wanted)
+        return EXIT_USAGE
+    importlib.import_module("jobs.lake.contracts").require(settings.warehouse)
+    with _session("huaxiang audience ask", False) as spark:
+        print(run.asked(spark, settings, given.sentence, answer, wanted))
+    return EXIT_DONE
+
+
 def _export(given: argparse.Namespace) -> str:
     from jobs.audiences import export
 
@@ -304,6 +327,8 @@ def main(arguments: list[str] | None = None) -> int:
             from jobs.sources.draft import run as draft
 
             print(draft.run(given.file, given.name, given.write))
+        elif given.verb == "audience" and given.action == "ask":
+            return _ask(given)
         elif given.verb == "audience" and given.action == "export":
             print(_export(given))
         elif given.verb == "audience" and given.action == "deliver":

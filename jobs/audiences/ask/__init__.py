@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from jobs.audiences.ask.answer import Answer, Part, Reading
+from jobs.audiences.ask.reader import Reader, read
 
-__all__ = ["Answer", "Part", "Reading"]
+__all__ = ["Answer", "Part", "Reader", "Reading", "read"]

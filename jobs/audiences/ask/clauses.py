@@ -1,0 +1,309 @@
+"""Tokens become clauses: which of them belong together, and how each clause is joined to the one before."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from jobs.audiences.ask.frames import Frame, Things
+from jobs.audiences.ask.tokens import Token
+
+LINKS = ("BUT", "AND", "OR", "COMMA", "EXCEPT", "AMONG", "THEN", "AFTER")
+# What is kept of a clause as it is said.
+_SLOTS = ("Q", "QPCT", "QSPAN", "TOPN", "HEAVY", "MOST", "MEASURE", "AGGREGATE", "NETOF", "EACHCAL", "REGULAR", "OFTEN", "STOPPED", "FORMERLY",
+          "NOWADAYS", "FIRSTBUY", "FIRST", "LASTBUY", "LASTONE", "BACK", "BREAK", "OVERDUE", "DISCOUNTED", "FULLPRICE", "HOURLIST", "WEEKDAYLIST",
+          "PRICE", "SHARE", "COMPARED", "THAN", "PRIORSPAN", "SAME", "DEVICE", "WITHINSPAN", "SPAN", "BAND", "ELSE", "BYAMOUNT", "PCT", "COLUMN", "NUM", "CMP")  # fmt: skip
+_GLUE = {
+    "RANK",
+    "BELONG",
+    "WAS",
+    "INBETWEEN",
+    "EITHER",
+    "AMONGEND",
+    "REST",
+    "BEFOREHAND",
+    "SOMETHING",
+    "NOISE",
+    "ONWARDS",
+    "AGO",
+    "AGE",
+    "TO",
+}
+_ACTS = ("EVENT", "ORDERS", "BUYERS", "FIRSTBUY", "LASTBUY", "BACK")
+
+
+class Clauses:
+    """The clauses of the tokens of a sentence; tokens that found no place are in `stray`."""
+
+    def __init__(self, tokens: Sequence[Token], chinese: bool) -> None:
+        self.tokens, self.chinese = list(tokens), chinese
+        self.frames: list[Frame] = []
+        self.stray: list[Token] = []
+        self.frame = Frame(link="START")
+        self._join: str | None = None  # how the next object is joined to the one before
+        self._ordered = False  # "first A, ..." was said: what comes next comes later
+        self._negs: list[Token] = []
+        for place, token in enumerate(self.tokens):
+            self._take(place, token)
+        self._close("END")
+
+    def _close(self, link: str, comma: bool = False) -> None:
+        if self.frame.empty and self.frame.neg is None:
+            if link != "END" and self.frame.link not in ("START", "EXCEPT"):
+                self.frame.comma |= comma or self.frame.link == "COMMA"
+                if link not in ("TIGHT", "COMMA"):
+                    self.frame.link = link
+            elif link == "EXCEPT" or (link in ("THEN",) and self.frame.link == "EXCEPT"):
+                self.frame.link = link
+            return
+        self.frames.append(self.frame)
+        self.frame = Frame(link=link, comma=comma)
+        self._join = None
+
+    def _ahead(self, place: int) -> list[Token]:
+        """The tokens from a place to the next link."""
+        found = []
+        for token in self.tokens[place:]:
+            if self._links(token):
+                break
+            found.append(token)
+        return found
+
+    def _links(self, token: Token) -> bool:
+        return token.may(*LINKS) and not token.may("EVENT", "OBJ", "COMPARED", "WINDOW")
+
+    def _take(self, place: int, token: Token) -> None:
+        frame = self.frame
+        if self._links(token):
+            self._link(place, token)
+        elif "NEG" in token:
+            self._negate(place, token)
+        elif token.may("USER", "PEOPLE") or (
+            "IS" in token and not ("OBJ" in token and frame.events and not frame.things.names)
+        ):
+            self._user(place, token)
+        elif "EVENT" in token:
+            self._event(token)
+        elif token.may("WINDOW", "RECENTLY"):
+            self._window(place, token)
+        elif "BUYERS" in token:
+            nearby = (
+                frame.things.names or frame.slots or (self._ahead(place + 1) and "OBJ" in self._ahead(place + 1)[0])
+            )
+            if not frame.events and nearby:
+                self._event(token)
+        elif "OBJ" in token or "QUOTED" in token:
+            self._object(token)
+        elif "ORDERS" in token:
+            if not frame.events and not frame.slots.keys() & {"FIRSTBUY", "LASTBUY", "SHARE"}:
+                self._event(token)
+            elif not frame.events or "SHARE" in frame.slots or "QPCT" in frame.slots:
+                frame.slots.setdefault("unit", "orders")
+        elif "ONLY" in token:
+            frame.slots["EXCLUSIVE"] = True
+            frame.tokens.append(token)
+        elif kind := next((kind for kind in _SLOTS if kind in token), None):
+            self._slot(place, kind, token)
+        elif "UNKNOWN" in token and frame.events == ("search",):
+            self._query(token)
+        elif "PRIOR" in token:
+            frame.slots["PRIOR"] = True
+            frame.tokens.append(token)
+        elif "WAS" in token or token.kinds.keys() & _GLUE:
+            self._glue(token)
+        else:
+            self.stray.append(token)
+
+    def _glue(self, token: Token) -> None:
+        if "WAS" in token and self.frame.slots.keys() & {"FIRSTBUY", "FIRST", "LASTBUY", "LASTONE"}:
+            self.frame.slots["WAS"] = True
+        if "EITHER" in token:
+            self.frame.either = True
+        if "BEFOREHAND" in token:
+            self._ordered = True
+        if "AMONGEND" in token and not self.frame.empty and any("TOPN" in later for later in self.tokens):
+            self._close("AMONGST")
+        if "REST" in token and self.frame.link == "EXCEPT":
+            self._close("TIGHT")
+
+    def _link(self, place: int, token: Token) -> None:
+        frame = self.frame
+        link = next(link for link in LINKS if link in token)
+        after = self._ahead(place + 1)
+        if link in ("AND", "OR", "COMMA") and after:
+            first = after[0]
+            plain = "OBJ" in first and not any(one.may("USER", "PEOPLE") for one in after)
+            if plain and frame.things.names and frame.tokens and "OBJ" in frame.tokens[-1] and frame.neg != "except":
+                if not (frame.events and any(one.may(*_ACTS) for one in after)):
+                    self._join = link
+                    return
+            united = first.may("EVENT") and frame.bare and not frame.spend and not any(one.may("NEG") for one in after)
+            if united and link == "OR" and "spend" not in (first["EVENT"],):
+                self._join = "EVENT"
+                return
+            if united and link == "COMMA" and len(after) == 1:
+                self._join = "EVENT"
+                return
+        if link == "AFTER" and (not after or not any(one.may("EVENT", "BUYERS") for one in after)):
+            return
+        if link == "THEN":
+            if not frame.events and not frame.empty:
+                return
+            if frame.empty and frame.link == "START":
+                return
+        if self._ordered and link in ("AND", "COMMA", "BUT"):
+            link, self._ordered = "THEN", False
+        self._close(link, comma=link == "COMMA")
+
+    def _negate(self, place: int, token: Token) -> None:
+        after = self._ahead(place + 1)
+        if (
+            self.frame.acts
+            or self.frame.neg is not None
+            or self.frame.users
+            or (self.frame.things.names and self.frame.events)
+        ):
+            if self.frame.neg is not None and not self.frame.acts and not self.frame.users:
+                return
+            self._close("THEN" if self._ordered else "TIGHT")
+        if after and after[0].may("DISCOUNTED") and self.frame.events:
+            self.frame.slots["FULLPRICE"] = True
+            return
+        self.frame.neg = token["NEG"]
+        self.frame.tokens.append(token)
+
+    def _user(self, place: int, token: Token) -> None:
+        frame = self.frame
+        if "USER" in token:
+            rule = token["USER"]
+        elif "PEOPLE" in token:
+            rule = token["PEOPLE"]
+        else:
+            found = token["IS"]
+            if "AUDIENCE" in token:
+                found = (*found, None)
+            rule = (
+                {"is": found[0]}
+                if len(found) == 1
+                else {"PICK": [{"is": one} if one else {"audience": token["AUDIENCE"]} for one in found]}
+            )
+        if frame.acts or frame.windows or frame.things.names or frame.slots:
+            self._close("TIGHT")
+            frame = self.frame
+        if frame.users:
+            self._close("TIGHT")
+            frame = self.frame
+        frame.users.append(rule)
+        frame.tokens.append(token)
+        after = self._ahead(place + 1)
+        if after and not after[0].may("USER", "PEOPLE", "IS"):
+            self._close("TIGHT")
+
+    def _event(self, token: Token) -> None:
+        frame = self.frame
+        said = token["EVENT"] if "EVENT" in token else token.get("BUYERS", "purchase")
+        kind = "purchase" if said == "spend" else said
+        if self._join == "EVENT":
+            self._join = None
+            frame.events = tuple(dict.fromkeys((*frame.events, kind)))
+            frame.tokens.append(token)
+            return
+        if frame.events and not (frame.events == (kind,) and "EVENT" not in token):
+            if (
+                frame.events == ("purchase",)
+                and kind == "purchase"
+                and (said == "spend" or (frame.tokens and frame.tokens[-1].may("EVENT", "FIRST", "LASTONE")))
+                and not frame.spend
+                and frame.bare
+            ):
+                frame.spend = said == "spend"
+                return
+            self._close("THEN" if self._ordered else "TIGHT")
+            self._ordered = False
+            frame = self.frame
+        frame.events = (kind,)
+        frame.spend = said == "spend"
+        frame.tokens.append(token)
+        if "OBJ+" in token:
+            self._add(token["OBJ+"])
+
+    def _add(self, names: tuple) -> None:
+        frame = self.frame
+        how = {"OR": "any", "AND": "all"}.get(self._join or "", frame.things.how)
+        if frame.things.names and self._join is None:
+            before = frame.things.names[-1]
+            if len(before) == len(names) == 1 and not before[0].keys() & names[0].keys():
+                frame.things = Things((*frame.things.names[:-1], ({**before[0], **names[0]},)), how)
+                return
+            self.stray.append(frame.tokens[-1])
+            return
+        self._join = None
+        frame.things = Things((*frame.things.names, names), how)
+
+    def _object(self, token: Token) -> None:
+        frame = self.frame
+        if frame.events == ("search",):
+            self._query(token)
+            return
+        if "OBJ" not in token:
+            self.stray.append(token)
+            return
+        frame.tokens.append(token)
+        self._add(token["OBJ"])
+
+    def _query(self, token: Token) -> None:
+        text = token.get("QUOTED", token.said)
+        known = self.frame.slots.get("QUERY")
+        self.frame.slots["QUERY"] = f"{known} {text}" if known else text
+        self.frame.tokens.append(token)
+
+    def _window(self, place: int, token: Token) -> None:
+        frame = self.frame
+        after = self._ahead(place + 1)
+        comes = any(one.may(*_ACTS, "NEG") or (one.may("Q", "TOPN") and frame.things.names) for one in after)
+        if (
+            self.chinese
+            and frame.acts
+            and comes
+            and "THAN" not in frame.slots
+            and not any(one.may("COMPARED") for one in after)
+        ):
+            self._close("THEN" if self._ordered else "TIGHT")
+            frame = self.frame
+        if frame.users and not frame.acts:
+            self._close("TIGHT")
+            frame = self.frame
+        frame.first |= not self.frames and not frame.tokens
+        frame.windows.append(token["WINDOW"] if "WINDOW" in token else token["RECENTLY"])
+        frame.tokens.append(token)
+
+    def _slot(self, place: int, kind: str, token: Token) -> None:
+        frame = self.frame
+        if frame.users and not frame.acts:
+            self._close("TIGHT")
+            frame = self.frame
+        if (
+            kind in ("SPAN", "WITHINSPAN")
+            and self.chinese
+            and frame.acts
+            and any(one.may("NEG", *_ACTS) for one in self._ahead(place + 1))
+            and "BACK" not in frame.slots
+        ):
+            self._close("THEN" if self._ordered or kind == "WITHINSPAN" else "TIGHT")
+            frame = self.frame
+        if (kind == "Q" and "Q" in frame.slots) or (kind in ("FIRSTBUY", "LASTBUY") and frame.acts):
+            before = frame
+            self._close("TIGHT")
+            frame = self.frame
+            if kind == "Q":
+                frame.events, frame.things, frame.windows = before.events, before.things, list(before.windows)
+                frame.spend = before.spend
+        if kind in frame.slots and kind not in ("PCT", "QPCT"):
+            self.stray.append(token)
+            return
+        frame.slots[kind] = token[kind]
+        for also in ("PCT", "QPCT", "COMPARED", "THAN", "CMP"):
+            if also in token and also not in frame.slots:
+                frame.slots[also] = token[also]
+        if kind in ("FIRSTBUY", "LASTBUY", "BACK", "OVERDUE") and not frame.events:
+            frame.events = ("purchase",)
+        frame.tokens.append(token)

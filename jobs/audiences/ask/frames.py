@@ -1,0 +1,304 @@
+"""A clause: what was done, to what, when, how often, and whether not; and the condition that it becomes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Any
+
+from jobs.audiences.ask.phrases import days_of
+from jobs.audiences.ask.tokens import Token
+from jobs.audiences.ask.vague import vague
+
+ANYTHING = ["view", "click", "search", "favourite", "cart", "uncart", "purchase", "refund"]
+BROWSED = {"view", "click", "favourite", "cart"}
+Rule = dict[str, Any]
+
+
+class NotSaidError(Exception):
+    """A clause that no rule says; the reason, for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Things:
+    """What narrows the events of a clause: alternatives of each name; together by any, or all of them."""
+
+    names: tuple[tuple[Rule, ...], ...] = ()
+    how: str = "any"
+
+
+@dataclass
+class Frame:
+    """The parts of a clause as they are found, each a value by its kind."""
+
+    tokens: list[Token] = field(default_factory=list)
+    neg: str | None = None  # "" or never
+    events: tuple[str, ...] = ()
+    spend: bool = False
+    things: Things = Things()
+    slots: dict[str, Any] = field(default_factory=dict)
+    users: list[Rule] = field(default_factory=list)  # conditions that stand for themselves
+    windows: list[Rule] = field(default_factory=list)
+    first: bool = False  # its window stands at the head of the sentence
+    link: str = "AND"  # to the clause before
+    comma: bool = False  # before it
+    either: bool = False
+
+    @property
+    def acts(self) -> bool:
+        """Whether it says that something was done."""
+        return bool(self.events) or bool(
+            self.slots.keys() & {"Q", "TOPN", "HEAVY", "DISCOUNTED", "FULLPRICE", "SHARE", "COMPARED"}
+        )
+
+    @property
+    def empty(self) -> bool:
+        return not (self.tokens or self.users)
+
+    @property
+    def bare(self) -> bool:
+        """Whether it is an event and nothing else, of which the next clause may say what of."""
+        return bool(self.events) and not (self.things.names or self.slots or self.windows or self.users)
+
+
+def simple(values: list) -> Any:
+    return values[0] if len(values) == 1 else values
+
+
+def where(frame: Frame, things: Rule) -> Rule:
+    """The fields that narrow the events."""
+    found: Rule = {key: simple(value) if isinstance(value, list) else value for key, value in things.items()}
+    if "DISCOUNTED" in frame.slots:
+        found["discount"] = {"more_than": 0}
+    if "FULLPRICE" in frame.slots:
+        found["discount"] = {"exactly": 0}
+    if "HOURLIST" in frame.slots:
+        found["hour"] = frame.slots["HOURLIST"]
+    if "WEEKDAYLIST" in frame.slots:
+        found["weekday"] = frame.slots["WEEKDAYLIST"]
+    if "PRICE" in frame.slots:
+        found["price"] = frame.slots["PRICE"]
+    if "DEVICE" in frame.slots:
+        found["device"] = frame.slots["DEVICE"]
+    if "QUERY" in frame.slots:
+        found["query"] = {"contains": frame.slots["QUERY"]}
+    return found
+
+
+def window_of(frame: Frame) -> Rule | None:
+    if not frame.windows:
+        return None
+    said = dict(frame.windows[0])
+    if "before_days" in said:
+        return {"last_days": 3660, "skip": said["before_days"]}
+    return said
+
+
+def condition(frame: Frame, choice: dict[int, int], ds: date) -> Rule:
+    """What the clause says, with a choice among the things that a name may be; NotSaidError where no rule says it."""
+    if not frame.events and not frame.things.names and not frame.acts:
+        raise NotSaidError("expected something that was done beside it")
+    picked = [names[choice.get(id(names), 0)] for names in frame.things.names]
+    if len(picked) > 1 and frame.things.how == "all" and "not_things" not in frame.slots:
+        return {"all": [_one(frame, thing, ds) for thing in picked]}
+    fields = {key for thing in picked for key in thing}
+    if len(fields) > 1 and len(picked) > 1:
+        return {"any": [_one(frame, thing, ds) for thing in picked]}
+    merged = {key: [v for thing in picked for v in thing[key]] for key in fields}
+    return _one(frame, merged, ds)
+
+
+def _types(frame: Frame) -> Any:
+    types = frame.events or ("purchase",)
+    if types == ("any",):
+        return ANYTHING
+    return types[0] if len(types) == 1 else list(types)
+
+
+def _measured(frame: Frame, thing: Rule, default: str = "") -> Rule:
+    """did, where, in, and what is counted by a measure that the clause names."""
+    did: Rule = {"did": _types(frame)}
+    if narrowed := where(frame, thing):
+        did["where"] = narrowed
+    if window := window_of(frame):
+        did["in"] = window
+    measure = frame.slots.get("MEASURE") or frame.slots.get("unit") or default
+    if measure in ("money", "net"):
+        did["sum"] = "amount"
+    elif measure == "discount_money":
+        did["sum"] = "discount"
+    elif measure in ("orders", "days", "products", "categories", "pieces"):
+        did["count"] = measure
+    elif measure in ("views", "searches", "carts"):
+        did["did"] = {"views": "view", "searches": "search", "carts": "cart"}[measure]
+    if "NETOF" in frame.slots or measure == "net":
+        did["refunds"] = "net"
+    return did
+
+
+def _one(frame: Frame, thing: Rule, ds: date) -> Rule:
+    slots, types = frame.slots, _types(frame)
+    numbers = vague().numbers
+    narrowed = {"where": found} if (found := where(frame, thing)) else {}
+    window = window_of(frame)
+    within = {"in": window} if window else {}
+    if "column" in slots:
+        return _column(frame)
+    if "compared" in slots:
+        return _compared(frame, thing)
+    if "TOPN" in slots or "HEAVY" in slots:
+        spent = "" if frame.events and frame.events[0] not in ("purchase", "any") else "money"
+        ranked = _measured(frame, thing, spent)
+        many = slots.get("TOPN") or {"percent": numbers.heavy_percent}
+        return {"top": ranked} | many | ({"among": slots["among"]} if "among" in slots else {})
+    if "SHARE" in slots:
+        measured = _measured(frame, thing, "money")
+        if not narrowed:
+            raise NotSaidError("expected what the share is of: a category, weekends, a discount")
+        held = {how: [v / 100 for v in n] if isinstance(n, list) else n / 100 for how, n in slots["QPCT"].items()}
+        return {"share": measured} | held
+    if "EXCLUSIVE" in slots:
+        if not narrowed:
+            raise NotSaidError("expected what alone it was")
+        return {"share": {"did": types} | narrowed | within, "at_least": 1}
+    if "FIRST" in slots or "LASTBUY" in slots:
+        key = "first" if "FIRST" in slots else "last"
+        was = {"was": narrowed["where"]} if narrowed and "WAS" in slots else {}
+        if not was and not window:
+            if narrowed and key == "last":
+                was, narrowed = {"was": narrowed["where"]}, {}
+            else:
+                raise NotSaidError(f"expected when the {key} one was, or what it was of")
+        if was:
+            narrowed = {}
+        return {key: types} | narrowed | was | within
+    if "BACK" in slots:
+        days = slots.get("break") or numbers.break_days
+        return {"again": "purchase" if types == ANYTHING else types} | narrowed | {
+            "after_days": days, "in": window or {"last_days": numbers.back_days}
+        }  # fmt: skip
+    if "OVERDUE" in slots:
+        return {"stopped": types} | narrowed | {"overdue": numbers.overdue} | within
+    if "EACHCAL" in slots:
+        return _every(frame, thing)
+    if "STOPPED" in slots or "FORMERLY" in slots:
+        return _stopped(frame, thing)
+    return _did(frame, thing)
+
+
+def _did(frame: Frame, thing: Rule) -> Rule:
+    slots = frame.slots
+    did = _measured(frame, thing)
+    if "OFTEN" in slots:
+        said = dict(slots["OFTEN"])
+        window = did.get("in") or said.pop("in", None)
+        said.pop("in", None)
+        return did | said | ({"in": window} if window else {})
+    if "Q" not in slots:
+        for key in ("sum",):
+            did.pop(key, None)
+        if frame.spend or slots.get("MEASURE") not in ("money", "net", None):
+            did.pop("count", None)
+        return did
+    kind, held = slots["Q"]
+    purchase = did["did"] == "purchase"
+    if kind == "bare":
+        if not (slots.get("MEASURE") or frame.spend):
+            raise NotSaidError("expected of what so many: orders, times, money, days")
+        kind = slots.get("MEASURE") or "money"
+    if kind == "times":
+        kind = "orders" if purchase else "events"
+        kind = "days" if slots.get("MEASURE") == "days" else kind
+    if kind in ("money", "net", "discount_money"):
+        if slots.get("MEASURE") == "discount_money":
+            kind = "discount_money"
+        did.pop("count", None)
+        if "AGGREGATE" in slots:
+            did.pop("sum", None)
+            return did | {slots["AGGREGATE"]: "amount"} | held
+        return did | {"sum": "discount" if kind == "discount_money" else "amount"} | held
+    did.pop("sum", None)
+    if kind == "orders" and not purchase:
+        did["did"] = "purchase"
+    if kind in ("events", "views", "searches", "carts"):
+        did.pop("count", None)
+        return _none(did | held)
+    return _none(did | {"count": kind} | held)
+
+
+def _none(did: Rule) -> Rule:
+    """Nothing at all, in plain words."""
+    return did | {"none": True} if did.get("exactly") == 0 and did.pop("exactly") == 0 else did
+
+
+def _every(frame: Frame, thing: Rule) -> Rule:
+    """Every month, week or day: of the window where one is said."""
+    unit, numbers = frame.slots["EACHCAL"], vague().numbers
+    said = window_of(frame)
+    key, per, usual = {"month": ("last_months", 30, numbers.months), "week": ("last_weeks", 7, numbers.weeks),
+                       "day": ("last_days", 1, 0)}[unit]  # fmt: skip
+    skip = frame.slots.get("before")
+    if said is None:
+        if not usual:
+            raise NotSaidError("expected of how many days every one")
+        period: Rule = {key: usual}
+    elif set(said) == {"last_days"}:
+        period = {key: max(1, said["last_days"] // per)}
+    elif set(said) == {key}:
+        period = dict(said)
+    else:
+        raise NotSaidError(f"expected a number of {unit}s, every one of which counts")
+    period |= {"skip": -(-skip // per)} if skip else {}
+    plain = replace(
+        frame, windows=[period | {"each": True}], slots={k: v for k, v in frame.slots.items() if k != "EACHCAL"}
+    )
+    return _one(plain, thing, date.min)
+
+
+def _stopped(frame: Frame, thing: Rule) -> Rule:
+    """Has done so before, and not in the last days."""
+    days = vague().numbers.stopped_days
+    if (said := window_of(frame)) and set(said) == {"last_days"}:
+        days = said["last_days"]
+    slots = {k: v for k, v in frame.slots.items() if k not in ("STOPPED", "FORMERLY", "OFTEN")}
+    before = _did(replace(frame, windows=[], slots=slots), thing)
+    if "OFTEN" in frame.slots:
+        before |= {k: v for k, v in frame.slots["OFTEN"].items() if k != "in"}
+    after = {"did": before["did"]} | ({"where": before["where"]} if "where" in before else {})
+    return {"all": [before, {"not": after | {"in": {"last_days": days}}}]}
+
+
+def _compared(frame: Frame, thing: Rule) -> Rule:
+    """One window against another: the one that the clause names, or as many days before."""
+    how, other = frame.slots["compared"], frame.slots.get("PRIORSPAN")
+    windows = [dict(one) for one in frame.windows]
+    first = windows[0] if windows else {"last_days": other or vague().numbers.compared_days}
+    measured = _measured(replace(frame, windows=[first]), thing, "money" if _types(frame) == "purchase" else "")
+    if len(windows) > 1:
+        second = windows[1]
+        if second == {"last_months": 1} and first == {"last_months": 1}:
+            raise NotSaidError("expected two windows to compare, found one twice")
+    elif set(first) == {"last_days"}:
+        second = {"last_days": other or first["last_days"], "skip": first["last_days"]}
+    elif set(first) in ({"last_months"}, {"last_weeks"}) and other is None:
+        key = next(iter(first))
+        second = {key: first[key], "skip": first[key]}
+    elif first.get("current") in ("month", "week") and other is None:
+        second = {f"last_{first['current']}s": 1}
+    else:
+        raise NotSaidError("expected the days that it is compared with")
+    return {"compared": measured, "to": {"in": second}} | how
+
+
+def _column(frame: Frame) -> Rule:
+    name, held = frame.slots["column"]
+    return {"is": {name: held}}
+
+
+def within_of(frame: Frame) -> Rule | None:
+    """The time limit of a step."""
+    if (span := frame.slots.get("WITHINSPAN")) is None:
+        return None
+    if span[1] == "hour":
+        return {"hours": span[0]}
+    return {"days": days} if (days := days_of(span)) else None

@@ -1,0 +1,274 @@
+"""Names of the shop by what people call them: exact, singular and plural, in another language, in part, mistyped."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import Any
+
+from jobs.audiences.ask import text
+from jobs.audiences.ask.vague import vague
+from jobs.audiences.ask.vocabulary import Vocabulary
+
+_TOO_MANY = 4  # things that a name may fit before it says too little
+# Words that the tables write otherwise than people: a value of any group stands for all of it.
+_VALUES = (
+    ("f", "female", "females", "woman", "women", "女", "女性", "女士", "女生", "女用户", "女的", "ladies"),
+    ("m", "male", "males", "man", "men", "男", "男性", "男士", "男生", "男用户", "男的", "gentlemen"),
+    ("married", "已婚", "结婚"), ("unmarried", "single", "未婚", "单身"),
+    ("homeowner", "homeowners", "home owners", "有房", "有房产", "own their home", "own a home"), ("renter", "renters", "租房", "租客", "tenants"),
+    ("private", "private label", "own brand", "store brand", "自有品牌", "house brand", "own-brand", "the shop's own brand"), ("national", "national brand", "全国品牌", "national brands"),
+    ("budget", "低价位", "平价"), ("premium", "高端", "高价位"), ("middle", "中等价位", "mid-priced", "mid-range"),
+    ("slipping", "正在流失", "流失中", "下滑期", "下滑"), ("browsing", "只逛不买"),
+    ("new", "新客期", "新客"), ("active", "活跃期"), ("loyal", "忠诚期"), ("dormant", "沉睡期"), ("lost", "流失期"),
+    ("mobile", "手机端", "移动端", "手机", "phone", "on mobile", "their phone"), ("desktop", "pc", "电脑", "电脑端", "pc端", "computer", "on desktop"), ("app", "app端", "the app", "应用"), ("tablet", "平板", "ipad"),
+    ("beijing", "北京"), ("shanghai", "上海"), ("guangzhou", "广州"), ("shenzhen", "深圳"), ("hangzhou", "杭州"), ("chengdu", "成都"),
+)  # fmt: skip
+
+
+def stem(phrase: str) -> str:
+    """A phrase without the endings of plurals."""
+    return " ".join(_stem(word) for word in phrase.split())
+
+
+def _stem(word: str) -> str:
+    if len(word) > 4 and word.endswith("ies"):
+        return word[:-3] + "y"
+    if len(word) > 4 and word.endswith(("ches", "shes", "sses", "xes", "oes")):
+        return word[:-2]
+    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
+
+
+def distance(a: str, b: str, most: int) -> int:
+    """Edits that make one word of the other (two neighbours that changed places are one), or more than `most`."""
+    if abs(len(a) - len(b)) > most:
+        return most + 1
+    before: list[int] = []
+    row = list(range(len(b) + 1))
+    for i, x in enumerate(a, 1):
+        older, before, row = before, row, [i]
+        for j, y in enumerate(b, 1):
+            edits = min(before[j] + 1, row[-1] + 1, before[j - 1] + (x != y))
+            if i > 1 and j > 1 and x == b[j - 2] and a[i - 2] == y:
+                edits = min(edits, older[j - 2] + 1)
+            row.append(edits)
+    return row[-1]
+
+
+class Names:
+    """The names of a vocabulary. What is found is a mapping: OBJ to the things it may be, IS to columns of a user."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self.vocabulary = vocabulary
+        self._found: dict[tuple[str, bool], dict[str, Any]] = {}
+
+    def of(self, phrase: str, *, exact: bool = False) -> dict[str, Any]:
+        """exact: things by their labels and nothing less, for a phrase that means something else too."""
+        if (phrase, exact) not in self._found:
+            self._found[phrase, exact] = self._look_up(phrase, exact)
+        return self._found[phrase, exact]
+
+    def _look_up(self, phrase: str, exact: bool) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        if things := self._things(phrase, self._levels[: 1 if exact else None]):
+            found["OBJ"] = things
+        if users := self._users.get(phrase) or self._users.get(stem(phrase)):
+            found["IS"] = users
+        if phrase in self.devices:
+            found["DEVICE"] = self.devices[phrase]
+        for kind, known in (("SEGMENT", self._segments), ("AUDIENCE", self._audiences)):
+            if phrase in known:
+                found[kind] = known[phrase]
+        return found
+
+    def _things(self, phrase: str, levels: list) -> tuple[dict, ...]:
+        """What narrows events by that name: one, or several where it fits them about as well."""
+        stemmed = stem(phrase)
+        for level in levels:
+            if fitting := level.get(phrase) or level.get(stemmed):
+                return tuple(fitting)
+        return ()
+
+    @cached_property
+    def _levels(self) -> list[dict[str, list[dict]]]:
+        """Things by name, the best names first: labels and names of conf/ask.yaml; parts of lists, names as they stand in
+        the tables; synonyms of those; words of a name that stand in no other one.
+        """
+        v, exact, listed = self.vocabulary, defaultdict(list), defaultdict(list)
+        for name, said in vague().names.items():
+            thing = self._parameter(name) if name.startswith("$") else {"category": [name]}
+            if thing and (name.startswith("$") or name in self._categories):
+                for phrase in said:
+                    _add(exact, phrase, thing)
+        for name in v.parameters:
+            if thing := self._parameter(f"${name}"):
+                _add(exact, name.replace("_", " "), thing)
+        by_label: dict[str, list[str]] = defaultdict(list)
+        for category in self._categories:
+            for label in v.labels.get(category, ()):
+                by_label[_key(label)].append(category)
+        for label, categories in by_label.items():
+            _add(exact, label, {"category": sorted(set(categories))})
+        for brand in v.brands:
+            _add(exact, brand, {"brand": [brand]})
+        for category in sorted(self._categories):
+            for label in (category, *v.labels.get(category, ())):
+                for part in {label, *_parts(label)}:
+                    _add(listed, part, {"category": [category]})
+        levels = [dict(exact), dict(listed)]
+        also = defaultdict(list)
+        for group in (*vague().synonyms, *_VALUES):
+            hits = [
+                thing
+                for word in group
+                for level in levels[:1]
+                for thing in level.get(_key(word)) or level.get(stem(_key(word)), ())
+            ]
+            hits = hits or [
+                thing for word in group for thing in levels[1].get(_key(word)) or levels[1].get(stem(_key(word)), ())
+            ]
+            for word in group:
+                for thing in hits:
+                    _add(also, word, thing)
+        titles = defaultdict(list)
+        for title in v.titles:
+            if len(text.units(title)) > 1 and title not in self._categories:
+                _add(titles, title, {"title": [title]})
+        return [*levels, dict(also), dict(titles), self._in_part()]
+
+    def _in_part(self) -> dict[str, list[dict]]:
+        """Words of labels, where all that has the word in its name lies in one category, or two or three may be meant."""
+        owners: dict[str, set[str]] = defaultdict(set)
+        for path in self.vocabulary.paths:
+            top = path[1] if len(path) > 1 else path[0]
+            for name in path[1:]:
+                for word in _words(name):
+                    owners[word].add(top)
+        labelled: dict[str, set[str]] = defaultdict(set)
+        for category, labels in self.vocabulary.labels.items():
+            if category in self._categories:
+                for label in labels:
+                    for word in (*_words(label), *_grams(label)):
+                        labelled[word].add(category)
+        found = defaultdict(list)
+        for word in {*owners, *labelled}:
+            fitting = labelled.get(word, set()) | owners.get(word, set())
+            if 1 <= len(fitting) <= _TOO_MANY and len(word) > 1:
+                for category in sorted(fitting):
+                    _add(found, word, {"category": [category]})
+        return dict(found)
+
+    @cached_property
+    def _categories(self) -> frozenset[str]:
+        return frozenset(name for path in self.vocabulary.paths for name in path)
+
+    def _parameter(self, name: str) -> dict | None:
+        listed = self.vocabulary.parameters.get(name[1:], ())
+        return {"category": list(listed)} if set(listed) & self._categories else None
+
+    @cached_property
+    def _users(self) -> dict[str, tuple[dict, ...]]:
+        """Tests of columns by the names of their values."""
+        found = defaultdict(list)
+        for column, values in self.vocabulary.values.items():
+            for value in values:
+                plain = _key(value)
+                words = next((group for group in _VALUES if plain in group), (plain,))
+                if plain.isdigit() or column == "device":
+                    continue
+                for word in words:
+                    if len(word) > 1 or text.is_chinese(word):
+                        _add(found, word, {column: value})
+        for tag, tag_zh in self.vocabulary.tags.items():
+            for phrase in (tag, tag_zh):
+                _add(found, phrase, {"tags": tag})
+        return {phrase: tuple(things) for phrase, things in found.items()}
+
+    @cached_property
+    def devices(self) -> dict[str, str]:
+        found = {}
+        for value in self.vocabulary.values.get("device", ()):
+            for word in next((group for group in _VALUES if value in group), (value,)):
+                found[_key(word)] = value
+        return found
+
+    @cached_property
+    def _segments(self) -> dict[str, str]:
+        return {_key(name): en for en, zh in self.vocabulary.segments.items() for name in (en, zh) if name}
+
+    @cached_property
+    def _audiences(self) -> dict[str, str]:
+        return {_key(name): one for one, names in self.vocabulary.audiences.items()
+                for name in (one, one.replace("_", " "), *names)}  # fmt: skip
+
+    @cached_property
+    def _all_words(self) -> dict[int, set[str]]:
+        """Single words of names by length, for typing errors: of names that are one word, or words of labels."""
+        found: dict[int, set[str]] = defaultdict(set)
+        for level in (*self._levels, self._users):
+            for phrase in level:
+                if phrase.isascii() and phrase.isalpha() and len(phrase) > 3:
+                    found[len(phrase)].add(phrase)
+        return found
+
+    def mended(self, word: str, others: Iterable[str]) -> str | None:
+        """The known word that differs from an unknown one by a typing error; None where none or several do."""
+        if not (word.isascii() and word.isalpha() and len(word) > 3):
+            return None
+        most = 2 if len(word) > 7 else 1
+        near: dict[int, set[str]] = defaultdict(set)
+        known = [w for size in range(len(word) - most, len(word) + most + 1) for w in self._all_words.get(size, ())]
+        for other in (*known, *others):
+            if other[0] == word[0] and (edits := distance(word, other, most)) <= most:
+                near[edits].add(other)
+        for edits in sorted(near):
+            stems = {stem(one) for one in near[edits]}
+            return min(near[edits], key=lambda one: (len(one), one)) if len(stems) == 1 else None
+        return None
+
+    def nearest(self, phrase: str, many: int = 3) -> list[str]:
+        """Names that look most like a phrase, by their letters in threes: to show, never to take."""
+        wanted = _trigrams(phrase)
+        scored = []
+        for label in {label for labels in self.vocabulary.labels.values() for label in labels} | {*self._users}:
+            grams = _trigrams(label)
+            if (alike := 2 * len(wanted & grams) / max(1, len(wanted) + len(grams))) > 0.3:
+                scored.append((-alike, label))
+        return [label for _, label in sorted(scored)[:many]]
+
+
+def _key(name: str) -> str:
+    return text.joined(text.units(text.folded(name)))
+
+
+def _add(into: Mapping[str, list], phrase: str, thing: dict) -> None:
+    for key in {_key(phrase), stem(_key(phrase))}:
+        if key and thing not in into[key]:
+            into[key].append(thing)
+
+
+def _parts(label: str) -> list[str]:
+    """The things that a label lists: of `bread & buns` bread and buns."""
+    parts = [part.strip() for part in re.split(r"\s*(?:[&/,]|\band\b|与|和)\s*", label)]
+    return parts if len(parts) > 1 and all(len(part) > 1 for part in parts) else []
+
+
+def _words(name: str) -> set[str]:
+    return {
+        stem(word) for word in re.findall(r"[^\W\d_]+", name.lower()) if len(word) > 3 and not text.is_chinese(word)
+    }
+
+
+def _grams(label: str) -> set[str]:
+    """Two characters or more of a Chinese label."""
+    if not text.is_chinese(label):
+        return set()
+    return {label[a:b] for a in range(len(label)) for b in range(a + 2, len(label) + 1)} - {label}
+
+
+def _trigrams(phrase: str) -> set[str]:
+    size = 2 if text.is_chinese(phrase) else 3
+    padded = f" {phrase.lower()} "
+    return {padded[k : k + size] for k in range(len(padded) - size + 1)}

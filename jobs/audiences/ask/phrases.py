@@ -1,0 +1,677 @@
+"""The first floors of the grammar: tokens become numbers, days, windows, quantities, tests of a user.
+
+A cascade: each rule replaces a run of tokens by one, and works on what the rules before it made. A pattern names kinds
+of tokens in order; `?` may be left out, `|` is a choice. Both languages share the rules: they differ in their words.
+"""
+
+from __future__ import annotations
+
+import re
+from calendar import monthrange
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+from jobs.audiences.ask.tokens import Token
+from jobs.audiences.ask.vague import vague
+
+DAYS = {"day": 1, "week": 7, "month": 30, "quarter": 90, "year": 365}
+_DAY = timedelta(days=1)
+Made = dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The tokens of a pattern, by the kind that each was taken for."""
+
+    found: tuple[tuple[str, Token], ...]
+    ds: date
+    before: Token | None = None
+
+    def all(self, *kinds: str) -> list[Any]:
+        return [token[kind] for kind, token in self.found if kind in kinds]
+
+    def get(self, *kinds: str) -> Any:
+        return next(iter(self.all(*kinds)), None)
+
+    def has(self, *kinds: str) -> bool:
+        return any(kind in kinds for kind, _ in self.found)
+
+    def said(self, kind: str) -> str:
+        return next((token.said for k, token in self.found if k == kind), "")
+
+
+RULES: list[tuple[list[tuple[tuple[str, ...], bool]], Callable[[Match], Made]]] = []
+
+
+def rule(*patterns: str) -> Callable:
+    """Registers a maker of one token for patterns: kinds and values of the new token, or None where it does not fit."""
+
+    def register(make: Callable[[Match], Made]) -> Callable[[Match], Made]:
+        for pattern in patterns:
+            steps = [(tuple(step.rstrip("?").split("|")), step.endswith("?")) for step in pattern.split()]
+            RULES.append((steps, make))
+        return make
+
+    return register
+
+
+def reduced(tokens: Sequence[Token], ds: date) -> list[Token]:
+    """The tokens after all rules, each tried at every place from the left."""
+    row = list(tokens)
+    for steps, make in RULES:
+        place = 0
+        while place < len(row):
+            made = None
+            for matched in filter(None, _matches(row, place, steps)):
+                if (made := make(Match(tuple(matched), ds, row[place - 1] if place else None))) is not None:
+                    first, last = matched[0][1], matched[-1][1]
+                    notes = tuple(note for _, token in matched for note in token.notes)
+                    said = " ".join(token.said for _, token in matched)
+                    row[place : place + len(matched)] = [Token(made, first.start, last.end, said, notes)]
+                    break
+            place += 1
+    return row
+
+
+def _matches(row: list[Token], place: int, steps: list) -> list[list[tuple[str, Token]]]:
+    """The ways in which the steps fit from a place, the longest first."""
+    if not steps:
+        return [[]]
+    (kinds, optional), found = steps[0], []
+    if place < len(row) and (kind := next((kind for kind in kinds if kind in row[place]), None)):
+        found = [[(kind, row[place]), *rest] for rest in _matches(row, place + 1, steps[1:])]
+    if optional:
+        found += _matches(row, place, steps[1:])
+    return found
+
+
+# Numbers.
+
+
+@rule("NUM PERCENT", "PERCENTOF NUM", "NUM TENTHS", "HALF")
+def _percent(m: Match) -> Made:
+    if m.has("HALF"):
+        return {"PCT": Decimal(50)}
+    return {"PCT": m.get("NUM") * (10 if m.has("TENTHS") else 1)}
+
+
+@rule("CURRENCY NUM CURRENCY?", "NUM CURRENCY")
+def _money(m: Match) -> Made:
+    return {"MONEY": m.get("NUM")}
+
+
+# Clocks and days.
+
+
+@rule(
+    "NUM AMPM TO NUM AMPM",
+    "NUM TO NUM AMPM",
+    "NUM CLOCK? TO NUM CLOCK",
+    "BETWEEN NUM AMPM? AND NUM AMPM",
+    "HOURS NUM CLOCK TO HOURS? NUM CLOCK",
+    "BETWEEN NUM AND NUM CLOCK",
+)
+def _hours(m: Match) -> Made:
+    first, last = (int(n) for n in m.all("NUM"))
+    halves = m.all("AMPM")
+    if halves:
+        low, high = (halves[0], halves[-1]) if len(halves) == 2 else (halves[-1], halves[-1])
+        first, last = (n % 12 + (12 if half == "pm" else 0) for n, half in ((first, low), (last, high)))
+    late = [said in ("evening", "afternoon") for said in m.all("HOURS")]
+    if late and late[0] and first <= 12:
+        first += 12 if first < 12 else 0
+        last += 12 if last <= first - 12 or last < first else 0
+    if not (0 <= first < 24 and 0 < last <= 24) or first == last:
+        return None
+    return {"HOURLIST": [hour % 24 for hour in range(first, last if last > first else last + 24)]}
+
+
+@rule("HOURS")
+def _part_of_day(m: Match) -> Made:
+    parts = {"morning": range(5, 12), "afternoon": range(12, 18), "evening": range(18, 23), "night": (23, *range(5))}
+    return {"HOURLIST": sorted(parts[m.get("HOURS")])}
+
+
+@rule("WEEKDAYS OR WEEKDAYS", "WEEKDAYS AND WEEKDAYS", "WEEKDAYS")
+def _weekdays(m: Match) -> Made:
+    return {"WEEKDAYLIST": sorted({int(n) for said in m.all("WEEKDAYS") for n in said.split()})}
+
+
+def _latest(m: Match, month: int, day: int) -> date | None:
+    """The last such day up to the night."""
+    for year in (m.ds.year, m.ds.year - 1):
+        try:
+            found = date(year, month, day)
+        except ValueError:
+            continue
+        if found <= m.ds:
+            return found
+    return None
+
+
+@rule("NUM TUNIT NUM TUNIT NUM TUNIT?", "NUM TUNIT NUM TUNIT")
+def _chinese_date(m: Match) -> Made:
+    units, numbers = m.all("TUNIT"), [int(n) for n in m.all("NUM")]
+    said = [token.said for kind, token in m.found if kind == "TUNIT"]
+    try:
+        if units[:2] == ["year", "month"] and said[1] == "月" and numbers[0] > 1900:
+            if len(numbers) == 3:
+                return {"DATE": date(*numbers)} if units[2:] in (["day"], []) else None
+            return {"PERIOD": _month(numbers[0], numbers[1])}
+        if len(numbers) == 2 and units == ["month", "day"] and said == ["月", said[1]]:
+            return {"DATE": found} if (found := _latest(m, *numbers)) else None
+    except ValueError:
+        return None
+    return None
+
+
+@rule("MONTHNAME NUM NUM?", "NUM MONTHNAME NUM?", "MONTHNAME")
+def _english_date(m: Match) -> Made:
+    month, numbers = int(m.get("MONTHNAME")), [int(n) for n in m.all("NUM")]
+    year = next((n for n in numbers if n > 1900), None)
+    days = [n for n in numbers if 0 < n < 32]
+    if len(days) + (year is not None) != len(numbers):
+        return None
+    try:
+        if days:
+            found = date(year, month, days[0]) if year else _latest(m, month, days[0])
+            return {"DATE": found} if found else None
+    except ValueError:
+        return None
+    return {"PERIOD": _month(year or (m.ds.year if month <= m.ds.month else m.ds.year - 1), month)}
+
+
+def _month(year: int, month: int) -> tuple[date, date]:
+    return date(year, month, 1), date(year, month, monthrange(year, month)[1])
+
+
+@rule("NUM TUNIT", "CAL NUM TUNIT")
+def _one_period(m: Match) -> Made:
+    number, unit = int(m.get("NUM")), m.get("TUNIT")
+    cal = m.get("CAL")
+    if cal not in (None, "this_year", "last_year") or (m.before and m.before.may("LAST", "CMP", "EACH", "FUTURE")):
+        return None
+    if (
+        unit == "month"
+        and m.said("TUNIT") == "月"
+        and 1 <= number <= 12
+        and re.fullmatch(r"\d+|[一二三四五六七八九十]+", m.said("NUM"))
+    ):
+        year = m.ds.year - (cal == "last_year") if cal else m.ds.year - (number > m.ds.month)
+        return {"PERIOD": _month(year, number)}
+    if unit == "year" and 1990 <= number <= 2100 and not cal:
+        return {"PERIOD": (date(number, 1, 1), date(number, 12, 31))}
+    return None
+
+
+@rule("NUM")
+def _year(m: Match) -> Made:
+    number = m.get("NUM")
+    if number == int(number) and 2000 <= number <= m.ds.year and re.fullmatch(r"\d{4}", m.said("NUM")):
+        return {"NUM": number, "YEAR": (date(int(number), 1, 1), date(int(number), 12, 31))}
+    return None
+
+
+@rule("NUM TO NUM TUNIT", "BETWEEN NUM AND NUM TUNIT")
+def _spans(m: Match) -> Made:
+    low, high = m.all("NUM")
+    return (
+        {"SPANS": (int(low), int(high), m.get("TUNIT"))}
+        if low == int(low) and high == int(high) and low < high
+        else None
+    )
+
+
+@rule("NUM TUNIT", "HALF TUNIT")
+def _span(m: Match) -> Made:
+    number = m.get("NUM")
+    return {"SPAN": (int(number), m.get("TUNIT"))} if number == int(number) and number > 0 else None
+
+
+# Windows.
+
+
+def days_of(span: tuple[int, str]) -> int | None:
+    number, unit = span
+    return number * DAYS[unit] if unit in DAYS else None
+
+
+def _in(days: int | None, **more: Any) -> Made:
+    return {"WINDOW": {"last_days": days} | more} if days and days <= 3660 else None
+
+
+def _periods(span: tuple[int, str], **more: Any) -> Made:
+    number, unit = span
+    key = {"day": "last_days", "week": "last_weeks", "month": "last_months"}.get(unit)
+    return {"WINDOW": {key: number} | more} if key and number <= 60 else None
+
+
+@rule(
+    "EACH LAST|THEPAST|PRIOR SPAN",
+    "EACHCAL LAST|THEPAST SPAN",
+    "LAST|THEPAST SPAN AMONGEND? EACHCAL",
+    "SPAN EACHCAL",
+    "EACHCAL SPAN",
+    "EACH SPAN",
+)
+def _each(m: Match) -> Made:
+    number, unit = m.get("SPAN")
+    cal = m.get("EACHCAL")
+    if m.has("EACH") and not m.has("LAST", "THEPAST", "PRIOR"):
+        return None
+    if cal and cal != unit:
+        days = days_of((number, unit))
+        if unit == "year" and cal == "month":
+            return _periods((12 * number, "month"), each=True)
+        if unit in ("month", "year", "day") and cal == "week" and days:
+            return _periods((days // 7, "week"), each=True)
+        return None
+    return _periods((number, unit), each=True)
+
+
+@rule("EACH TUNIT")
+def _each_unit(m: Match) -> Made:
+    return {"EACHCAL": m.get("TUNIT")} if m.get("TUNIT") in ("day", "week", "month") else None
+
+
+@rule(
+    "CMP? NUM AMONG? LAST|THEPAST SPAN",
+    "CMP? SPAN AMONG? LAST|THEPAST SPAN",
+    "CMP? NUM CMPPOST AMONG? LAST|THEPAST SPAN",
+    "LAST|THEPAST SPAN WITHIN|AMONGEND? CMP SPAN",
+    "LAST|THEPAST SPAN WITHIN|AMONGEND SPAN CMPPOST?",
+    "LAST|THEPAST SPAN WITHIN|AMONGEND? SPAN CMPPOST",
+)
+def _some_of(m: Match) -> Made:
+    spans = m.all("SPAN")
+    if (number := m.get("NUM")) is not None:
+        wanted, whole = int(number), spans[0]
+    elif len(spans) == 2:
+        within = spans if m.found[0][0] not in ("LAST", "THEPAST") else spans[::-1]
+        (wanted, unit), whole = within
+        if unit != whole[1]:
+            return None
+    else:
+        return None
+    how = m.get("CMP", "CMPPOST") or "at_least"
+    if how == "more_than":
+        wanted, how = wanted + 1, "at_least"
+    if how != "at_least" or not 1 <= wanted <= whole[0] or (whole[1] == "day" and m.has("NUM")):
+        return None
+    return _periods(whole, at_least_in=wanted)
+
+
+@rule("CMP? LAST|THEPAST SPAN WITHIN|AMONGEND?")
+def _last(m: Match) -> Made:
+    return None if m.has("CMP") else _in(days_of(m.get("SPAN")))
+
+
+@rule("THEPAST TUNIT", "LAST TUNIT")
+def _past(m: Match) -> Made:
+    return _in(DAYS.get(m.get("TUNIT"))) if m.said("LAST") not in ("last", "前", "这") else None
+
+
+@rule("CAL")
+def _calendar(m: Match) -> Made:
+    return {"WINDOW": calendar(m.get("CAL"), m.ds)}
+
+
+def calendar(name: str, ds: date) -> dict[str, Any]:
+    first = date(ds.year, 3 * ((ds.month - 1) // 3) + 1, 1)
+    before = first - _DAY
+    return {
+        "this_week": {"current": "week"}, "this_month": {"current": "month"}, "this_year": {"current": "year"},
+        "this_quarter": {"after": first - _DAY}, "today": {"last_days": 1}, "yesterday": {"last_days": 1, "skip": 1},
+        "last_week": {"last_weeks": 1}, "last_month": {"last_months": 1},
+        "last_quarter": {"between": [date(before.year, before.month - 2, 1), before]},
+        "last_year": {"between": [date(ds.year - 1, 1, 1), date(ds.year - 1, 12, 31)]},
+    }[name]  # fmt: skip
+
+
+@rule("BETWEEN? DATE|PERIOD AND|TO DATE|PERIOD INBETWEEN?", "SINCE DATE|PERIOD TO|UNTIL DATE|PERIOD")
+def _between(m: Match) -> Made:
+    first, last = (found if isinstance(found, tuple) else (found, found) for found in m.all("DATE", "PERIOD"))
+    return {"WINDOW": {"between": [first[0], last[1]]}} if first[0] <= last[1] else None
+
+
+@rule("SINCE DATE|PERIOD|YEAR ONWARDS?", "DATE|PERIOD ONWARDS", "SINCE DATE|PERIOD AFTERDATE")
+def _since(m: Match) -> Made:
+    found = m.get("DATE", "PERIOD", "YEAR")
+    return {"WINDOW": {"after": (found[0] if isinstance(found, tuple) else found) - _DAY}}
+
+
+@rule("AFTERDATE DATE|PERIOD", "DATE|PERIOD AFTERDATE", "AFTER DATE|PERIOD")
+def _after(m: Match) -> Made:
+    found = m.get("DATE", "PERIOD")
+    return {"WINDOW": {"after": found[1] if isinstance(found, tuple) else found}}
+
+
+@rule("BEFOREDATE DATE|PERIOD", "DATE|PERIOD BEFOREDATE", "UNTIL DATE|PERIOD", "DATE|PERIOD UNTIL")
+def _before(m: Match) -> Made:
+    found = m.get("DATE", "PERIOD")
+    first, last = found if isinstance(found, tuple) else (found, found)
+    return {"WINDOW": {"before": last + _DAY if m.has("UNTIL") else first}}
+
+
+@rule("DATE|PERIOD")
+def _dated(m: Match) -> Made:
+    found = m.get("DATE", "PERIOD")
+    return {"WINDOW": {"between": list(found if isinstance(found, tuple) else (found, found))}}
+
+
+@rule("SPANS AGO")
+def _spans_ago(m: Match) -> Made:
+    low, high, unit = m.get("SPANS")
+    return _in((high - low) * DAYS[unit], skip=low * DAYS[unit]) if unit in DAYS else None
+
+
+@rule("CMP SPAN CMPPOST? AGO|BEFOREDATE", "SPAN CMPPOST AGO|BEFOREDATE")
+def _long_ago(m: Match) -> Made:
+    days, how = days_of(m.get("SPAN")), m.get("CMP", "CMPPOST")
+    if not days or how not in ("more_than", "at_least"):
+        return None
+    skip = days + (how == "more_than")
+    return {"WINDOW": {"before_days": skip}} if skip < 3660 else None
+
+
+@rule("SPAN AGO")
+def _ago(m: Match) -> Made:
+    days = days_of(m.get("SPAN"))
+    return {"WINDOW": {"before_days": days}} if days and m.said("AGO") != "之前" and m.said("AGO") != "以前" else None
+
+
+@rule("SPAN PRIOR", "PRIOR SPAN PRIOR?")
+def _prior(m: Match) -> Made:
+    days = days_of(m.get("SPAN"))
+    return {"PRIORSPAN": days} if days else None
+
+
+@rule("FUTURE SPAN WITHIN?", "FUTURE TUNIT")
+def _future(m: Match) -> Made:
+    span = m.get("SPAN") or (1, m.get("TUNIT"))
+    return {"FUTURESPAN": days_of(span)} if days_of(span) else None
+
+
+@rule("WITHIN SPAN", "SPAN WITHIN", "CMP SPAN WITHIN")
+def _within(m: Match) -> Made:
+    return {"WITHINSPAN": m.get("SPAN")} if not m.has("CMP") else None
+
+
+@rule("EVER")
+def _ever(_: Match) -> Made:
+    return {"WINDOW": {"ever": True}}
+
+
+# Quantities: (kind, comparison). Kinds: money, orders, times, days ..., percent, bare.
+
+
+def _compared(m: Match, *kinds: str, per: Callable[[Any], Any] = lambda n: n) -> dict[str, Any] | None:
+    found = [per(n) for n in m.all(*kinds)]
+    if len(found) == 2:
+        return {"between": found} if found[0] <= found[1] else None
+    if m.has("ONLY"):
+        return {"exactly": found[0]}
+    how = [kind for kind in m.all("CMP", "CMPPOST") if kind]
+    if len(how) == 2 and how[0] != how[1]:
+        return None
+    return {how[0] if how else "at_least": found[0]}
+
+
+@rule(
+    "BETWEEN? MONEY TO|AND MONEY INBETWEEN?",
+    "BETWEEN? NUM|MONEY TO|AND MONEY INBETWEEN?",
+    "ONLY? CMP? MONEY CMPPOST?",
+    "CURRENCY NUM TO NUM",
+)
+def _of_money(m: Match) -> Made:
+    if len(m.all("MONEY", "NUM")) == 2 and m.has("AND") and not m.has("BETWEEN"):
+        return None
+    held = _compared(m, "NUM", "MONEY")
+    return {"Q": ("money", held)} if held else None
+
+
+@rule(
+    "BETWEEN NUM AND|TO NUM ORDERS|TIMES|UNIT|MEASURE INBETWEEN?",
+    "NUM TO NUM ORDERS|TIMES|UNIT INBETWEEN?",
+    "ONLY? CMP? NUM CMPPOST? ORDERS|TIMES|UNIT CMPPOST?",
+    "ONLY? CMP? NTIMES CMPPOST?",
+)
+def _counted(m: Match) -> Made:
+    if len([1 for kind, _ in m.found if kind in ("CMP", "CMPPOST")]) > 1:
+        return None
+    held = _compared(m, "NUM", "NTIMES")
+    return {"Q": (m.get("ORDERS", "UNIT", "TIMES") or "times", held)} if held else None
+
+
+@rule("BETWEEN? PCT TO|AND PCT INBETWEEN?", "CMP? PCT CMPPOST?")
+def _of_percent(m: Match) -> Made:
+    if len(m.all("PCT")) == 2 and m.has("AND") and not m.has("BETWEEN"):
+        return None
+    held = _compared(m, "PCT")
+    bare = not m.has("CMP", "CMPPOST", "TO", "AND")
+    return {"QPCT": held, "PCT": m.get("PCT")} if bare else {"QPCT": held}
+
+
+@rule("CMP SPAN CMPPOST?", "SPAN CMPPOST", "ONLY SPAN", "SPANS")
+def _of_days(m: Match) -> Made:
+    if m.has("SPANS"):
+        low, high, unit = m.get("SPANS")
+        return {"QSPAN": ({"between": [low, high]}, unit)}
+    held = _compared(m, "SPAN", per=lambda span: span[0])
+    return {"QSPAN": (held, m.get("SPAN")[1])} if held else None
+
+
+@rule(
+    "AGE CMP? NUM TO|AND NUM AGE?",
+    "BETWEEN? NUM TO|AND NUM AGE CMPPOST? INBETWEEN?",
+    "AGE BETWEEN NUM AND NUM",
+    "CMP? NUM CMPPOST? AGE CMPPOST?",
+    "AGE CMP? NUM CMPPOST?",
+    "OLDER NUM",
+    "AGE CMP? NUM TO NUM",
+)
+def _aged(m: Match) -> Made:
+    if m.has("OLDER"):
+        return {"BAND": ("age_band", {m.get("OLDER"): m.get("NUM")})}
+    if len([1 for kind, _ in m.found if kind in ("CMP", "CMPPOST")]) == 2:
+        return None
+    return {"BAND": ("age_band", held)} if (held := _compared(m, "NUM")) else None
+
+
+@rule("NEG KIDS", "CMP? NUM KIDS", "NUM CMPPOST KIDS", "CMP? Q KIDS", "KIDS")
+def _kids(m: Match) -> Made:
+    if m.has("NEG"):
+        return {"BAND": ("kids", {"exactly": 0})}
+    if m.has("Q") or (m.has("NUM") and m.said("KIDS").startswith(("with", "ha", "有"))):
+        return None
+    return {"BAND": ("kids", _compared(m, "NUM") if m.has("NUM") else {"at_least": 1})}
+
+
+@rule(
+    "INCOME CMP? NUM TO|AND NUM",
+    "INCOME BETWEEN NUM|MONEY AND|TO NUM|MONEY",
+    "INCOME Q",
+    "INCOME CMP? NUM CMPPOST?",
+    "Q INCOME",
+)
+def _earning(m: Match) -> Made:
+    if m.has("Q"):
+        kind, held = m.get("Q")
+        return {"BAND": ("income_band", held)} if kind == "money" else None
+    return {"BAND": ("income_band", held)} if (held := _compared(m, "NUM", "MONEY")) else None
+
+
+@rule("BETWEEN NUM AND|TO NUM INBETWEEN?", "NUM TO NUM INBETWEEN?", "CMP NUM CMPPOST?", "NUM CMPPOST", "ONLY NUM")
+def _bare(m: Match) -> Made:
+    if m.has("CMP") and m.has("CMPPOST"):
+        return None
+    return {"Q": ("bare", held)} if (held := _compared(m, "NUM")) else None
+
+
+@rule("TOP Q|PCT|NUM", "PCT TOP", "TOP QPCT")
+def _top(m: Match) -> Made:
+    if m.has("Q"):
+        return None
+    if m.has("PCT"):
+        return {"TOPN": {"percent": m.get("PCT")}}
+    number = m.get("NUM")
+    return {"TOPN": {"users": int(number)}} if number is not None and number == int(number) and number > 0 else None
+
+
+# Tests of a user.
+
+
+def _is(column: str, test: Any) -> Made:
+    return {"USER": {"is": {column: test}}}
+
+
+def _likely(m: Match) -> float | None:
+    numbers = vague().numbers
+    return numbers.unlikely if m.has("UNLIKELY", "LOW") else numbers.likely
+
+
+def _probable(m: Match, column: str) -> Made:
+    if (held := m.get("QPCT")) is not None:
+        return _is(column, {how: [v / 100 for v in n] if isinstance(n, list) else n / 100 for how, n in held.items()})
+    if (q := m.get("Q")) is not None:
+        return (
+            _is(column, q[1])
+            if q[0] == "bare" and all(0 <= n <= 1 for n in q[1].values() if not isinstance(n, list))
+            else None
+        )
+    number = _likely(m)
+    return _is(column, {"less_than": number} if m.has("UNLIKELY", "LOW") else {"at_least": number})
+
+
+@rule(
+    "FUTURESPAN LIKELY|UNLIKELY CHURN|PEOPLE",
+    "LIKELY|UNLIKELY CHURN FUTURESPAN?",
+    "LIKELY|UNLIKELY PEOPLE FUTURESPAN?",
+    "HIGH|LOW RISK",
+    "HIGH|LOW CHURN",
+    "RISK HIGH|LOW",
+    "RISK Q|QPCT",
+    "HIGH|LOW PEOPLE RISK",
+    "QPCT RISK",
+    "PEOPLE RISK HIGH|LOW",
+    "FUTURESPAN? RISK Q|QPCT|HIGH|LOW FUTURESPAN?",
+)
+def _churn(m: Match) -> Made:
+    if m.has("PEOPLE") and m.said("PEOPLE") not in ("流失", "churned", "lapsed", "lost", "lapse"):
+        return None
+    return (
+        _probable(m, "churn_28d") if (m.get("FUTURESPAN") or 28) in (28, 30) and (m.get("FUTURESPAN") != 30) else None
+    )
+
+
+@rule(
+    "FUTURESPAN LIKELY|UNLIKELY? EVENT OBJ?",
+    "FUTURESPAN|WITHINSPAN LIKELY|UNLIKELY EVENT OBJ?",
+    "LIKELY|UNLIKELY FUTURESPAN|WITHINSPAN? NEG? EVENT|BACK OBJ? FUTURESPAN|WITHINSPAN?",
+    "HIGH|LOW CHANCE FUTURESPAN|WITHINSPAN?",
+    "FUTURESPAN? CHANCE HIGH|LOW",
+    "FUTURESPAN? CHANCE FUTURESPAN? Q|QPCT",
+    "Q|QPCT CHANCE FUTURESPAN|WITHINSPAN?",
+    "LIKELY|UNLIKELY BUYERS FUTURESPAN|WITHINSPAN?",
+    "CHANCE FUTURESPAN|WITHINSPAN Q|QPCT|HIGH|LOW",
+)
+def _buying(m: Match) -> Made:
+    if (m.has("EVENT") and m.get("EVENT") not in ("purchase", "spend")) or m.has("NEG"):
+        return None
+    days = m.get("FUTURESPAN") or (days_of(m.get("WITHINSPAN")) if m.has("WITHINSPAN") else 28)
+    if (things := m.get("OBJ")) is not None:
+        fits = len(things) == 1 and set(things[0]) == {"category"} and days in (28, 30) and m.has("LIKELY")
+        return _is("next_categories", things[0]["category"]) if fits else None
+    return _probable(m, f"purchase_{days}d") if days in (7, 28) else None
+
+
+@rule("EXPECTED Q FUTURESPAN?", "FUTURESPAN? EXPECTED Q", "EXPECTED FUTURESPAN Q")
+def _expected(m: Match) -> Made:
+    kind, held = m.get("Q")
+    return _is("spend_28d", held) if kind in ("money", "bare") and (m.get("FUTURESPAN") or 28) == 28 else None
+
+
+@rule("CONSENT", "REFUSED")
+def _consent(m: Match) -> Made:
+    return _is("marketing_consent", m.has("CONSENT"))
+
+
+@rule("RFMWORD NUM")
+def _rfm(m: Match) -> Made:
+    return _is("rfm_class", str(int(m.get("NUM")))) if 111 <= m.get("NUM") <= 555 else None
+
+
+@rule("STAGEWORD WAS? IS|PEOPLE", "IS STAGEWORD")
+def _stage(m: Match) -> Made:
+    stages = [one for one in m.get("IS") or () if "lifecycle_stage" in one]
+    return {"USER": {"is": stages[0]}} if len(stages) == 1 else None
+
+
+@rule("TAGWORD IS|QUOTED", "IS TAGWORD")
+def _tag(m: Match) -> Made:
+    tags = [one for one in m.get("IS") or () if "tags" in one]
+    return {"USER": {"is": tags[0]}} if len(tags) == 1 else None
+
+
+@rule("LEFT AUDIENCEWORD? AUDIENCE AUDIENCEWORD? WINDOW?", "WINDOW? LEFT AUDIENCEWORD? AUDIENCE AUDIENCEWORD?")
+def _left(m: Match) -> Made:
+    window = m.get("WINDOW")
+    return {"USER": {"left": m.get("AUDIENCE")} | ({"in": window} if window else {})}
+
+
+@rule("ENTERED AUDIENCEWORD? AUDIENCE AUDIENCEWORD? WINDOW?", "WINDOW ENTERED AUDIENCEWORD? AUDIENCE AUDIENCEWORD?")
+def _entered(m: Match) -> Made:
+    window = m.get("WINDOW")
+    return {"USER": {"audience": m.get("AUDIENCE")} | ({"since": window} if window else {})}
+
+
+@rule("MOVED SEGMENTWORD? SEGMENT SEGMENTWORD? WINDOW?", "WINDOW? LEFT SEGMENTWORD? SEGMENT SEGMENTWORD? WINDOW?")
+def _moved(m: Match) -> Made:
+    window = m.get("WINDOW")
+    return {"USER": {"moved_from": m.get("SEGMENT")} | ({"in": window} if window else {})}
+
+
+@rule("SEGMENTWORD SEGMENT", "BELONG? SEGMENT SEGMENTWORD", "BELONG SEGMENT")
+def _in_segment(m: Match) -> Made:
+    return _is("segment_name", m.get("SEGMENT"))
+
+
+@rule("SEGMENTWORD NUM")
+def _in_segment_number(m: Match) -> Made:
+    return _is("segment_id", int(m.get("NUM")))
+
+
+@rule("BELONG? AUDIENCEWORD AUDIENCE AUDIENCEWORD?", "BELONG? AUDIENCE AUDIENCEWORD", "BELONG AUDIENCE")
+def _in_audience(m: Match) -> Made:
+    return {"USER": {"audience": m.get("AUDIENCE")}}
+
+
+@rule("SUGGESTED OBJ", "OBJ SUGGESTED")
+def _suggested(m: Match) -> Made:
+    things = m.get("OBJ")
+    return {"USER": {"suggested": things[0]}} if len(things) == 1 else None
+
+
+@rule("TASTE WAS? OBJ")
+def _taste(m: Match) -> Made:
+    things = m.get("OBJ")
+    return _is("top_categories", things[0]["category"]) if len(things) == 1 and set(things[0]) == {"category"} else None
+
+
+# Events said in two places of a sentence.
+
+
+@rule("ADD OBJ? TOCART", "REMOVE OBJ? FROMCART", "TOCART ADD", "FROMCART REMOVE")
+def _cart(m: Match) -> Made:
+    return {"EVENT": "cart" if m.has("TOCART") else "uncart"} | ({"OBJ+": m.get("OBJ")} if m.has("OBJ") else {})
+
+
+@rule("PRICEWORD Q", "PRICEWORD CMP? NUM CMPPOST?", "Q PRICEWORD")
+def _priced(m: Match) -> Made:
+    if m.has("Q"):
+        kind, held = m.get("Q")
+        return {"PRICE": held} if kind in ("money", "bare") else None
+    return {"PRICE": _compared(m, "NUM")}

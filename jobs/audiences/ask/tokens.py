@@ -1,0 +1,135 @@
+"""A sentence as tokens: the fewest words of the lexicon and names of the shop that cover it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from jobs.audiences.ask import text
+from jobs.audiences.ask.names import Names
+from jobs.audiences.ask.text import Unit
+from jobs.audiences.ask.vague import vague
+
+_LONGEST_PHRASE = 10  # units
+_COST = {"known": 1.0, "noise": 0.9, "unknown": 4.0, "mark": 0.1}
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A span of the sentence, and what it may be: a value by kind. What the grammar makes of several is one again."""
+
+    kinds: Mapping[str, Any]
+    start: int
+    end: int
+    said: str
+    notes: tuple[str, ...] = field(default=())
+
+    def __getitem__(self, kind: str) -> Any:
+        return self.kinds[kind]
+
+    def __contains__(self, kind: str) -> bool:
+        return kind in self.kinds
+
+    def may(self, *kinds: str) -> bool:
+        return any(kind in self.kinds for kind in kinds)
+
+
+@cache
+def lexicon() -> dict[str, dict[str, Any]]:
+    """Kinds and values by phrase."""
+    # Each scalar as a text: to YAML, "no" and "on" are flags.
+    document = yaml.load(Path(__file__).with_name("lexicon.yaml").read_text(encoding="utf-8"), yaml.BaseLoader)
+    found: dict[str, dict[str, Any]] = {}
+    for kind, values in document.items():
+        for value, languages in values.items():
+            for phrase in (phrase for phrases in languages.values() for phrase in phrases):
+                found.setdefault(key_of(phrase), {}).setdefault(kind, value)
+    for kind, phrase, value in vague().phrases():
+        found.setdefault(key_of(phrase), {})[kind] = value
+    return found
+
+
+def key_of(phrase: str) -> str:
+    return text.joined(text.units(text.folded(phrase)))
+
+
+def tokens(sentence: str, names: Names) -> list[Token]:
+    """The cheapest cover of a sentence (folded), marks and noise left out."""
+    units = text.units(sentence)
+    best: list[tuple[float, int, Token | None]] = [(0.0, 0, None)] + [(float("inf"), 0, None)] * len(units)
+    for start in range(len(units)):
+        so_far = best[start][0]
+        for taken, cost, token in _from(units, start, sentence, names):
+            if so_far + cost < best[start + taken][0]:
+                best[start + taken] = (so_far + cost, start, token)
+    found, place = [], len(units)
+    while place:
+        _, before, token = best[place]
+        found.append(token)
+        place = before
+    kept = [token for token in reversed(found) if token is not None and not token.kinds.keys() <= {"NOISE"}]
+    return [mended for token in kept for mended in _mended(token, names)]
+
+
+def _from(units: list[Unit], start: int, sentence: str, names: Names) -> Iterator[tuple[int, float, Token | None]]:
+    """(units taken, cost, token) of all that may begin at a unit."""
+    first = units[start]
+
+    def token(taken: int, kinds: Mapping[str, Any]) -> Token:
+        ends = units[start + taken - 1].end
+        return Token(kinds, first.start, ends, sentence[first.start : ends])
+
+    if first.kind == "date" and (day := text.day(first.text)):
+        yield 1, _COST["known"], token(1, {"DATE": day})
+    if first.kind == "quoted":
+        yield 1, _COST["known"], token(1, {"QUOTED": first.text[1:-1].strip(), **names.of(key_of(first.text[1:-1]))})
+    if found := text.number(units, start):
+        value, taken = found
+        yield taken, _COST["known"], token(taken, {"NUM": value})
+    for taken in range(1, min(_LONGEST_PHRASE, len(units) - start) + 1):
+        phrase = text.joined(units[start : start + taken])
+        known = lexicon().get(phrase, {})
+        kinds = {**names.of(phrase, exact=bool(known)), **known}
+        if kinds:
+            cost = _COST["noise"] if kinds.keys() <= {"NOISE"} else _COST["known"]
+            if kinds.keys() <= {"AUDIENCE", "SEGMENT"} or (
+                kinds.keys() == {"IS"} and text.is_chinese(phrase) and "tags" in kinds["IS"][0]
+            ):
+                cost = _COST["known"] if _called(sentence, first.start, units[start + taken - 1].end) else 1.05 * taken
+            yield taken, cost - 0.02 * taken * taken / len(units), token(taken, kinds)
+    if phrase := {"once": 1, "twice": 2, "thrice": 3}.get(first.text):
+        yield 1, _COST["known"], token(1, {"NTIMES": Decimal(phrase)})
+    if first.kind == "sign" and not first.text.isalnum() and first.text not in lexicon():
+        yield 1, _COST["mark"], None
+    yield 1, _COST["unknown"], token(1, {"UNKNOWN": first.text})
+
+
+def _called(sentence: str, start: int, end: int) -> bool:
+    """Whether a word beside the span says that it is the name of an audience, a segment or a tag."""
+    before, after = sentence[:start].rstrip(" \"'“「"), sentence[end:].lstrip(" \"'”」")
+    return bool(re.search(r"(audiences?|segments?|tag|tagged|tags|members of|left|entered|joined|moved (away )?from|受众|人群包?|分群|标签为?|属于|离开过?|进入)$", before)
+                or re.match(r"(audience|segment|tag|受众|人群|分群|客群|标签)", after))  # fmt: skip
+
+
+def _mended(token: Token, names: Names) -> list[Token]:
+    """An unknown word as the one that it is a typing error of, where there is one."""
+    if "UNKNOWN" not in token:
+        return [token]
+    if (right := names.mended(token["UNKNOWN"], _single_words())) is None:
+        return [token]
+    kinds = {**names.of(right), **lexicon().get(right, {})}
+    if kinds.keys() <= {"NOISE"}:
+        return []
+    return [Token(kinds, token.start, token.end, token.said, (f"read as {right!r}",))]
+
+
+@cache
+def _single_words() -> frozenset[str]:
+    return frozenset(phrase for phrase in lexicon() if phrase.isalpha() and phrase.isascii() and len(phrase) >= 5)
