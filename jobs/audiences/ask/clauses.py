@@ -9,25 +9,17 @@ from jobs.audiences.ask.tokens import Token
 
 LINKS = ("BUT", "AND", "OR", "COMMA", "EXCEPT", "AMONG", "THEN", "AFTER")
 # What is kept of a clause as it is said.
-_SLOTS = ("Q", "QPCT", "QSPAN", "TOPN", "HEAVY", "MOST", "MEASURE", "AGGREGATE", "NETOF", "EACHCAL", "REGULAR", "OFTEN", "STOPPED", "FORMERLY",
-          "NOWADAYS", "FIRSTBUY", "FIRST", "LASTBUY", "LASTONE", "BACK", "BREAK", "OVERDUE", "DISCOUNTED", "FULLPRICE", "HOURLIST", "WEEKDAYLIST",
-          "PRICE", "SHARE", "COMPARED", "THAN", "PRIORSPAN", "SAME", "DEVICE", "WITHINSPAN", "SPAN", "BAND", "ELSE", "BYAMOUNT", "PCT", "COLUMN", "NUM", "CMP")  # fmt: skip
+_SLOTS = (
+    "Q", "QPCT", "QSPAN", "TOPN", "HEAVY", "MOST", "MEASURE", "AGGREGATE", "NETOF", "EACHCAL", "REGULAR", "OFTEN",
+    "STOPPED", "FORMERLY", "NOWADAYS", "FIRSTBUY", "FIRST", "LASTBUY", "LASTONE", "BACK", "BREAKSPAN", "BREAK",
+    "OVERDUE", "EVERY", "DISCOUNTED", "FULLPRICE", "HOURLIST", "WEEKDAYLIST", "PRICE", "SHARE", "COMPARED", "THAN",
+    "PRIORSPAN", "SAME", "NARROW", "WITHINSPAN", "SPAN", "BAND", "ELSE", "PCT", "COLUMN", "NUM", "CMP", "AGAIN",
+)  # fmt: skip
 _GLUE = {
-    "RANK",
-    "BELONG",
-    "WAS",
-    "INBETWEEN",
-    "EITHER",
-    "AMONGEND",
-    "REST",
-    "BEFOREHAND",
-    "SOMETHING",
-    "NOISE",
-    "ONWARDS",
-    "AGO",
-    "AGE",
-    "TO",
-}
+    "RANK", "BELONG", "WAS", "INBETWEEN", "EITHER", "AMONGEND", "REST", "BEFOREHAND", "SOMETHING", "ONWARDS", "AGO",
+    "AGE", "TO", "FIELD", "ABOUT", "ANY", "BYAMOUNT",
+}  # fmt: skip
+_IDLE_UNITS = ("product", "products", "item", "items", "种", "款", "件")
 _ACTS = ("EVENT", "ORDERS", "BUYERS", "FIRSTBUY", "LASTBUY", "BACK")
 
 
@@ -35,19 +27,28 @@ class Clauses:
     """The clauses of the tokens of a sentence; tokens that found no place are in `stray`."""
 
     def __init__(self, tokens: Sequence[Token], chinese: bool) -> None:
-        self.tokens, self.chinese = list(tokens), chinese
+        then = max((place for place, token in enumerate(tokens) if "THEN" in token), default=-1)
+        steps = [place < then and "FIRST" in token and "EVENT" not in token for place, token in enumerate(tokens)]
+        self.tokens = [token for token, step in zip(tokens, steps, strict=True) if not step]
+        self.chinese = chinese
         self.frames: list[Frame] = []
         self.stray: list[Token] = []
         self.frame = Frame(link="START")
         self._join: str | None = None  # how the next object is joined to the one before
-        self._ordered = False  # "first A, ..." was said: what comes next comes later
-        self._negs: list[Token] = []
+        self._ordered = any(steps)  # "first A, ..." was said: what comes next comes later
+        self._grouped = False  # a "not" before brackets
         for place, token in enumerate(self.tokens):
             self._take(place, token)
         self._close("END")
+        if self._grouped:
+            self.stray += [token for token in self.tokens if "NEG" in token][:1]
 
     def _close(self, link: str, comma: bool = False) -> None:
         if self.frame.empty and self.frame.neg is None:
+            if link == "AMONG" and self.frame.link == "START":
+                self.frame.link = link
+            if self.frame.link == "AMONGST":
+                return
             if link != "END" and self.frame.link not in ("START", "EXCEPT"):
                 self.frame.comma |= comma or self.frame.link == "COMMA"
                 if link not in ("TIGHT", "COMMA"):
@@ -77,6 +78,17 @@ class Clauses:
             self._link(place, token)
         elif "NEG" in token:
             self._negate(place, token)
+        elif "OPEN" in token:
+            within = self.tokens[place:]
+            self._grouped |= place > 0 and "NEG" in self.tokens[place - 1] and any("AND" in one for one in within)
+        elif (
+            "BACK" in token
+            and token.said[0] in "又再"
+            and (self._ordered or frame.link == "THEN" or "WITHINSPAN" in frame.slots)
+        ):
+            self._event(token)
+        elif "MEASURE" in token and "TOPN" in frame.slots and "MEASURE" not in frame.slots:
+            self._slot(place, "MEASURE", token)
         elif token.may("USER", "PEOPLE") or (
             "IS" in token and not ("OBJ" in token and frame.events and not frame.things.names)
         ):
@@ -90,14 +102,20 @@ class Clauses:
                 frame.things.names or frame.slots or (self._ahead(place + 1) and "OBJ" in self._ahead(place + 1)[0])
             )
             if not frame.events and nearby:
+                if "TOPN" in frame.slots and frame.things.names:
+                    frame.slots["of_buyers"] = True
                 self._event(token)
         elif "OBJ" in token or "QUOTED" in token:
             self._object(token)
         elif "ORDERS" in token:
-            if not frame.events and not frame.slots.keys() & {"FIRSTBUY", "LASTBUY", "SHARE"}:
-                self._event(token)
-            elif not frame.events or "SHARE" in frame.slots or "QPCT" in frame.slots:
+            if frame.slots.keys() & {"SHARE", "QPCT"}:
                 frame.slots.setdefault("unit", "orders")
+            elif not frame.events and not frame.slots.keys() & {"FIRSTBUY", "LASTBUY"}:
+                self._event(token)
+        elif "UNIT" in token and token.said in _IDLE_UNITS:
+            pass
+        elif "ANY" in token and frame.events and not self._ahead(place + 1) and not frame.things.names:
+            frame.slots["SAME"] = "any"
         elif "ONLY" in token:
             frame.slots["EXCLUSIVE"] = True
             frame.tokens.append(token)
@@ -110,7 +128,7 @@ class Clauses:
             frame.tokens.append(token)
         elif "WAS" in token or token.kinds.keys() & _GLUE:
             self._glue(token)
-        else:
+        elif "NOISE" not in token:
             self.stray.append(token)
 
     def _glue(self, token: Token) -> None:
@@ -120,7 +138,9 @@ class Clauses:
             self.frame.either = True
         if "BEFOREHAND" in token:
             self._ordered = True
-        if "AMONGEND" in token and not self.frame.empty and any("TOPN" in later for later in self.tokens):
+        if "AMONGEND" in token and any("TOPN" in later for later in self.tokens):
+            if self.frame.empty and self.frames:
+                self.frame.link = "AMONGST"
             self._close("AMONGST")
         if "REST" in token and self.frame.link == "EXCEPT":
             self._close("TIGHT")
@@ -132,20 +152,39 @@ class Clauses:
         if link in ("AND", "OR", "COMMA") and after:
             first = after[0]
             plain = "OBJ" in first and not any(one.may("USER", "PEOPLE") for one in after)
-            if plain and frame.things.names and frame.tokens and "OBJ" in frame.tokens[-1] and frame.neg != "except":
-                if not (frame.events and any(one.may(*_ACTS) for one in after)):
-                    self._join = link
-                    return
+            listed = frame.things.names and frame.tokens and "OBJ" in frame.tokens[-1]
+            if plain and listed and not (frame.events and any(one.may(*_ACTS) for one in after)):
+                self._join = link
+                return
+            if link == "COMMA" and (
+                "NETOF" in first or ("COMPARED" in frame.slots and any("THAN" in one for one in after))
+            ):
+                return
             united = first.may("EVENT") and frame.bare and not frame.spend and not any(one.may("NEG") for one in after)
+            mixed = len(after) == 1 and place + 2 < len(self.tokens) and "AND" in self.tokens[place + 2]
+            alone = not any(one.may("Q", "WINDOW", "SPAN") for one in after)
+            if united and link == "AND" and frame.neg is not None and alone:
+                self._join = "EVENT"
+                frame.slots["both"] = True
+                return
+            if united and mixed:
+                united = False
             if united and link == "OR" and "spend" not in (first["EVENT"],):
                 self._join = "EVENT"
                 return
             if united and link == "COMMA" and len(after) == 1:
                 self._join = "EVENT"
                 return
+        topic = not frame.events and frame.things.names and after and not any("OBJ" in one for one in after)
+        if link == "COMMA" and topic:
+            return
+        if "BREAKSPAN" in frame.slots and not frame.windows and any(one.may("BACK") for one in after):
+            return
         if link == "AFTER" and (not after or not any(one.may("EVENT", "BUYERS") for one in after)):
             return
         if link == "THEN":
+            if any("BACK" in one for one in after) and "BREAKSPAN" in frame.slots:
+                return
             if not frame.events and not frame.empty:
                 return
             if frame.empty and frame.link == "START":
@@ -156,6 +195,9 @@ class Clauses:
 
     def _negate(self, place: int, token: Token) -> None:
         after = self._ahead(place + 1)
+        if self.frame.bare and self.frame.neg is None and token.said in ("no", "nothing", "none", "neither"):
+            self.frame.neg = token["NEG"]
+            return
         if (
             self.frame.acts
             or self.frame.neg is not None
@@ -170,6 +212,8 @@ class Clauses:
             return
         self.frame.neg = token["NEG"]
         self.frame.tokens.append(token)
+        if "NEG+" in token:
+            self.frame.events = (token["NEG+"],)
 
     def _user(self, place: int, token: Token) -> None:
         frame = self.frame
@@ -186,6 +230,10 @@ class Clauses:
                 if len(found) == 1
                 else {"PICK": [{"is": one} if one else {"audience": token["AUDIENCE"]} for one in found]}
             )
+        if "TOPN" in frame.slots and frame.tokens and "TOPN" in frame.tokens[-1]:
+            frame.slots["among"] = rule
+            frame.tokens.append(token)
+            return
         if frame.acts or frame.windows or frame.things.names or frame.slots:
             self._close("TIGHT")
             frame = self.frame
@@ -200,12 +248,18 @@ class Clauses:
 
     def _event(self, token: Token) -> None:
         frame = self.frame
-        said = token["EVENT"] if "EVENT" in token else token.get("BUYERS", "purchase")
+        said = token.kinds.get("EVENT") or token.kinds.get("BUYERS", "purchase")
         kind = "purchase" if said == "spend" else said
+        if frame.slots.pop("implied", None) and kind == "purchase":
+            frame.spend = said == "spend"
+            frame.tokens.append(token)
+            return
         if self._join == "EVENT":
             self._join = None
             frame.events = tuple(dict.fromkeys((*frame.events, kind)))
             frame.tokens.append(token)
+            return
+        if frame.events == (kind,) == ("favourite",):
             return
         if frame.events and not (frame.events == (kind,) and "EVENT" not in token):
             if (
@@ -225,12 +279,23 @@ class Clauses:
         frame.tokens.append(token)
         if "OBJ+" in token:
             self._add(token["OBJ+"])
+        if "WINDOW+" in token:
+            frame.windows.append(token["WINDOW+"])
+        for slot in ("Q", "MEASURE"):
+            if f"{slot}+" in token:
+                frame.slots[slot] = token[f"{slot}+"]
 
     def _add(self, names: tuple) -> None:
         frame = self.frame
+        if "THAN" in frame.slots and frame.things.names and len(names) == 1:
+            before = frame.slots.get("TO", {})
+            frame.slots["TO"] = {key: [*before.get(key, []), *value] for key, value in names[0].items()}
+            return
         how = {"OR": "any", "AND": "all"}.get(self._join or "", frame.things.how)
         if frame.things.names and self._join is None:
             before = frame.things.names[-1]
+            if before == names:
+                return
             if len(before) == len(names) == 1 and not before[0].keys() & names[0].keys():
                 frame.things = Things((*frame.things.names[:-1], ({**before[0], **names[0]},)), how)
                 return
@@ -251,7 +316,7 @@ class Clauses:
         self._add(token["OBJ"])
 
     def _query(self, token: Token) -> None:
-        text = token.get("QUOTED", token.said)
+        text = token.kinds.get("QUOTED", token.said)
         known = self.frame.slots.get("QUERY")
         self.frame.slots["QUERY"] = f"{known} {text}" if known else text
         self.frame.tokens.append(token)
@@ -264,6 +329,7 @@ class Clauses:
             self.chinese
             and frame.acts
             and comes
+            and "BACK" not in frame.slots
             and "THAN" not in frame.slots
             and not any(one.may("COMPARED") for one in after)
         ):
@@ -290,6 +356,9 @@ class Clauses:
         ):
             self._close("THEN" if self._ordered or kind == "WITHINSPAN" else "TIGHT")
             frame = self.frame
+        if kind == "STOPPED" and frame.events and any("EVENT" in one for one in self._ahead(place + 1)):
+            self._close("TIGHT")
+            frame = self.frame
         if (kind == "Q" and "Q" in frame.slots) or (kind in ("FIRSTBUY", "LASTBUY") and frame.acts):
             before = frame
             self._close("TIGHT")
@@ -301,9 +370,12 @@ class Clauses:
             self.stray.append(token)
             return
         frame.slots[kind] = token[kind]
-        for also in ("PCT", "QPCT", "COMPARED", "THAN", "CMP"):
+        for also in ("PCT", "QPCT", "COMPARED", "THAN", "CMP", "PRIORSPAN", "PRIOR", "unit"):
             if also in token and also not in frame.slots:
                 frame.slots[also] = token[also]
-        if kind in ("FIRSTBUY", "LASTBUY", "BACK", "OVERDUE") and not frame.events:
+        if kind == "BREAKSPAN":
+            frame.slots["BACK"] = True
+        if kind in ("FIRSTBUY", "LASTBUY", "BACK", "OVERDUE", "BREAKSPAN", "EVERY") and not frame.events:
             frame.events = ("purchase",)
+            frame.slots["implied"] = True
         frame.tokens.append(token)

@@ -48,7 +48,7 @@ class Frame:
     def acts(self) -> bool:
         """Whether it says that something was done."""
         return bool(self.events) or bool(
-            self.slots.keys() & {"Q", "TOPN", "HEAVY", "DISCOUNTED", "FULLPRICE", "SHARE", "COMPARED"}
+            self.slots.keys() & {"Q", "TOPN", "HEAVY", "OFTEN", "DISCOUNTED", "FULLPRICE", "SHARE", "COMPARED"}
         )
 
     @property
@@ -58,7 +58,8 @@ class Frame:
     @property
     def bare(self) -> bool:
         """Whether it is an event and nothing else, of which the next clause may say what of."""
-        return bool(self.events) and not (self.things.names or self.slots or self.windows or self.users)
+        last = self.tokens[-1] if self.tokens else None
+        return last is not None and "EVENT" in last and not (self.things.names or self.slots or self.users)
 
 
 def simple(values: list) -> Any:
@@ -78,8 +79,8 @@ def where(frame: Frame, things: Rule) -> Rule:
         found["weekday"] = frame.slots["WEEKDAYLIST"]
     if "PRICE" in frame.slots:
         found["price"] = frame.slots["PRICE"]
-    if "DEVICE" in frame.slots:
-        found["device"] = frame.slots["DEVICE"]
+    if "NARROW" in frame.slots:
+        found |= frame.slots["NARROW"]
     if "QUERY" in frame.slots:
         found["query"] = {"contains": frame.slots["QUERY"]}
     return found
@@ -120,7 +121,7 @@ def _measured(frame: Frame, thing: Rule, default: str = "") -> Rule:
     did: Rule = {"did": _types(frame)}
     if narrowed := where(frame, thing):
         did["where"] = narrowed
-    if window := window_of(frame):
+    if (window := window_of(frame)) and window != {"ever": True}:
         did["in"] = window
     measure = frame.slots.get("MEASURE") or frame.slots.get("unit") or default
     if measure in ("money", "net"):
@@ -129,6 +130,8 @@ def _measured(frame: Frame, thing: Rule, default: str = "") -> Rule:
         did["sum"] = "discount"
     elif measure in ("orders", "days", "products", "categories", "pieces"):
         did["count"] = measure
+    elif measure == "active_days":
+        did |= {"did": ANYTHING, "count": "days"}
     elif measure in ("views", "searches", "carts"):
         did["did"] = {"views": "view", "searches": "search", "carts": "cart"}[measure]
     if "NETOF" in frame.slots or measure == "net":
@@ -136,8 +139,33 @@ def _measured(frame: Frame, thing: Rule, default: str = "") -> Rule:
     return did
 
 
+_NARROWING = {"DISCOUNTED", "FULLPRICE", "HOURLIST", "WEEKDAYLIST", "PRICE", "NARROW", "QUERY"}
+_NEUTRAL = {"SAME", "NOWADAYS", "PRIOR", "before", "PCT", "unit", "not_things", "WAS"}
+_OF_DID = {"Q", "MEASURE", "AGGREGATE", "NETOF", "OFTEN"}
+# The kinds of conditions by the part of a clause that makes one, in the order in which they are looked for; and what
+# else of a clause each can say.
+_USED: dict[str, set[str]] = {
+    "compared": {"COMPARED", "THAN", "PRIORSPAN", "QPCT", "MEASURE", "NETOF", "TO"},
+    "TOPN": {"MEASURE", "NETOF", "among", "MOST", "HEAVY"},
+    "HEAVY": {"MEASURE", "NETOF"},
+    "SHARE": {"QPCT", "MEASURE", "NETOF"},
+    "EXCLUSIVE": set(),
+    "FIRST": {"FIRSTBUY"},
+    "LASTBUY": {"LASTONE"},
+    "BACK": {"BREAK", "BREAKSPAN", "break"},
+    "OVERDUE": {"REGULAR"},
+    "EVERY": {"REGULAR", "EACHCAL", "BREAK"},
+    "EACHCAL": {"REGULAR", "FORMERLY", *_OF_DID},
+    "STOPPED": {"FORMERLY", "OFTEN"},
+    "FORMERLY": {"OFTEN"},
+}
+
+
 def _one(frame: Frame, thing: Rule, ds: date) -> Rule:
     slots, types = frame.slots, _types(frame)
+    kind = next((kind for kind in _USED if kind in slots), "did")
+    if stray := sorted(slots.keys() - _USED.get(kind, _OF_DID) - {kind} - _NARROWING - _NEUTRAL):
+        raise NotSaidError(f"no rule says this together: {', '.join(stray).lower()}")
     numbers = vague().numbers
     narrowed = {"where": found} if (found := where(frame, thing)) else {}
     window = window_of(frame)
@@ -173,12 +201,15 @@ def _one(frame: Frame, thing: Rule, ds: date) -> Rule:
             narrowed = {}
         return {key: types} | narrowed | was | within
     if "BACK" in slots:
-        days = slots.get("break") or numbers.break_days
+        days = slots.get("break") or slots.get("BREAKSPAN") or numbers.break_days
         return {"again": "purchase" if types == ANYTHING else types} | narrowed | {
             "after_days": days, "in": window or {"last_days": numbers.back_days}
         }  # fmt: skip
     if "OVERDUE" in slots:
-        return {"stopped": types} | narrowed | {"overdue": numbers.overdue} | within
+        overdue = slots["OVERDUE"] or numbers.overdue
+        return {"stopped": types} | narrowed | {"overdue": overdue} | within
+    if "EVERY" in slots:
+        return {"regularly": types} | narrowed | {"every": {"between": slots["EVERY"]}} | within
     if "EACHCAL" in slots:
         return _every(frame, thing)
     if "STOPPED" in slots or "FORMERLY" in slots:
@@ -209,6 +240,8 @@ def _did(frame: Frame, thing: Rule) -> Rule:
     if kind == "times":
         kind = "orders" if purchase else "events"
         kind = "days" if slots.get("MEASURE") == "days" else kind
+    if kind == "active_days":
+        return did | held
     if kind in ("money", "net", "discount_money"):
         if slots.get("MEASURE") == "discount_money":
             kind = "discount_money"
@@ -274,9 +307,13 @@ def _compared(frame: Frame, thing: Rule) -> Rule:
     windows = [dict(one) for one in frame.windows]
     first = windows[0] if windows else {"last_days": other or vague().numbers.compared_days}
     measured = _measured(replace(frame, windows=[first]), thing, "money" if _types(frame) == "purchase" else "")
+    if "TO" in frame.slots:
+        return {"compared": measured, "to": {"where": where(frame, frame.slots["TO"])}} | how
     if len(windows) > 1:
-        second = windows[1]
-        if second == {"last_months": 1} and first == {"last_months": 1}:
+        second = windows[1] if windows[1] != first else None
+        if second is None and set(first) == {"last_days"}:
+            second = {"last_days": first["last_days"], "skip": first["last_days"]}
+        if second is None:
             raise NotSaidError("expected two windows to compare, found one twice")
     elif set(first) == {"last_days"}:
         second = {"last_days": other or first["last_days"], "skip": first["last_days"]}

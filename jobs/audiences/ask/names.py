@@ -12,20 +12,8 @@ from jobs.audiences.ask import text
 from jobs.audiences.ask.vague import vague
 from jobs.audiences.ask.vocabulary import Vocabulary
 
-_TOO_MANY = 4  # things that a name may fit before it says too little
-# Words that the tables write otherwise than people: a value of any group stands for all of it.
-_VALUES = (
-    ("f", "female", "females", "woman", "women", "女", "女性", "女士", "女生", "女用户", "女的", "ladies"),
-    ("m", "male", "males", "man", "men", "男", "男性", "男士", "男生", "男用户", "男的", "gentlemen"),
-    ("married", "已婚", "结婚"), ("unmarried", "single", "未婚", "单身"),
-    ("homeowner", "homeowners", "home owners", "有房", "有房产", "own their home", "own a home"), ("renter", "renters", "租房", "租客", "tenants"),
-    ("private", "private label", "own brand", "store brand", "自有品牌", "house brand", "own-brand", "the shop's own brand"), ("national", "national brand", "全国品牌", "national brands"),
-    ("budget", "低价位", "平价"), ("premium", "高端", "高价位"), ("middle", "中等价位", "mid-priced", "mid-range"),
-    ("slipping", "正在流失", "流失中", "下滑期", "下滑"), ("browsing", "只逛不买"),
-    ("new", "新客期", "新客"), ("active", "活跃期"), ("loyal", "忠诚期"), ("dormant", "沉睡期"), ("lost", "流失期"),
-    ("mobile", "手机端", "移动端", "手机", "phone", "on mobile", "their phone"), ("desktop", "pc", "电脑", "电脑端", "pc端", "computer", "on desktop"), ("app", "app端", "the app", "应用"), ("tablet", "平板", "ipad"),
-    ("beijing", "北京"), ("shanghai", "上海"), ("guangzhou", "广州"), ("shenzhen", "深圳"), ("hangzhou", "杭州"), ("chengdu", "成都"),
-)  # fmt: skip
+_MUCH = 2  # times the products of a category that a name fits as well
+_TOO_MANY = 8  # things that a name may fit before it says too little
 
 
 def stem(phrase: str) -> str:
@@ -76,8 +64,8 @@ class Names:
             found["OBJ"] = things
         if users := self._users.get(phrase) or self._users.get(stem(phrase)):
             found["IS"] = users
-        if phrase in self.devices:
-            found["DEVICE"] = self.devices[phrase]
+        if phrase in self.narrowing:
+            found["NARROW"] = self.narrowing[phrase]
         for kind, known in (("SEGMENT", self._segments), ("AUDIENCE", self._audiences)):
             if phrase in known:
                 found[kind] = known[phrase]
@@ -93,8 +81,8 @@ class Names:
 
     @cached_property
     def _levels(self) -> list[dict[str, list[dict]]]:
-        """Things by name, the best names first: labels and names of conf/ask.yaml; parts of lists, names as they stand in
-        the tables; synonyms of those; words of a name that stand in no other one.
+        """Things by name, the best names first: labels and names of conf/ask.yaml; parts of lists, names as they stand
+        in the tables; synonyms of those; titles; words of names.
         """
         v, exact, listed = self.vocabulary, defaultdict(list), defaultdict(list)
         for name, said in vague().names.items():
@@ -110,7 +98,8 @@ class Names:
             for label in v.labels.get(category, ()):
                 by_label[_key(label)].append(category)
         for label, categories in by_label.items():
-            _add(exact, label, {"category": sorted(set(categories))})
+            for thing in self._larger(label, sorted(set(categories)), by_label):
+                _add(exact, label, thing)
         for brand in v.brands:
             _add(exact, brand, {"brand": [brand]})
         for category in sorted(self._categories):
@@ -119,7 +108,7 @@ class Names:
                     _add(listed, part, {"category": [category]})
         levels = [dict(exact), dict(listed)]
         also = defaultdict(list)
-        for group in (*vague().synonyms, *_VALUES):
+        for group in vague().synonyms:
             hits = [
                 thing
                 for word in group
@@ -138,14 +127,30 @@ class Names:
                 _add(titles, title, {"title": [title]})
         return [*levels, dict(also), dict(titles), self._in_part()]
 
+    def _larger(self, label: str, categories: list[str], by_label: Mapping[str, list[str]]) -> list[dict]:
+        """What a label may be of: its categories; and all that are called by it and more, where one is larger."""
+        own: list[dict] = [{"category": [category]} for category in categories]
+        sizes = self.vocabulary.sizes
+        longer = {
+            c
+            for other, named in by_label.items()
+            if other != label and stem(other).endswith(stem(label))
+            for c in named
+        }
+        if longer and max(sizes.get(c, 0) for c in longer) > _MUCH * max(sizes.get(c, 0) for c in categories):
+            own.append({"category": sorted({*categories, *longer})})
+        return own
+
     def _in_part(self) -> dict[str, list[dict]]:
-        """Words of labels, where all that has the word in its name lies in one category, or two or three may be meant."""
-        owners: dict[str, set[str]] = defaultdict(set)
+        """Words of names: the labels that have one, and what has it in its name elsewhere; else the names."""
+        named: dict[str, set[str]] = defaultdict(set)
+        parents: dict[str, set[str]] = defaultdict(set)
         for path in self.vocabulary.paths:
-            top = path[1] if len(path) > 1 else path[0]
-            for name in path[1:]:
-                for word in _words(name):
-                    owners[word].add(top)
+            for name in path:
+                parents[name].add(path[1] if len(path) > 1 else path[0])
+        for name in parents:
+            for word in _words(name):
+                named[word].add(name)
         labelled: dict[str, set[str]] = defaultdict(set)
         for category, labels in self.vocabulary.labels.items():
             if category in self._categories:
@@ -153,9 +158,11 @@ class Names:
                     for word in (*_words(label), *_grams(label)):
                         labelled[word].add(category)
         found = defaultdict(list)
-        for word in {*owners, *labelled}:
-            fitting = labelled.get(word, set()) | owners.get(word, set())
-            if 1 <= len(fitting) <= _TOO_MANY and len(word) > 1:
+        for word in {*named, *labelled}:
+            fitting = labelled.get(word, set()) | {p for name in named.get(word, ()) for p in parents[name]}
+            if word not in labelled:
+                fitting = named[word]
+            if len(fitting) <= (_TOO_MANY if len(word) > 1 else 3):
                 for category in sorted(fitting):
                     _add(found, word, {"category": [category]})
         return dict(found)
@@ -175,8 +182,8 @@ class Names:
         for column, values in self.vocabulary.values.items():
             for value in values:
                 plain = _key(value)
-                words = next((group for group in _VALUES if plain in group), (plain,))
-                if plain.isdigit() or column == "device":
+                words = next((group for group in vague().values if plain in group), (plain,))
+                if plain.isdigit():
                     continue
                 for word in words:
                     if len(word) > 1 or text.is_chinese(word):
@@ -187,11 +194,15 @@ class Names:
         return {phrase: tuple(things) for phrase, things in found.items()}
 
     @cached_property
-    def devices(self) -> dict[str, str]:
-        found = {}
-        for value in self.vocabulary.values.get("device", ()):
-            for word in next((group for group in _VALUES if value in group), (value,)):
-                found[_key(word)] = value
+    def narrowing(self) -> dict[str, dict[str, str]]:
+        """Fields of an event by the names of their values: of its attributes, else the device."""
+        found: dict[str, dict[str, str]] = {}
+        for field, values in sorted(self.vocabulary.event_values.items(), key=lambda one: one[0] != "device"):
+            for value in values:
+                if len(value) < 2 or not re.search(r"[^\W\d_]", value):
+                    continue
+                for word in next((group for group in vague().values if value.lower() in group), (value,)):
+                    found[_key(word)] = {field: value}
         return found
 
     @cached_property
@@ -200,28 +211,52 @@ class Names:
 
     @cached_property
     def _audiences(self) -> dict[str, str]:
-        return {_key(name): one for one, names in self.vocabulary.audiences.items()
-                for name in (one, one.replace("_", " "), *names)}  # fmt: skip
+        found = {}
+        for one, names in self.vocabulary.audiences.items():
+            bare = [re.sub("(的?(用户|客户)|者)$", "", name) for name in names]
+            found |= {_key(name): one for name in (one, one.replace("_", " "), *names, *bare)}
+        return found
+
+    def knows(self, word: str) -> bool:
+        """Whether a word stands in a name."""
+        return word in self._known_words or stem(word) in self._known_words
 
     @cached_property
-    def _all_words(self) -> dict[int, set[str]]:
-        """Single words of names by length, for typing errors: of names that are one word, or words of labels."""
+    def _known_words(self) -> frozenset[str]:
+        known: list[Mapping[str, Any]] = [*self._levels, self._users, self._segments, self._audiences]
+        phrases = {phrase for level in known for phrase in level}
+        raw = {word for name in self._categories for word in re.findall(r"[a-z]+", name.lower())}
+        return (
+            frozenset(word for phrase in phrases for word in phrase.split())
+            | {*self.narrowing}
+            | {stem(w) for w in raw}
+        )
+
+    @cached_property
+    def _mendable(self) -> dict[int, set[str]]:
+        """Words by length that a typing error may be of: of labels, values, names of one word."""
         found: dict[int, set[str]] = defaultdict(set)
-        for level in (*self._levels, self._users):
-            for phrase in level:
-                if phrase.isascii() and phrase.isalpha() and len(phrase) > 3:
-                    found[len(phrase)].add(phrase)
+        labels = {label for labels in self.vocabulary.labels.values() for label in labels}
+        for phrase in {*map(_key, labels), *self._levels[0], *self._levels[2], *self._users}:
+            for word in phrase.split():
+                if word.isascii() and word.isalpha() and len(word) > 2:
+                    found[len(word)].add(word)
+        if not labels:
+            for name in self._categories:
+                for word in _key(name).split():
+                    found[len(word)].add(word)
         return found
 
     def mended(self, word: str, others: Iterable[str]) -> str | None:
         """The known word that differs from an unknown one by a typing error; None where none or several do."""
-        if not (word.isascii() and word.isalpha() and len(word) > 3):
+        if not (word.isascii() and word.isalpha() and len(word) > 2):
             return None
-        most = 2 if len(word) > 7 else 1
+        most = 2 if len(word) > 5 else 1
         near: dict[int, set[str]] = defaultdict(set)
-        known = [w for size in range(len(word) - most, len(word) + most + 1) for w in self._all_words.get(size, ())]
+        known = [w for size in range(len(word) - most, len(word) + most + 1) for w in self._mendable.get(size, ())]
         for other in (*known, *others):
-            if other[0] == word[0] and (edits := distance(word, other, most)) <= most:
+            alike = other[0] == word[0] and (len(word) > 3 or len(other) > 3)
+            if alike and (edits := distance(word, other, most)) <= most:
                 near[edits].add(other)
         for edits in sorted(near):
             stems = {stem(one) for one in near[edits]}

@@ -17,7 +17,7 @@ from typing import Any
 from jobs.audiences.ask.tokens import Token
 from jobs.audiences.ask.vague import vague
 
-DAYS = {"day": 1, "week": 7, "month": 30, "quarter": 90, "year": 365}
+DAYS = {"halfyear": 180, "halfmonth": 15, "fortnight": 14, "day": 1, "week": 7, "month": 30, "quarter": 90, "year": 365}
 _DAY = timedelta(days=1)
 Made = dict[str, Any] | None
 
@@ -91,6 +91,28 @@ def _matches(row: list[Token], place: int, steps: list) -> list[list[tuple[str, 
 # Numbers.
 
 
+@rule("TOP TUNIT", "MOST? TOP FRACTION", "MOST FRACTION")
+def _top_part(m: Match) -> Made:
+    if m.has("TUNIT"):
+        return {"TOPN": {"percent": Decimal(25)}} if m.said("TUNIT") == "quarter" else None
+    return {"TOPN": {"percent": Decimal(m.get("FRACTION"))}}
+
+
+@rule("FRACTION")
+def _fraction(m: Match) -> Made:
+    return {"PCT": Decimal(m.get("FRACTION"))}
+
+
+@rule("NUM AMONG NUM ORDERS?")
+def _out_of(m: Match) -> Made:
+    part, whole = m.all("NUM")
+    return (
+        {"PCT": 100 * part / whole} | ({"unit": "orders"} if m.has("ORDERS") else {})
+        if 0 < part <= whole <= 10
+        else None
+    )
+
+
 @rule("NUM PERCENT", "PERCENTOF NUM", "NUM TENTHS", "HALF")
 def _percent(m: Match) -> Made:
     if m.has("HALF"):
@@ -127,6 +149,26 @@ def _hours(m: Match) -> Made:
     if not (0 <= first < 24 and 0 < last <= 24) or first == last:
         return None
     return {"HOURLIST": [hour % 24 for hour in range(first, last if last > first else last + 24)]}
+
+
+@rule(
+    "HOURS? AFTERDATE|AFTER NUM AMPM|CLOCK",
+    "HOURS? NUM AMPM|CLOCK AFTERDATE",
+    "HOURS? BEFOREDATE NUM AMPM|CLOCK",
+    "HOURS? NUM AMPM|CLOCK BEFOREDATE|AGO",
+)
+def _after_hour(m: Match) -> Made:
+    hour = int(m.get("NUM"))
+    if m.get("AMPM") == "pm" or m.get("HOURS") in ("evening", "afternoon"):
+        hour = hour % 12 + 12
+    if not 0 < hour < 24:
+        return None
+    return {"HOURLIST": {"less_than": hour} if m.has("BEFOREDATE", "AGO") else {"at_least": hour}}
+
+
+@rule("MOSTACTIVE HOURS", "HOURS MOSTACTIVE", "HOURS PEOPLE")
+def _most_active(m: Match) -> Made:
+    return _is("active_hours", m.get("HOURS")) if m.get("PEOPLE") is None or m.said("PEOPLE") == "活跃" else None
 
 
 @rule("HOURS")
@@ -168,12 +210,18 @@ def _chinese_date(m: Match) -> Made:
     return None
 
 
-@rule("MONTHNAME NUM NUM?", "NUM MONTHNAME NUM?", "MONTHNAME")
+@rule("NUM MONTHNAME NUM?", "MONTHNAME NUM NUM?", "MONTHNAME")
 def _english_date(m: Match) -> Made:
     month, numbers = int(m.get("MONTHNAME")), [int(n) for n in m.all("NUM")]
     year = next((n for n in numbers if n > 1900), None)
     days = [n for n in numbers if 0 < n < 32]
-    if len(days) + (year is not None) != len(numbers):
+    if len(days) + (year is not None) != len(numbers) or len(days) > 1:
+        return None
+    if (
+        m.said("MONTHNAME") in ("may", "march")
+        and not numbers
+        and not (m.before and m.before.may("SINCE", "AFTERDATE", "TO", "BETWEEN", "UNTIL"))
+    ):
         return None
     try:
         if days:
@@ -272,6 +320,25 @@ def _each(m: Match) -> Made:
     return _periods((number, unit), each=True)
 
 
+@rule("EACHCAL LAST|THEPAST NUM")
+def _each_of_so_many(m: Match) -> Made:
+    return _periods((int(m.get("NUM")), m.get("EACHCAL")), each=True)
+
+
+@rule("ABOUT? EACHCAL|EACH NTIMES", "ABOUT NTIMES EACHCAL", "ABOUT EACHCAL Q", "ABOUT EACHCAL")
+def _about_every(m: Match) -> Made:
+    if not m.has("ABOUT") or m.has("EACH"):
+        return None
+    low, high = {"month": (20, 40), "week": (5, 9)}.get(m.get("EACHCAL"), (0, 0))
+    return {"EVERY": [low, high]} if low else None
+
+
+@rule("EACH SPANS", "BREAK SPANS")
+def _every_so_often(m: Match) -> Made:
+    low, high, unit = m.get("SPANS")
+    return {"EVERY": [low * DAYS[unit], high * DAYS[unit]]} if unit in DAYS else None
+
+
 @rule("EACH TUNIT")
 def _each_unit(m: Match) -> Made:
     return {"EACHCAL": m.get("TUNIT")} if m.get("TUNIT") in ("day", "week", "month") else None
@@ -311,7 +378,23 @@ def _last(m: Match) -> Made:
 
 @rule("THEPAST TUNIT", "LAST TUNIT")
 def _past(m: Match) -> Made:
-    return _in(DAYS.get(m.get("TUNIT"))) if m.said("LAST") not in ("last", "前", "这") else None
+    unit = m.get("TUNIT")
+    return _in(DAYS.get(unit)) if unit.startswith("half") or m.said("LAST") not in ("last", "前", "这") else None
+
+
+@rule("LAST|THEPAST NUM CMPPOST?")
+def _days_alone(m: Match) -> Made:
+    number = m.get("NUM")
+    return (
+        _in(int(number))
+        if number == int(number) and number >= 7 and not m.has("CMPPOST") and m.said("LAST") != "前"
+        else None
+    )
+
+
+@rule("TUNIT PRIOR", "PRIOR TUNIT", "AGAIN|PRIOR CAL")
+def _period_before(m: Match) -> Made:
+    return {"PRIOR": True} if not m.has("CAL") or m.get("CAL") in ("last_month", "last_week") else None
 
 
 @rule("CAL")
@@ -322,13 +405,14 @@ def _calendar(m: Match) -> Made:
 def calendar(name: str, ds: date) -> dict[str, Any]:
     first = date(ds.year, 3 * ((ds.month - 1) // 3) + 1, 1)
     before = first - _DAY
-    return {
+    known: dict[str, dict[str, Any]] = {
         "this_week": {"current": "week"}, "this_month": {"current": "month"}, "this_year": {"current": "year"},
         "this_quarter": {"after": first - _DAY}, "today": {"last_days": 1}, "yesterday": {"last_days": 1, "skip": 1},
         "last_week": {"last_weeks": 1}, "last_month": {"last_months": 1},
         "last_quarter": {"between": [date(before.year, before.month - 2, 1), before]},
         "last_year": {"between": [date(ds.year - 1, 1, 1), date(ds.year - 1, 12, 31)]},
-    }[name]  # fmt: skip
+    }  # fmt: skip
+    return known[name]
 
 
 @rule("BETWEEN? DATE|PERIOD AND|TO DATE|PERIOD INBETWEEN?", "SINCE DATE|PERIOD TO|UNTIL DATE|PERIOD")
@@ -362,10 +446,13 @@ def _dated(m: Match) -> Made:
     return {"WINDOW": {"between": list(found if isinstance(found, tuple) else (found, found))}}
 
 
-@rule("SPANS AGO")
+@rule("BETWEEN? SPAN AGO TO|AND SPAN AGO INBETWEEN?", "SPANS AGO")
 def _spans_ago(m: Match) -> Made:
+    if not m.has("SPANS"):
+        low, high = sorted(days_of(span) or 0 for span in m.all("SPAN"))
+        return _in(high - low + 1, skip=low) if low < high else None
     low, high, unit = m.get("SPANS")
-    return _in((high - low) * DAYS[unit], skip=low * DAYS[unit]) if unit in DAYS else None
+    return _in((high - low + 1) * DAYS[unit], skip=low * DAYS[unit]) if unit in DAYS else None
 
 
 @rule("CMP SPAN CMPPOST? AGO|BEFOREDATE", "SPAN CMPPOST AGO|BEFOREDATE")
@@ -393,6 +480,25 @@ def _prior(m: Match) -> Made:
 def _future(m: Match) -> Made:
     span = m.get("SPAN") or (1, m.get("TUNIT"))
     return {"FUTURESPAN": days_of(span)} if days_of(span) else None
+
+
+@rule(
+    "AFTER? BREAK? QSPAN|SPAN|Q BREAK",
+    "BREAK CMP? SPAN CMPPOST? NEG? EVENT? AFTERDATE?",
+    "AFTER CMP? SPAN CMPPOST? NEG? EVENT|ORDERS?",
+    "CMP? SPAN CMPPOST? NEG EVENT AFTERDATE",
+)
+def _break(m: Match) -> Made:
+    if (span := m.get("SPAN")) is None or m.get("CMP", "CMPPOST") in ("at_most", "less_than"):
+        return None
+    if m.has("EVENT") and not m.has("NEG"):
+        return None
+    return {"BREAKSPAN": days_of(span)} if days_of(span) else None
+
+
+@rule("WITHIN TUNIT")
+def _within_one(m: Match) -> Made:
+    return {"WITHINSPAN": (1, m.get("TUNIT"))}
 
 
 @rule("WITHIN SPAN", "SPAN WITHIN", "CMP SPAN WITHIN")
@@ -452,14 +558,65 @@ def _of_percent(m: Match) -> Made:
         return None
     held = _compared(m, "PCT")
     bare = not m.has("CMP", "CMPPOST", "TO", "AND")
-    return {"QPCT": held, "PCT": m.get("PCT")} if bare else {"QPCT": held}
+    unit = next((token["unit"] for kind, token in m.found if kind == "PCT" and "unit" in token), None)
+    return {"QPCT": held} | ({"PCT": m.get("PCT")} if bare else {}) | ({"unit": unit} if unit else {})
 
 
-@rule("CMP SPAN CMPPOST?", "SPAN CMPPOST", "ONLY SPAN", "SPANS")
+@rule("CMP? NUM TIMESOVER CMPPOST?")
+def _times_over(m: Match) -> Made:
+    held = _compared(m, "NUM", per=lambda n: 100 * n)
+    return {"QPCT": held} if held else None
+
+
+@rule("COMPARED CMPPOST")
+def _or_more(m: Match) -> Made:
+    how = {"halved": {"at_most": 0.5}, "doubled": {"at_least": 2}}.get(m.get("COMPARED"))
+    return {"COMPARED": how} if how and m.get("CMPPOST") == "at_least" else None
+
+
+@rule("QPCT EVENT PRIORSPAN", "QPCT EVENT WINDOW? PRIOR")
+def _of_what_they_did(m: Match) -> Made:
+    prior = {"PRIORSPAN": m.get("PRIORSPAN")} if m.has("PRIORSPAN") else {"PRIOR": True}
+    return {"QPCT": m.get("QPCT")} | prior if m.get("EVENT") in ("spend", "purchase") else None
+
+
+@rule("SAVED Q DISCOUNTED?")
+def _saved(m: Match) -> Made:
+    return (
+        {"EVENT": "purchase", "Q+": m.get("Q"), "MEASURE+": "discount_money"}
+        if m.get("Q")[0] in ("money", "bare")
+        else None
+    )
+
+
+@rule("SAVED")
+def _favourited(m: Match) -> Made:
+    return {"EVENT": "favourite"} if m.said("SAVED").startswith("save") else None
+
+
+@rule("Q NEG EVENT?")
+def _not_one(m: Match) -> Made:
+    kind, held = m.get("Q")
+    if held != {"at_least": 1} or kind not in ("orders", "times") or not re.match("一|1", m.said("Q")):
+        return None
+    said = m.get("EVENT") or "purchase"
+    return {"NEG": m.get("NEG"), "NEG+": "purchase" if said == "spend" else said}
+
+
+@rule("CMP? NUM CMPPOST? EVENT")
+def _noun(m: Match) -> Made:
+    if not re.search(r"s$|次$", m.said("EVENT")) or m.said("EVENT") in ("buys", "spends", "pays"):
+        return None
+    return {"EVENT": m.get("EVENT"), "Q+": ("times", _compared(m, "NUM"))}
+
+
+@rule("CMP? NUM CMPPOST TUNIT", "CMP SPAN CMPPOST?", "SPAN CMPPOST", "ONLY SPAN", "SPANS")
 def _of_days(m: Match) -> Made:
     if m.has("SPANS"):
         low, high, unit = m.get("SPANS")
         return {"QSPAN": ({"between": [low, high]}, unit)}
+    if m.has("NUM"):
+        return None if m.has("CMP") else {"QSPAN": (_compared(m, "NUM"), m.get("TUNIT"))}
     held = _compared(m, "SPAN", per=lambda span: span[0])
     return {"QSPAN": (held, m.get("SPAN")[1])} if held else None
 
@@ -490,6 +647,18 @@ def _kids(m: Match) -> Made:
     return {"BAND": ("kids", _compared(m, "NUM") if m.has("NUM") else {"at_least": 1})}
 
 
+@rule("INCOME BELONG|WAS? IS", "AGE BELONG|WAS? IS", "IS AGE", "IS INCOME", "FIELD WAS? IS", "IS FIELD")
+def _named_group(m: Match) -> Made:
+    column = m.get("FIELD") or ("age_band" if m.has("AGE") else "income_band")
+    fits = [one for one in m.get("IS") if column in one]
+    return {"USER": {"is": fits[0]}} if len(fits) == 1 else None
+
+
+@rule("FIELD UNSTATED", "UNSTATED FIELD")
+def _unstated(m: Match) -> Made:
+    return _is(m.get("FIELD"), {"known": False})
+
+
 @rule(
     "INCOME CMP? NUM TO|AND NUM",
     "INCOME BETWEEN NUM|MONEY AND|TO NUM|MONEY",
@@ -509,6 +678,14 @@ def _bare(m: Match) -> Made:
     if m.has("CMP") and m.has("CMPPOST"):
         return None
     return {"Q": ("bare", held)} if (held := _compared(m, "NUM")) else None
+
+
+@rule("NUM TOP|MOST", "MOST NUM|PCT")
+def _top_users(m: Match) -> Made:
+    if m.has("PCT"):
+        return {"TOPN": {"percent": m.get("PCT")}}
+    number = m.get("NUM")
+    return {"TOPN": {"users": int(number)}} if number == int(number) and number >= 5 and not m.has("YEAR") else None
 
 
 @rule("TOP Q|PCT|NUM", "PCT TOP", "TOP QPCT")
@@ -594,6 +771,42 @@ def _expected(m: Match) -> Made:
     return _is("spend_28d", held) if kind in ("money", "bare") and (m.get("FUTURESPAN") or 28) == 28 else None
 
 
+@rule("USER PROBABILITY Q|QPCT", "USER Q|QPCT PROBABILITY")
+def _with_probability(m: Match) -> Made:
+    column = next(iter(m.get("USER").get("is", {})), "")
+    return _probable(m, column) if column.startswith(("purchase_", "churn_")) else None
+
+
+@rule(
+    "PEOPLE WINDOW",
+    "WINDOW PEOPLE",
+    "PEOPLE SPAN",
+    "SPAN PEOPLE",
+    "PEOPLE Q",
+    "PEOPLE QSPAN",
+    "WITHINSPAN PEOPLE",
+    "PEOPLE WITHINSPAN",
+)
+def _active(m: Match) -> Made:
+    """Words for who is here, or not, of other days than theirs."""
+    said = m.said("PEOPLE")
+    window = m.get("WINDOW")
+    if (span := m.get("SPAN", "WITHINSPAN")) is not None:
+        window = {"last_days": days_of(span)} if days_of(span) else None
+    if said in ("active", "活跃"):
+        if m.has("Q", "QSPAN"):
+            held, unit = m.get("QSPAN") or (None, None)
+            return {"EVENT": "any", "Q+": ("days", held)} if unit == "day" else None
+        return {"EVENT": "any", "WINDOW+": window} if window else None
+    rule_ = m.get("PEOPLE")
+    parts = rule_.get("all", ())
+    if window and set(window) == {"last_days"} and len(parts) == 2 and "not" in parts[1]:
+        return {"USER": {"all": [parts[0], {"not": parts[1]["not"] | {"in": window}}]}}
+    if window and set(rule_) == {"first", "in"} and m.found[0][0] != "WINDOW":
+        return {"USER": rule_ | {"in": window}}
+    return None
+
+
 @rule("CONSENT", "REFUSED")
 def _consent(m: Match) -> Made:
     return _is("marketing_consent", m.has("CONSENT"))
@@ -664,7 +877,22 @@ def _taste(m: Match) -> Made:
 # Events said in two places of a sentence.
 
 
-@rule("ADD OBJ? TOCART", "REMOVE OBJ? FROMCART", "TOCART ADD", "FROMCART REMOVE")
+@rule(
+    "CMP? Q COMPARED? INTERVAL",
+    "CMP? NUM COMPARED? INTERVAL",
+    "CMP? INTERVAL Q|QPCT NEG? EVENT?",
+    "CMP? INTERVAL NUM TIMESOVER NEG? EVENT?",
+)
+def _overdue(m: Match) -> Made:
+    if m.has("NUM"):
+        return {"OVERDUE": m.get("NUM")}
+    if m.has("QPCT"):
+        return {"OVERDUE": next(iter(m.get("QPCT").values())) / 100}
+    kind, held = m.get("Q")
+    return {"OVERDUE": next(iter(held.values()))} if kind in ("times", "bare") else None
+
+
+@rule("ADD OBJ? TOCART", "REMOVE OBJ? FROMCART", "TOCART ADD", "FROMCART REMOVE", "TOCART")
 def _cart(m: Match) -> Made:
     return {"EVENT": "cart" if m.has("TOCART") else "uncart"} | ({"OBJ+": m.get("OBJ")} if m.has("OBJ") else {})
 

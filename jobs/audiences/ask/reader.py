@@ -84,7 +84,9 @@ class Reader:
 
     def read(self, sentence: str, lang: str | None = None) -> Answer:
         plain = text.folded(sentence)
-        row = reduced(tokens(plain, self.names), self.names.vocabulary.ds)
+        every = tokens(plain, self.names)
+        said = [one for place, one in enumerate(every) if "OPEN" not in one or (place and "NEG" in every[place - 1])]
+        row = reduced(said, self.names.vocabulary.ds)
         clauses = Clauses(row, (lang or text.language(plain)) == "zh")
         left = [Part(token.said, self._unknown(token)) for token in clauses.stray]
         frames = clauses.frames
@@ -159,6 +161,8 @@ class _Built:
             said, tokens=list(said.tokens), slots=dict(said.slots), users=list(said.users), windows=list(said.windows)
         )
         slots, before = frame.slots, frames[place - 1] if place else None
+        if "AGAIN" in slots and (frame.neg is not None or "BACK" in slots):
+            slots.pop("AGAIN")
         if "MOST" in slots and "TOPN" not in slots:
             if "Q" in slots and "users" not in slots:
                 raise NotSaidError("expected how many are the most: top 10 %, top 100")
@@ -167,6 +171,8 @@ class _Built:
             slots["FIRST"] = True
         elif "FIRST" in slots:
             raise NotSaidError("expected what was done first")
+        if "LASTONE" in slots and not frame.events and "WAS" in slots:
+            frame.events = ("purchase",)
         if "LASTONE" in slots and frame.events:
             slots["LASTBUY"] = True
         if "SPAN" in slots:
@@ -183,12 +189,12 @@ class _Built:
                 slots["break"] = days_of((number, unit))
             else:
                 raise NotSaidError("expected a window, such as the last 30 days, found a length of time alone")
-        if "REGULAR" in slots:
+        if "REGULAR" in slots and not slots.keys() & {"EVERY", "OVERDUE"}:
             slots.setdefault("EACHCAL", "month")
         if "WITHINSPAN" in slots and "BACK" in slots:
             days = days_of(slots.pop("WITHINSPAN"))
             frame.windows.append({"last_days": days})
-        if "BREAK" in slots and "BACK" not in slots:
+        if "BREAK" in slots and not slots.keys() & {"BACK", "EVERY"}:
             raise NotSaidError("expected who came back after it")
         if "BAND" in slots:
             frame.users.append(self._band(*slots.pop("BAND")))
@@ -242,7 +248,7 @@ class _Built:
         span = slots.pop("SPAN")
         if slots.keys() & {"BACK", "BREAK"}:
             slots["break"] = days
-        elif frame.neg is not None and days:
+        elif days and (frame.neg is not None or (not frame.windows and (span[1] != "day" or span[0] >= 7))):
             frame.windows.append({"last_days": days})
         elif "Q" not in slots and span[1] == "day" and (slots.keys() & {"MEASURE"} or frame.events):
             slots["Q"] = ("days", {"at_least": span[0]})
@@ -254,11 +260,13 @@ class _Built:
         slots = frame.slots
         said = slots.get("COMPARED")
         part = slots.get("PCT")
-        if said is None and "THAN" not in slots and not ("PRIORSPAN" in slots and "QPCT" in slots):
+        if said is None and "THAN" not in slots and not (slots.keys() & {"PRIORSPAN", "PRIOR"} and "QPCT" in slots):
             return
         frame.events = frame.events or ("purchase",)
         by = None if part is None else part / 100
-        if said == "halved":
+        if isinstance(said, dict):
+            how = said
+        elif said == "halved":
             how = {"less_than": 0.5}
         elif said == "doubled":
             how = {"at_least": 2}
@@ -368,9 +376,9 @@ class _Built:
             counts = {value: int(found.group()) for value in values if (found := re.match(r"\d+", value))}
             if re.search(r"kid|child", column) and len(counts) == len(values):
                 how, number = next(iter(held.items()))
-                fits = {"at_least": lambda n: n >= number, "more_than": lambda n: n > number, "exactly": lambda n: n == number,
-                        "at_most": lambda n: n <= number, "less_than": lambda n: n < number}.get(how)  # fmt: skip
-                if fits is None or not (chosen := [value for value, n in counts.items() if fits(n)]):
+                number = int(number)
+                chosen = [value for value, n in counts.items() if _holds(n, how, number)]
+                if not chosen:
                     raise NotSaidError(f"{column} tells {', '.join(values)}")
                 return {"is": {column: chosen[0] if len(chosen) == 1 else chosen}}
         raise NotSaidError("nothing records how many children there are")
@@ -394,8 +402,10 @@ class _Built:
                 frame.slots["not_things"] = True
                 done.append(frame)
                 continue
+            late = not own and frame.neg is None and frame.link == "COMMA" and not frame.things.names and not frame.acts
             if (
                 not own
+                and not late
                 and before is not None
                 and (frame.things.names or frame.windows or frame.neg is not None)
                 and not frame.slots.keys() & {"Q", "TOPN", "HEAVY", "SHARE", "MEASURE", "compared"}
@@ -412,9 +422,33 @@ class _Built:
                 elif not frame.windows:
                     frame.windows = list(before.windows)
             elif not own and frame.windows and not frame.acts and not frame.things.names and not frame.users:
+                if done and done[-1].events and not done[-1].windows and after is None:
+                    done[-1].windows = list(frame.windows)
+                    done[-1].tokens += frame.tokens
+                    continue
                 if after is not None and frame.first:
                     continue
                 raise NotSaidError("expected something that was done in that time")
+            elif not own and frame.slots.get("Q", ("",))[0] == "bare" and before is not None and "Q" in before.slots:
+                frame.events, frame.things, frame.windows = (
+                    before.events,
+                    before.things,
+                    frame.windows or list(before.windows),
+                )
+                frame.slots["Q"] = (before.slots["Q"][0], frame.slots["Q"][1])
+                frame.spend = before.spend
+            elif (
+                not own
+                and frame.slots.get("Q", ("",))[0] == "bare"
+                and before is not None
+                and before.events != ("purchase",)
+            ):
+                before.slots["Q"] = ("times", frame.slots["Q"][1])
+                before.windows = before.windows or frame.windows
+                before.tokens += frame.tokens
+                continue
+            elif not own and not frame.acts and not frame.windows and frame.neg is None and before is None:
+                raise NotSaidError("expected what was done with it, such as: bought it")
             elif not own and (frame.acts or frame.things.names):
                 frame.events = (
                     ("purchase",)
@@ -429,6 +463,17 @@ class _Built:
                     and not frame.things.names
                 ):
                     frame.windows = [] if before.first else list(before.windows) if frame.link == "TIGHT" else []
+            implied = frame.slots.pop("implied", None)
+            rhythm = implied and frame.slots.keys() & {"EVERY", "OVERDUE"} and not frame.things.names
+            if rhythm and before is not None and before.slots.keys() <= {"REGULAR", "EACHCAL", "Q", "EVERY"}:
+                kept = {key: value for key, value in before.slots.items() if key == "EVERY"}
+                before.slots.clear()
+                before.slots |= kept | frame.slots
+                continue
+            if "EVERY" in frame.slots:
+                frame.slots.pop("Q", None)
+            if frame.neg is not None and frame.windows and before is not None:
+                before.slots.pop("FORMERLY", None)
             if "NOWADAYS" in frame.slots and frame.neg is not None and not frame.windows:
                 frame.windows = [{"last_days": vague().numbers.stopped_days}]
                 if before is not None and not frame.things.names:
@@ -443,15 +488,10 @@ class _Built:
                 and frame.neg is None
             ):
                 frame.things = after.things
-            if (
-                frame.neg is not None
-                and own
-                and not frame.things.names
-                and before is not None
-                and before.things.names
-                and _again(frame)
-            ):
-                frame.things = before.things
+            named = next((f for f in (*reversed(done), *frames[place + 1 :]) if f.things.names), None)
+            same = (frame.neg is not None and _again(frame)) or frame.slots.get("SAME") in ("it", "any")
+            if own and not frame.things.names and named is not None and same:
+                frame.things = named.things
             if (
                 not frame.windows
                 and frame.neg != "never"
@@ -486,7 +526,25 @@ class _Built:
                 and frame.link in ("THEN", "BUT", "AND", "TIGHT", "COMMA", "AFTER")
                 and not frame.users
             )
-            then = step and (frame.link in ("THEN", "AFTER") or "WITHINSPAN" in frame.slots or "SAME" in frame.slots)
+            same = frame.slots.get("SAME") or (before.slots.get("SAME") if before else None)
+            browsed = step and set(before.events) <= BROWSED and frame.events == ("purchase",)
+            then = step and (
+                frame.link in ("THEN", "AFTER")
+                or "WITHINSPAN" in frame.slots
+                or same not in (None, "it", "any")
+                or (same == "it" and browsed)
+            )
+            if not then and "AGAIN" in frame.slots and "WITHINSPAN" in frame.slots and frame.neg is None:
+                found.append(
+                    Frame(
+                        tokens=frame.tokens,
+                        events=frame.events,
+                        slots={"steps": [frame]},
+                        link=frame.link,
+                        comma=frame.comma,
+                    )
+                )
+                continue
             if not then:
                 if frame.link == "THEN" or frame.link == "AFTER":
                     raise NotSaidError("expected something done before it and something after it")
@@ -497,6 +555,8 @@ class _Built:
                     frame.windows.append({"last_days": days})
                 found.append(frame)
                 continue
+            if "AGAIN" in frame.slots:
+                frame.slots.pop("AGAIN")
             if frame.link == "AFTER":
                 steps = [*(frame.slots.get("steps") or [frame]), *(before.slots.get("steps") or [before])]
                 limit = before.slots.pop("WITHINSPAN", None)
@@ -552,8 +612,11 @@ class _Built:
                 if not 1 <= times <= 8:
                     raise NotSaidError("expected plain events in an order, such as: viewed X, then bought Y")
             said += [one] * times
-            if "SAME" in step.slots:
+            if step.slots.get("SAME", "it") not in ("it", "any"):
                 same.add(step.slots["SAME"])
+            if "AGAIN" in step.slots:
+                limit = {"within": within_of(step)} if within_of(step) else {}
+                said = [*said, said[-1] | limit]
         first = next((s for s in steps if s.neg is None), steps[0])
         last = steps[-1]
         if (
@@ -601,6 +664,16 @@ class _Built:
 
     def _acts(self, frame: Frame) -> Rule:
         names, how = frame.things.names, frame.things.how
+        if frame.neg is not None and "STOPPED" in frame.slots:
+            frame = replace(frame, neg=None)
+        if frame.slots.pop("both", None) and self.pick("both", ["any", "all"]) == "all":
+            each = [self._acts(replace(frame, events=(one,), neg=None)) for one in frame.events]
+            return {"not": _all(each)}
+        if frame.slots.pop("of_buyers", None) and self.pick("ranked by", ["all", "those"]) == "all":
+            slots = {key: value for key, value in frame.slots.items() if key not in ("TOPN", "MEASURE")}
+            among = self._acts(replace(frame, slots=slots, windows=[]))
+            ranked = self._acts(replace(frame, things=Things()))
+            return ranked | {"among": among}
         choice = {id(one): one.index(self.pick(("name", str(one)), list(one))) for one in names}
         if "not_things" in frame.slots:
             return condition(replace(frame, things=Things(names)), choice, self.vocabulary.ds)
@@ -665,7 +738,7 @@ class _Built:
         if place is None:
             return rules
         link, comma, top, frame = rules[place]
-        among = [k for k, (how, _, _, _) in enumerate(rules) if how == "AMONG" and k > place]
+        among = [k for k, (how, _, _, _) in enumerate(rules) if how == "AMONG" and k != place]
         if place and rules[place][0] == "AMONGST":
             among += list(range(place))
             link = "START"
@@ -687,9 +760,8 @@ class _Built:
             if strong in links:
                 place = links.index(strong) + 1
                 return _all([self._joined(rules[:place]), self._joined(rules[place:])])
-        tight = [k for k, link in enumerate(links, 1) if link == "TIGHT"]
-        if tight:
-            return self._tight(rules, links, tight)
+        if "TIGHT" in links:
+            return self._tight(rules, links)
         commas = [k for k, (link, comma, _, _) in enumerate(rules) if k and (comma or link == "COMMA")]
         either = next((k for k, one in enumerate(rules) if one[3].either), None)
         if either is not None and either + 1 < len(rules) and links[either] == "OR":
@@ -714,21 +786,21 @@ class _Built:
             groups[-1].append(rule) if link == "OR" else groups.append([rule])
         return _all([_any(group) for group in groups])
 
-    def _tight(self, rules: list, links: list[str], tight: list[int]) -> Rule:
-        """A word for people without a link stands over the whole, where it is the only one; else beside its own."""
+    def _tight(self, rules: list, links: list[str]) -> Rule:
+        """A word for people without a link stands over the whole, where it is the only one at an end; else beside its
+        own, or over what stands before it as well: two readings.
+        """
         heads = [k for k, one in enumerate(rules) if one[3].users and not one[3].acts]
         edge = heads[0] if len(heads) == 1 and heads[0] in (0, len(rules) - 1) else None
         if edge == 0 and links[0] == "TIGHT":
-            return _all([rules[0][2], self._joined(rules[1:])])
+            return _all([rules[0][2], self._joined([("START", *rules[1][1:]), *rules[2:]])])
         if edge == len(rules) - 1 and links[-1] == "TIGHT":
             return _all([self._joined(rules[:-1]), rules[-1][2]])
-        place = tight[0]
-        pair = (
-            rules[place - 1][0],
-            rules[place - 1][1],
-            _all([rules[place - 1][2], rules[place][2]]),
-            rules[place - 1][3],
-        )
+        place = links.index("TIGHT") + 1
+        if place == len(rules) - 1 and "OR" in links[: place - 1] and self.pick("how far", ["near", "far"]) == "far":
+            return _all([self._joined(rules[:place]), rules[place][2]])
+        link, comma, rule, frame = rules[place - 1]
+        pair = (link, comma, _all([rule, rules[place][2]]), frame)
         return self._joined([*rules[: place - 1], pair, *rules[place + 1 :]])
 
 
@@ -745,6 +817,11 @@ def _plain(said: Any) -> Any:
 
 def _hundredth(number: Any) -> Any:
     return [n / 100 for n in number] if isinstance(number, list) else number / 100
+
+
+def _holds(n: int, how: str, number: int) -> bool:
+    return {"at_least": n >= number, "more_than": n > number, "exactly": n == number, "at_most": n <= number,
+            "less_than": n < number}.get(how, False)  # fmt: skip
 
 
 def _again(frame: Frame) -> bool:

@@ -11,21 +11,24 @@ from decimal import Decimal
 LONGEST = 500  # characters of a sentence
 
 _UNIT = re.compile(
-    r"(?P<date>\d{4}[-/]\d{1,2}[-/]\d{1,2}(?!\d))|(?P<number>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)"
+    r"(?P<date>\d{4}[-/.]\d{1,2}[-/.]\d{1,2}(?!\d)|\d{1,2}/\d{1,2}/\d{4}(?!\d))|(?P<number>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)"
     r"|(?P<quoted>\"[^\"]*\"|“[^”]*”|「[^」]*」|『[^』]*』|《[^》]*》|'[^'\s][^']*'(?!\w))"
-    r"|(?P<word>[^\W\d_\u3400-\u9fff]+(?:['_&][^\W\d_\u3400-\u9fff]+)*)|(?P<sign>>=|<=|\S)"
+    r"|(?P<word>[^\W\d_\u3400-\u9fff]+(?:['_][^\W\d_\u3400-\u9fff]+)*)|(?P<sign>>=|<=|\S)"
 )
 _CHINESE = re.compile(r"[\u3400-\u9fff]")
 _DIGITS = dict(zip("零〇一二两俩三四五六七八九", (0, 0, 1, 2, 2, 2, 3, 4, 5, 6, 7, 8, 9), strict=True))
 _SCALES = {"十": 10, "百": 100, "千": 1000, "万": 10_000, "亿": 100_000_000}
 _NUMERAL = re.compile(r"[零〇一二两三四五六七八九十百千万亿]+")
-_WORDS = dict(zip(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"], range(20), strict=True))  # fmt: skip
-_WORDS |= dict(
-    zip(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], range(20, 100, 10), strict=True)
+_ONES = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
 )
+_WORDS = {word: number for number, word in enumerate([*_ONES.split(), "eighteen", "nineteen"])}
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
+_WORDS |= {word: 20 + 10 * number for number, word in enumerate(_TENS.split())}
 _WORDS |= {"dozen": 12, "couple": 2}
 _MULTIPLES = {"hundred": 100, "thousand": 1000, "k": 1000, "million": 1_000_000, "m": 1_000_000, "grand": 1000}
 _MULTIPLES |= {"百": 100, "千": 1000, "万": 10_000, "亿": 100_000_000, "w": 10_000}
+NUMBERS = frozenset({*_WORDS, *_MULTIPLES, "once", "twice", "thrice", "half"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,7 @@ def folded(sentence: str) -> str:
     """The sentence in one width, with plain quotes and small letters."""
     plain = unicodedata.normalize("NFKC", sentence).replace("’", "'").replace("‘", "'")
     plain = "".join(" " if unicodedata.category(c) in ("Cc", "Cf", "Co", "Cs", "So", "Sk", "Mn") else c for c in plain)
-    return plain.lower()
+    return re.sub(r"\s*&\s*", " and ", plain).lower()
 
 
 def units(text: str) -> list[Unit]:
@@ -136,7 +139,14 @@ def numeral(text: str) -> int:
 
 
 def day(text: str) -> date | None:
+    """A day as YYYY-MM-DD; of D/M/YYYY and M/D/YYYY only what can be but one."""
+    numbers = [int(n) for n in re.split("[-/.]", text)]
+    if numbers[2] > 31:
+        (a, b), year = numbers[:2], numbers[2]
+        if a <= 12 and b <= 12 and a != b:
+            return None
+        numbers = [year, *((b, a) if a > 12 else (a, b))]
     try:
-        return date(*map(int, re.split("[-/]", text)))
+        return date(*numbers)
     except ValueError:
         return None

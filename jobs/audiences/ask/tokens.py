@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -17,6 +17,11 @@ from jobs.audiences.ask.names import Names
 from jobs.audiences.ask.text import Unit
 from jobs.audiences.ask.vague import vague
 
+_CALLED_BEFORE = re.compile(
+    r"(audiences?|segments?|tags?|tagged|members of|left|entered|joined|moved (away )?from"
+    r"|受众|人群包?|分群|标签为?|属于|离开过?|进入)$"
+)
+_CALLED_AFTER = re.compile(r"audience|segment|tag|受众|人群|分群|客群|标签")
 _LONGEST_PHRASE = 10  # units
 _COST = {"known": 1.0, "noise": 0.9, "unknown": 4.0, "mark": 0.1}
 
@@ -62,8 +67,9 @@ def key_of(phrase: str) -> str:
 
 def tokens(sentence: str, names: Names) -> list[Token]:
     """The cheapest cover of a sentence (folded), marks and noise left out."""
-    units = text.units(sentence)
-    best: list[tuple[float, int, Token | None]] = [(0.0, 0, None)] + [(float("inf"), 0, None)] * len(units)
+    units, notes = _mended(text.units(sentence), names)
+    best: list[tuple[float, int, Token | None]] = [(0.0, 0, None)]
+    best += [(float("inf"), 0, None)] * len(units)
     for start in range(len(units)):
         so_far = best[start][0]
         for taken, cost, token in _from(units, start, sentence, names):
@@ -75,7 +81,10 @@ def tokens(sentence: str, names: Names) -> list[Token]:
         found.append(token)
         place = before
     kept = [token for token in reversed(found) if token is not None and not token.kinds.keys() <= {"NOISE"}]
-    return [mended for token in kept for mended in _mended(token, names)]
+    return [
+        replace(token, notes=tuple(note for place, note in notes.items() if token.start <= place < token.end))
+        for token in kept
+    ]
 
 
 def _from(units: list[Unit], start: int, sentence: str, names: Names) -> Iterator[tuple[int, float, Token | None]]:
@@ -99,37 +108,50 @@ def _from(units: list[Unit], start: int, sentence: str, names: Names) -> Iterato
         kinds = {**names.of(phrase, exact=bool(known)), **known}
         if kinds:
             cost = _COST["noise"] if kinds.keys() <= {"NOISE"} else _COST["known"]
-            if kinds.keys() <= {"AUDIENCE", "SEGMENT"} or (
-                kinds.keys() == {"IS"} and text.is_chinese(phrase) and "tags" in kinds["IS"][0]
-            ):
-                cost = _COST["known"] if _called(sentence, first.start, units[start + taken - 1].end) else 1.05 * taken
+            ends = units[start + taken - 1].end
+            if _only_a_name(kinds, phrase, sentence[ends:]) and not _called(sentence, first.start, ends):
+                cost = 1.05 * taken
             yield taken, cost - 0.02 * taken * taken / len(units), token(taken, kinds)
-    if phrase := {"once": 1, "twice": 2, "thrice": 3}.get(first.text):
-        yield 1, _COST["known"], token(1, {"NTIMES": Decimal(phrase)})
+    if times := {"once": 1, "twice": 2, "thrice": 3}.get(first.text):
+        yield 1, _COST["known"], token(1, {"NTIMES": Decimal(times)})
     if first.kind == "sign" and not first.text.isalnum() and first.text not in lexicon():
         yield 1, _COST["mark"], None
     yield 1, _COST["unknown"], token(1, {"UNKNOWN": first.text})
 
 
+def _only_a_name(kinds: Mapping[str, Any], phrase: str, after: str) -> bool:
+    """Whether a phrase is a name of an audience, a segment or a tag, whose words may as well be meant as they stand."""
+    if kinds.keys() <= {"AUDIENCE", "SEGMENT"}:
+        return True
+    of_tag = kinds.keys() <= {"IS", "AUDIENCE"} and text.is_chinese(phrase) and "tags" in kinds["IS"][0]
+    return of_tag and not re.match("者|用户|客户|人群", after)
+
+
 def _called(sentence: str, start: int, end: int) -> bool:
     """Whether a word beside the span says that it is the name of an audience, a segment or a tag."""
     before, after = sentence[:start].rstrip(" \"'“「"), sentence[end:].lstrip(" \"'”」")
-    return bool(re.search(r"(audiences?|segments?|tag|tagged|tags|members of|left|entered|joined|moved (away )?from|受众|人群包?|分群|标签为?|属于|离开过?|进入)$", before)
-                or re.match(r"(audience|segment|tag|受众|人群|分群|客群|标签)", after))  # fmt: skip
+    return bool(_CALLED_BEFORE.search(before) or _CALLED_AFTER.match(after))
 
 
-def _mended(token: Token, names: Names) -> list[Token]:
-    """An unknown word as the one that it is a typing error of, where there is one."""
-    if "UNKNOWN" not in token:
-        return [token]
-    if (right := names.mended(token["UNKNOWN"], _single_words())) is None:
-        return [token]
-    kinds = {**names.of(right), **lexicon().get(right, {})}
-    if kinds.keys() <= {"NOISE"}:
-        return []
-    return [Token(kinds, token.start, token.end, token.said, (f"read as {right!r}",))]
+def _mended(units: list[Unit], names: Names) -> tuple[list[Unit], dict[int, str]]:
+    """The units with unknown words as those that they are typing errors of, and a note by place of each."""
+    mended, notes = [], {}
+    for unit in units:
+        right = None
+        if unit.kind == "word" and unit.text not in _words() and not names.knows(unit.text):
+            right = names.mended(unit.text, _single_words())
+        if right is not None:
+            notes[unit.start] = f"read as {right!r}"
+        mended.append(unit if right is None else replace(unit, text=right))
+    return mended, notes
+
+
+@cache
+def _words() -> frozenset[str]:
+    """All words of the lexicon and of numbers."""
+    return frozenset(word for phrase in lexicon() for word in phrase.split()) | text.NUMBERS
 
 
 @cache
 def _single_words() -> frozenset[str]:
-    return frozenset(phrase for phrase in lexicon() if phrase.isalpha() and phrase.isascii() and len(phrase) >= 5)
+    return frozenset(phrase for phrase in lexicon() if phrase.isalpha() and phrase.isascii() and len(phrase) >= 4)

@@ -53,7 +53,8 @@ class Numbers(Strict):
 
 
 class Vague(Strict):
-    """The file. names: of categories by what people call them; synonyms: groups of words for one thing."""
+    """The file. names: of categories by what people call them; synonyms: groups of words for one
+    thing; values: of what the tables write for users."""
 
     people: dict[str, People]
     windows: dict[str, When]
@@ -61,18 +62,18 @@ class Vague(Strict):
     numbers: Numbers
     names: dict[str, tuple[str, ...]] = {}  # noqa: RUF012 pydantic copies it
     synonyms: tuple[tuple[str, ...], ...] = ()
+    values: tuple[tuple[str, ...], ...] = ()
 
     def phrases(self) -> Iterator[tuple[str, str, Any]]:
         """(kind of token, phrase, what it stands for)."""
-        for one in self.people.values():
-            for phrase in (*one.en, *one.zh):
-                yield "PEOPLE", phrase, one.rule
-        for one in self.windows.values():
-            for phrase in (*one.en, *one.zh):
-                yield "RECENTLY", phrase, one.in_.said()
-        for one in self.often.values():
-            for phrase in (*one.en, *one.zh):
-                yield "OFTEN", phrase, one.times
+        kinds: tuple[tuple[str, dict[str, Any], str], ...] = (
+            ("PEOPLE", self.people, "rule"), ("RECENTLY", self.windows, "in_"), ("OFTEN", self.often, "times"),
+        )  # fmt: skip
+        for kind, words, said in kinds:
+            for one in words.values():
+                meant = getattr(one, said)
+                for phrase in (*one.en, *one.zh):
+                    yield kind, phrase, meant.said() if isinstance(meant, Window) else meant
 
 
 @cache

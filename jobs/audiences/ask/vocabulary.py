@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, timedelta
 from types import MappingProxyType
 
+from jobs import tables
 from jobs.audiences.book import Book
 from jobs.audiences.parameters import FILE
-from jobs.audiences.parameters import load as parameters_of
+from jobs.audiences.parameters import load as load_parameters
 from jobs.errors import UsageError
-from jobs.lake import sql
+from jobs.lake import delta, sql
 from jobs.sources import spec
-from jobs.tables import EVENT_TYPES
+from jobs.tables import EVENT_TYPES, Table
 
 _MOST_TITLES = 5000  # beyond it nobody names a product by its whole title
+_MOST_RECORDS = 20_000  # of events, whose attributes tell which values there are
+_DAYS = 28  # before the night, whose events tell what is logged
 _MOST_VALUES = 200  # of a column: more are no groups
 _COLUMNS = ("age_band", "gender", "region", "occupation", "income_band", "price_tier", "lifecycle_stage")
 _NOTHING: Mapping = MappingProxyType({})
@@ -23,10 +27,10 @@ _NOTHING: Mapping = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Vocabulary:
-    """ds: the night that is asked, from which calendar words count. paths: of the products' categories, from the root.
-    labels: what a category is called, by its name in the tables. values: of columns of a profile, also of
-    `attributes.KEY` and `device`. tags, segments: English and Chinese. audiences: both names by id. parameters: lists of
-    categories. types: of events that the shop logs; empty: not known.
+    """ds: the night that is asked, from which calendar words count. paths: of categories, from the root. labels: what a
+    category is called, by its name in the tables; sizes: its products. values: of columns of a profile and of its
+    `attributes.KEY`; event_values: of `device` and `attributes.KEY` of events. tags, segments: English and Chinese.
+    audiences: names by id. parameters: lists of categories. types: of events that the shop logs; empty: not known.
     """
 
     ds: date
@@ -35,6 +39,8 @@ class Vocabulary:
     brands: tuple[str, ...] = ()
     titles: tuple[str, ...] = ()
     values: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: _NOTHING)
+    event_values: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: _NOTHING)
+    sizes: Mapping[str, int] = field(default_factory=lambda: _NOTHING)
     tags: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     segments: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     audiences: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: _NOTHING)
@@ -43,49 +49,70 @@ class Vocabulary:
 
 
 def load(warehouse: str, ds: date, source: str | None = None) -> Vocabulary:
-    """The names of a warehouse as of a published night; UsageError where it was not published. source: whose mapping
-    says what categories are called.
+    """The names of a warehouse as of a night; UsageError where it has no profiles of it. source: whose mapping says
+    what categories are called.
     """
-    night = f"ds = DATE '{ds}'"
+    night, versions = f"ds = DATE '{ds}'", sql.manifest(warehouse)
 
-    def rows(query: str) -> list[tuple]:
-        with sql.connect(warehouse, query) as connection:
-            return connection.sql(query).fetchall()
+    def read(table: Table, what: str, predicate: str) -> list[dict]:
+        return delta.rows(warehouse, table, predicate, what, versions.get(table.full_name))
 
-    if not rows(f"SELECT 1 FROM gold.user_profiles WHERE {night} LIMIT 1"):
-        days = ", ".join(str(d) for (d,) in rows("SELECT DISTINCT ds FROM gold.user_profiles ORDER BY ds DESC LIMIT 5"))
-        raise UsageError(f"expected a published night, found none of {ds} in {warehouse}; there are {days or 'none'}")
-    values = {}
-    for column in _COLUMNS:
-        found = rows(f"SELECT DISTINCT {column} FROM gold.user_profiles WHERE {night} AND {column} IS NOT NULL")
-        values[column] = tuple(sorted(value for (value,) in found))
-    keyed: dict[str, list[str]] = {}
-    for key, value in rows(
-        "SELECT DISTINCT e.key, e.value FROM (SELECT unnest(map_entries(attributes)) AS e FROM gold.user_profiles"
-        f" WHERE {night}) ORDER BY ALL"
-    ):
-        keyed.setdefault(f"attributes.{key}", []).append(value)
-    values |= {key: tuple(found) for key, found in keyed.items() if len(found) <= _MOST_VALUES}
-    logged = rows("SELECT DISTINCT event_type, device FROM silver.events")
-    values["device"] = tuple(sorted({device for _, device in logged if device and device != "unknown"}))
-    titles = [title for (title,) in rows("SELECT DISTINCT title FROM silver.products WHERE title IS NOT NULL")]
+    people = read(tables.USER_PROFILES, f"DISTINCT {', '.join(_COLUMNS)}, attributes", night)
+    if not people:
+        days = read(tables.USER_PROFILES, "DISTINCT ds", "true ORDER BY ds DESC LIMIT 5")
+        known = ", ".join(str(row["ds"]) for row in days) or "none"
+        raise UsageError(f"expected profiles of {ds} in {warehouse}, found none; there are of {known}")
+    values = {column: _distinct(row[column] for row in people) for column in _COLUMNS}
+    values |= _keyed(people)
+    recent = f"ds > DATE '{ds - timedelta(days=_DAYS)}' AND ds <= DATE '{ds}'"
+    logged = read(tables.SILVER_EVENTS, "DISTINCT event_type, device", recent)
+    devices = _distinct(row["device"] for row in logged if row["device"] != "unknown")
+    records = read(tables.BRONZE_EVENTS, "DISTINCT attributes", f"{recent} LIMIT {_MOST_RECORDS}")
+    paths = read(
+        tables.SILVER_PRODUCTS, "category_path, count(*) AS n", "category_path IS NOT NULL GROUP BY category_path"
+    )
+    sizes: Counter[str] = Counter()
+    for row in paths:
+        sizes.update(dict.fromkeys(row["category_path"], row["n"]))
+    titles = read(tables.SILVER_PRODUCTS, "DISTINCT title", f"title IS NOT NULL LIMIT {_MOST_TITLES + 1}")
+    said = (spec.load(source).labels, spec.load(source).labels_zh) if source else ()
     labels: dict[str, list[str]] = {}
-    if source is not None:
-        said = spec.load(source)
-        for names in (said.labels, said.labels_zh):
-            for category, label in names.items():
-                labels.setdefault(category, []).append(label)
-    paths = rows("SELECT DISTINCT category_path FROM silver.products WHERE category_path IS NOT NULL")
+    for names in said:
+        for category, label in names.items():
+            labels.setdefault(category, []).append(label)
     return Vocabulary(
         ds,
-        paths=tuple(sorted(tuple(path) for (path,) in paths)),
+        paths=tuple(sorted(tuple(row["category_path"]) for row in paths)),
+        sizes=dict(sizes),
         labels={category: tuple(names) for category, names in labels.items()},
-        brands=tuple(b for (b,) in rows("SELECT DISTINCT brand FROM silver.products WHERE brand IS NOT NULL")),
-        titles=tuple(sorted(titles)) if len(titles) <= _MOST_TITLES else (),
+        brands=_distinct(row["brand"] for row in read(tables.SILVER_PRODUCTS, "DISTINCT brand", "true")),
+        titles=_distinct(row["title"] for row in titles) if len(titles) <= _MOST_TITLES else (),
         values={column: found for column, found in values.items() if found},
-        tags=dict(rows(f"SELECT tag, tag_zh FROM gold.tags WHERE {night} AND kind <> 'mined'")),
-        segments=dict(rows(f"SELECT segment_name, segment_name_zh FROM gold.segments WHERE {night}")),
-        audiences={one: (book.name, book.name_zh) for one, book in Book.load().by_id.items()},
-        parameters={name: tuple(found) for name, found in parameters_of(FILE).items() if isinstance(found, list)},
-        types=frozenset(kind for kind, _ in logged) & frozenset(EVENT_TYPES),
-    )  # fmt: skip
+        event_values={field: found for field, found in {"device": devices, **_keyed(records)}.items() if found},
+        tags={
+            row["tag"]: row["tag_zh"] or "" for row in read(tables.TAGS, "tag, tag_zh", f"{night} AND kind <> 'mined'")
+        },
+        segments={
+            row["segment_name"]: row["segment_name_zh"] or ""
+            for row in read(tables.SEGMENTS, "segment_name, segment_name_zh", f"{night} AND segment_name IS NOT NULL")
+        },
+        audiences={one: (made.name, made.name_zh) for one, made in Book.load().by_id.items()},
+        parameters={
+            name: tuple(map(str, found)) for name, found in load_parameters(FILE).items() if isinstance(found, list)
+        },
+        types=frozenset(row["event_type"] for row in logged) & frozenset(EVENT_TYPES),
+    )
+
+
+def _distinct(found: Iterable[str | None]) -> tuple[str, ...]:
+    return tuple(sorted({one for one in found if one}))
+
+
+def _keyed(rows: list[dict]) -> dict[str, tuple[str, ...]]:
+    """The values of attributes by key, of those that have few."""
+    found: dict[str, set[str]] = {}
+    for row in rows:
+        for key, value in row["attributes"] or ():
+            if value is not None:
+                found.setdefault(f"attributes.{key}", set()).add(value)
+    return {key: tuple(sorted(values)) for key, values in found.items() if len(values) <= _MOST_VALUES}

@@ -7,8 +7,10 @@ from jobs.audiences.rule.measures import Measure, Where
 from jobs.audiences.rule.parts import EVER, Comparison, Part, Span, Test, Window
 from jobs.audiences.rule.words import number
 
-_EVENTS = {"view": "浏览", "click": "点击", "search": "搜索", "favourite": "收藏", "cart": "加购", "uncart": "移出购物车",
-           "purchase": "购买", "refund": "退货"}  # fmt: skip
+_EVENTS = {
+    "view": "浏览", "click": "点击", "search": "搜索", "favourite": "收藏", "cart": "加购", "uncart": "移出购物车",
+    "purchase": "购买", "refund": "退货",
+}  # fmt: skip
 _SIGNS = {">=": "至少", "<=": "至多", ">": "超过", "<": "少于", "=": "恰好"}
 _COUNTED = {
     "events": "次数",
@@ -96,8 +98,10 @@ def leaf(said: Part) -> str:
     if isinstance(said, c.Stopped):
         return f"定期{events(said.stopped, said.where)}，且已超过自身间隔的{number(said.overdue)}倍"
     if isinstance(said, c.Then):
-        steps = [(f"{span(step.within)}内" if step.within else "") + ("未" if step.not_ else "") + events(step.types, step.where)
-                 for step in said.then]  # fmt: skip
+        steps = []
+        for step in said.then:
+            limit = f"{span(step.within)}内" if step.within else ""
+            steps.append(limit + ("未" if step.not_ else "") + events(step.types, step.where))
         return window(said.in_) + "，然后".join(steps) + ("（同一对象）" if said.same else "")
     if isinstance(said, c.Compared):
         return f"{measured(said.compared)}是{measured(said.to)}的{compared(said)}倍"

@@ -1,0 +1,191 @@
+"""Sentences of both languages and the rules that they are read as; what is asked back; what is not understood."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+import yaml
+
+from jobs.audiences.ask import read
+from jobs.audiences.ask.draft import definition_of, document
+from jobs.audiences.ask.text import LONGEST, numeral
+from jobs.audiences.ask.vocabulary import Vocabulary
+
+LABELS = {
+    "MILK": ("milk", "牛奶"), "BEERS/ALES": ("beer", "啤酒"), "HARD CHEESES": ("hard cheese", "硬奶酪"),
+    "COFFEE": ("coffee", "咖啡"), "SOFT CHEESES": ("soft cheese", "软奶酪"), "NAPPIES": ("nappies", "纸尿裤"),
+    "Phones": ("phones", "手机"),
+}  # fmt: skip
+SHOP = Vocabulary(
+    date(2017, 12, 1),
+    paths=tuple(("SHOP", category) for category in LABELS),
+    labels=LABELS,
+    brands=("Arla", "Private"),
+    values={
+        "age_band": ("19-24", "25-34", "35-44", "45+"), "gender": ("F", "M"), "attributes.kids_count": ("0", "1", "2+"),
+    },
+    event_values={"device": ("app", "mobile")},
+    tags={"deal seeker": "优惠敏感"},
+    segments={"Bargain hunters": "淘便宜"},
+    audiences={"best_customers": ("Best customers", "核心客户")},
+)  # fmt: skip
+
+# Sentences of one meaning, and the rule.
+SAID = """
+- [bought milk in each of the last six months but not in the last 14 days,
+   {all: [{did: purchase, where: {category: MILK}, in: {last_months: 6, each: true}},
+          {not: {did: purchase, where: {category: MILK}, in: {last_days: 14}}}]}]
+- [过去30天没有下单但之前每月都买牛奶的高价值用户,
+   {all: [{not: {did: purchase, in: {last_days: 30}}},
+          {did: purchase, where: {category: MILK}, in: {last_months: 6, skip: 1, each: true}},
+          {top: {did: purchase, sum: amount, in: {last_days: 365}}, percent: 20}]}]
+- [近30天买过牛奶或啤酒的用户, customers who bought beer or milk within the last 30 days,
+   {did: purchase, where: {category: [BEERS/ALES, MILK]}, in: {last_days: 30}}]
+- [bought milk and beer, 买过牛奶和啤酒,
+   {all: [{did: purchase, where: {category: MILK}}, {did: purchase, where: {category: BEERS/ALES}}]}]
+- [has not bought anything for 30 days, 30天没买, 近30天未下单的用户, no orders in the last 30 days,
+   {not: {did: purchase, in: {last_days: 30}}}]
+- [spent more than $500 in the past 90 days, 近90天消费超过五百元,
+   {did: purchase, sum: amount, more_than: 500, in: {last_days: 90}}]
+- [at least 3 orders in the last 60 days, 近60天至少三单, 最近60天下单3次以上,
+   {did: purchase, count: orders, at_least: 3, in: {last_days: 60}}]
+- [bought exactly once, 只买过一次的用户, {did: purchase, count: orders, exactly: 1}]
+- [spent between 100 and 200 dollars last month, 上个月消费100到200元,
+   {did: purchase, sum: amount, between: [100, 200], in: {last_months: 1}}]
+- [top 10% by spend in the last 90 days, 近90天消费金额前10%的用户,
+   {top: {did: purchase, sum: amount, in: {last_days: 90}}, percent: 10}]
+- ["among loyal customers, the top 100 by number of orders", 在忠诚用户中订单数前100名,
+   {top: {did: purchase, count: orders}, users: 100, among: {is: {lifecycle_stage: loyal}}}]
+- [used to buy coffee but not any more, 以前买咖啡现在不买了, no longer buys coffee, 不再买咖啡,
+   {all: [{did: purchase, where: {category: COFFEE}},
+          {not: {did: purchase, where: {category: COFFEE}, in: {last_days: 90}}}]}]
+- ["bought beer, then coffee within 7 days", 先买啤酒，7天内又买了咖啡,
+   {then: [{did: purchase, where: {category: BEERS/ALES}},
+           {did: purchase, where: {category: COFFEE}, within: {days: 7}}]}]
+- [added to cart but did not buy within 2 days, 加购后2天内未购买,
+   {then: [{did: cart}, {not: purchase, within: {days: 2}}], same: product}]
+- [came back after 60 days without a purchase, {again: purchase, after_days: 60, in: {last_days: 30}}]
+- [first purchase within the last 30 days, 首购在近30天内的用户, {first: purchase, in: {last_days: 30}}]
+- [the last purchase was coffee, 最近一次购买是咖啡, {last: purchase, was: {category: COFFEE}}]
+- [spending in the last 30 days grew by 20% compared with the 30 days before, 近30天消费比之前30天增长20%,
+   {compared: {did: purchase, sum: amount, in: {last_days: 30}}, to: {in: {last_days: 30, skip: 30}}, at_least: 1.2}]
+- [spent less than half of the 90 days before, 近90天消费不足此前90天的一半,
+   {compared: {did: purchase, sum: amount, in: {last_days: 90}}, to: {in: {last_days: 90, skip: 90}}, less_than: 0.5}]
+- [at least 40% of their money goes to beer, 啤酒占消费40%以上,
+   {share: {did: purchase, sum: amount, where: {category: BEERS/ALES}}, at_least: 0.4}]
+- [likely to buy in the next 7 days, 未来7天可能购买的用户, {is: {purchase_7d: {at_least: 0.5}}}]
+- [high churn risk, 高流失风险, {is: {churn_28d: {at_least: 0.5}}}]
+- [women aged 25-34 with children,
+   {all: [{is: {gender: F}}, {is: {age_band: 25-34}}, {is: {attributes.kids_count: ["1", 2+]}}]}]
+- [35岁以上的女性, {all: [{is: {age_band: [35-44, 45+]}}, {is: {gender: F}}]}]
+- [bought milk on weekends at night, 周末深夜买过牛奶,
+   {did: purchase, where: {category: MILK, hour: [0, 1, 2, 3, 4, 23], weekday: [6, 7]}}]
+- [never bought at a discount, 从未用优惠购买, {not: {did: purchase, where: {discount: {more_than: 0}}}}]
+- [overdue for coffee, 该买咖啡的用户, {stopped: purchase, where: {category: COFFEE}, overdue: 1.5}]
+- [heavy buyers of beer, 大量购买啤酒的用户,
+   {top: {did: purchase, sum: amount, where: {category: BEERS/ALES}}, percent: 10}]
+- [average order over 50, 客单价超过50元, {is: {basket_value_365d: {more_than: 50}}}]
+- [in audience best customers, 属于核心客户受众, {audience: best_customers}]
+- [in segment Bargain hunters, {is: {segment_name: Bargain hunters}}]
+- [bought in at least 4 of the last 6 months, 近6个月至少4个月有购买,
+   {did: purchase, in: {last_months: 6, at_least_in: 4}}]
+- ["searched for \\"night lamp\\" in the last 7 days",
+   {did: search, where: {query: {contains: night lamp}}, in: {last_days: 7}}]
+- [viewed phones in the app at least 5 times, {did: view, where: {category: Phones, device: app}, at_least: 5}]
+- [since March 1 bought at least 5 products, 从3月1日起至少买过5种商品,
+   {did: purchase, count: products, at_least: 5, in: {after: 2017-02-28}}]
+- [only bought milk, 只买牛奶, {share: {did: purchase, where: {category: MILK}}, at_least: 1}]
+- [bought diapers, 买过尿不湿, {did: purchase, where: {category: NAPPIES}}]
+- [bougt cofee in the last 7 days, {did: purchase, where: {category: COFFEE}, in: {last_days: 7}}]
+"""
+PAIRS = [(sentence, rule) for *sentences, rule in yaml.safe_load(SAID) for sentence in sentences if rule]
+
+
+def plain(said):
+    """A rule as it means, whatever the order of keys, lists and parts."""
+    if isinstance(said, dict):
+        return {key: plain(value) for key, value in said.items()}
+    if isinstance(said, list):
+        parts = [plain(one) for one in said]
+        return (
+            parts
+            if any(isinstance(one, dict) and ("did" in one or "not" in one) for one in parts)
+            else sorted(parts, key=str)
+        )
+    return said
+
+
+@pytest.mark.parametrize(("sentence", "rule"), PAIRS)
+def test_a_sentence_is_one_rule(sentence, rule):
+    answer = read(sentence, SHOP)
+    assert plain(answer.rule) == plain(rule), (answer.left_out, answer.readings)
+    assert answer.parts
+    assert not answer.left_out
+
+
+@pytest.mark.parametrize("sentence", [
+    "bought cheese",  # two categories
+    "没买过牛奶和啤酒", "did not buy milk and beer",  # neither, or not both
+    "bought milk and spent 100 or viewed phones",  # what belongs together
+    "aged over 40",  # within a group
+    "top 10% of beer buyers by spend",
+])  # fmt: skip
+def test_a_sentence_of_two_meanings_is_asked_back(sentence):
+    answer = read(sentence, SHOP)
+    assert answer.rule is None
+    assert len(answer.readings) > 1
+
+
+@pytest.mark.parametrize(("sentence", "part"), [
+    ("bought milk when it rained", "rained"),
+    ("心情好的时候买牛奶", "心"),
+    ("bought milk and likes jazz", "jazz"),
+    ("bought milk'; DROP TABLE users; --", "table"),
+    ("bought unicorns", "unicorns"),
+    ("30", "30"),
+])  # fmt: skip
+def test_what_nothing_records_is_named_and_no_rule_is_guessed(sentence, part):
+    answer = read(sentence, SHOP)
+    assert answer.rule is None
+    assert part in " ".join(one.text for one in answer.left_out)
+
+
+def test_what_can_be_said_of_it_is_a_reading():
+    [reading] = read("bought milk and likes jazz", SHOP).readings
+    assert reading.rule == {"did": "purchase", "where": {"category": "MILK"}}
+
+
+def test_events_that_the_shop_does_not_log_are_named():
+    shop = Vocabulary(SHOP.ds, paths=SHOP.paths, labels=SHOP.labels, types=frozenset({"purchase"}))
+    answer = read("viewed milk", shop)
+    assert answer.rule is None
+    assert "no view is logged" in answer.left_out[0].means
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    ["", " ", "\0", "🎉🎉", "?!", "milk", "用户", "x" * (LONGEST + 1), "near " * 90, "((((", "not " * 80],
+)
+def test_nonsense_is_no_rule(sentence):
+    answer = read(sentence, SHOP)
+    assert answer.rule is None
+    assert answer.left_out
+
+
+def test_signs_and_pictures_beside_a_sentence_do_not_matter():
+    assert read("🎉 bought\0 milk!! 🎉", SHOP).rule == {"did": "purchase", "where": {"category": "MILK"}}
+
+
+@pytest.mark.parametrize(
+    ("text", "number"), [("三百二十", 320), ("两千五", 2500), ("十二", 12), ("一百零五", 105), ("两万", 20000)]
+)
+def test_chinese_numerals(text, number):
+    assert numeral(text) == number
+
+
+@pytest.mark.parametrize(("sentence", "rule"), PAIRS[::4])
+def test_an_answer_makes_a_definition_with_names_in_both_languages(sentence, rule):
+    made = document(sentence, read(sentence, SHOP).rule)
+    assert definition_of(made).rule is not None
+    assert all(made[key] for key in ("name", "name_zh", "description", "description_zh"))
