@@ -71,6 +71,7 @@ EXPORT = "the members of a published night as a file: without who may not be add
 DELIVER = "tell the destinations of conf/destinations.yaml by HTTP who entered and left; nothing twice"
 ASK = "the definition that a sentence asks for, and how many it holds; exit 2 where it says no one thing"
 DRAFT = "the first draft of a mapping, from a sample of a file of events: YAML with what was seen as comments"
+SEARCH = "products, or queries of users, that come nearest to a few words: by meaning, or by letters; starts no engine"
 TRY = "ten records of a mapping before and after, counts and reasons; writes nothing"
 SIMULATE = "make click-stream data of any size in a landing folder, with the hidden truth beside them"
 PLAIN_VERBS = {
@@ -179,6 +180,14 @@ def parser() -> argparse.ArgumentParser:
     migrate = verbs.add_parser("migrate", help=MIGRATE, description=MIGRATE)
     migrate.add_argument("--warehouse", default=where, help="folder or URI of the tables (default: %(default)s)")
     _add_audience(verbs, where)
+    search = verbs.add_parser("search", help=SEARCH, description=SEARCH)
+    search.add_argument("words", help="in any language, such as 'fruit for children'")
+    search.add_argument("--warehouse", default=where, help="folder or URI of the tables (default: %(default)s)")
+    search.add_argument("--in", dest="among", choices=("products", "queries"), default="products",
+                        help="(default: %(default)s)")  # fmt: skip
+    search.add_argument("--by", choices=("meaning", "letters"), help="default: meaning where it is installed")
+    search.add_argument("--top", type=plan.count, default=10, help="(default: %(default)s)")
+    search.add_argument("--json", action="store_true", help="JSON lines, for other programs")
     _add_source(verbs.add_parser("source", help=f"draft FILE, try NAME: {DRAFT}; {TRY}", description="mappings"))
     plan.add_arguments(verbs.add_parser("simulate", help=SIMULATE, description=SIMULATE))
     return top
@@ -323,6 +332,10 @@ def main(arguments: list[str] | None = None) -> int:
             from jobs.lake import sql
 
             print(sql.run(given.query, given.warehouse, given.format, given.out))
+        elif given.verb == "search":
+            from jobs import search
+
+            print(search.run(given.words, given.warehouse, given.among, given.by, given.top, given.json))
         elif given.verb == "source" and given.action == "draft":
             from jobs.sources.draft import run as draft
 

@@ -23,7 +23,7 @@ FLOORS = (
     ("segments",),
     ("audiences",),
     ("checks", "publish", "erasure"),
-    ("migrate",),
+    ("migrate", "search"),
     ("__main__",),
 )
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}

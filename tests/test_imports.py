@@ -30,6 +30,7 @@ JOBS: dict[str, set[str]] = {module: {"pyspark"} for module in MODULES.values()}
     "jobs.erasure.run": {"pyspark", "duckdb"},
     "jobs.lake.maintain": {"pyspark", "duckdb"},
     "jobs.lake.sql": {"duckdb"},
+    "jobs.search": {"duckdb"},
     "jobs.publish.report": {"pyspark", "duckdb", "pandas", "matplotlib"},
 }
 ML: dict[str, set[str]] = {
@@ -38,8 +39,10 @@ ML: dict[str, set[str]] = {
     "ml.champion": set(),
     "ml.encode": {"torch"},
     "ml.evaluate": TRAINING,
+    "ml.export": {"torch"},
     "ml.gate": TRAINING,
     "ml.learn": TRAINING,
+    "ml.new_products": {"torch"},
     "ml.past": {"scipy"},
     "ml.predict": {"scipy"},
     "ml.probes": TRAINING,

@@ -52,7 +52,7 @@ def _universal_sentence_encoder() -> Encode:
 
     def encode(texts: list[str]) -> np.ndarray:
         with threadpool_limits(1, "blas"):  # sums in one order
-            return encoder.encode(texts)
+            return encoder.encode([text.lower() for text in texts])  # it knows few words in capitals
 
     return encode
 
