@@ -59,7 +59,10 @@ def of_night(spark: SparkSession, s: Settings, table: Table, night: date | None)
 
 
 def _came_late(s: Settings, night: date) -> str:
-    return f"landed_ds > '{night}' AND landed_ds <= '{s.ds}' AND ds <= '{night}'"
+    since = f"landed_ds > '{night}' AND landed_ds <= '{s.ds}'"
+    if delta.has_column(s.warehouse, RESTATED, "known_ds"):  # and what an earlier night brought that was run after it
+        since += f" OR known_ds > landed_ds AND known_ds >= '{night}'"
+    return f"ds <= '{night}' AND ({since})"
 
 
 def came_late(s: Settings, night: date) -> bool:

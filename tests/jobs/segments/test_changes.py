@@ -92,10 +92,10 @@ def test_the_last_night_is_asked_again_with_what_came_late_and_tonight_by_its_mo
     delta.replace_where(daily, s.warehouse, tables.USER_DAILY, "true")
     people = dict.fromkeys(tables.SILVER_USERS.column_names) | {"first_seen_ds": DAY - timedelta(days=90)}
     delta.replace_rows([people | {"user_id": user} for user in days], s.warehouse, tables.SILVER_USERS, "true")
-    restated = {"source": "shop", "source_file": "f", "landed_ds": DAY, "ds": night}
-    delta.replace_rows(
-        [restated | {"user_id": user} for user in ("late", "same")], s.warehouse, tables.RESTATED, "true"
-    )
+    late = {"source": "shop", "source_file": "f", "landed_ds": DAY, "ds": night, "known_ds": DAY}
+    skipped = late | {"landed_ds": night - timedelta(days=1), "known_ds": night}  # a night that was run after the last
+    restated = [late | {"user_id": "late"}, skipped | {"user_id": "same"}]
+    delta.replace_rows(restated, s.warehouse, tables.RESTATED, "true")
     rescored = {"ds": DAY, "model_version": "2", "embedding": [0.0]}
     vectors = [rescored | {"user_id": user, "as_of": as_of} for user in days for as_of in (night, DAY)]
     delta.replace_rows(vectors, s.warehouse, tables.RESCORED_EMBEDDINGS, "true")
