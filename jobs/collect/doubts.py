@@ -17,7 +17,7 @@ _WORDS = ["null", "nan", "none", "nil", "undefined", "unknown", "n/a", "#n/a", "
           "false", "0", "-1"]  # fmt: skip
 _MAY_BE_AN_ID = re.compile(" is (0|-1), ")  # of few records
 _ROUNDED = r"^[0-9](\.[0-9]+)?E\+[0-9]+\z"  # by a program for sheets
-_SHORTENED = r"^[0-9](\.[0-9]+)?e\+[0-9]+\z"  # by a language
+_SHORTENED = r"^([0-9](\.[0-9]+)?e\+[0-9]+|[0-9]+\.0)\z"  # or made a float, by a language
 _LISTED = r'(?s)^(\[.*\]|\{ *".*\})\z'
 _COMMA = r"bad_(money|count): [^;]* is [^;]*[0-9],[0-9]+( |;|\z)"
 _CURRENCIES = ("currency", "currency_code", "currencycode", "order_currency", "iso_currency")
@@ -53,7 +53,7 @@ def _of_id(name: str, operands: list[fields.Operand]) -> Column:
     listed = F.concat(F.lit(f"{name} is "), F.substring(said, 1, 80), F.lit(", a list or an object"))
     first = F.substring(said, 1, 1)
     is_listed = first.isin(["[", "{"]) & said.rlike(_LISTED)
-    may_be = F.lower(said).contains("e+")  # which is asked quicker
+    may_be = F.lower(said).contains("e+") | said.endswith(".0")  # which is asked quicker
     number = F.when(said.rlike(_ROUNDED), rounded).when(said.rlike(_SHORTENED), shortened)
     return (
         F.when(F.lower(said).isin(_WORDS), word)

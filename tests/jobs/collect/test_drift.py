@@ -76,6 +76,7 @@ def test_a_key_that_is_needed_or_nearly_there_stops_the_load(spark, tmp_path, li
         ({"who": {}}, {}, r"user_id is \{\}, a word for nothing"),
         ({"who": "'007"}, {}, "user_id is '007, marked as a text for a program for sheets"),
         ({"who": "1e+05"}, {}, "user_id is 1e.05, a number that `whole` writes out"),
+        ({"who": "17850.0"}, {}, "user_id is 17850.0, a number that `whole` writes out"),
         ({"new": "v10"}, {"version": "new"}, "1 of 1 records have in new what is neither .* such as 'v10'"),
         ({"new": 7}, {"version": "new"}, "^$"),
     ],
