@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import date
 from difflib import get_close_matches
@@ -34,7 +35,9 @@ def read(path: Path, model: type[Model], thing: str, prepared: Callable[[Any], A
     What stands in the file is not repeated, for it may be a password in a place where none belongs.
     """
     try:
-        document = yaml.load(path.read_text(encoding="utf-8"), _Loader)
+        # An accent is one with its letter, as in what is read by it (jobs/sources/formats/texts.py).
+        text = unicodedata.normalize("NFC", path.read_text(encoding="utf-8"))
+        document = yaml.load(text, _Loader)
         return model.model_validate(prepared(document) if prepared else document)
     except OSError as error:
         article = "an" if thing[0] in "aeiou" else "a"

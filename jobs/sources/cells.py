@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
@@ -14,6 +16,11 @@ BLANK = "".join(map(chr, (
     *range(0x21), 0x7F, *range(0x80, 0xA1), 0xAD, 0x034F, 0x061C, 0x115F, 0x1160, 0x1680, 0x180E,
     *range(0x2000, 0x2010), *range(0x2028, 0x2030), *range(0x205F, 0x2070), 0x2800, 0x3000, 0x3164, 0xFEFF, 0xFFA0,
 )))  # fmt: skip
+
+
+def seen(text: str) -> str:
+    """A name as people see it: without blanks and invisible characters at its ends, an accent one with its letter."""
+    return unicodedata.normalize("NFC", text).strip(BLANK)
 
 
 def trimmed(text: Column) -> Column:

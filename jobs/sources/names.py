@@ -6,6 +6,7 @@ import re
 from difflib import get_close_matches
 
 from jobs.errors import DataError
+from jobs.sources import cells
 from jobs.sources.formats import json_lists
 from jobs.sources.spec import Feed
 
@@ -14,7 +15,7 @@ _MOST = 50  # names that are listed
 
 def as_mapped(found: list[str], feed: Feed) -> list[str]:
     """The names of a file's columns as the mapping writes them, where one differs by case and blanks alone and no other
-    could be meant; all else without blanks around it.
+    could be meant; all else as it is seen: without what nobody sees around it, and an accent one with its letter.
     """
     asked = feed.asked_columns | set(feed.pii)
     wanted = asked | set(map(json_lists.head, asked))
@@ -25,13 +26,13 @@ def as_mapped(found: list[str], feed: Feed) -> list[str]:
             meant[alike[0]] = name
     called: list[str] = []
     for name in found:
-        new = name if name in wanted else meant.get(name, name.strip())
+        new = name if name in wanted else meant.get(name, cells.seen(name))
         called.append(name if new in called or (new != name and new in found) else new)
     return called
 
 
 def _plain(name: str) -> str:
-    return " ".join(name.split()).casefold()
+    return " ".join(cells.seen(name).split()).casefold()
 
 
 def check(file: str, names: list[str], feed: Feed) -> None:

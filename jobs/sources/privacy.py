@@ -21,7 +21,11 @@ def _without(text: Column, fields: list[str]) -> Column:
     knows what it is.
     """
     personal = [name.lower() for name in fields]
-    return F.to_json(F.map_filter(columns.json_object(text), lambda name, _: ~F.lower(name).isin(personal)))
+    return F.to_json(
+        F.map_filter(
+            columns.json_object(text), lambda name, _: ~F.lower(F.trim(name, F.lit(cells.BLANK))).isin(personal)
+        )
+    )
 
 
 def protect(records: DataFrame, feed: Feed) -> DataFrame:
@@ -54,7 +58,7 @@ def _of_map(feed: Feed, heads: list[str], anew: dict[str, Column]) -> Column:
     personal = [column.lower() for column in feed.pii]
 
     def is_kept(name: Column, _: Column) -> Column:
-        plain = F.lower(F.trim(name))
+        plain = F.lower(F.trim(name, F.lit(cells.BLANK)))
         inside = [plain.startswith(f"{column}.") for column in personal]
         return ~(name.isin(heads) | reduce(or_, inside, plain.isin(personal)))
 
@@ -68,6 +72,6 @@ def _of_map(feed: Feed, heads: list[str], anew: dict[str, Column]) -> Column:
 def _of_struct(layout: Layout, feed: Feed, anew: dict[str, Column]) -> Column:
     """The same; of a CSV, a second column of the name too, which is called name_2."""
     personal = re.compile(f"({'|'.join(map(re.escape, feed.pii))})" + r"(_\d+|\..*)?", re.IGNORECASE)
-    kept = [name for name in layout.types if not personal.fullmatch(name.strip()) and name not in anew]
+    kept = [name for name in layout.types if not personal.fullmatch(cells.seen(name)) and name not in anew]
     fields = [F.col("record").getField(name).alias(name) for name in kept]
     return F.struct(*fields, *[value.alias(name) for name, value in anew.items()])

@@ -148,6 +148,7 @@ def _maps(records: list[Record | None]) -> pa.MapArray:
         names = shape.take(pa.array(np.tile(np.arange(len(shape)), len(there))))
     else:
         names = pa.array(chain.from_iterable(there), pa.string())
+    names = texts.composed(names)
     pieces = pa.array(map(bytes, chain.from_iterable(map(dict.values, there))), pa.binary()).cast(pa.string())
     return pa.MapArray.from_arrays(offsets, names, _said(pieces))
 
