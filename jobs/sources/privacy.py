@@ -21,11 +21,13 @@ def _without(text: Column, fields: list[str]) -> Column:
     knows what it is.
     """
     personal = [name.lower() for name in fields]
-    return F.to_json(
-        F.map_filter(
-            columns.json_object(text), lambda name, _: ~F.lower(F.trim(name, F.lit(cells.BLANK))).isin(personal)
-        )
-    )
+    kept = F.map_filter(columns.json_object(text), lambda name, _: ~_plain(name).isin(personal))
+    return F.to_json(kept)
+
+
+def _plain(name: Column) -> Column:
+    """A name in lower case, without what nobody sees around it."""
+    return F.lower(F.trim(name, F.lit(cells.BLANK)))
 
 
 def protect(records: DataFrame, feed: Feed) -> DataFrame:
@@ -58,7 +60,7 @@ def _of_map(feed: Feed, heads: list[str], anew: dict[str, Column]) -> Column:
     personal = [column.lower() for column in feed.pii]
 
     def is_kept(name: Column, _: Column) -> Column:
-        plain = F.lower(F.trim(name, F.lit(cells.BLANK)))
+        plain = _plain(name)
         inside = [plain.startswith(f"{column}.") for column in personal]
         return ~(name.isin(heads) | reduce(or_, inside, plain.isin(personal)))
 
