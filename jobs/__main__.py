@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 crash (worth a retry), 2 wrong usage or configuration, 3 t
 from __future__ import annotations
 
 import argparse
+import gc
 import importlib
 import os
 import signal
@@ -326,6 +327,8 @@ def _session(name: str, long_job: bool) -> Iterator[SparkSession]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one verb; the last line on stderr says why where it failed."""
+    # Python looks for circles of objects after every 700 new ones: a tenth of a small verb, and it makes few.
+    gc.set_threshold(100_000, 50, 100)
     given = parser().parse_args(arguments)
     try:
         if given.verb == "sql":

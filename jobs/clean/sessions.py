@@ -9,7 +9,9 @@ from jobs.clock import Clock
 from jobs.lake.engine import columns
 
 GAP_SECONDS = 30 * 60
-_DAY_SECONDS, _NUMBER = 86_400, 1 << 20  # a number above all seconds of three days
+_DAY_SECONDS = 86_400
+# Three numbers in one of 63 bits: the rows of a piece of a week, the seconds of three days, a session's purchases.
+_SECONDS, _PURCHASES = 1 << 18, 1 << 21
 DAY_BREAKS_AT = 4  # o'clock at the shop: the hour in which least is going on, and no session goes on past it
 
 
@@ -67,25 +69,23 @@ def sessionise(events: DataFrame) -> DataFrame:
     )
     running = order.rowsBetween(Window.unboundedPreceding, Window.currentRow)
     time, bought = F.unix_timestamp("event_time"), F.col("event_type") == "purchase"
-
-    def goes_on(column: str) -> Column:
-        return F.lag(column).over(order).eqNullSafe(F.col(column))
-
+    visit = F.xxhash64("session_day", "user_id", "source_session")  # of neighbours in the order
     silence = F.col("source_session").isNull() & (time - F.lag(time).over(order) > GAP_SECONDS)
-    frame = events.withColumnRenamed("session_id", "source_session").withColumns({
-        "session_start": ~(goes_on("session_day") & goes_on("user_id") & goes_on("source_session")) | silence,
-        "purchases": F.sum(bought.cast("bigint")).over(running),
-    })  # fmt: skip
-    frame = frame.withColumn("sessions", F.sum(F.col("session_start").cast("bigint")).over(running))
-    # A maximum keeps what the newest start had: starts are counted upwards, and so are purchases.
-    eve = F.unix_date("session_day").cast("bigint") * _DAY_SECONDS - _DAY_SECONDS  # before it, no event of the day is
-    numbered = F.col("sessions") * _NUMBER + (time - eve)
+    frame = events.withColumnRenamed("session_id", "source_session").withColumn("visit", visit)
     frame = frame.withColumns({
-        "started": F.max(F.when(F.col("session_start"), numbered)).over(running),
-        "before": F.max(F.when(F.col("session_start"), F.col("purchases") - bought.cast("bigint"))).over(running),
+        "session_start": ~F.lag("visit").over(order).eqNullSafe(F.col("visit")) | silence,
+        "purchases": F.sum(bought.cast("bigint")).over(running),
+        "row": F.row_number().over(order),
     })  # fmt: skip
-    made = F.concat_ws("@", "user_id", (F.col("started") % _NUMBER + eve).cast("string"))
+    # A maximum keeps what the newest start had, because rows are counted upwards: in one number the row of the start,
+    # its second since an eve that no event of the session day is before, and the purchases before it.
+    eve = F.unix_date("session_day").cast("bigint") * _DAY_SECONDS - _DAY_SECONDS
+    before = (F.col("purchases") - bought.cast("bigint")) % _PURCHASES
+    start = (F.col("row").cast("bigint") * _SECONDS + (time - eve)) * _PURCHASES + before
+    frame = frame.withColumn("start", F.max(F.when(F.col("session_start"), start)).over(running))
+    started = F.shiftrightunsigned("start", _PURCHASES.bit_length() - 1) % _SECONDS + eve
+    first = (F.col("purchases") - 1) % _PURCHASES == F.col("start") % _PURCHASES
     return frame.withColumns({
-        "session_id": F.coalesce("source_session", made),
-        "order_start": bought & (F.col("purchases") == F.col("before") + 1),
-    }).drop("sessions", "purchases", "started", "before", "source_session", "week")  # fmt: skip
+        "session_id": F.coalesce("source_session", F.concat_ws("@", "user_id", started.cast("string"))),
+        "order_start": bought & first,
+    }).drop("visit", "row", "start", "purchases", "source_session", "week")  # fmt: skip
