@@ -13,13 +13,14 @@ from threading import Thread
 import pytest
 from pydantic import ValidationError
 
-from jobs import tables
+from jobs import __main__, tables
 from jobs.audiences.definition import Definition
-from jobs.audiences.delivery import destinations, run
+from jobs.audiences.delivery import destinations, ledger, run
 from jobs.audiences.delivery.destinations import Destination
 from jobs.audiences.delivery.post import Poster
-from jobs.errors import UnavailableError, UsageError
+from jobs.errors import EXIT_CRASH, UnavailableError, UsageError
 from jobs.lake import delta
+from tests.jobs.kills import Killed
 
 SECRET, KEY = "not a secret at all", "0123456789abcdef"
 FIRST, SECOND, THIRD = (date(2026, 3, day) for day in (1, 2, 3))
@@ -168,6 +169,32 @@ def test_what_fails_half_way_goes_on_with_the_batch_that_was_not_taken(shop, rec
     assert set(receiver.known()) == set(USERS)
 
 
+def killed(*_):
+    raise Killed
+
+
+def test_a_request_that_was_taken_and_not_written_down_comes_again_under_its_key(shop, receiver, monkeypatch):
+    shop.publish(FIRST, USERS)
+    with monkeypatch.context() as kills:
+        kills.setattr(ledger, "note", killed)
+        with pytest.raises(Killed):
+            shop.deliver(FIRST)
+    shop.deliver(FIRST)
+    (first, body), (again, same) = receiver.got[:2]
+    assert first["webhook-id"] == again["webhook-id"] == again["Idempotency-Key"]
+    assert body == same
+    assert [json.loads(body)["batch"] for _, body in receiver.got] == [1, 1, 2, 3, 4]
+
+
+def test_a_system_that_does_not_answer_is_worth_another_try_of_the_task(monkeypatch, capsys):
+    def unanswered(_):
+        raise UnavailableError("crm a: expected batch 1 to be taken")
+
+    monkeypatch.setattr(__main__, "_deliver", unanswered)
+    assert __main__.main(["audience", "deliver", "--ds", "2026-03-01"]) == EXIT_CRASH
+    assert capsys.readouterr().err == "unavailable: crm a: expected batch 1 to be taken\n"
+
+
 def test_what_was_told_in_part_is_made_good_by_a_later_night(shop, receiver):
     shop.publish(FIRST, USERS[:20])
     shop.deliver(FIRST)
@@ -185,14 +212,14 @@ def test_what_was_told_in_part_is_made_good_by_a_later_night(shop, receiver):
 
 
 def test_a_receiver_that_hears_nothing_or_is_slow_is_tried_again(shop, receiver):
-    shop.conf(seconds=0.2)
+    shop.conf(seconds=1, tries=4)
     shop.publish(FIRST, USERS[:20])
-    receiver.answers = [0.5]
+    receiver.answers = [1.5]
     shop.deliver(FIRST)
     assert set(receiver.known()) == set(USERS[:20])
     shop.publish(SECOND, USERS[:21])
     receiver.server_close()
-    with pytest.raises(UnavailableError, match=r"no answer \(ConnectError\) in 2 tries"):
+    with pytest.raises(UnavailableError, match=r"no answer \(ConnectError\) in 4 tries"):
         shop.deliver(SECOND)
 
 
