@@ -92,6 +92,7 @@ class Catalogue(Strict):
     tags: dict[str, str]
     tag_kinds: dict[str, str]
     reasons: dict[str, str]
+    expectations: dict[str, str]
     severities: dict[str, str]
 
     @classmethod

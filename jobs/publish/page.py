@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pandas as pd
@@ -95,13 +96,15 @@ class Page:
             portrait = self.portraits.get(row["segment_id"])
             if portrait and portrait.returns is not None and year:
                 stakes.append((float(row["spend_365d"]) / year * (1 - portrait.returns), row["segment_id"], portrait))
+        named = {row["audience_id"]: self._text(row, "name") for row in self.rows.get("audiences", [])}
         first = sorted(stakes, key=lambda stake: (-stake[0], stake[1]))[:FIRST]
         return {
             "first": [(self.names[group], self.say("at_stake", share=self.words.percent(stake)),
                        portrait.sentences(self.code)[2]) for stake, group, portrait in first],
             "audiences": (told := [self._audience(row) for row in self.rows.get("audiences", [])]),
             "moving": any(audience["moves"] for audience in told),
-            "twins": [self.say("twins", one=row["audience_id"], other=row["other_id"], both=row["both"])
+            "twins": [self.say("twins", one=named.get(row["audience_id"], row["audience_id"]),
+                               other=named.get(row["other_id"], row["other_id"]), both=row["both"])
                       for row in self.rows.get("overlaps", [])],
         }  # fmt: skip
 
@@ -109,7 +112,7 @@ class Page:
         return {
             "name": self._text(row, "name"), "about": self._text(row, "description"), "id": row["audience_id"],
             "users": self.count(row["size"]), "moves": self._moves(row),
-            "refused": self.say("refused", reason=row["refused"]) if isinstance(row["refused"], str) else "",
+            "refused": self.say("refused") if isinstance(row["refused"], str) else "", "why": row["refused"],
         }  # fmt: skip
 
     def health(self) -> dict:
@@ -121,18 +124,30 @@ class Page:
         erased = run.get("rows_suppressed")
         if erased:
             records += self.words.lists.between + self.say("suppressed", n=erased)
-        found = [(flag["severity"], self.say("found", table=_column(flag), expectation=flag["expectation"],
-                                             threshold=str(flag["threshold"]), observed=str(flag["observed"])))
+        found = [(flag["severity"], self._found(flag), f"{flag['expectation']} ({flag['threshold']})")
                  for flag in self.rows.get("flags", [])]  # fmt: skip
-        notes = [text for severity, text in found if severity == "info"]
+        notes = [(text, how) for severity, text, how in found if severity == "info"]
         best = next(iter(self.rows.get("hits", [])), None)
         return {
             "checks": self.say("all_met", n=total) if met == total else self.say("met", met=met, n=total),
-            "records": records + self.words.stop, "loud": [pair for pair in found if pair[0] != "info"], "notes": notes,
+            "records": records + self.words.stop, "loud": [one for one in found if one[0] != "info"], "notes": notes,
             "notes_title": self.say("notes", n=len(notes)),
             "hits": self.say("hits", day=str(best["ds"])[:10], hit=self.words.percent(best["hit_rate_10"]),
                              method=best["method"]) if best else "",
         }  # fmt: skip
+
+    def _found(self, flag: dict) -> str:
+        """A check that is not met, for people: where, what, and how many rows."""
+        observed = str(flag["observed"])
+        if rows := re.fullmatch(r"(\d+) of (\d+) rows \(([\d.e+-]+) %\)", observed):
+            share = self.words.percent(float(rows[3]) / 100)
+            shown = self.say("of_rows", n=int(rows[1]), all=int(rows[2]), share=share)
+        elif re.fullmatch(r"-?\d+(\.\d+)?", observed):
+            shown = self.words.plain_number(float(observed))
+        else:
+            shown = self.say("nothing") if observed == "None" else observed
+        what = self.words.expectations.get(flag["expectation"], flag["expectation"])
+        return self.say("found", table=_column(flag), expectation=what, observed=shown)
 
     def families(self) -> list[dict]:
         """Families with their segments, the largest first; without families every segment in one."""

@@ -98,11 +98,26 @@ def test_it_turns_to_the_segments_with_most_at_stake_first():
 def test_health_is_told_by_the_gravest_flag():
     names = ["table", "column", "expectation", "severity", "threshold", "observed"]
     flags = pd.DataFrame(
-        [("gold.x", "a", "e", "warning", "t", "o"), ("gold.x", None, "e", "info", "t", "o")], columns=names
+        [
+            (
+                "gold.x",
+                "a",
+                "expect_column_values_to_not_be_null",
+                "warning",
+                "mostly=0.9",
+                "1725 of 27364 rows (6.3 %)",
+            ),
+            ("gold.x", None, "e", "info", "t", "o"),
+        ],
+        columns=names,
     )
     made, lines = page("en", flags=flags)
     assert '<span class="state warning">1 flagged</span>' in made
-    assert "gold.x.a: e (t), found o" in lines
+    assert "gold.x.a: values are missing, 1,725 of 27,364 rows (6%)" in lines
+    assert 'title="expect_column_values_to_not_be_null (mostly=0.9)"' in made
+    assert "gold.x: e, o" in lines
+    _, chinese = page("zh", flags=flags)
+    assert "gold.x.a：有缺失值，27,364行中的1,725行（6%）" in chinese
     assert "Notes: 1" in lines
     assert "5 records came in: 4 loaded, 1 already there; 0 in quarantine" in " ".join(lines)
     assert "erased" not in made

@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 from jobs.clean import run as clean
 from jobs.collect import run as collect
+from jobs.collect import trial
 from jobs.lake import delta
 from jobs.settings import Settings
 
@@ -27,6 +28,10 @@ def shop(tmp_path, spark):
             days = (date.fromisoformat(ds), date.fromisoformat(since))
             self.settings = Settings(*days, self.warehouse, source, str(self.landing), "test")
             return collect.run(spark, self.settings)
+
+        def tried(self, source: str) -> str:
+            """What `source try` says of its landing folder."""
+            return trial.run(spark, source, str(self.landing), None)
 
         def clean(self) -> str:
             return clean.run(spark, self.settings)

@@ -19,6 +19,7 @@ def test_rees46(shop):
         "aqua,33.20,554748717,9333dfbd",
         "2019-10-01 00:00:02 UTC,purchase,3900821,2053013552326770905,appliances,aqua,33.20,,x",
     ]))  # fmt: skip
+    assert "loaded 2" in shop.tried("rees46")
     assert "rows_in 3, loaded 2, duplicates 0, quarantined 1" in shop("rees46", "2019-10-01", "2019-10-02")
     first, second = shop.rows(BRONZE_EVENTS, "event_time")
     assert (first["event_type"], first["price"], first["session_id"]) == ("view", Decimal("35.7900"), "72d76fde")
@@ -67,6 +68,7 @@ def test_otto_explodes_a_session_into_its_events(shop):
     shop.put(
         "train.jsonl", json.dumps({"session": 0, "events": events}) + "\n" + json.dumps({"session": 1, "events": []})
     )
+    assert "loaded 2" in shop.tried("otto")
     assert "rows_in 3, loaded 2, duplicates 0, quarantined 1" in shop("otto", "2022-07-31", "2022-08-01")
     click, order = shop.rows(BRONZE_EVENTS, "event_time")
     assert (click["user_id"], click["product_id"], click["event_type"]) == ("0", "1517085", "click")
@@ -94,6 +96,7 @@ def test_online_retail_keeps_cancellations_and_refuses_rows_without_a_customer(s
 def test_bestbuy_clicks_carry_their_query(shop):
     shop.put("train.csv", "user,sku,category,query,click_time,query_time\n"
              '00d,2125233,abcat0101001,"TV, 50 inch",2011-09-01 23:44:52.533,2011-09-01 23:43:59.752\n')  # fmt: skip
+    assert "loaded 1" in shop.tried("bestbuy_search")
     assert "rows_in 1, loaded 1" in shop("bestbuy_search", "2011-09-01", "2011-09-01")
     click = shop.rows(BRONZE_EVENTS)[0]
     assert (click["query"], click["event_time"]) == ("TV, 50 inch", "2011-09-01 23:44:52.533")

@@ -141,6 +141,7 @@ def test_olist_is_joined_by_the_statement_of_the_page(shop, monkeypatch):
     shop.put("product_category_name_translation.csv", "\ufeffproduct_category_name,product_category_name_english\n"
              "cama_mesa_banho,bed_bath_table\n")  # fmt: skip
     join_tables(shop.landing, "olist.parquet", monkeypatch)
+    assert "loaded 3" in shop.tried("olist")
     assert "events: rows_in 4, loaded 3, duplicates 0, quarantined 0, outside 0, ignored 1" in shop(
         "olist", "2017-10-01", "2017-10-31"
     )
@@ -165,6 +166,7 @@ def test_instacart_gets_dates_that_keep_the_days_between_orders(shop, monkeypatc
     shop.put("aisles.csv", "aisle_id,aisle\n77,soft drinks\n100,missing\n")
     shop.put("departments.csv", "department_id,department\n7,beverages\n21,missing\n")
     join_tables(shop.landing, "instacart.parquet", monkeypatch)
+    assert "loaded 5" in shop.tried("instacart")
     assert "events: rows_in 5, loaded 5, duplicates 0, quarantined 0" in shop("instacart", "2016-01-02", "2016-03-31")
     rows = shop.rows(BRONZE_EVENTS, "user_id", "event_time", "product_id")
     assert [(row["event_time"], row["session_id"], row["product_id"]) for row in rows] == [
@@ -189,6 +191,7 @@ def test_retailrocket_knows_the_newest_properties_and_the_path_of_a_category(sho
              "1433646000000,100,available,0\n1433646000000,8,categoryid,5\n")  # fmt: skip
     shop.put("category_tree.csv", "categoryid,parentid\n1,\n20,1\n1400,20\n1338,20\n")
     join_tables(shop.landing, "item_properties.parquet", monkeypatch)
+    assert "events: rows_in" in shop.tried("retailrocket")
     said = shop("retailrocket", "2015-05-03", "2015-09-18")
     assert "events: rows_in 4, loaded 3, duplicates 1, quarantined 0" in said
     rows = shop.rows(BRONZE_EVENTS, "event_time")
@@ -206,6 +209,7 @@ def test_yoochoose_has_two_files_without_header(shop):
              "2,2014-04-07T10:57:00.306Z,214536500,7\n2,2014-04-07T10:58:00.306Z,214577561,1181936219\n")  # fmt: skip
     shop.put("yoochoose-buys.dat", "1,2014-04-07T10:58:00.306Z,214536502,1200,2\n"
              "1,2014-04-07T10:58:00.306Z,214536500,0,0\n1,2014-04-07T10:58:00.306Z,214536500,0,0\n")  # fmt: skip
+    assert "loaded 4" in shop.tried("yoochoose")
     said = shop("yoochoose", "2014-04-01", "2014-04-30")
     assert "events: rows_in 4, loaded 4, duplicates 0, quarantined 0" in said
     assert "events [buys]: rows_in 3, loaded 3, duplicates 0, quarantined 0" in said
@@ -225,6 +229,7 @@ def test_hm_counts_equal_rows_as_pieces_and_keeps_cents(shop):
              "000058a1,1.0,1.0,ACTIVE,Regularly,49.0,52043\n00007d2d,,,ACTIVE,NONE,,52043\n")  # fmt: skip
     shop.put("articles.csv", "article_id,product_code,prod_name,product_type_name,product_group_name,index_group_name\n"
              "0663713001,0663713,Atlanta Push Body Harlow,Underwear body,Underwear,Ladieswear\n")  # fmt: skip
+    assert "loaded 3" in shop.tried("hm")
     said = shop("hm", "2018-09-20", "2018-09-20")
     assert "events: rows_in 3, loaded 3, duplicates 0, quarantined 0" in said
     shop.clean()
