@@ -49,7 +49,7 @@ def faults(text: str, facts: Iterable[Fact], language: str, labels: Collection[s
     labels: of all categories that the shop has, in the language: none may stand in the text but by a placeholder.
     """
     known = {fact.id: fact for fact in facts}
-    lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
+    lines = _lines(text)
     found = [] if len(lines) == LINES else [f"expected {LINES} lines, found {len(lines)}"]
     found += [f"line {n} is longer than {LONGEST} characters" for n, line in enumerate(lines, 1) if len(line) > LONGEST]
     for id_, part in _PLACEHOLDER.findall(text):
@@ -59,6 +59,14 @@ def faults(text: str, facts: Iterable[Fact], language: str, labels: Collection[s
             found.append(f"{{{{{id_}.usual}}}}: the fact is held against nothing")
     found += [f"line {n} has no fact in it" for n, line in enumerate(lines[:2], 1) if not _PLACEHOLDER.search(line)]
     return found + _of_words(_PLACEHOLDER.sub(_MARK, text), language, labels) + _of_claims(lines, known, language)
+
+
+def _lines(text: str) -> list[str]:
+    """The lines of a text; where all stands in one, its sentences."""
+    lines = [line.strip() for line in text.strip().splitlines() if line.strip()]
+    if len(lines) == 1:
+        lines = [part.strip() for part in re.split(r"(?<=[。！？])|(?<=[.!?])\s+", lines[0]) if part.strip()]
+    return lines
 
 
 def _of_words(bare: str, language: str, labels: Collection[str]) -> list[str]:

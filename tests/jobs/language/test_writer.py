@@ -55,6 +55,7 @@ PLANTED = {
 def test_a_text_that_keeps_to_the_facts_is_taken():
     assert faults(GOOD, FACTS, "en", LABELS["en"]) == []
     assert faults(GOOD_ZH, FACTS, "zh", LABELS["zh"]) == []
+    assert faults(GOOD_ZH.replace("\n", ""), FACTS, "zh", LABELS["zh"]) == [], "three sentences may stand in a line"
     assert render(GOOD, FACTS, "en") == (
         "These 100 customers are known by tea. They buy more tea than others, 40% against 10%, and wait for"
         " offers worth 30%. Of them 95% will buy again; put cat food beside it."
