@@ -61,7 +61,7 @@ def _asked(
 
 def _differing(both: DataFrame, leaves: dict[str, Part]) -> DataFrame:
     """user_id, leaf and text of each leaf that came out otherwise for a user, with his numbers of both nights."""
-    both, rows = frames.once(both), []
+    both, rows = frames.kept(both), []
     for name, leaf in leaves.items():
         numbers = F.concat_ws(" -> ", f"{name}_then_own", f"{name}_now_own")
         text = F.concat_ws(": ", F.lit(words.leaf(leaf)), numbers)
