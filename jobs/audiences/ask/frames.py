@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
@@ -140,7 +141,7 @@ def _measured(frame: Frame, thing: Rule, default: str = "") -> Rule:
 
 
 _NARROWING = {"DISCOUNTED", "FULLPRICE", "HOURLIST", "WEEKDAYLIST", "PRICE", "NARROW", "QUERY"}
-_NEUTRAL = {"SAME", "NOWADAYS", "PRIOR", "before", "PCT", "unit", "not_things", "WAS"}
+_NEUTRAL = {"NOWADAYS", "PRIOR", "before", "PCT", "unit", "not_things", "WAS"}
 _OF_DID = {"Q", "MEASURE", "AGGREGATE", "NETOF", "OFTEN"}
 # The kinds of conditions by the part of a clause that makes one, in the order in which they are looked for; and what
 # else of a clause each can say.
@@ -163,6 +164,11 @@ _USED: dict[str, set[str]] = {
 
 def _one(frame: Frame, thing: Rule, ds: date) -> Rule:
     slots, types = frame.slots, _types(frame)
+    if slots.get("SAME") in ("it", "any"):
+        slots = {key: value for key, value in slots.items() if key != "SAME"}
+        frame = replace(frame, slots=slots)
+    if "SAME" in slots and "Q" in slots:
+        return _repeated(frame, thing)
     kind = next((kind for kind in _USED if kind in slots), "did")
     if stray := sorted(slots.keys() - _USED.get(kind, _OF_DID) - {kind} - _NARROWING - _NEUTRAL):
         raise NotSaidError(f"no rule says this together: {', '.join(stray).lower()}")
@@ -170,8 +176,6 @@ def _one(frame: Frame, thing: Rule, ds: date) -> Rule:
     narrowed = {"where": found} if (found := where(frame, thing)) else {}
     window = window_of(frame)
     within = {"in": window} if window else {}
-    if "column" in slots:
-        return _column(frame)
     if "compared" in slots:
         return _compared(frame, thing)
     if "TOPN" in slots or "HEAVY" in slots:
@@ -180,6 +184,12 @@ def _one(frame: Frame, thing: Rule, ds: date) -> Rule:
         many = slots.get("TOPN") or {"percent": numbers.heavy_percent}
         return {"top": ranked} | many | ({"among": slots["among"]} if "among" in slots else {})
     if "SHARE" in slots:
+        if types == "purchase" and not (frame.spend or slots.keys() & {"MEASURE", "unit"}) and frame.tokens:
+            bought = [token.said for token in frame.tokens if "EVENT" in token]
+            if bought and not re.search("单|order", bought[0]):
+                raise NotSaidError("expected a share of what: of the money, or of the orders")
+            slots = slots | ({"unit": "orders"} if bought else {})
+            frame = replace(frame, slots=slots)
         measured = _measured(frame, thing, "money")
         if not narrowed:
             raise NotSaidError("expected what the share is of: a category, weekends, a discount")
@@ -327,9 +337,15 @@ def _compared(frame: Frame, thing: Rule) -> Rule:
     return {"compared": measured, "to": {"in": second}} | how
 
 
-def _column(frame: Frame) -> Rule:
-    name, held = frame.slots["column"]
-    return {"is": {name: held}}
+def _repeated(frame: Frame, thing: Rule) -> Rule:
+    """The same product so many times, one after the other."""
+    kind, held = frame.slots["Q"]
+    times = held.get("at_least", 0)
+    if kind not in ("times", "orders") or set(held) != {"at_least"} or not 2 <= times <= 8:
+        raise NotSaidError("expected the same product at least 2 to 8 times")
+    narrowed, window = where(frame, thing), window_of(frame)
+    step = {"did": _types(frame)} | ({"where": narrowed} if narrowed else {})
+    return {"then": [step] * int(times), "same": frame.slots["SAME"]} | ({"in": window} if window else {})
 
 
 def within_of(frame: Frame) -> Rule | None:

@@ -45,6 +45,23 @@ def distance(a: str, b: str, most: int) -> int:
     return row[-1]
 
 
+def _slips(word: str, other: str) -> int | None:
+    """How many slips of the hand make one word of the other; None where they are two words. Of short words, only
+    letters that changed places or are doubled.
+    """
+    if word[0] != other[0] or abs(len(word) - len(other)) > 2:
+        return None
+    if word[-1] == other[-1] and (sorted(word) == sorted(other) or _single(word) == _single(other)):
+        return 1
+    most = 2 if len(word) > 7 else 1 if len(word) > 4 else 0
+    edits = distance(word, other, most) if most else 1
+    return edits if edits <= most else None
+
+
+def _single(word: str) -> str:
+    return re.sub(r"(.)\1", r"\1", word)
+
+
 class Names:
     """The names of a vocabulary. What is found is a mapping: OBJ to the things it may be, IS to columns of a user."""
 
@@ -75,8 +92,9 @@ class Names:
         """What narrows events by that name: one, or several where it fits them about as well."""
         stemmed = stem(phrase)
         for level in levels:
-            if fitting := level.get(phrase) or level.get(stemmed):
-                return tuple(fitting)
+            fitting = [*level.get(phrase, ()), *level.get(stemmed, ())]
+            if fitting:
+                return tuple(thing for place, thing in enumerate(fitting) if thing not in fitting[:place])
         return ()
 
     @cached_property
@@ -161,8 +179,8 @@ class Names:
         for word in {*named, *labelled}:
             fitting = labelled.get(word, set()) | {p for name in named.get(word, ()) for p in parents[name]}
             if word not in labelled:
-                fitting = named[word]
-            if len(fitting) <= (_TOO_MANY if len(word) > 1 else 3):
+                fitting = {name for name in named[word] if 3 * len(word) >= len(name)}
+            if 0 < len(fitting) <= (_TOO_MANY if len(word) > 1 else 3):
                 for category in sorted(fitting):
                     _add(found, word, {"category": [category]})
         return dict(found)
@@ -251,12 +269,10 @@ class Names:
         """The known word that differs from an unknown one by a typing error; None where none or several do."""
         if not (word.isascii() and word.isalpha() and len(word) > 2):
             return None
-        most = 2 if len(word) > 5 else 1
         near: dict[int, set[str]] = defaultdict(set)
-        known = [w for size in range(len(word) - most, len(word) + most + 1) for w in self._mendable.get(size, ())]
+        known = (w for size in range(len(word) - 2, len(word) + 3) for w in self._mendable.get(size, ()))
         for other in (*known, *others):
-            alike = other[0] == word[0] and (len(word) > 3 or len(other) > 3)
-            if alike and (edits := distance(word, other, most)) <= most:
+            if (edits := _slips(word, other)) is not None:
                 near[edits].add(other)
         for edits in sorted(near):
             stems = {stem(one) for one in near[edits]}
@@ -287,7 +303,8 @@ def _add(into: Mapping[str, list], phrase: str, thing: dict) -> None:
 def _parts(label: str) -> list[str]:
     """The things that a label lists: of `bread & buns` bread and buns."""
     parts = [part.strip() for part in re.split(r"\s*(?:[&/,]|\band\b|与|和)\s*", label)]
-    return parts if len(parts) > 1 and all(len(part) > 1 for part in parts) else []
+    whole = len(parts) > 1 and all(len(part.split()[-1]) > 1 for part in parts if part)
+    return [part for part in parts if len(part) > 1] if whole else []
 
 
 def _words(name: str) -> set[str]:

@@ -70,21 +70,25 @@ def reduced(tokens: Sequence[Token], ds: date) -> list[Token]:
                     first, last = matched[0][1], matched[-1][1]
                     notes = tuple(note for _, token in matched for note in token.notes)
                     said = " ".join(token.said for _, token in matched)
-                    row[place : place + len(matched)] = [Token(made, first.start, last.end, said, notes)]
+                    row[place : row.index(last, place) + 1] = [Token(made, first.start, last.end, said, notes)]
                     break
             place += 1
     return row
 
 
-def _matches(row: list[Token], place: int, steps: list) -> list[list[tuple[str, Token]]]:
-    """The ways in which the steps fit from a place, the longest first."""
+def _matches(row: list[Token], place: int, steps: list, first: bool = True) -> list[list[tuple[str, Token]]]:
+    """The ways in which the steps fit from a place, the longest first; words that may mean nothing are passed over
+    within a phrase.
+    """
     if not steps:
         return [[]]
     (kinds, optional), found = steps[0], []
     if place < len(row) and (kind := next((kind for kind in kinds if kind in row[place]), None)):
-        found = [[(kind, row[place]), *rest] for rest in _matches(row, place + 1, steps[1:])]
+        found = [[(kind, row[place]), *rest] for rest in _matches(row, place + 1, steps[1:], False)]
+    elif not first and place < len(row) and "NOISE" in row[place]:
+        found = [rest for rest in _matches(row, place + 1, steps, False) if rest]
     if optional:
-        found += _matches(row, place, steps[1:])
+        found += _matches(row, place, steps[1:], first)
     return found
 
 
@@ -339,6 +343,28 @@ def _every_so_often(m: Match) -> Made:
     return {"EVERY": [low * DAYS[unit], high * DAYS[unit]]} if unit in DAYS else None
 
 
+@rule(
+    "CONSECUTIVE SPAN",
+    "NUM CONSECUTIVE TUNIT",
+    "SPAN CONSECUTIVE",
+    "LAST|THEPAST CONSECUTIVE SPAN",
+    "LAST|THEPAST NUM CONSECUTIVE TUNIT",
+)
+def _consecutive(m: Match) -> Made:
+    number, unit = m.get("SPAN") or (int(m.get("NUM")), m.get("TUNIT"))
+    return _periods((number, unit), each=True)
+
+
+@rule("NEGANY")
+def _no_show(_: Match) -> Made:
+    return {"NEG": "", "NEG+": "any"}
+
+
+@rule("ABOUT CHURN")
+def _about_to(m: Match) -> Made:
+    return {"USER": {"is": {"churn_28d": {"at_least": vague().numbers.likely}}}} if m.said("ABOUT") == "about" else None
+
+
 @rule("EACH TUNIT")
 def _each_unit(m: Match) -> Made:
     return {"EACHCAL": m.get("TUNIT")} if m.get("TUNIT") in ("day", "week", "month") else None
@@ -395,6 +421,16 @@ def _days_alone(m: Match) -> Made:
 @rule("TUNIT PRIOR", "PRIOR TUNIT", "AGAIN|PRIOR CAL")
 def _period_before(m: Match) -> Made:
     return {"PRIOR": True} if not m.has("CAL") or m.get("CAL") in ("last_month", "last_week") else None
+
+
+@rule("CAL? FESTIVAL")
+def _festival(m: Match) -> Made:
+    month, number = map(int, m.get("FESTIVAL").split("-"))
+    cal = m.get("CAL")
+    if cal not in (None, "this_year", "last_year"):
+        return None
+    found = date(m.ds.year - (cal == "last_year"), month, number) if cal else _latest(m, month, number)
+    return {"DATE": found} if found else None
 
 
 @rule("CAL")
@@ -791,10 +827,15 @@ def _active(m: Match) -> Made:
     """Words for who is here, or not, of other days than theirs."""
     said = m.said("PEOPLE")
     window = m.get("WINDOW")
+    if m.has("QSPAN") and said not in ("active", "活跃"):
+        held, unit = m.get("QSPAN")
+        how, number = next(iter(held.items()))
+        window = _in(days_of((number, unit)) if how in ("at_least", "more_than") else None)
+        window = window["WINDOW"] if window else None
     if (span := m.get("SPAN", "WITHINSPAN")) is not None:
         window = {"last_days": days_of(span)} if days_of(span) else None
     if said in ("active", "活跃"):
-        if m.has("Q", "QSPAN"):
+        if m.has("QSPAN", "Q"):
             held, unit = m.get("QSPAN") or (None, None)
             return {"EVENT": "any", "Q+": ("days", held)} if unit == "day" else None
         return {"EVENT": "any", "WINDOW+": window} if window else None

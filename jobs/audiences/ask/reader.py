@@ -180,10 +180,13 @@ class _Built:
         if "QSPAN" in slots:
             held, unit = slots.pop("QSPAN")
             how, number = next(iter(held.items()))
-            silent = frame.neg is not None or slots.keys() & {"LASTBUY"}
-            if silent and how in ("at_least", "more_than") and (days := days_of((number, unit))):
+            long, days = how in ("at_least", "more_than"), None if how == "between" else days_of((number, unit))
+            if "LASTBUY" in slots and days:
+                ago = {"before_days": days + (how == "more_than")} if long else {"last_days": days}
+                frame.windows.append(ago)
+            elif frame.neg is not None and long and days:
                 frame.windows.append({"last_days": days})
-            elif unit == "day" and "Q" not in slots and not silent:
+            elif unit == "day" and "Q" not in slots and frame.neg is None and (frame.events or "MEASURE" in slots):
                 slots["Q"] = ("days", held)
             elif "BREAK" in slots or "BACK" in slots:
                 slots["break"] = days_of((number, unit))
@@ -194,6 +197,8 @@ class _Built:
         if "WITHINSPAN" in slots and "BACK" in slots:
             days = days_of(slots.pop("WITHINSPAN"))
             frame.windows.append({"last_days": days})
+        if isinstance(slots.get("COMPARED"), str) and slots["COMPARED"] == "doubled" and "CMP" in slots:
+            slots["COMPARED"] = {slots.pop("CMP"): 2}
         if "BREAK" in slots and not slots.keys() & {"BACK", "EVERY"}:
             raise NotSaidError("expected who came back after it")
         if "BAND" in slots:
@@ -517,8 +522,9 @@ class _Built:
 
     def _steps(self, frames: list[Frame]) -> list[Frame]:
         found: list[Frame] = []
-        for frame in frames:
+        for place, frame in enumerate(frames):
             before = found[-1] if found else None
+            later = frames[place + 1] if place + 1 < len(frames) else None
             step = (
                 before is not None
                 and before.events
@@ -548,7 +554,7 @@ class _Built:
             if not then:
                 if frame.link == "THEN" or frame.link == "AFTER":
                     raise NotSaidError("expected something done before it and something after it")
-                if "WITHINSPAN" in frame.slots:
+                if "WITHINSPAN" in frame.slots and not (later is not None and later.link == "AFTER"):
                     days = days_of(frame.slots.pop("WITHINSPAN"))
                     if not days:
                         raise NotSaidError("expected days, found hours alone")
@@ -685,6 +691,8 @@ class _Built:
             return rule
         if "is" in rule and "column" in frame.slots:
             return {"not": rule}
+        if "BACK" in frame.slots and "BREAKSPAN" not in frame.slots:
+            raise NotSaidError("expected since when not again, such as: not in the last 30 days")
         if rule.get("none"):
             return {key: value for key, value in rule.items() if key != "none"}
         return {"not": rule}
