@@ -130,6 +130,7 @@ def _add_audience(verbs: Any, where: str) -> None:
     ask.add_argument("--json", action="store_true", help="one object: definition, size, parts, left_out, readings")
     ask.add_argument("--members", type=Path, metavar="FILE.csv", help="write the ids that the rule holds, one a line")
     ask.add_argument("--write", action="store_true", help="write the definition into conf/audiences")
+    ask.add_argument("--model", action="store_true", help="ask the model of conf/language_model.yaml too")
     preview = actions.add_parser("preview", help=PREVIEW, description=PREVIEW)
     preview.add_argument("file", type=Path, help="an audience, in conf/audiences or not yet")
     preview.add_argument("--exact", action="store_true", help="ask everybody, not a sample")
@@ -274,16 +275,22 @@ def _judged(spark: SparkSession, verb: str, hop: ModuleType, job: tuple) -> str:
 
 def _ask(given: argparse.Namespace) -> int:
     """Print what a sentence asks for; EXIT_USAGE where that is no one rule."""
-    from jobs.audiences.ask import read, run, vocabulary
+    from jobs.audiences.ask import model, read, run, vocabulary
 
     settings, wanted = _settings(given), run.Wanted(given.json, given.members, given.write)
     names = vocabulary.load(settings.warehouse, settings.ds, settings.source)
     answer = read(given.sentence, names, given.lang)
-    if answer.rule is None:
+    if answer.rule is None and not given.model:
         run.told(answer, wanted)
         return EXIT_USAGE
     importlib.import_module("jobs.lake.contracts").require(settings.warehouse)
     with _session("huaxiang audience ask", False) as spark:
+        if given.model:
+            answer, became = model.ask(settings, given.sentence, names, answer)
+            print(f"language model: {became}", file=sys.stderr)
+        if answer.rule is None:
+            run.told(answer, wanted)
+            return EXIT_USAGE
         print(run.asked(spark, settings, given.sentence, answer, wanted))
     return EXIT_DONE
 

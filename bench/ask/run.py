@@ -8,7 +8,7 @@ from functools import partial
 from bench.ask import sentences
 from bench.ask.members import members
 from bench.ask.score import Judged, judged
-from bench.ask.sentences import LANGUAGES, NIGHTS
+from bench.ask.sentences import LANGUAGES, NIGHTS, SOURCES
 from jobs.audiences.ask import Answer, model, reader, vocabulary
 from jobs.lake import session
 from jobs.language.connection import Connection
@@ -35,9 +35,9 @@ def run(warehouses: Mapping[str, str], read: Reader = reader.read, *, held_out: 
     try:
         for shop, warehouse in warehouses.items():
             ds = NIGHTS[shop]
-            known = vocabulary.load(warehouse, ds, shop)
+            known = vocabulary.load(warehouse, ds, SOURCES[shop])
             some = [one for one in listed if one.shop == shop]
-            s = Settings(ds, ds, warehouse, shop, "", "bench")
+            s = Settings(ds, ds, warehouse, SOURCES[shop], "", "bench")
             found += judged(some, [read(one.say, known) for one in some], partial(members, spark, s))
     finally:
         spark.stop()

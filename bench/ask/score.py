@@ -76,9 +76,14 @@ def _judged(one: Sentence, answer: Answer, held: Mapping[str, frozenset[str]]) -
         return Judged(one, answer, "asked rightly", f"{missing} readings are missing" if missing else "")
     if not one.cannot:
         return Judged(one, answer, "abstained wrongly")
-    left = " ".join(part.text for part in answer.left_out).lower()
-    unnamed = [part for part in one.cannot if not any(word in left for word in part.lower().split())]
+    left = "".join(part.text for part in answer.left_out).lower().replace(" ", "")
+    unnamed = [part for part in one.cannot if not any(word in left for word in _words(part.lower()))]
     return Judged(one, answer, "abstained rightly", f"not named: {', '.join(unnamed)}" if unnamed else "")
+
+
+def _words(text: str) -> list[str]:
+    """The words of a text; of Chinese every two letters that stand together."""
+    return text.split() if text.isascii() else [text[k : k + 2] for k in range(len(text) - 1)]
 
 
 def summary(found: Sequence[Judged]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import yaml
 
 FOLDER = Path(__file__).resolve().parent
 LANGUAGES = ("en", "zh")
+SOURCES = {"demo": "complete_journey", "simulate": "simulate"}  # of conf/sources, by shop
 NIGHTS = {"demo": date(2017, 12, 1), "simulate": date(2026, 6, 30)}  # that the rules are written for, by shop
 SAYS = ("rule", "cannot", "ambiguous")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import yaml
@@ -14,11 +14,12 @@ from jobs.audiences.rule.measures import USER_FIELDS
 from jobs.conf import CONF
 from jobs.tables import USER_FEATURES, USER_PROFILES
 
-_NO_NAME = re.compile(
-    r"""[\x00-\x1f"`<>{}\\;!?]|https?:|(?:\S+\s+){8}"""
-)  # a name of such could be an order to the model
+# A name of such could be an order to the model, or a person's.
+_NO_NAME = re.compile(r"""[\x00-\x1f"`<>{}\\;!?@]|https?:|(?:\S+\s+){8}""")
+_ID = re.compile(r"[0-9]{4}")  # in a value of an attribute, of which nobody says what it holds
 _LONGEST = 60
 _MOST = 500  # names of a kind
+_MOST_VALUES = 20  # of an attribute: what has more may be anything
 
 
 def told(known: Vocabulary) -> dict[str, Any]:
@@ -26,14 +27,24 @@ def told(known: Vocabulary) -> dict[str, Any]:
     columns = {column.name: f"{column.meaning} · {column.zh}" for table in (USER_PROFILES, USER_FEATURES)
                for column in table.columns if column.name in USER_FIELDS}  # fmt: skip
     return {
-        "night": str(known.ds), "types of events": sorted(known.types), "categories": _labelled(known.categories),
-        "brands": _plain(known.brands), "columns": columns,
-        "values": {column: _plain(values) for column, values in known.values.items()},
-        "tags": _plain(known.tags), "segments": _labelled({name: (zh,) for name, zh in known.segments.items()}),
+        "night": str(known.ds), "types of events": sorted(known.types), "categories": _labelled(categories(known)),
+        "brands": _plain(known.brands), "columns": columns, "values of users": _values(known.values),
+        "values of events": _values(known.event_values), "tags": _plain(known.tags),
+        "segments": _labelled({name: (zh,) for name, zh in known.segments.items()}),
         "audiences": _labelled(known.audiences),
         "lists of categories": {f"${name}": _plain(values) for name, values in known.parameters.items()},
         "words": _words(),
     }  # fmt: skip
+
+
+@lru_cache(maxsize=4)
+def categories(known: Vocabulary, levels: int | None = None) -> dict[str, tuple[str, ...]]:
+    """The labels of each category, those near the root first; levels: of so many from the root alone."""
+    deepest = max((len(path) for path in known.paths), default=0)
+    names = [
+        path[level] for level in range(min(levels or deepest, deepest)) for path in known.paths if len(path) > level
+    ]
+    return {name: tuple(known.labels.get(name, ())) for name in dict.fromkeys(names)}
 
 
 @cache
@@ -44,6 +55,16 @@ def _words() -> dict[str, Any]:
 
 def _plain(names: Iterable[str]) -> list[str]:
     return [name for name in names if len(name) <= _LONGEST and not _NO_NAME.search(name)][:_MOST]
+
+
+def _values(columns: Mapping[str, tuple[str, ...]]) -> dict[str, list[str]]:
+    return {column: _plain(values) for column, values in columns.items() if not _doubtful(column, values)}
+
+
+def _doubtful(column: str, values: tuple[str, ...]) -> bool:
+    """Whether an attribute may hold what names a person or a thing of his."""
+    few = len(values) <= _MOST_VALUES and not any(_ID.search(value) for value in values)
+    return column.startswith("attributes.") and not few
 
 
 def _labelled(names: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from jobs.audiences import names, parameters
 from jobs.audiences.ask.answer import Answer, Part
+from jobs.audiences.ask.dictionary import categories
 from jobs.audiences.ask.vocabulary import Vocabulary
 from jobs.audiences.rule import conditions as c
 from jobs.conf import nearest
@@ -131,7 +132,7 @@ def _names(rule: Any, text: str, known: Vocabulary) -> Iterator[str]:
     """Names that the warehouse does not know, and categories that the sentence names and the rule does not."""
     used = {(kind, name) for kind, name in names.named(rule)}
     listed: dict[str, Collection[str]] = {
-        "category": known.categories, "department": known.categories, "brand": known.brands, "tags": known.tags,
+        "category": categories(known), "department": categories(known, 1), "brand": known.brands, "tags": known.tags,
         "tags_zh": known.tags.values(), "segment": {*known.segments, *known.segments.values()},
     } | dict(known.values)  # fmt: skip
     for kind, name in sorted(used):
@@ -144,7 +145,7 @@ def _names(rule: Any, text: str, known: Vocabulary) -> Iterator[str]:
         if isinstance(one, c.Audience | c.Left) and audience not in known.audiences:
             yield f"expected an audience of the dictionary, found {audience!r}{nearest(str(audience), known.audiences)}"
     mine = {name for kind, name in used if kind in ("category", "department")}
-    for category, labels in known.categories.items():
+    for category, labels in categories(known, 2).items():
         for label in (category, *labels):
             if _stands(plain(label), text) and not any(_near(label, one, known) for one in mine):
                 yield f"expected the rule to speak of {category!r}, which the sentence names"
@@ -161,7 +162,7 @@ def _texts(said: Any, text: str, known: Vocabulary) -> Iterator[str]:
     for key, value in said.items():
         if key in ("query", "title", "device", "source") or key.startswith(("attributes.", "product_attributes.")):
             for one in _strings(value):
-                if one not in known.values.get(key, ()) and plain(one) not in text:
+                if one not in (*known.values.get(key, ()), *known.event_values.get(key, ())) and plain(one) not in text:
                     yield f"{key}: expected words of the sentence or a value of the dictionary, found {one!r}"
         else:
             yield from _texts(value, text, known)
@@ -185,7 +186,7 @@ def _stands(label: str, text: str) -> bool:
 
 def _near(label: str, category: str, known: Vocabulary) -> bool:
     """Whether a category goes by a label, or by one that holds it: `food` where `dog food` is meant."""
-    return any(plain(label) in plain(name) for name in (category, *known.categories.get(category, ())))
+    return any(plain(label) in plain(name) for name in (category, *categories(known).get(category, ())))
 
 
 def _unplaced(said: Any, text: str, known: Vocabulary, parts: Sequence[Part], offline: Answer) -> Iterator[str]:
@@ -193,7 +194,7 @@ def _unplaced(said: Any, text: str, known: Vocabulary, parts: Sequence[Part], of
     a name or a number that no other word of the sentence says.
     """
     free = {plain(one) for one in _strings(said) if one not in _OF_RULES
-            and not any(_stands(plain(label), text) for label in (one, *known.categories.get(one, ())))}  # fmt: skip
+            and not any(_stands(plain(label), text) for label in (one, *categories(known).get(one, ())))}  # fmt: skip
     free |= {str(number) for number in _all_numbers(said)} - set(re.findall(r"\d+", text))
     for part in offline.left_out:
         means = [plain(one.means) for one in parts if plain(one.text) in plain(part.text)]

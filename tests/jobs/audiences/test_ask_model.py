@@ -21,9 +21,10 @@ from tests.jobs.language.test_writer import stub  # noqa: F401, a fixture
 
 DS = date(2017, 12, 1)
 KNOWN = Vocabulary(
-    DS, {"FLUID MILK PRODUCTS": ("milk", "牛奶"), "SOFT DRINKS": ("soft drinks", "汽水")},
-    brands=("National",), values={"age_band": ("19-24", "25-34")}, audiences={"best_customers": ("Best customers",)},
-    types=frozenset({"purchase"}),
+    DS, (("GROCERY", "FLUID MILK PRODUCTS"), ("GROCERY", "SOFT DRINKS")),
+    labels={"FLUID MILK PRODUCTS": ("milk", "牛奶"), "SOFT DRINKS": ("soft drinks", "汽水")}, brands=("National",),
+    values={"age_band": ("19-24", "25-34"), "attributes.card": ("c-12345",), "attributes.home": ("rents", "owns")},
+    audiences={"best_customers": ("Best customers",)}, types=frozenset({"purchase"}),
 )  # fmt: skip
 SAID = "soda lovers: bought soda twice in the last 30 days"
 NOT_UNDERSTOOD = Answer(None, left_out=(Part("soda", "no name of the shop"),))
@@ -134,10 +135,10 @@ def test_sentence_and_dictionary_are_all_that_is_sent(stub):  # noqa: F811
     assert json.loads(user["content"]) == {"dictionary": dictionary.told(KNOWN), "sentence": SAID, "unplaced": ["soda"]}
     assert system["content"] == model._prompt()
     told = dictionary.told(KNOWN)
-    columns = told.pop("columns")
-    assert not {"user_id", "run_id", "ds"} & columns.keys()
+    assert not {"user_id", "run_id", "ds"} & told.pop("columns").keys()
     assert sorted(told) == ["audiences", "brands", "categories", "lists of categories", "night", "segments", "tags",
-                            "types of events", "values", "words"]  # fmt: skip
+                            "types of events", "values of events", "values of users", "words"]  # fmt: skip
+    assert told["values of users"] == {"age_band": ["19-24", "25-34"], "attributes.home": ["rents", "owns"]}
 
 
 @pytest.mark.parametrize(
@@ -147,7 +148,11 @@ def test_sentence_and_dictionary_are_all_that_is_sent(stub):  # noqa: F811
 )  # fmt: skip
 def test_a_name_that_could_be_an_order_is_not_sent(order):
     known = Vocabulary(
-        DS, {order: ("milk", order), "MILK": (order,)}, brands=(order,), segments={order: order, "A": order}
+        DS,
+        ((order, "MILK"),),
+        labels={order: ("milk", order), "MILK": (order,)},
+        brands=(order,),
+        segments={order: order},
     )
     assert order not in json.dumps(dictionary.told(known))
     assert json.dumps(order)[1:-1] not in json.dumps(dictionary.told(known))
