@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -120,27 +120,26 @@ def _digest(messages: list[dict], config: LanguageModel) -> str:
 
 def settled(offline: Answer, proposal: Proposal | None) -> Answer:
     """One answer of two. Where the grammar understood all of the sentence, the model can only cast doubt: a rule that
-    differs is a second reading. What the grammar could not place, the model may.
+    differs is a further reading. What the grammar could not place, the model may.
     """
     if proposal is None:
         return offline
-    if offline.rule is not None:
-        others = [rule for rule in proposal.rules if not _same(rule, offline.rule)]
-        if not others or len(others) < len(proposal.rules):
+    if offline.rule is not None or (len(offline.readings) > 1 and not offline.left_out):
+        stand = offline.readings if offline.rule is None else (Reading(offline.rule, "as the grammar reads it"),)
+        others = [rule for rule in proposal.rules if not any(_same(rule, one.rule) for one in stand)]
+        if not others or (offline.rule is not None and len(others) < len(proposal.rules)):
             return offline
-        readings = (Reading(offline.rule, "as the grammar reads it"),
-                    *(Reading(rule, "as the model reads it") for rule in others))  # fmt: skip
-        return Answer(None, offline.parts, readings=readings)
-    if len(offline.readings) > 1 and not offline.left_out:
-        return offline
+        return Answer(None, offline.parts, readings=(*stand, *_read_by_model(others)))
     if len(proposal.rules) == 1:
         return Answer(proposal.rules[0], proposal.parts)
     if proposal.rules:
-        return Answer(
-            None, proposal.parts, readings=tuple(Reading(rule, "as the model reads it") for rule in proposal.rules)
-        )
+        return Answer(None, proposal.parts, readings=_read_by_model(proposal.rules))
     left_out = tuple(Part(text, "nothing records it, says the model") for text in proposal.cannot)
     return Answer(None, offline.parts, offline.left_out or left_out, offline.readings)
+
+
+def _read_by_model(rules: Iterable[dict[str, Any]]) -> tuple[Reading, ...]:
+    return tuple(Reading(rule, "as the model reads it") for rule in rules)
 
 
 def _same(one: dict[str, Any], other: dict[str, Any]) -> bool:

@@ -172,6 +172,7 @@ def test_grammar_and_model_agree_or_the_user_chooses():
     assert [one.rule for one in settled(understood, M).readings] == [G, M]
     assert settled(understood).rule == G, "a model that cannot say it is no doubt"
     assert settled(asks, M) == asks, "what is ambiguous is not guessed"
+    assert [one.rule for one in settled(asks, both).readings] == [G, M, both]
     assert settled(NOT_UNDERSTOOD, M).rule == M
     assert [one.rule for one in settled(NOT_UNDERSTOOD, G, M).readings] == [G, M]
     cannot = model.settled(Answer(None), proposal.Proposal((), cannot=("rain",)))
