@@ -24,6 +24,7 @@ BOUGHT = ("discount_share_365d", "basket_value_365d", "price_index_365d", "monet
           "category_entropy_365d")  # fmt: skip
 SHARED = ("trend_28d", "category_entropy_365d", "price_index_365d")  # told last: their words bear no number
 BEST, LIGHT, KNOWN_BY, CLEAR = 1.6, 0.6, 2.0, 1.3  # share of money over share of users; lift of a taste
+OFFERED = 3  # of the clearest tastes an offer is made; what comes after marks the segment too little
 NEW, YOUNG = 60, 0.75  # days known, on average; of what everybody is known for
 LOOKING = 0.05  # share of money over share of users below which a segment buys nothing
 
@@ -35,7 +36,7 @@ class Portrait:
         self.facts = {fact.id: fact for fact in facts}
         self.z, self.number = z, number
         self.tastes = [f for f in self.facts.values() if f.kind == "taste" and f.sure() and f.times >= CLEAR]
-        self.offered = [f for f in self.tastes if not restricted(f.label, f.label_zh)]
+        self.offered = [f for f in self.tastes[:OFFERED] if not restricted(f.label, f.label_zh)]
 
     def value(self, name: str, otherwise: float = 0.0) -> float:
         return self.facts[name].value if name in self.facts else otherwise
