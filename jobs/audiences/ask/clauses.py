@@ -17,7 +17,7 @@ _SLOTS = (
 )  # fmt: skip
 _GLUE = {
     "RANK", "BELONG", "WAS", "INBETWEEN", "EITHER", "AMONGEND", "REST", "BEFOREHAND", "SOMETHING", "ONWARDS", "AGO",
-    "AGE", "TO", "FIELD", "ABOUT", "ANY", "BYAMOUNT",
+    "AGE", "TO", "FIELD", "ABOUT", "ANY", "BYAMOUNT", "BOTH",
 }  # fmt: skip
 _IDLE_UNITS = ("product", "products", "item", "items", "种", "款", "件")
 _ACTS = ("EVENT", "ORDERS", "BUYERS", "FIRSTBUY", "LASTBUY", "BACK")
@@ -84,7 +84,12 @@ class Clauses:
         elif (
             "BACK" in token
             and token.said[0] in "又再"
-            and (self._ordered or frame.link == "THEN" or "WITHINSPAN" in frame.slots)
+            and (
+                self._ordered
+                or frame.link == "THEN"
+                or "WITHINSPAN" in frame.slots
+                or (token.said[0] == "又" and "BREAKSPAN" not in frame.slots and "回" not in token.said)
+            )
         ):
             self._event(token)
         elif "MEASURE" in token and "TOPN" in frame.slots and "MEASURE" not in frame.slots:

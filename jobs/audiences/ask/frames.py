@@ -129,6 +129,8 @@ def _measured(frame: Frame, thing: Rule, default: str = "") -> Rule:
         did["sum"] = "amount"
     elif measure == "discount_money":
         did["sum"] = "discount"
+    elif measure == "orders" and did["did"] != "purchase":
+        pass
     elif measure in ("orders", "days", "products", "categories", "pieces"):
         did["count"] = measure
     elif measure == "active_days":
@@ -316,6 +318,9 @@ def _compared(frame: Frame, thing: Rule) -> Rule:
     how, other = frame.slots["compared"], frame.slots.get("PRIORSPAN")
     windows = [dict(one) for one in frame.windows]
     first = windows[0] if windows else {"last_days": other or vague().numbers.compared_days}
+    told = frame.spend or frame.slots.keys() & {"MEASURE", "unit"} or _types(frame) != "purchase"
+    if not told and any("EVENT" in token for token in frame.tokens):
+        raise NotSaidError("expected more or less of what: money, orders, pieces")
     measured = _measured(replace(frame, windows=[first]), thing, "money" if _types(frame) == "purchase" else "")
     if "TO" in frame.slots:
         return {"compared": measured, "to": {"where": where(frame, frame.slots["TO"])}} | how

@@ -283,6 +283,11 @@ def _span(m: Match) -> Made:
     return {"SPAN": (int(number), m.get("TUNIT"))} if number == int(number) and number > 0 else None
 
 
+@rule("TUNIT")
+def _span_alone(m: Match) -> Made:
+    return {"SPAN": (1, m.get("TUNIT"))} if m.get("TUNIT") in ("halfyear", "halfmonth", "fortnight") else None
+
+
 # Windows.
 
 
@@ -453,6 +458,8 @@ def calendar(name: str, ds: date) -> dict[str, Any]:
 
 @rule("BETWEEN? DATE|PERIOD AND|TO DATE|PERIOD INBETWEEN?", "SINCE DATE|PERIOD TO|UNTIL DATE|PERIOD")
 def _between(m: Match) -> Made:
+    if m.has("AND") and not m.has("BETWEEN", "INBETWEEN"):
+        return None
     first, last = (found if isinstance(found, tuple) else (found, found) for found in m.all("DATE", "PERIOD"))
     return {"WINDOW": {"between": [first[0], last[1]]}} if first[0] <= last[1] else None
 
@@ -671,7 +678,10 @@ def _aged(m: Match) -> Made:
         return {"BAND": ("age_band", {m.get("OLDER"): m.get("NUM")})}
     if len([1 for kind, _ in m.found if kind in ("CMP", "CMPPOST")]) == 2:
         return None
-    return {"BAND": ("age_band", held)} if (held := _compared(m, "NUM")) else None
+    held = _compared(m, "NUM")
+    if held and not m.has("CMP", "CMPPOST", "TO", "AND"):
+        held = {"exactly": held["at_least"]}
+    return {"BAND": ("age_band", held)} if held else None
 
 
 @rule("NEG KIDS", "CMP? NUM KIDS", "NUM CMPPOST KIDS", "CMP? Q KIDS", "KIDS")
@@ -714,6 +724,16 @@ def _bare(m: Match) -> Made:
     if m.has("CMP") and m.has("CMPPOST"):
         return None
     return {"Q": ("bare", held)} if (held := _compared(m, "NUM")) else None
+
+
+@rule("NEG BOTH")
+def _not_both(_: Match) -> Made:
+    return {"NOT BOTH": True}
+
+
+@rule("YEAR")
+def _in_year(m: Match) -> Made:
+    return {"WINDOW": {"between": list(m.get("YEAR"))}}
 
 
 @rule("NUM TOP|MOST", "MOST NUM|PCT")
