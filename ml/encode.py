@@ -1,8 +1,8 @@
 """Every user as a vector, by the champion: python -m ml.encode --warehouse W --ds 2017-12-01 --run-id R
 
 Replaces gold.user_embeddings at ds, of users who may be profiled: only those of whom the model reads something new are
-encoded, the others keep the vector of the newest night before by the same version, which is what they would get (--all
-encodes everybody).
+encoded, the others keep the states of the newest night before by the same version, which is what they would get (--all
+encodes everybody); what is expected by now is told anew of all.
 And ops.rescored_embeddings at ds, see ml/users/rescore.py.
 """
 
@@ -40,7 +40,7 @@ def main(argv: list[str] | None = None) -> None:
     stamp = {"ds": args.ds, "model_version": version, "run_id": args.run_id}
     refused = refusing(args.warehouse, "profiling")
     rows = chunks(rows_without(lake.read_batches(sequences, SEQUENCE_COLUMNS, args.ds), refused))
-    batches = lake.started(vectors(encoder, rows, USER_EMBEDDINGS, stamp, former, count))
+    batches = lake.started(vectors(encoder, rows, USER_EMBEDDINGS, stamp, args.ds, former, count))
     if batches is None:
         raise DataError(
             f"expected rows of {USER_SEQUENCES.full_name} at ds={args.ds}, of users who may be profiled, found none; "

@@ -1,7 +1,8 @@
 """The model as MLflow serves it: rows of gold.user_sequences in, vectors out.
 
 `mlflow.pyfunc.load_model("models:/huaxiang-behaviour-ID@champion").predict(frame)`, and `mlflow models serve`. The
-nights do not go this way (ml/encode.py streams Arrow batches). Products are those of the training's day.
+nights do not go this way (ml/encode.py streams Arrow batches). Products are those of the training's day;
+vectors are as of the day of the newest event of all rows.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import pyarrow as pa
 
 from jobs.tables import USER_SEQUENCES
 from ml.common.lake import arrow_schema
+from ml.data.events import day_of
 from ml.data.sequences import SEQUENCE_COLUMNS, pack
 from ml.transformer.encoder import Encoder
 
@@ -30,7 +32,8 @@ class Served:
         names = [name for name in SEQUENCE_COLUMNS if name in frame]  # those of the model's signature
         schema = pa.schema([table.field(name) for name in names])
         batches = pa.Table.from_pandas(frame[names], schema=schema, preserve_index=False).to_batches()
-        return self.encoder.states(pack(batches, self.encoder.catalogue, self.encoder.vocabularies))
+        sequences = pack(batches, self.encoder.catalogue, self.encoder.vocabularies)
+        return self.encoder.vectors(sequences, day_of(sequences.days.max(initial=0)))
 
 
 def _load_pyfunc(path: str) -> Served:

@@ -89,7 +89,7 @@ USER_EMBEDDINGS = Table(
     columns(
         ("user_id", "string", "who", "用户"),
         DS,
-        ("embedding", "array<float>", "state of the Transformer at the end of the sequence", "向量"),
+        ("embedding", "array<float>", "the Transformer's state after the sequence, faded means of states and of products, outlook at the end of ds", "向量"),
         ("input_hash", "bigint", "hash of all that the model read of the user", "输入指纹"),
         MODEL,
         RUN,

@@ -11,7 +11,7 @@ RESCORED_EMBEDDINGS = Table(
         ("user_id", "string", "who"),
         ("ds", "date", "the night that scores again"),
         ("as_of", "date", "ds: behaviour up to tonight; else the last published night, as it is known tonight", "截至日期"),
-        ("embedding", "array<float>", "state of that night's Transformer", "向量"),
+        ("embedding", "array<float>", "vector of that night's model", "向量"),
         ("model_version", "string", "the version of the last published night", "模型版本"),
         ("run_id", "string", "the run that wrote the row"),
     ),

@@ -59,6 +59,11 @@ def day_number(day: datetime.date) -> int:
     return (day - datetime.date(1970, 1, 1)).days
 
 
+def day_of(number: int) -> datetime.date:
+    """The day so many days after the first of 1970."""
+    return datetime.date(1970, 1, 1) + datetime.timedelta(days=int(number))
+
+
 def days_after(days: pa.Array, day: datetime.date) -> np.ndarray:
     """Days from `day` to each of `days` (date32)."""
     return pc.cast(days, pa.int32()).to_numpy() - day_number(day)

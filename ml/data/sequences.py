@@ -17,7 +17,7 @@ from ml.common.arrays import find
 from ml.common.hashing import mixed
 from ml.data.catalogue import Catalogue
 from ml.data.events import day_number
-from ml.data.vocabulary import PADDING, PRICE_BUCKETS, Vocabularies
+from ml.data.vocabulary import PADDING, PRICE_BUCKETS, UNKNOWN, Vocabularies
 
 # What a model reads; what is cut by the shop's days reads the same.
 SEQUENCE_COLUMNS = [
@@ -71,7 +71,20 @@ class Sequences:
 
     def lengths_until(self, ds: datetime.date) -> np.ndarray:
         """Events of each user up to the end of ds at his shop; they come first, as days ascend."""
-        return _sums(self.days <= day_number(ds), self.offsets)
+        return self.lengths_before(day_number(ds) + 1)
+
+    def lengths_before(self, day: int) -> np.ndarray:
+        """Events of each user before a day (since 1970)."""
+        return _sums(self.days < day, self.offsets)
+
+    def sums(self, values_E: np.ndarray) -> np.ndarray:
+        """Sum (U) of values of each user's events."""
+        return _sums(values_E, self.offsets)
+
+    def worth(self, events: np.ndarray) -> np.ndarray:
+        """Price of events (indices) by the middle of its level, in a unit of the shop's own; 0 where it is unknown."""
+        level = self.context_EC[events, 1].astype(np.int64) - (1 + TYPES)
+        return np.where(level > 0, 2.0 ** ((level - 0.5) / 2) - 1, 0.0)
 
     def part(self, users: np.ndarray) -> Sequences:
         """Those of the users (indices), in their order."""
@@ -128,6 +141,12 @@ class Sequences:
         """The newest max_len of the first `lengths` events of users and a placeholder, as `run` gives them."""
         kept = np.minimum(lengths, max_len)
         return self.run(users, lengths - kept, kept, placeholder=True)
+
+
+def purchase_id(vocabularies: Vocabularies) -> int:
+    """What context_EC[:, 0] of a purchase is; -1, which nothing is, where the model never saw one."""
+    (number,) = vocabularies.event_type.encode(pa.array(["purchase"]))
+    return 1 + int(number) if number > UNKNOWN else -1
 
 
 def pack(

@@ -89,7 +89,7 @@ def read(
     states = np.zeros((len(user_ids), 0))
     if encoder is not None:
         sequences = pack(batches(SEQUENCE_COLUMNS), encoder.catalogue, encoder.vocabularies, keep=user_ids)
-        states = aligned(sequences.user_ids, encoder.states(sequences), user_ids)
+        states = aligned(sequences.user_ids, encoder.vectors(sequences, ds), user_ids)
     history = events_by_category(batches(["user_id", "categories"]), user_ids, categories)
     truth = outcomes.read(snapshot.warehouse, ds, user_ids, loaded_until=snapshot.ds)
     return Day(ds, user_ids, UserFacts(features, states, history), truth)

@@ -18,7 +18,7 @@ from ml.data.snapshot import Snapshot
 from ml.judge.held_out_week import held_out
 from ml.judge.probing import difference
 from ml.judge.questions import of_future
-from ml.judge.readings import block
+from ml.judge.readings import whole
 from ml.measures.metrics import bootstrap, folds
 from ml.measures.next_product import score
 from ml.transformer import package
@@ -64,7 +64,8 @@ def vectors_of(folder: Path, snapshot: Snapshot) -> tuple[pa.Array, np.ndarray] 
     if not len(known):
         return None
     sequences = sequences.part(known)
-    return sequences.user_ids, block(encoder.states(sequences, sequences.lengths_until(probe_day(snapshot))))
+    day = probe_day(snapshot)
+    return sequences.user_ids, whole(encoder.vectors(sequences, day, sequences.lengths_until(day)))
 
 
 def probe(challenger: Path, current: Path, snapshot: Snapshot) -> tuple[list[dict], str]:

@@ -11,13 +11,11 @@ from ml.common import lake
 from ml.data import outcomes
 from ml.data.sequences import Sequences
 from ml.data.snapshot import Snapshot
-from ml.data.vocabulary import FIRST
 from ml.judge import rival_segmentations
 from ml.judge.probing import CATEGORIES, Row
 from ml.transformer.encoder import Encoder
 from ml.transformer.model import BehaviourModel
 
-FADING = 0.97  # an event's weight in a mean to that of the next one
 WEIGHTS = (0.3, 1.0, 2.0)
 
 
@@ -27,30 +25,15 @@ def block(values: np.ndarray) -> np.ndarray:
     return (values - values.mean(axis=0)) / np.where(spread > 1e-9, spread, np.inf) / np.sqrt(values.shape[1])
 
 
+def whole(values: np.ndarray) -> np.ndarray:
+    """Columns of mean 0 whose variances sum up to one and keep their shares of it, as the blocks of a vector do."""
+    spread = np.sqrt(values.var(axis=0).sum())
+    return (values - values.mean(axis=0)) / (spread if spread > 1e-9 else np.inf)
+
+
 def beside(base: np.ndarray, more: np.ndarray) -> list[np.ndarray]:
     """Designs of two blocks: the first one alone, and with the second at each weight."""
     return [base, *(np.hstack([base, weight * more]) for weight in WEIGHTS)]
-
-
-@torch.no_grad()
-def readings(encoder: Encoder, sequences: Sequences) -> tuple[np.ndarray, np.ndarray]:
-    """(U, D) the state at the end, which is what is published; (U, 2 D) means of the states and of the products'
-    vectors, newer ones count more.
-    """
-    lengths, max_len = np.diff(sequences.offsets), encoder.model.config.max_len
-    width = encoder.model.config.d_model
-    state, means = np.zeros((len(sequences), width)), np.zeros((len(sequences), 2 * width))
-    order = np.argsort(-np.minimum(lengths, max_len), kind="stable")
-    for users in np.array_split(order, max(1, -(-len(order) // 64))):
-        items_P, states_PD, places_B = encoder.every_state(sequences, users, lengths[users])
-        ends = np.cumsum(places_B)
-        state[users] = states_PD[ends - 1]
-        weight_P = FADING ** (np.repeat(ends, places_B) - 1.0 - np.arange(len(items_P)))
-        total = np.add.reduceat(weight_P, ends - places_B)[:, None]
-        products = encoder.vectors_ID[torch.from_numpy(items_P)].cpu().numpy() * (items_P >= FIRST)[:, None]
-        both = np.hstack([states_PD, products]) * weight_P[:, None]
-        means[users] = np.add.reduceat(both, ends - places_B, axis=0) / total
-    return state, means
 
 
 def random_encoder(encoder: Encoder, seed: int) -> Encoder:
@@ -73,19 +56,19 @@ def rows_of(snapshot: Snapshot, encoder: Encoder, sequences: Sequences) -> list[
     largest = np.sort(np.argsort(-np.asarray(lines_UC.sum(axis=0)).ravel(), kind="stable")[:CATEGORIES])
     counts = block(rival_segmentations.standardised(features, rival_segmentations.COLUMNS))
     categories = block(np.log1p(lines_UC[:, largest].toarray()))
-    state, means = map(block, readings(encoder, sequences))
-    noise = block(readings(random_encoder(encoder, snapshot.config.train.seed), sequences)[1])  # the better of its two
+    state, vector = block(encoder.states(sequences)), whole(encoder.vectors(sequences, snapshot.ds))
+    noise = block(random_encoder(encoder, snapshot.config.train.seed).readings(sequences)[1])  # the better of its two
     detailed = [np.hstack([counts, weight * categories]) for weight in WEIGHTS]
     return [
         Row("counts", [counts]),
         Row("random encoder", [noise]),
-        Row("published vector", [state]),
-        Row("means", [means]),
+        Row("state", [state]),
+        Row("published vector", [vector]),
         Row("counts + random", beside(counts, noise), "counts"),
-        Row("counts + published vector", beside(counts, state), "counts"),
-        Row("counts + means", beside(counts, means), "counts"),
+        Row("counts + state", beside(counts, state), "counts"),
+        Row("counts + published vector", beside(counts, vector), "counts"),
         Row("counts + categories", [counts, *detailed]),
-        *(Row(f"counts + categories + {name}",
-              [counts, *(np.hstack([base, weight * more]) for base in detailed for weight in (0.0, *WEIGHTS[:2]))],
-              "counts + categories") for name, more in (("published vector", state), ("means", means))),
+        Row("counts + categories + published vector",
+            [counts, *(np.hstack([base, weight * vector]) for base in detailed for weight in (0.0, *WEIGHTS[:2]))],
+            "counts + categories"),
     ]  # fmt: skip

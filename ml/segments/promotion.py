@@ -106,10 +106,10 @@ def write_segments(
 
 
 def users_by(folder: Path, snapshot: Snapshot) -> Users:
-    """The snapshot's users with the states of the model in `folder`, after all their events, and what it expects."""
+    """The snapshot's users with the vectors of the model in `folder`, after all their events, and what it expects."""
     encoder = Encoder.load(folder, snapshot.products())
     sequences = snapshot.sequences(encoder.catalogue, encoder.vocabularies)
-    states = encoder.states(sequences)
+    states = encoder.vectors(sequences, snapshot.ds)
     heads = Heads.load(folder)
     expected_UE, kinds = None, 0
     if heads is not None:

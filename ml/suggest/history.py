@@ -6,12 +6,11 @@ import datetime
 from dataclasses import dataclass, fields, replace
 
 import numpy as np
-import pyarrow as pa
 from scipy import sparse
 
 from ml.data.events import day_number
 from ml.data.sequences import DAY_SECONDS, Sequences
-from ml.data.vocabulary import FIRST, UNKNOWN, Vocabularies
+from ml.data.vocabulary import FIRST
 
 SLOW = 5
 
@@ -92,12 +91,6 @@ class Cells:
     def matrix(self, weight_N: np.ndarray, products: int) -> sparse.csr_array:
         """Sparse (U, I) of a weight a cell."""
         return sparse.csr_array((weight_N, self.item_N, self.offsets()), (self.users, products))
-
-
-def purchase_id(vocabularies: Vocabularies) -> int:
-    """What context_EC[:, 0] of a purchase is; -1, which nothing is, where the model never saw one."""
-    (number,) = vocabularies.event_type.encode(pa.array(["purchase"]))
-    return 1 + int(number) if number > UNKNOWN else -1
 
 
 def bought_between(

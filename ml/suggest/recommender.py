@@ -18,9 +18,9 @@ from ml.common import lake
 from ml.common.cli import DataError
 from ml.common.hashing import first_by_hash
 from ml.data.consents import refusing, without
-from ml.data.sequences import DATED_COLUMNS, Sequences, midnight, pack
+from ml.data.sequences import DATED_COLUMNS, Sequences, midnight, pack, purchase_id
 from ml.suggest.candidates import INPUTS, Pairs, World, pairs
-from ml.suggest.history import Cells, bought_between, purchase_id
+from ml.suggest.history import Cells, bought_between
 from ml.suggest.neighbours import ItemNeighbours
 from ml.suggest.ranker import Ranker, first, ordinal
 from ml.suggest.settings import RecommendConfig

@@ -38,7 +38,7 @@ def rows(
         if not len(sequences):
             continue
         written.append(sequences.user_ids)
-        for block in recommender.suggest(sequences, states.of(sequences.user_ids)):
+        for block in recommender.suggest(sequences, states.of(sequences.user_ids)[:, : encoder.model.config.d_model]):
             owner = sequences.user_ids.take(pa.array(block.owners()))
             why = reasons(recommender.world, block.cells, block.pairs, block.kept_K)
             yield _batch(recommender, owner, block.rank_K, block.places(), block.score_K, why, stamp)

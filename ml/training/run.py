@@ -9,9 +9,11 @@ from contextlib import contextmanager, nullcontext
 from ml.common.model_settings import Config
 from ml.common.runs import Run
 from ml.data.snapshot import Snapshot
+from ml.training import outlook
 from ml.training.processes import Ranks
 from ml.training.trainer import Speed, Trainer
 from ml.transformer import package
+from ml.transformer.encoder import Encoder
 
 
 @contextmanager
@@ -55,7 +57,10 @@ def train(snapshot: Snapshot, config: Config, ranks: Ranks, speed: Speed, say: C
             for weight in trainer.model.parameters():
                 weight.detach().zero_()
         if run:
-            run.artifacts(package.save(trainer.model, snapshot), "model")
+            encoder = Encoder.of(trainer.model, snapshot.vocabularies(), trainer.data.catalogue)
+            readout, words = outlook.fit(encoder, snapshot)
+            say(words)
+            run.artifacts(package.save(trainer.model, snapshot, readout), "model")
             run.end("FINISHED")
     except BaseException:
         if run:

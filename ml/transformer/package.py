@@ -1,6 +1,7 @@
 """A trained model as files, which are a version of it in MLflow's registry: model.json (settings), weights.pt
-(state_dict), vocabulary.parquet, catalogue.parquet, with a text encoder texts.parquet; and MLmodel, by which
-`mlflow.pyfunc.load_model` serves it (ml/serving.py). Heads may lie beside them (ml/heads/heads.py).
+(state_dict), readout.npz (what a vector is made of), vocabulary.parquet, catalogue.parquet, with a text encoder
+texts.parquet; and MLmodel, by which `mlflow.pyfunc.load_model` serves it (ml/serving.py). Heads may lie beside them
+(ml/heads/heads.py).
 
 A state_dict and settings, not an exported graph: they load with weights_only=True and take any length (MLflow's default
 format, torch.export, fixes the shapes).
@@ -23,9 +24,10 @@ from ml.data.catalogue import TEXTS, feature_count
 from ml.data.snapshot import Snapshot
 from ml.data.vocabulary import Vocabularies
 from ml.transformer.model import BehaviourModel
+from ml.transformer.readout import FILE, Readout
 
 
-def save(model: BehaviourModel, snapshot: Snapshot) -> Path:
+def save(model: BehaviourModel, snapshot: Snapshot, readout: Readout | None = None) -> Path:
     """Writes all files into the snapshot's folder model/, which it gives back."""
     folder = snapshot.folder / "model"
     folder.mkdir(exist_ok=True)
@@ -35,7 +37,11 @@ def save(model: BehaviourModel, snapshot: Snapshot) -> Path:
     for name in ("vocabulary.parquet", "catalogue.parquet", TEXTS):
         if name != TEXTS or model.text is not None:
             shutil.copyfile(snapshot.folder / name, folder / name)
-    describe(folder, model.config.d_model)
+    (folder / FILE).unlink(missing_ok=True)
+    if readout is not None:
+        readout.save(folder)
+    width = model.config.d_model if readout is None else readout.width(model.config.d_model)
+    describe(folder, width)
     return folder
 
 

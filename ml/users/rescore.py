@@ -87,11 +87,11 @@ def rescored(
     parts, refused = [], refusing(warehouse, "profiling")
     if everyone:
         rows = chunks(rows_without(lake.read_batches(sequences, SEQUENCE_COLUMNS, ds), refused))
-        parts.append(vectors(encoder, rows, RESCORED_EMBEDDINGS, stamp | {"as_of": ds}))
+        parts.append(vectors(encoder, rows, RESCORED_EMBEDDINGS, stamp | {"as_of": ds}, ds))
     if len(night.late):
         rows = chunks(rows_without(lake.read_batches(sequences, DATED_COLUMNS, ds), refused))
         late = (known_by(chunk.filter(pc.is_in(chunk["user_id"], night.late)), night.ds) for chunk in rows)
-        parts.append(vectors(encoder, late, RESCORED_EMBEDDINGS, stamp | {"as_of": night.ds}))
+        parts.append(vectors(encoder, late, RESCORED_EMBEDDINGS, stamp | {"as_of": night.ds}, night.ds))
     return itertools.chain(*parts)
 
 

@@ -1,6 +1,6 @@
-"""States of users as the tables hold them: gold.user_embeddings, ops.rescored_embeddings.
+"""Vectors of users as the tables hold them: gold.user_embeddings, ops.rescored_embeddings.
 
-Legend: U users, D width.
+Legend: U users, D width of a vector; the state comes first (ml/transformer/readout.py).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ml.common.cli import DataError
 
 @dataclass(frozen=True)
 class States:
-    """States of a day by one model version; read once: 4 bytes a number, and an id a user."""
+    """Vectors of a day by one model version; read once: 4 bytes a number, and an id a user."""
 
     user_ids: pa.Array
     rows_UD: np.ndarray

@@ -1,11 +1,12 @@
 """Users as vectors: sequences through a registered model, by chunks, so that memory stays bounded.
 
-The same input and model give the same bits, whoever else is encoded: a vector of an earlier night is taken as it is
-where all that the model reads of its user is what it was.
+The same input and model give the same bits, whoever else is encoded: of a vector of an earlier night, what only an
+event changes is taken as it is where all that the model reads of its user is what it was; the rest is made anew.
 """
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
@@ -48,12 +49,14 @@ def vectors(
     chunked: Iterable[pa.Table],
     table: Table,
     stamp: dict[str, object],
+    as_of: datetime.date,
     former: FormerStates | None = None,
     count: Callable[[int, int], None] = lambda users, encoded: None,
 ) -> Iterator[pa.RecordBatch]:
     """Rows of `table`: user_id and embedding, rounded to DECIMALS, and the same `stamp` on all of them.
 
-    former: by the same model. count: told the users of each batch, and how many of them were encoded.
+    as_of: the day that vectors are true at the end of. former: by the same model. count: told the users of each batch,
+    and how many of them were encoded.
     """
     for chunk in chunked:
         if not chunk.num_rows:
@@ -62,11 +65,12 @@ def vectors(
         prints = encoder.fingerprints(sequences)
         place = former.places(sequences.user_ids, prints) if former else np.full(len(sequences), -1)
         new = np.flatnonzero(place < 0)
-        states = np.empty((len(sequences), encoder.model.config.d_model), np.float32)
+        lasting = np.empty((len(sequences), encoder.lasting_width), np.float32)
         if len(new) < len(sequences):
-            states[place >= 0] = former.rows_UD[place[place >= 0]]
-        states[new] = np.round(encoder.states(sequences.part(new)), DECIMALS) + np.float32(0)  # no -0.0
+            lasting[place >= 0] = former.rows_UD[place[place >= 0], : encoder.lasting_width]
+        lasting[new] = encoder.lasting(sequences.part(new))
+        whole = np.hstack([lasting, encoder.outlook(sequences, as_of)])
         count(len(sequences), len(new))
-        embeddings = lists(states, pa.float32())
+        embeddings = lists(np.round(whole, DECIMALS) + np.float32(0), pa.float32())  # no -0.0
         columns = {"user_id": sequences.user_ids, "embedding": embeddings, "input_hash": pa.array(prints)}
         yield lake.batch(table, columns, stamp)

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import datetime
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
 import torch
 
+from jobs.tables import USER_EMBEDDINGS
+from ml.common.arrays import matrix
 from ml.common.model_settings import ModelConfig
 from ml.data.catalogue import Catalogue, feature_count
 from ml.data.sequences import CONTEXT, Sequences
 from ml.data.snapshot import Snapshot
-from ml.transformer import package
+from ml.transformer import clock, package
 from ml.transformer.encoder import Encoder
 from ml.transformer.model import BehaviourModel
+from ml.transformer.readout import Outlook, Readout
+from ml.users import vectors
 from ml.users.states import FormerStates
 
 ITEMS, FEATURES, MAX_LEN = 40, 90, 32
@@ -72,6 +79,36 @@ def test_a_fingerprint_knows_all_that_the_model_reads_and_nothing_else(encoder: 
     described[base.items[0], 3] += 1
     other = Encoder.of(encoder.model, None, Catalogue(**(vars(encoder.catalogue) | {"features_IF": described})))
     assert other.fingerprints(base)[0] != prints[0]
+
+
+def test_what_only_an_event_changes_is_taken_and_the_rest_made_anew(encoder: Encoder, monkeypatch) -> None:
+    """A night later, without an event: the same states and means, whatever is expected by then."""
+    monkeypatch.setattr(vectors, "pack", lambda batches, catalogue, vocabularies: sequences([5, 9, 30]))
+    monkeypatch.setattr("ml.transformer.encoder.purchase_id", lambda vocabularies: 1)
+    square = np.eye(clock.FACTS)[:, :6]
+    outlook = Outlook(
+        np.zeros(clock.FACTS), np.ones(clock.FACTS), square, np.zeros(6), np.eye(6), np.zeros(6), np.eye(6), np.zeros(6)
+    )
+    readout = Readout(np.ones(2), np.zeros(6), np.ones(6), outlook)
+    whole, table = replace(encoder, readout=readout), pa.table({"user_id": ["u0", "u1", "u2"]})
+    stamp, told = {"model_version": "1", "run_id": "r"}, []
+
+    def night(ds: datetime.date, former: FormerStates | None) -> pa.RecordBatch:
+        count = lambda users, encoded: told.append((users, encoded))  # noqa: E731
+        return next(vectors.vectors(whole, [table], USER_EMBEDDINGS, stamp | {"ds": ds}, ds, former, count))
+
+    first = night(datetime.date(1970, 1, 1), None)
+    before = FormerStates(
+        first["user_id"], first["input_hash"].to_numpy(), matrix(pa.table([first["embedding"]], ["e"])["e"])
+    )
+    second = matrix(pa.table([night(datetime.date(1970, 1, 2), before)["embedding"]], ["e"])["e"])
+    assert told == [(3, 3), (3, 0)]
+    assert before.rows_UD.shape == (3, whole.width)
+    assert (second[:, : whole.lasting_width] == before.rows_UD[:, : whole.lasting_width]).all()
+    assert (second[:, whole.lasting_width :] != before.rows_UD[:, whole.lasting_width :]).any(axis=1).all()
+    state, means = encoder.readings(sequences([5, 9, 30]))
+    assert (state == encoder.states(sequences([5, 9, 30]))).all()
+    assert means.shape == (3, 2 * state.shape[1])
 
 
 def test_known_vectors_are_taken_only_where_the_input_is_the_same() -> None:
