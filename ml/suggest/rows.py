@@ -25,7 +25,8 @@ def rows(
     """Rows of the users of gold.user_features at ds, by chunks: none, or what is popular, of who refuses marketing or
     to be profiled.
     """
-    opened, states = lake.open_table(USER_SEQUENCES, warehouse), States.read(warehouse, ds, version)
+    opened, width = lake.open_table(USER_SEQUENCES, warehouse), recommender.encoder.model.config.d_model
+    states = States.read(warehouse, ds, version, first=width)  # the state comes first in a vector
     ids = lake.read(lake.open_table(USER_FEATURES, warehouse), ["user_id"], ds)["user_id"].combine_chunks()
     wanted = without(without(ids, refusing(warehouse, "marketing")), refusing(warehouse, "profiling"))
     asked = ids if recommender.config.consent == "popular" else wanted
@@ -38,7 +39,7 @@ def rows(
         if not len(sequences):
             continue
         written.append(sequences.user_ids)
-        for block in recommender.suggest(sequences, states.of(sequences.user_ids)[:, : encoder.model.config.d_model]):
+        for block in recommender.suggest(sequences, states.of(sequences.user_ids)):
             owner = sequences.user_ids.take(pa.array(block.owners()))
             why = reasons(recommender.world, block.cells, block.pairs, block.kept_K)
             yield _batch(recommender, owner, block.rank_K, block.places(), block.score_K, why, stamp)

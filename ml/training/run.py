@@ -53,7 +53,7 @@ def train(snapshot: Snapshot, config: Config, ranks: Ranks, speed: Speed, say: C
         with run.watched() if run else nullcontext(), _progress(left, ranks.first) as advance:
             trainer.fit(config.train.epochs, report, advance)
         if not len(trainer.data.catalogue.product_ids):
-            say("no product is named: there is nothing to learn, and all vectors are zeros")
+            say("no product is named: there is nothing to learn, and all states are zeros")
             for weight in trainer.model.parameters():
                 weight.detach().zero_()
         if run:

@@ -46,6 +46,12 @@ def _gelu(x: np.ndarray) -> np.ndarray:
     return x * (1 + erf(x / np.sqrt(2))) / 2
 
 
+def _spread(values_UJ: np.ndarray) -> float:
+    """Root of the summed variances; 1 where all users are alike."""
+    spread = float(np.sqrt(values_UJ.var(axis=0).sum()))
+    return spread if spread > 1e-6 else 1.0
+
+
 @dataclass(frozen=True)
 class Readout:
     """unit_2: what the two means are divided by. middle_O, unit_O: what is taken off the expectations, and what they
@@ -62,11 +68,10 @@ class Readout:
         cls, state_UD: np.ndarray, means_U2D: np.ndarray, expected_UO: np.ndarray, outlook: Outlook | None
     ) -> Readout:
         """Scaled by a sample of users. expected_UO: of `outlook`."""
-        total = max(float(state_UD.var(axis=0).sum()), 1e-12)
-        halves = np.split(means_U2D, 2, axis=1)
-        unit_2 = np.array([np.sqrt(max(float(half.var(axis=0).sum()), 1e-12) / total) for half in halves])
-        unit_O = expected_UO.std(axis=0) * np.sqrt(max(expected_UO.shape[1], 1) / total)
-        return cls(unit_2, expected_UO.mean(axis=0), np.maximum(unit_O, 1e-9), outlook)
+        states, *means = (_spread(part) for part in (state_UD, *np.split(means_U2D, 2, axis=1)))
+        unit_O = np.array([_spread(column) for column in expected_UO.T[:, :, None]])
+        unit_O *= np.sqrt(expected_UO.shape[1]) / states
+        return cls(np.array(means) / states, expected_UO.mean(axis=0), unit_O, outlook)
 
     def width(self, states: int) -> int:
         """Numbers of a vector, of which a state has `states`."""

@@ -26,8 +26,12 @@ class States:
     rows_UD: np.ndarray
 
     @classmethod
-    def read(cls, warehouse: str, ds: datetime.date, version: str, table: Table = USER_EMBEDDINGS) -> States:
-        """Those of ds, as of ds. Raises DataError where another model version wrote them, or none."""
+    def read(
+        cls, warehouse: str, ds: datetime.date, version: str, table: Table = USER_EMBEDDINGS, first: int | None = None
+    ) -> States:
+        """Those of ds, as of ds; of each the `first` numbers (None: all). Raises DataError where another model version
+        wrote them, or none.
+        """
         rows = lake.read(lake.open_table(table, warehouse), _columns(table), ds)
         if table is RESCORED_EMBEDDINGS:
             rows = rows.filter(pc.field("as_of") == ds)
@@ -37,7 +41,7 @@ class States:
                 f"expected {table.full_name} at ds={ds} by model version {version}, found versions "
                 f"{versions}; run `python -m ml.encode` for that day"
             )
-        return cls(rows["user_id"].combine_chunks(), matrix(rows["embedding"]))
+        return cls(rows["user_id"].combine_chunks(), np.ascontiguousarray(matrix(rows["embedding"])[:, :first]))
 
     def of(self, user_ids: pa.Array) -> np.ndarray:
         """float32 (U, D) of user_ids. Raises DataError where one has none."""
