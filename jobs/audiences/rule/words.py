@@ -195,4 +195,4 @@ def _text(value: Column, kind: str = "number") -> Column:
     if kind != "number":
         return F.coalesce(value.cast("string"), F.lit("unknown"))
     exact = columns.near(value.cast("double"), 4).cast("decimal(24,4)").cast("string")
-    return F.coalesce(F.regexp_replace(exact, r"\.0+\z|(\.[0-9]*[1-9])0+\z", "$1"), F.lit("nothing"))
+    return F.coalesce(F.rtrim(F.rtrim(exact, F.lit("0")), F.lit(".")), F.lit("nothing"))
