@@ -119,7 +119,7 @@ class Clauses:
                 self._event(token)
         elif "UNIT" in token and token.said in _IDLE_UNITS:
             pass
-        elif "ANY" in token and frame.events and not self._ahead(place + 1) and not frame.things.names:
+        elif "ANY" in token and frame.bare and not any("WINDOW" not in one for one in self._ahead(place + 1)):
             frame.slots["SAME"] = "any"
         elif "ONLY" in token:
             frame.slots["EXCLUSIVE"] = True
@@ -161,6 +161,9 @@ class Clauses:
             if plain and listed and not (frame.events and any(one.may(*_ACTS) for one in after)):
                 self._join = link
                 return
+            if "QUERY" in frame.slots and link == "OR" and "QUOTED" in first:
+                self._join = link
+                return
             if link == "COMMA" and (
                 "NETOF" in first or ("COMPARED" in frame.slots and any("THAN" in one for one in after))
             ):
@@ -200,8 +203,10 @@ class Clauses:
 
     def _negate(self, place: int, token: Token) -> None:
         after = self._ahead(place + 1)
-        if self.frame.bare and self.frame.neg is None and token.said in ("no", "nothing", "none", "neither"):
+        if self.frame.bare and self.frame.neg is None and token.said.split()[0] in ("no", "nothing", "none", "neither"):
             self.frame.neg = token["NEG"]
+            if token.said.startswith(("neither", "none")) and not self._ahead(place + 1):
+                self.frame.slots["SAME"] = "any"
             return
         if (
             self.frame.acts
@@ -323,7 +328,11 @@ class Clauses:
     def _query(self, token: Token) -> None:
         text = token.kinds.get("QUOTED", token.said)
         known = self.frame.slots.get("QUERY")
-        self.frame.slots["QUERY"] = f"{known} {text}" if known else text
+        if self._join:
+            text, self._join = [*([known] if isinstance(known, str) else known), text], None
+        elif known:
+            text = f"{known} {text}"
+        self.frame.slots["QUERY"] = text
         self.frame.tokens.append(token)
 
     def _window(self, place: int, token: Token) -> None:

@@ -192,7 +192,7 @@ def _one(frame: Frame, thing: Rule, ds: date) -> Rule:
                 raise NotSaidError("expected a share of what: of the money, or of the orders")
             slots = slots | ({"unit": "orders"} if bought else {})
             frame = replace(frame, slots=slots)
-        measured = _measured(frame, thing, "money")
+        measured = _measured(frame, thing, "money" if types == "purchase" else "")
         if not narrowed:
             raise NotSaidError("expected what the share is of: a category, weekends, a discount")
         held = {how: [v / 100 for v in n] if isinstance(n, list) else n / 100 for how, n in slots["QPCT"].items()}

@@ -495,6 +495,8 @@ class _Built:
                 frame.things = after.things
             named = next((f for f in (*reversed(done), *frames[place + 1 :]) if f.things.names), None)
             same = (frame.neg is not None and _again(frame)) or frame.slots.get("SAME") in ("it", "any")
+            if own and not frame.things.names and named is None and frame.slots.get("SAME") == "any":
+                raise NotSaidError("expected of what: any, none")
             if own and not frame.things.names and named is not None and same:
                 frame.things = named.things
             if (
@@ -618,6 +620,9 @@ class _Built:
                 if not 1 <= times <= 8:
                     raise NotSaidError("expected plain events in an order, such as: viewed X, then bought Y")
             said += [one] * times
+            if place and step.slots.get("SAME") == "it" and step.things.names:
+                same.add("product")
+                said[-1].pop("where", None)
             if step.slots.get("SAME", "it") not in ("it", "any"):
                 same.add(step.slots["SAME"])
             if "AGAIN" in step.slots:
