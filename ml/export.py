@@ -2,8 +2,8 @@
 
 Writes the folder that Hugging Face's `AutoModel.from_pretrained(FOLDER, trust_remote_code=True)` loads, without
 Huaxiang: config.json, preprocessor_config.json (the vocabulary), model.safetensors, modeling_huaxiang.py, and a model
-card. Its vectors are those of `python -m ml.encode` (docs/analysing.md). Products are described as silver.products
-describes them now.
+card. Its vectors are those of `python -m ml.encode` but for the last block, which days without an event change.
+Products are described as silver.products describes them now.
 """
 
 from __future__ import annotations

@@ -20,7 +20,8 @@ tags: [user-embeddings, sequential-recommendation, e-commerce]
 # {name}, version {version}
 
 A causal Transformer over the events of a shop's users, made by Huaxiang. It turns a user's newest {max_len} events into
-a vector of {width} numbers, and scores the shop's products as the next one.
+a vector of {width} numbers (his state, then faded means of states and of products), and scores the shop's products as
+the next one.
 
     from deltalake import DeltaTable
     from transformers import AutoFeatureExtractor, AutoModel
@@ -47,6 +48,7 @@ The first product of the held-out week among all products, history not masked:
 ## Limits
 - It knows one shop: its products, prices and event types. A product that is not among its `product_ids` is read as
   unknown and never suggested; write the folder anew for products that came later.
+- `gold.user_embeddings` has a last block that this folder has not: what the days since the last event let expect.
 - Vectors of different versions cannot be compared.
 - A vector is made of a person's behaviour. It is personal data wherever the user is known, and no ground for a decision
   that matters to a person.
@@ -73,7 +75,7 @@ def card(encoder: Encoder, origin: Origin) -> str:
     """The text of README.md."""
     config = encoder.model.config
     return CARD.format(
-        name=origin.name, version=origin.version, max_len=config.max_len, width=config.d_model,
+        name=origin.name, version=origin.version, max_len=config.max_len, width=encoder.lasting_width,
         ds=origin.tags.get("ds", "an unknown day"), cutoff=origin.cutoff, products=len(encoder.catalogue.product_ids),
         git_sha=origin.tags.get("mlflow.source.git.commit", "unknown"), figures=_figures(origin.metrics),
     )  # fmt: skip

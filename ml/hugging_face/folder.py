@@ -34,6 +34,7 @@ def write(encoder: Encoder, folder: Path, origin: Origin) -> None:
         "auto_map": {"AutoConfig": f"{CODE.stem}.HuaxiangConfig", "AutoModel": f"{CODE.stem}.HuaxiangModel"},
         "d_model": config.d_model, "layers": config.layers, "heads": config.heads, "hidden": config.hidden,
         "products": len(encoder.vectors_ID),
+        "block_units": None if encoder.readout is None else encoder.readout.unit_2.tolist(),
     })  # fmt: skip
     write_json(folder / EXTRACTOR, {
         "feature_extractor_type": "HuaxiangFeatureExtractor",

@@ -27,10 +27,13 @@ from transformers.modeling_outputs import BaseModelOutputWithPooling
 PADDING, UNKNOWN, FIRST = 0, 1, 2
 TYPES, PRICES, GAPS, HOURS, WEEKDAYS, VISIT_ENDS = 16, 32, 32, 24, 7, 2
 VISIT_SECONDS, DAY_SECONDS = 1800, 86_400
+FADING = 0.97  # an event's weight in a mean to that of the next one
 
 
 class HuaxiangConfig(PreTrainedConfig):
-    """The shape of the model. products: with the two rows for padding and for unknown products."""
+    """The shape of the model. products: with the two rows for padding and for unknown products. block_units: what the
+    two blocks of means are divided by; None: a user's vector is his state alone.
+    """
 
     model_type = "huaxiang"
 
@@ -41,9 +44,11 @@ class HuaxiangConfig(PreTrainedConfig):
         heads: int = 2,
         hidden: int = 256,
         products: int = FIRST,
+        block_units: list[float] | None = None,
         **others: object,
     ) -> None:
         self.d_model, self.layers, self.heads, self.hidden, self.products = d_model, layers, heads, hidden, products
+        self.block_units = block_units
         super().__init__(**others)
 
 
@@ -164,11 +169,12 @@ class HuaxiangModel(PreTrainedModel):
     def forward(
         self, input_ids: Tensor, context_ids: Tensor, attention_mask: Tensor, **_: object
     ) -> BaseModelOutputWithPooling:
-        """last_hidden_state (B, T, D): the state at place t knows the events before it. pooler_output (B, D): the
-        user's vector, the state at the place after the last event.
+        """last_hidden_state (B, T, D): the state at place t knows the events before it. pooler_output (B, 3 D): the user's
+        vector: the state at the place after the last event, then the faded means of states and of products.
         """
         B, T = input_ids.shape
-        x_BTD = self.items(input_ids) + self.context(context_ids.flatten(0, 1)).view(B, T, -1)
+        items_BTD = self.items(input_ids)
+        x_BTD = items_BTD + self.context(context_ids.flatten(0, 1)).view(B, T, -1)
         before_BTD = x_BTD[:, :-1] * math.sqrt(self.config.d_model)
         x_BTD = torch.cat([self.bos_D.expand(B, 1, -1), before_BTD], dim=1)
         channels = self.config.d_model // self.config.heads
@@ -178,9 +184,17 @@ class HuaxiangModel(PreTrainedModel):
         for block in self.blocks:
             x_BTD = block(x_BTD, turns_TK)
         states_BTD = self.norm(x_BTD)
-        vectors_BD = states_BTD[torch.arange(B, device=x_BTD.device), attention_mask.sum(1)]
-        return BaseModelOutputWithPooling(last_hidden_state=states_BTD, pooler_output=vectors_BD)
+        last_B1 = attention_mask.sum(1, keepdim=True)
+        blocks = [states_BTD.take_along_dim(last_B1[:, :, None], dim=1)[:, 0]]
+        if self.config.block_units:
+            age_BT = last_B1 - torch.arange(T, device=x_BTD.device)
+            weight_BT = torch.where(age_BT >= 0, FADING ** age_BT.clamp(min=0), 0.0)
+            weight_BT = weight_BT / weight_BT.sum(1, keepdim=True)
+            known_BTD = items_BTD * (input_ids >= FIRST)[:, :, None]
+            means = (torch.einsum("bt,btd->bd", weight_BT, part) for part in (states_BTD, known_BTD))
+            blocks += [mean / unit for mean, unit in zip(means, self.config.block_units, strict=True)]
+        return BaseModelOutputWithPooling(last_hidden_state=states_BTD, pooler_output=torch.cat(blocks, dim=1))
 
     def scores(self, vectors_BD: Tensor) -> Tensor:
         """Logits (B, I) of all products as the next one, in the order of the extractor's product_ids."""
-        return vectors_BD @ self.items.weight[FIRST:].T + self.popularity_I
+        return vectors_BD[:, : self.config.d_model] @ self.items.weight[FIRST:].T + self.popularity_I

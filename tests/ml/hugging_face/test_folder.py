@@ -22,6 +22,7 @@ from ml.hugging_face import folder
 from ml.hugging_face.card import Origin
 from ml.transformer.encoder import Encoder
 from ml.transformer.model import BehaviourModel
+from ml.transformer.readout import Readout
 
 ORIGIN = Origin("huaxiang-behaviour-x", "3", datetime.date(2017, 11, 25), {"ds": "2017-12-01"},
                 {"test.model.hr_10": 0.25, "test.popularity.hr_10": 0.125})  # fmt: skip
@@ -40,7 +41,8 @@ def encoder(frozen: Snapshot) -> Encoder:
     model = BehaviourModel(frozen.config.model, feature_count(frozen.vocabularies(), frozen.config.model))
     with torch.no_grad():
         model.bos_D.normal_()
-    return Encoder.of(model, frozen.vocabularies(), frozen.catalogue())
+    none = np.zeros(0)
+    return Encoder.of(model, frozen.vocabularies(), frozen.catalogue(), Readout(np.array([0.5, 0.2]), none, none, None))
 
 
 def odd_rows() -> list[dict]:
@@ -72,8 +74,9 @@ def test_a_user_has_the_vector_of_encode(
 
     with torch.no_grad():
         vectors = model(**extractor(rows)).pooler_output
-    assert np.abs(vectors.numpy() - encoder.states(sequences)).max() < 1e-5
-    assert len(vectors) == len(rows) > 60
+    lasting = encoder.lasting(sequences)
+    assert vectors.shape == lasting.shape == (len(rows), 3 * 16)
+    assert np.abs(vectors.numpy() - lasting).max() < 1e-5
 
     ours = encoder.next_product(sequences, np.diff(sequences.offsets))(np.arange(len(rows)))
     scores = model.scores(vectors)
