@@ -169,8 +169,8 @@ class HuaxiangModel(PreTrainedModel):
     def forward(
         self, input_ids: Tensor, context_ids: Tensor, attention_mask: Tensor, **_: object
     ) -> BaseModelOutputWithPooling:
-        """last_hidden_state (B, T, D): the state at place t knows the events before it. pooler_output (B, 3 D): the user's
-        vector: the state at the place after the last event, then the faded means of states and of products.
+        """last_hidden_state (B, T, D): the state at place t knows the events before it. pooler_output (B, 3 D), the
+        user's vector: the state at the place after the last event, then the faded means of states and of products.
         """
         B, T = input_ids.shape
         items_BTD = self.items(input_ids)
