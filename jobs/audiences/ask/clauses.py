@@ -33,6 +33,7 @@ class Clauses:
         self.chinese = chinese
         self.frames: list[Frame] = []
         self.stray: list[Token] = []
+        self.unsure: list[Token] = []  # names in part, which may be of something else
         self.frame = Frame(link="START")
         self._join: str | None = None  # how the next object is joined to the one before
         self._ordered = any(steps)  # "first A, ..." was said: what comes next comes later
@@ -74,6 +75,8 @@ class Clauses:
 
     def _take(self, place: int, token: Token) -> None:
         frame = self.frame
+        if "UNSURE" in token and len(token["OBJ"]) == 1 and frame.events != ("search",):
+            self.unsure.append(token)
         if self._links(token):
             self._link(place, token)
         elif "NEG" in token:
@@ -81,6 +84,8 @@ class Clauses:
         elif "OPEN" in token:
             within = self.tokens[place:]
             self._grouped |= place > 0 and "NEG" in self.tokens[place - 1] and any("AND" in one for one in within)
+        elif "SAMEPERIOD" in token and self.frames and self.frames[-1].windows and not frame.windows:
+            frame.windows = list(self.frames[-1].windows)
         elif (
             "BACK" in token
             and token.said[0] in "又再"
@@ -113,7 +118,7 @@ class Clauses:
         elif "OBJ" in token or "QUOTED" in token:
             self._object(token)
         elif "ORDERS" in token:
-            if frame.slots.keys() & {"SHARE", "QPCT"}:
+            if frame.slots.keys() & {"SHARE", "QPCT", "TOPN"}:
                 frame.slots.setdefault("unit", "orders")
             elif not frame.events and not frame.slots.keys() & {"FIRSTBUY", "LASTBUY"}:
                 self._event(token)

@@ -53,7 +53,7 @@ def _slips(word: str, other: str) -> int | None:
         return None
     if word[-1] == other[-1] and (sorted(word) == sorted(other) or _single(word) == _single(other)):
         return 1
-    most = 2 if len(word) > 7 else 1 if len(word) > 4 else 0
+    most = 2 if len(word) > 8 and abs(len(word) - len(other)) < 2 else 1 if len(word) > 4 else 0
     edits = distance(word, other, most) if most else 1
     return edits if edits <= most else None
 
@@ -77,8 +77,10 @@ class Names:
 
     def _look_up(self, phrase: str, exact: bool) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        if things := self._things(phrase, self._levels[: 1 if exact else None]):
+        if things := self._things(phrase, self._levels[: 1 if exact else -1]):
             found["OBJ"] = things
+        elif not exact and (things := self._things(phrase, self._levels[-1:])):
+            found |= {"OBJ": things, "UNSURE": ", ".join(str(one) for thing in things for one in thing["category"])}
         if users := self._users.get(phrase) or self._users.get(stem(phrase)):
             found["IS"] = users
         if phrase in self.narrowing:
@@ -120,10 +122,11 @@ class Names:
                 _add(exact, label, thing)
         for brand in v.brands:
             _add(exact, brand, {"brand": [brand]})
+        told = any(name in v.labels for path in v.paths for name in path[1:])  # what people call them
         for category in sorted(self._categories):
-            for label in (category, *v.labels.get(category, ())):
-                for part in {label, *_parts(label)}:
-                    _add(listed, part, {"category": [category]})
+            parts = {part for label in v.labels.get(category, () if told else (category,)) for part in _parts(label)}
+            for part in {category, *v.labels.get(category, ()), *parts}:
+                _add(listed, part, {"category": [category]})
         levels = [dict(exact), dict(listed)]
         also = defaultdict(list)
         for group in vague().synonyms:

@@ -89,6 +89,7 @@ class Reader:
         row = reduced(said, self.names.vocabulary.ds)
         clauses = Clauses(row, (lang or text.language(plain)) == "zh")
         left = [Part(token.said, self._unknown(token)) for token in clauses.stray]
+        left += [Part(token.said, f"a part of a name; did you mean {token['UNSURE']}?") for token in clauses.unsure]
         frames = clauses.frames
         readings: list[Reading] = []
         parts: tuple[Part, ...] = ()
@@ -407,6 +408,12 @@ class _Built:
                 frame.slots["not_things"] = True
                 done.append(frame)
                 continue
+            if (
+                not own
+                and frame.neg is not None
+                and not (frame.windows or frame.things.names or frame.slots or frame.users)
+            ):
+                raise NotSaidError("expected what was not done")
             late = not own and frame.neg is None and frame.link == "COMMA" and not frame.things.names and not frame.acts
             if (
                 not own
@@ -416,6 +423,10 @@ class _Built:
                 and not frame.slots.keys() & {"Q", "TOPN", "HEAVY", "SHARE", "MEASURE", "compared"}
             ):
                 frame.events, frame.spend = before.events, False
+                if before.slots.keys() & {"SHARE", "compared"}:
+                    raise NotSaidError("expected in full what is not so")
+                if "TOPN" in before.slots and not frame.things.names:
+                    frame.slots = before.slots | frame.slots
                 if not frame.things.names:
                     frame.things = before.things
                     kept = {

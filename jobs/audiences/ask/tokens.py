@@ -23,7 +23,7 @@ _CALLED_BEFORE = re.compile(
 )
 _CALLED_AFTER = re.compile(r"audience|segment|tag|受众|人群|分群|客群|标签")
 _LONGEST_PHRASE = 10  # units
-_COST = {"known": 1.0, "noise": 0.9, "unknown": 4.0, "mark": 0.1}
+_COST = {"known": 1.0, "noise": 0.9, "unknown": 4.0, "part": 1.6, "mark": 0.1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +108,7 @@ def _from(units: list[Unit], start: int, sentence: str, names: Names) -> Iterato
         kinds = {**names.of(phrase, exact=bool(known)), **known}
         if kinds:
             cost = _COST["noise"] if kinds.keys() <= {"NOISE"} else _COST["known"]
+            cost = _COST["part"] if "UNSURE" in kinds else cost
             ends = units[start + taken - 1].end
             if _only_a_name(kinds, phrase, sentence[ends:]) and not _called(sentence, first.start, ends):
                 cost = 1.05 * taken
