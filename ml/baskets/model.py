@@ -1,8 +1,9 @@
 """The Transformer of the next basket: its steps are visits, and one softmax holds repeats and new products.
 
 A visit is the sum of its products' vectors over the root of their number. The state before a visit scores all products
-(explore), and for the pairs of ml/baskets/pairs.py a small network adds what was counted of it, read with the
-state (copy). The counted is not left to the Transformer to count: in the literature it then loses to counting.
+(explore). To the pairs of ml/baskets/pairs.py is added what was counted of them: a sum of its columns, from which the
+training starts (ml/baskets/straight.py), and what a small network reads in it with the state (copy). The counted is not
+left to the Transformer to count: in the literature it then loses to counting.
 
 Legend: U users, I products, P asked positions (a user at a cut), X their pairs, F columns, D width, H of the copy net.
 """
@@ -18,6 +19,7 @@ from torch import Tensor, nn
 
 from ml.baskets.pairs import COLUMNS, Pairs
 from ml.baskets.protocol import TOP
+from ml.baskets.straight import apart
 from ml.baskets.visits import Baskets
 from ml.common.model_settings import ModelConfig
 from ml.data.vocabulary import FIRST
@@ -54,13 +56,18 @@ class Asked:
 class BasketModel(nn.Module):
     """Scores of all products as parts of the next basket."""
 
-    def __init__(self, config: ModelConfig, popular_I: Tensor, mean_F: Tensor, spread_F: Tensor) -> None:
+    def __init__(
+        self, config: ModelConfig, popular_I: Tensor, mean_F: Tensor, spread_F: Tensor, straight_G: Tensor
+    ) -> None:
         super().__init__()
         D, H = config.d_model, config.hidden
         self.config = config
         self.visits = BehaviourModel(config, FIRST + len(popular_I))
         self.counted, self.state = nn.Linear(len(COLUMNS), H), nn.Linear(D, H, bias=False)
         self.copy = nn.Sequential(nn.GELU(), nn.Linear(H, H // 2), nn.GELU(), nn.Linear(H // 2, 1))
+        self.straight_G = nn.Parameter(straight_G.clone())
+        nn.init.zeros_(self.copy[-1].weight)
+        nn.init.zeros_(self.copy[-1].bias)
         for name, values in (("popular_I", popular_I), ("mean_F", mean_F), ("spread_F", spread_F)):
             self.register_buffer(name, values)
 
@@ -77,7 +84,8 @@ class BasketModel(nn.Module):
         states_PD = self.visits(pooled_VD, torch.arange(asked.visits), nothing, asked.layout)[asked.places_P]
         hidden_PH = self.state(F.dropout(states_PD, self.config.dropout, self.training))
         columns_XF = (asked.columns_XF - self.mean_F) / self.spread_F
-        copy_X = self.copy(self.counted(columns_XF) + hidden_PH[asked.position_X])[:, 0]
+        straight_X = apart(columns_XF, asked.columns_XF[:, COLUMNS.index("had")]) @ self.straight_G
+        copy_X = straight_X + self.copy(self.counted(columns_XF) + hidden_PH[asked.position_X])[:, 0]
         weight_P1 = self.visits.popularity.expand(len(states_PD), 1)
         return torch.cat([states_PD, weight_P1], dim=1), copy_X
 
@@ -105,6 +113,10 @@ class Positions:
         for cut in pairs:
             told = np.flatnonzero(baskets.age_E == cut)
             self.told_U[cut] = (told, np.searchsorted(baskets.user_E[told], users))
+
+    def sizes(self, cut: int) -> np.ndarray:
+        """Products in the basket that is asked for at a cut, of each user with pairs there."""
+        return np.diff(self.told_U[cut][1])[np.unique(self.pairs[cut].user_N)]
 
     def of(self, users: np.ndarray, cuts: list[int]) -> Asked:
         """The users at the cuts at which each has pairs."""

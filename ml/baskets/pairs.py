@@ -18,7 +18,7 @@ from ml.baskets.counting import Tifu
 from ml.baskets.visits import Baskets
 from ml.suggest.neighbours import damped
 
-PROPOSED = 60  # products a user by each of the two kinds of neighbours
+PROPOSED = 60  # products a user by each of the three kinds of neighbours
 NEWEST = 5  # visits that speak for what comes after them
 WINDOW = 3  # visits between a product and what came after it
 KEPT = 100  # strongest neighbours that are kept, a product on average
@@ -28,7 +28,8 @@ COLUMNS = (
     "had", "times", "share", "since", "since_first", "gap", "last_gap", "since_to_gap", "since_to_product_gap",
     "of_last_3", "of_last_5", "of_last_10", "decayed_7", "decayed_9", "tifu_own", "tifu_near", "after",
     "buyers", "sold", "sold_lately", "sold_last", "bought_again", "rate_again", "product_gap",
-    "size_of_baskets", "product_size_of_baskets", "after_alike", "visits", "products", "basket_size", "last_size",
+    "size_of_baskets", "product_size_of_baskets", "after_alike", "users_of_both", "users_of_both_lately", "visits",
+    "products", "basket_size", "last_size",
 )  # fmt: skip
 
 
@@ -50,6 +51,7 @@ def pairs_of(baskets: Baskets, cut: int, users: np.ndarray, tifu: Tifu) -> Pairs
     vectors_UI = tifu.vectors(baskets, cut)
     near_II, newest_UI = _after(baskets, cut), baskets.counted(cut, 0.8 ** np.arange(NEWEST))
     had_UI = baskets.counted(cut, np.ones(baskets.most_visits)) > 0
+    bought_UI, lately_UI = had_UI.astype(np.float32), baskets.counted(cut, 0.8 ** np.arange(baskets.most_visits))
     visits_U = baskets.visits_U - cut - 1
     user_E, _, since_E = baskets.known(cut)
     size_U, last_U = (np.bincount(user_E[kept], minlength=len(visits_U)) for kept in (since_E >= 0, since_E == 0))
@@ -58,9 +60,11 @@ def pairs_of(baskets: Baskets, cut: int, users: np.ndarray, tifu: Tifu) -> Pairs
     parts = []
     for chunk in np.array_split(users, -(-len(users) // _CHUNK)):
         near_BI, after_BI = tifu.near(vectors_UI, chunk), (newest_UI[chunk] @ near_II).toarray()
+        both_BI = ((bought_UI[chunk] @ bought_UI.T) @ bought_UI).toarray()
+        both_lately_BI = ((lately_UI[chunk] @ bought_UI.T) @ lately_UI).toarray()
         proposed_BI = had_UI[chunk].toarray()
         had_BI = proposed_BI.copy()
-        for speaks_BI in (near_BI, after_BI):
+        for speaks_BI in (near_BI, after_BI, both_BI):
             best_BK = np.argpartition(-np.where(had_BI, 0, speaks_BI), min(PROPOSED, items - 1), axis=1)[:, :PROPOSED]
             np.put_along_axis(proposed_BI, best_BK, True, axis=1)
         row_N, item_N = np.nonzero(proposed_BI)
@@ -78,6 +82,8 @@ def pairs_of(baskets: Baskets, cut: int, users: np.ndarray, tifu: Tifu) -> Pairs
             "tifu_own": vectors_UI[chunk].toarray()[row_N, item_N] * 10,
             "tifu_near": np.log(near_BI[row_N, item_N] + 1e-4),
             "after": np.log(after_BI[row_N, item_N] + 1e-3),
+            "users_of_both": np.log1p(both_BI[row_N, item_N]),
+            "users_of_both_lately": np.log(both_lately_BI[row_N, item_N] + 1e-3),
             "visits": np.log1p(visits_N),
             "products": np.log1p(had_BI.sum(axis=1))[row_N],
             "basket_size": np.log1p(size_U[user_N]),

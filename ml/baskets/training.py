@@ -11,6 +11,7 @@ import pyarrow as pa
 import torch
 from torch import nn
 
+from ml.baskets import straight
 from ml.baskets.model import Asked, BasketModel, Positions
 from ml.baskets.pairs import Pairs
 from ml.baskets.protocol import BasketScorer
@@ -40,11 +41,14 @@ class BasketTrainer(Trainer):
     data: BasketData
 
     def _built(self) -> nn.Module:
-        learned_NF = self.data.positions.pairs[self.data.cuts[0]].columns_NF.astype(np.float32)
-        popular_I = torch.from_numpy(self.data.catalogue.log_count_I[FIRST:])
-        spread_F = learned_NF.std(axis=0)
+        examples = [self.data.positions.pairs[cut] for cut in self.data.cuts]
+        learned_NF, popular_I = examples[0].columns_NF.astype(np.float32), self.data.catalogue.log_count_I[FIRST:]
+        mean_F, spread_F = learned_NF.mean(axis=0), learned_NF.std(axis=0)
         spread_F = np.where(spread_F > 1e-4, spread_F, 1)
-        return BasketModel(self.config.model, popular_I, *map(torch.from_numpy, (learned_NF.mean(axis=0), spread_F)))
+        asked = [(pairs, self.data.positions.sizes(cut)) for cut, pairs in zip(self.data.cuts, examples, strict=True)]
+        straight_G = straight.fit(asked, popular_I, mean_F, spread_F)
+        popular, mean, spread = (torch.from_numpy(array) for array in (popular_I, mean_F, spread_F))
+        return BasketModel(self.config.model, popular, mean, spread, straight_G)
 
     def _lossed(self) -> nn.Module:
         return _Loss(self.model)

@@ -41,7 +41,8 @@ def test_the_loss_is_the_softmax_over_all_products_weighed_as_ndcg_does(baskets:
     told_BI = torch.from_numpy(baskets.told(cut)[users].toarray())
     best_B1 = torch.where(told_BI.sum(1, keepdim=True) == 1, 1, 1 + 1 / np.log2(3))  # baskets of one and of two
     expected = -(scores_BI.log_softmax(1) * told_BI / best_B1).sum()
-    assert model.loss(positions.of(users, [cut])).item() == pytest.approx(expected.item(), rel=2e-2)  # bfloat16
+    # bfloat16 rounds a logit of 4 by up to 0.016.
+    assert model.loss(positions.of(users, [cut])).item() == pytest.approx(expected.item(), abs=0.03 * len(users))
 
 
 def test_a_state_reads_no_visit_that_the_cut_does_not_know(baskets: Baskets) -> None:

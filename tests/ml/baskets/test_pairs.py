@@ -61,3 +61,11 @@ def test_nothing_of_the_basket_that_is_asked_for_is_counted(tmp_path: Path) -> N
         counted.append(pairs.pairs_of(baskets, 1, baskets.asked(1), TIFU))
         assert of(baskets, counted[-1], 0, told)["told"]
     assert (counted[0].columns_NF == counted[1].columns_NF).all()
+
+
+def test_users_of_both_speak_for_what_they_also_have(baskets: Baskets) -> None:
+    """Of eve's bread and milk, bob has the bread and ann the milk: jam and tea are spoken for once each."""
+    counted = pairs.pairs_of(baskets, 0, baskets.asked(0), TIFU)
+    jam, tea, bread = (of(baskets, counted, 2, product) for product in ("jam", "tea", "bread"))
+    assert np.expm1([jam["users_of_both"], tea["users_of_both"]]) == pytest.approx([1, 1], rel=1e-2)
+    assert bread["users_of_both"] > jam["users_of_both"]
