@@ -15,6 +15,7 @@ from scipy import sparse
 
 from ml.common.arrays import find_sorted
 from ml.data.vocabulary import FIRST
+from ml.suggest.discovery import likeness
 from ml.suggest.history import Cells
 from ml.suggest.neighbours import ItemNeighbours
 from ml.suggest.settings import Candidates
@@ -22,7 +23,7 @@ from ml.suggest.shelf import Products, Shelf
 from ml.transformer.encoder import Encoder
 
 INPUTS = ("model", "together", "popular", "bought", "fresh", "slow", "often", "since", "overdue", "seen", "category",
-          "rebought", "visits", "lately")  # fmt: skip
+          "rebought", "visits", "lately", "discovery")  # fmt: skip
 UNNAMED = np.iinfo(np.int32).max  # rank of a product that a source did not name
 
 
@@ -150,10 +151,11 @@ SOURCES: dict[str, Callable[[Block, int], tuple[np.ndarray, np.ndarray]]] = {
 
 @torch.no_grad()
 def pairs(
-    world: World, states_UD: np.ndarray, cells: Cells, wanted: Candidates, space_U: np.ndarray, exploring: int = 0
-) -> Pairs:
-    """Candidates of a block of users: each source's first, and what they had to do with themselves. exploring: how many
-    of them that nobody bought yet.
+    world: World, states_UD: np.ndarray, aims_UD: np.ndarray, cells: Cells, wanted: Candidates, space_U: np.ndarray,
+    exploring: int = 0,
+) -> Pairs:  # fmt: skip
+    """Candidates of a block of users: each source's first, and what they had to do with themselves. aims_UD: see
+    Discovery. exploring: how many of them that nobody bought yet.
     """
     most = wanted.model_dump() | {"untried": exploring}
     block, eligible = Block.of(world, states_UD, cells, space_U), len(world.shelf)
@@ -167,13 +169,16 @@ def pairs(
     for column, (codes, ranks) in enumerate(named):
         rank[np.searchsorted(code, codes), column] = ranks
     values = _inputs(block, user, place, find_sorted(code, own_code), cells.part(own))
+    values["discovery"] = likeness(aims_UD, world.vectors_ED, user, place)
     return Pairs(cells.users, user, place, rank, np.stack([values[name] for name in INPUTS], axis=1).astype(np.float32))
 
 
 def _inputs(
     block: Block, user_P: np.ndarray, place_P: np.ndarray, cell_P: np.ndarray, own: Cells
 ) -> dict[str, np.ndarray]:
-    """By the names of INPUTS. cell_P: the pair's cell of `own`, which are those of eligible products; -1: none."""
+    """By the names of INPUTS, all but `discovery`. cell_P: the pair's cell of `own`, which are those of eligible
+    products; -1: none.
+    """
     world, cells = block.world, block.cells
     return {
         "model": block.log_UE.numpy()[user_P, place_P],

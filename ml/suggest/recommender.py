@@ -12,6 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from scipy import sparse
+from torch import Tensor
 
 from jobs.tables import USER_SEQUENCES
 from ml.common import lake
@@ -20,6 +22,7 @@ from ml.common.hashing import first_by_hash
 from ml.data.consents import refusing, without
 from ml.data.sequences import DATED_COLUMNS, Sequences, midnight, pack, purchase_id
 from ml.suggest.candidates import INPUTS, Pairs, World, pairs
+from ml.suggest.discovery import Discovery, known
 from ml.suggest.history import Cells, bought_between
 from ml.suggest.neighbours import ItemNeighbours
 from ml.suggest.ranker import Ranker, first, ordinal
@@ -63,6 +66,7 @@ class Recommender:
     config: RecommendConfig
     world: World
     ranker: Ranker
+    discovery: Discovery
     ds: datetime.date
 
     @classmethod
@@ -74,15 +78,13 @@ class Recommender:
         for days in WINDOWS:
             then = ds - datetime.timedelta(days=days)
             past = world(products, sales, then, sample, encoder, config)
-            values, truth = [np.zeros((0, len(INPUTS)), np.float32)], [np.zeros(0, bool)]
-            for users, candidates in candidates_then(past, encoder, learners, then, config):
-                values.append(candidates.values_PJ)
-                truth.append(_bought(learners.part(users), candidates, past, encoder, then, ds))
-            ranker = Ranker.fit(np.concatenate(values), np.concatenate(truth), days, config)
+            learned = Learned.of(past, learners, encoder, then, ds, config)
+            values, truth = learned.examples(past, config)
+            ranker = Ranker.fit(values, truth, days, config)
             if ranker.forest:
                 break
         now = world(products, sales, ds, sample, encoder, config, explore=config.exploring > 0)
-        return cls(encoder, config, now, ranker, ds)
+        return cls(encoder, config, now, ranker, learned.discovery(), ds)
 
     def suggest(self, sequences: Sequences, states_UD: np.ndarray) -> Iterator[Suggestions]:
         """By blocks of users. sequences: as of ds; states_UD: after them."""
@@ -90,7 +92,10 @@ class Recommender:
             cells = cells_as_of(sequences.part(users), self.ds, self.encoder, self.config)
             space_U = self.world.products.spaces.of(sequences.part(users).user_ids)
             exploring = self.config.exploring
-            candidates = pairs(self.world, states_UD[users], cells, self.config.candidates, space_U, exploring)
+            place_I = self.world.shelf.places(len(self.world.products))
+            aims_UD = self.discovery.aims(known(states_UD[users], cells, self.world.vectors_ED, place_I))
+            wanted = self.config.candidates
+            candidates = pairs(self.world, states_UD[users], aims_UD, cells, wanted, space_U, exploring)
             score, untried_P = self.ranker.score(candidates), self.world.shelf.untried_E[candidates.place_P]
             kept, rank = first(candidates, score, self._category(candidates.place_P), untried_P, self.config)
             yield Suggestions(users, cells, candidates, kept, rank, score[kept])
@@ -157,24 +162,62 @@ def world(
     return World.of(products, shelf, sales.looked_I, near, cells, encoder)
 
 
-def candidates_then(
-    past: World, encoder: Encoder, sequences: Sequences, then: datetime.date, config: RecommendConfig
-) -> Iterator[tuple[np.ndarray, Pairs]]:
-    """By blocks: users who had done something by the end of `then`, and their candidates as of then."""
-    lengths = sequences.lengths_until(then)
-    active = np.flatnonzero(lengths > 0)
-    for users in (active[block] for block in blocks(len(active))):
-        part = sequences.part(users)
-        cells = cells_as_of(part, then, encoder, config)
-        space_U = past.products.spaces.of(part.user_ids)
-        yield users, pairs(past, encoder.states(part, lengths[users]), cells, config.candidates, space_U)
+@dataclass(frozen=True)
+class Learned:
+    """What the ranking is learned from: users who had done something by the end of a day, with all as of it, and what
+    they bought after it, up to ds.
 
+    bought_UI: 1 where a user bought a product after the day; looked at it, where nobody buys. halves: learned from
+    every second user, and from the others.
+    """
 
-def _bought(
-    sequences: Sequences, candidates: Pairs, past: World, encoder: Encoder, then: datetime.date, ds: datetime.date
-) -> np.ndarray:
-    """Whether the user of each pair bought the product after `then`, up to ds; looked at it, where nobody buys."""
-    products, purchase = len(past.products), purchase_id(encoder.vocabularies)
-    user, item = bought_between(sequences, then, ds, purchase, past.looked_I)
-    code_P = candidates.user_P * products + past.shelf.items_E[candidates.place_P]
-    return np.isin(code_P, user * products + item)
+    sequences: Sequences
+    states_UD: np.ndarray
+    known_UK: Tensor
+    cells: Cells
+    bought_UI: sparse.csr_array
+    halves: tuple[Discovery, Discovery]
+
+    @classmethod
+    def of(
+        cls, past: World, sequences: Sequences, encoder: Encoder, then: datetime.date, ds: datetime.date,
+        config: RecommendConfig,
+    ) -> Learned:  # fmt: skip
+        lengths = sequences.lengths_until(then)
+        active = np.flatnonzero(lengths > 0)
+        sequences, lengths, shape = sequences.part(active), lengths[active], (len(active), len(past.products))
+        states, cells = encoder.states(sequences, lengths), cells_as_of(sequences, then, encoder, config)
+        bought = bought_between(sequences, then, ds, purchase_id(encoder.vocabularies), past.looked_I)
+        bought_UI = sparse.csr_array((np.ones(len(bought[0]), np.float32), bought), shape)
+        what_UK = known(states, cells, past.vectors_ED, past.shelf.places(shape[1]))
+        had_UI = cells.matrix(np.ones(len(cells.item_N), np.float32), shape[1])
+        had_UE, bought_UE = (whole[:, past.shelf.items_E].tocsr() for whole in (had_UI, bought_UI))
+        first_UE = (bought_UE - bought_UE.multiply(had_UE)).tocsr()
+        halves = [
+            Discovery.fit(
+                what_UK[half::2], had_UE[half::2], first_UE[half::2], past.vectors_ED, past.shelf.popular_E, config.seed
+            )
+            for half in (0, 1)
+        ]
+        return cls(sequences, states, what_UK, cells, bought_UI, (halves[0], halves[1]))
+
+    def discovery(self) -> Discovery:
+        return self.halves[0].mean(self.halves[1])
+
+    def examples(self, past: World, config: RecommendConfig) -> tuple[np.ndarray, np.ndarray]:
+        """Candidates' inputs (P, J), and whether the user bought the product (P).
+
+        A user's aims are by what the other half of the users bought: by what he then bought himself they would look
+        better here than they are tomorrow.
+        """
+        aims_UD = np.zeros_like(self.states_UD)
+        for half in (0, 1):
+            aims_UD[half::2] = self.halves[1 - half].aims(self.known_UK[half::2])
+        values, truth = [np.zeros((0, len(INPUTS)), np.float32)], [np.zeros(0, bool)]
+        for users in blocks(len(self.sequences)):
+            cells = self.cells.of_users(users[0], users[-1] + 1)
+            space_U = past.products.spaces.of(self.sequences.part(users).user_ids)
+            found = pairs(past, self.states_UD[users], aims_UD[users], cells, config.candidates, space_U)
+            values.append(found.values_PJ)
+            truth.append(self.bought_UI[users[found.user_P], past.shelf.items_E[found.place_P]] > 0)
+        return np.concatenate(values), np.concatenate(truth)

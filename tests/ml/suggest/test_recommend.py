@@ -38,6 +38,7 @@ from ml.judge import hits, suggestions
 from ml.suggest import neighbours, reasons, recommender
 from ml.suggest import rows as rows_of
 from ml.suggest.candidates import INPUTS, Pairs, pairs
+from ml.suggest.discovery import Discovery, likeness
 from ml.suggest.history import Cells
 from ml.suggest.neighbours import ItemNeighbours
 from ml.suggest.ranker import Ranker, first
@@ -416,6 +417,25 @@ def cut(row: dict, ds: datetime.date) -> dict:
     return {name: value[:events] if isinstance(value, list) else value for name, value in row.items()}
 
 
+def test_a_first_purchase_is_expected_where_those_of_the_same_taste_made_theirs() -> None:
+    """Users of two tastes, products of two kinds; each has one product of his kind and buys another one of it."""
+    random, users, products = np.random.default_rng(0), 200, 20
+    taste_U, kind_E = np.arange(users) % 2, np.arange(products) % 2
+    vectors_ED = torch.from_numpy(random.normal(np.eye(4)[kind_E], 0.1).astype(np.float32))
+    choice = [random.choice(np.flatnonzero(kind_E == taste), 2, replace=False) for taste in taste_U]
+    ones_U, shape = np.ones(users, np.float32), (users, products)
+    had_UE, first_UE = (
+        sparse.csr_array((ones_U, (np.arange(users), item_U)), shape) for item_U in np.transpose(choice)
+    )
+    known_UK = torch.from_numpy(np.eye(8, dtype=np.float32)[taste_U])
+    learned = Discovery.fit(known_UK[:150], had_UE[:150], first_UE[:150], vectors_ED, np.ones(products), seed=1)
+    every = np.repeat(np.arange(150, users), products), np.tile(np.arange(products), users - 150)
+    like_UE = likeness(learned.aims(known_UK), vectors_ED, *every).reshape(-1, products)
+    assert (kind_E[like_UE.argmax(axis=1)] == taste_U[150:]).all()
+    nothing = Discovery.fit(known_UK, had_UE, first_UE * 0, vectors_ED, np.ones(products), seed=1)
+    assert not nothing.aims(known_UK).any()
+
+
 def test_a_ranker_needs_purchases() -> None:
     values, bought = np.zeros((50, len(INPUTS))), np.arange(50) % 2 == 0
     assert Ranker.fit(values, bought, 28, CONFIG.model_copy(update={"least_purchases": 26})).forest is None
@@ -433,9 +453,8 @@ def test_products_of_another_shop_are_not_suggested(encoded: str, encoder: Encod
     space_U = np.array([0, 1, 1])
     done = sequences([(1, 0, 1)], [(1, 1, 1)], [])
     cells = Cells.of(done, np.array([1, 1, 0]), 100 * DAY, 1, len(products), 30)
-    found = pairs(
-        of_two.world, np.ones((3, encoder.vectors_ID.shape[1]), np.float32), cells, CONFIG.candidates, space_U
-    )
+    state_UD = np.ones((3, encoder.vectors_ID.shape[1]), np.float32)
+    found = pairs(of_two.world, state_UD, state_UD, cells, CONFIG.candidates, space_U)
     assert set(found.user_P) == {0, 1, 2}
     assert (space_I[of_two.world.shelf.items_E[found.place_P]] == space_U[found.user_P]).all()
 
