@@ -385,6 +385,8 @@ class Clauses:
             if kind == "Q":
                 frame.events, frame.things, frame.windows = before.events, before.things, list(before.windows)
                 frame.spend = before.spend
+        if kind == "BACK" and kind in frame.slots:
+            return
         if kind in frame.slots and kind not in ("PCT", "QPCT"):
             self.stray.append(token)
             return

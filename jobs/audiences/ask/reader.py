@@ -463,6 +463,8 @@ class _Built:
                 before.windows = before.windows or frame.windows
                 before.tokens += frame.tokens
                 continue
+            elif not own and frame.things.names and after is not None and after.link == "THEN":
+                frame.events = ("purchase",)
             elif not own and not frame.acts and not frame.windows and frame.neg is None and before is None:
                 raise NotSaidError("expected what was done with it, such as: bought it")
             elif not own and (frame.acts or frame.things.names):
