@@ -204,7 +204,7 @@ class Names:
             for value in values:
                 plain = _key(value)
                 words = next((group for group in vague().values if plain in group), (plain,))
-                if plain.isdigit():
+                if not column.endswith("_band") and not re.search(r"[^\W\d_]", plain):
                     continue
                 for word in words:
                     if len(word) > 1 or text.is_chinese(word):

@@ -833,6 +833,11 @@ def _with_probability(m: Match) -> Made:
     return _probable(m, column) if column.startswith(("purchase_", "churn_")) else None
 
 
+@rule("PEOPLE Q")
+def _again_so_often(m: Match) -> Made:
+    return {"UNSAID": True} if m.said("PEOPLE") in ("复购", "repeat") else None
+
+
 @rule(
     "PEOPLE WINDOW",
     "WINDOW PEOPLE",
@@ -860,10 +865,12 @@ def _active(m: Match) -> Made:
             return {"EVENT": "any", "Q+": ("days", held)} if unit == "day" else None
         return {"EVENT": "any", "WINDOW+": window} if window else None
     rule_ = m.get("PEOPLE")
+    if "did" in rule_ and "in" not in rule_ and window and not m.has("Q"):
+        return {"USER": rule_ | {"in": window}}
     parts = rule_.get("all", ())
     if window and set(window) == {"last_days"} and len(parts) == 2 and "not" in parts[1]:
         return {"USER": {"all": [parts[0], {"not": parts[1]["not"] | {"in": window}}]}}
-    if window and set(rule_) == {"first", "in"} and m.found[0][0] != "WINDOW":
+    if window and set(rule_) == {"first", "in"}:
         return {"USER": rule_ | {"in": window}}
     return None
 

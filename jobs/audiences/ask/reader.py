@@ -141,6 +141,7 @@ class _Built:
 
     def __init__(self, vocabulary: Vocabulary, plain: str, pick: Pick) -> None:
         self.vocabulary, self.plain, self.pick = vocabulary, plain, pick
+        self.chinese = text.language(plain) == "zh"
         self.parts: list[Part] = []
 
     def of(self, said: list[Frame]) -> tuple[Rule | None, list[Part]]:
@@ -219,9 +220,9 @@ class _Built:
                 for w in other.windows
             ]
             slots["before"] = next((w["last_days"] for w in near if "last_days" in w), 0)
-        if slots.get("Q", ("",))[0] == "bare" and not (
-            frame.events or frame.windows or frame.things.names or len(slots) > 1
-        ):
+        alone = not (frame.events or frame.windows or frame.things.names or len(slots) > 1)
+        person = alone and not self.chinese and (place == 0 or bool(before and before.users))
+        if slots.get("Q", ("",))[0] == "bare" and person:
             held = slots["Q"][1]
             if "age_band" in self.vocabulary.values and all(
                 15 < n < 100 for n in held.values() if not isinstance(n, list)
@@ -414,6 +415,7 @@ class _Built:
                 and not (frame.windows or frame.things.names or frame.slots or frame.users)
             ):
                 raise NotSaidError("expected what was not done")
+            bare_number = not own and frame.slots.get("Q", ("",))[0] == "bare" and "MEASURE" not in frame.slots
             late = not own and frame.neg is None and frame.link == "COMMA" and not frame.things.names and not frame.acts
             if (
                 not own
@@ -445,7 +447,7 @@ class _Built:
                 if after is not None and frame.first:
                     continue
                 raise NotSaidError("expected something that was done in that time")
-            elif not own and frame.slots.get("Q", ("",))[0] == "bare" and before is not None and "Q" in before.slots:
+            elif bare_number and before is not None and "Q" in before.slots:
                 frame.events, frame.things, frame.windows = (
                     before.events,
                     before.things,
@@ -531,6 +533,8 @@ class _Built:
                 ):
                     frame.windows = [w for w in before.windows if not w.keys() & {"each", "at_least_in", "before_days"}]
             done.append(frame)
+        if head and not any(head in frame.windows for frame in done):
+            raise NotSaidError("expected something that was done in that time")
         return done
 
     # Steps in order.
