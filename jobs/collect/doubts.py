@@ -73,7 +73,8 @@ def said(frame: DataFrame, feed: Feed, counts: list[dict]) -> list[str]:
         rows = [row for row in rows if row["count"] > most or not _MAY_BE_AN_ID.search(row["doubt"])]
         found += [f"{row['count']:,} records: {row['doubt']}" for row in rows[:_SHOWN]]
         found += ["and more such words"] if len(rows) > _SHOWN else []
-    return [*found, *_entries(frame, feed, counts), *_currencies(frame, feed, counts)]
+    found += _entries(frame, feed, counts) or _unlike(frame, feed, counts)
+    return [*found, *_currencies(frame, feed, counts)]
 
 
 def _all_ignored(feed: Feed, counts: list[dict]) -> list[str]:
@@ -92,6 +93,27 @@ def _entries(frame: DataFrame, feed: Feed, counts: list[dict]) -> list[str]:
     column = f"{feed.explode}.position"
     said = f"entries of a list have the id of another one, and count as its duplicates; {column} in id tells them apart"
     return [f"{more:,} {said}"] if more else []
+
+
+def _unlike(frame: DataFrame, feed: Feed, counts: list[dict]) -> list[str]:
+    """Duplicates within a load that say something else than the record that counts."""
+    duplicates = sum(row["duplicates"] for row in counts)
+    if feed.version or not duplicates or "event_id" not in frame.columns:
+        return []
+    same = ["event_id", "ds"]
+    good = frame.where("reason IS NULL AND NOT ignored AND NOT outside")
+    several = good.join(good.where("duplicate").select(*same).distinct(), same, "left_semi")
+    said = several.groupBy(*same).agg(
+        F.count("*").alias("records"), F.count_distinct(F.xxhash64(*EVENT_FIELDS)).alias("n")
+    )
+    unlike = said.where("n > 1").agg(F.sum(F.col("records") - 1)).first()[0]
+    if not unlike:
+        return []
+    return [
+        f"{unlike:,} of {duplicates:,} duplicates say something else than the record that counts: does "
+        f"{', '.join(feed.id)} name one record? (a line's number in id tells them apart, number_equal numbers them, "
+        "version takes the newest)"
+    ]
 
 
 def _currencies(frame: DataFrame, feed: Feed, counts: list[dict]) -> list[str]:

@@ -65,6 +65,13 @@ def test_a_key_that_is_needed_or_nearly_there_stops_the_load(spark, tmp_path, li
         check(spark, tmp_path, line, feed=feed)
 
 
+def test_duplicates_that_say_something_else_are_said(spark, tmp_path, capsys):
+    check(spark, tmp_path, LINE, LINE | {"note": "sent again"})
+    assert capsys.readouterr().out == ""
+    check(spark, tmp_path, LINE, LINE, LINE | {"paid": 3}, LINE | {"id": 2})
+    assert "2 of 2 duplicates say something else than the record that counts: does id name" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("line", "feed", "said"),
     [
