@@ -103,10 +103,9 @@ def _unlike(frame: DataFrame, feed: Feed, counts: list[dict]) -> list[str]:
     same = ["event_id", "ds"]
     good = frame.where("reason IS NULL AND NOT ignored AND NOT outside")
     several = good.join(good.where("duplicate").select(*same).distinct(), same, "left_semi")
-    said = several.groupBy(*same).agg(
-        F.count("*").alias("records"), F.count_distinct(F.xxhash64(*EVENT_FIELDS)).alias("n")
-    )
-    unlike = said.where("n > 1").agg(F.sum(F.col("records") - 1)).first()[0]
+    content = F.to_json(F.struct(*EVENT_FIELDS))
+    said = several.groupBy(*same).agg(F.count("*").alias("records"), (F.min(content) != F.max(content)).alias("differ"))
+    unlike = said.where("differ").agg(F.sum(F.col("records") - 1)).first()[0]
     if not unlike:
         return []
     return [

@@ -44,7 +44,7 @@ def check(spark, folder, *lines: object, feed: dict | None = None, **fields) -> 
 
 
 def test_a_key_that_no_record_has_is_a_warning(spark, tmp_path, capsys):
-    check(spark, tmp_path, LINE, without("paid"))
+    check(spark, tmp_path, LINE, without("paid") | {"id": 2})
     assert capsys.readouterr().out == ""
     check(spark, tmp_path, without("paid", "item"), without("paid") | {"item": {}})
     assert "warning: events: none of 2 records has item.sku, paid; say optional: true" in capsys.readouterr().out
