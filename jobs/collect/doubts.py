@@ -63,8 +63,10 @@ def _of_id(name: str, operands: list[fields.Operand]) -> Column:
     )
 
 
-def said(frame: DataFrame, feed: Feed, counts: list[dict]) -> list[str]:
-    """The doubts about a load, each with the number of its records; asked where there are any alone."""
+def said(frame: DataFrame, feed: Feed, counts: list[dict], stood: DataFrame | None = None) -> list[str]:
+    """The doubts about a load, each with the number of its records; asked where there are any alone. `stood` are the
+    rows of bronze.events, of other deliveries, that its duplicates may repeat.
+    """
     found = _all_ignored(feed, counts)
     if any(row["doubtful"] for row in counts):
         by_doubt = frame.where("doubt IS NOT NULL").groupBy("doubt").count().orderBy(F.desc("count"), "doubt")
@@ -73,7 +75,7 @@ def said(frame: DataFrame, feed: Feed, counts: list[dict]) -> list[str]:
         rows = [row for row in rows if row["count"] > most or not _MAY_BE_AN_ID.search(row["doubt"])]
         found += [f"{row['count']:,} records: {row['doubt']}" for row in rows[:_SHOWN]]
         found += ["and more such words"] if len(rows) > _SHOWN else []
-    found += _entries(frame, feed, counts) or _unlike(frame, feed, counts)
+    found += _entries(frame, feed, counts) or _unlike(frame, feed, counts, stood)
     return [*found, *_currencies(frame, feed, counts)]
 
 
@@ -95,16 +97,18 @@ def _entries(frame: DataFrame, feed: Feed, counts: list[dict]) -> list[str]:
     return [f"{more:,} {said}"] if more else []
 
 
-def _unlike(frame: DataFrame, feed: Feed, counts: list[dict]) -> list[str]:
-    """Duplicates within a load that say something else than the record that counts."""
+def _unlike(frame: DataFrame, feed: Feed, counts: list[dict], stood: DataFrame | None) -> list[str]:
+    """Duplicates that say something else than the record that counts."""
     duplicates = sum(row["duplicates"] for row in counts)
     if feed.version or not duplicates or "event_id" not in frame.columns:
         return []
     same = ["event_id", "ds"]
+    what = [*same, F.to_json(F.struct(*EVENT_FIELDS)).alias("content")]
     good = frame.where("reason IS NULL AND NOT ignored AND NOT outside")
-    several = good.join(good.where("duplicate").select(*same).distinct(), same, "left_semi")
-    content = F.to_json(F.struct(*EVENT_FIELDS))
-    said = several.groupBy(*same).agg(F.count("*").alias("records"), (F.min(content) != F.max(content)).alias("differ"))
+    every = good.select(*what) if stood is None else good.select(*what).unionByName(stood.select(*what))
+    several = every.join(good.where("duplicate").select(*same).distinct(), same, "left_semi")
+    differ = (F.min("content") != F.max("content")).alias("differ")
+    said = several.groupBy(*same).agg(F.count("*").alias("records"), differ)
     unlike = said.where("differ").agg(F.sum(F.col("records") - 1)).first()[0]
     if not unlike:
         return []

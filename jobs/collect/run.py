@@ -304,7 +304,10 @@ def _check(s: Settings, load: Load, rows: list[dict], records: DataFrame, frame:
     drift.check_columns(load.feed, load.kind, rows, records)
     drift.check_types(load.kind, rows, frame)
     refusals.check(load.kind, load.feed, rows, frame, load_rules().refused)
-    for doubt in doubts.said(frame, load.feed, rows):
+    stood = None
+    if load.kind == "events" and not load.feed.version and any(row["duplicates"] for row in rows):
+        stood = already_loaded(frame.sparkSession, s, frame.where("duplicate"), load.slice_)
+    for doubt in doubts.said(frame, load.feed, rows, stood):
         print(f"warning: {load.kind}: {doubt}")
     if doubt := drift.of_versions(load.feed, frame):
         print(f"warning: {load.kind}: {doubt}")
