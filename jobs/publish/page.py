@@ -128,9 +128,11 @@ class Page:
                  for flag in self.rows.get("flags", [])]  # fmt: skip
         notes = [(text, how) for severity, text, how in found if severity == "info"]
         best = next(iter(self.rows.get("hits", [])), None)
+        loud = [one for one in found if one[0] != "info"]
+        all_but = "met" if loud or not notes else "met_notes"
         return {
-            "checks": self.say("all_met", n=total) if met == total else self.say("met", met=met, n=total),
-            "records": records + self.words.stop, "loud": [one for one in found if one[0] != "info"], "notes": notes,
+            "checks": self.say("all_met", n=total) if met == total else self.say(all_but, met=met, n=total),
+            "records": records + self.words.stop, "loud": loud, "notes": notes,
             "notes_title": self.say("notes", n=len(notes)),
             "hits": self.say("hits", day=str(best["ds"])[:10], hit=self.words.percent(best["hit_rate_10"]),
                              method=best["method"]) if best else "",
