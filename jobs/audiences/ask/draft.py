@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from datetime import timedelta
 from decimal import Decimal
@@ -15,7 +16,7 @@ from jobs.audiences.definition import Definition
 from jobs.audiences.examples import DAY
 from jobs.audiences.rule import conditions as c
 from jobs.audiences.rule import words
-from jobs.audiences.rule.measures import Where
+from jobs.audiences.rule.measures import USER_FIELDS, Where
 from jobs.audiences.rule.parts import Comparison, Part, Window
 
 _LONGEST_NAME = 60
@@ -51,10 +52,12 @@ def document(sentence: str, rule: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def identity(name: str) -> str:
-    """The id of an audience by its name."""
-    slug = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")[:48].strip("_")
-    return slug if re.match(r"[a-z]", slug) else f"asked_{slug}".strip("_")
+def identity(sentence: str) -> str:
+    """The id of an audience: the words of an English sentence, else a hash of it."""
+    slug = re.sub(r"[^a-z0-9]+", "_", sentence.lower()).strip("_")[:48].strip("_")
+    if text.is_chinese(sentence):
+        slug = hashlib.sha256(" ".join(sentence.split()).encode()).hexdigest()[:8]
+    return slug if re.match(r"[a-z]", slug) and not text.is_chinese(sentence) else f"asked_{slug}".strip("_")
 
 
 def yaml_of(document: dict[str, Any]) -> str:
@@ -94,13 +97,20 @@ def _meant(rule: Part, hold: bool) -> tuple[dict[str, Any], list[dict]]:
         columns, events = {}, []
         for part in chosen:
             more, done = _meant(part, hold)
-            columns |= more
+            for name, value in more.items():
+                both = isinstance(value, dict) and isinstance(columns.get(name), dict)
+                columns[name] = columns[name] | value if both else value
             events += done
         return columns, events
     if not hold:
         return {}, []
     if isinstance(rule, c.Is):
-        return {name: _value(test) for name, test in rule.is_.items()}, []
+        profile: dict[str, Any] = {}
+        for name, test in rule.is_.items():
+            column, _, key = name.partition(".")
+            value = [_value(test)] if USER_FIELDS.get(name) == "texts" else _value(test)
+            profile |= {column: profile.get(column, {}) | {key: value}} if key else {column: value}
+        return profile, []
     if isinstance(rule, c.Did):
         return {}, _done(rule)
     if isinstance(rule, c.First | c.Last):
@@ -131,7 +141,9 @@ def _done(rule: c.Did) -> list[dict]:
     many = max(1, int(least)) if rule.in_.needed is None else 1
     if many > 12:
         return []
-    spread = [day for day in days for _ in range(many)] if rule.in_.needed else [days[0] + k for k in range(many)]
+    spread = (
+        [day for day in days for _ in range(many)] if rule.in_.needed else [max(0, days[0] - k) for k in range(many)]
+    )
     return [_event(rule.did, rule.where, day) for day in spread]
 
 
@@ -154,12 +166,15 @@ def _days_ago(window: Window) -> list[int]:
     first, last = window.days(DAY)
     newest = (DAY - last).days
     oldest = (DAY - first).days if first else newest + 60
-    return [min(newest + 1, oldest)]
+    return [max(newest, oldest - 1)]  # early in it, for a later window may ask for nothing
 
 
 def _event(types: tuple[str, ...], where: Where, days_ago: int, more: dict[str, Any] = _NOTHING) -> dict:
     fields: dict[str, Any] = {}
     for field, test in where.items():
+        column, _, key = field.partition(".")
+        if key and column == "attributes":
+            fields["attributes"] = fields.get("attributes", {}) | {key: _value(test)}
         if field in _FIELDS:
             fields[field] = _value(test) if test.is_ or test.bounds else next(iter(test.contains), None)
     fields |= more

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -38,7 +39,7 @@ def asked(spark: SparkSession, s: Settings, sentence: str, answer: Answer, wante
     if answer.rule is None:
         raise ValueError("expected an answer with a rule")
     document = draft.document(sentence, answer.rule)
-    one = draft.identity(document["name"])
+    one = draft.identity(sentence)
     target = FOLDER / f"{one}.yaml"
     if wanted.write and target.exists():
         raise UsageError(f"{target} is there already; rename it, or write the definition beside it by hand")
@@ -62,13 +63,20 @@ def held(spark: SparkSession, one: str, document: dict[str, Any]) -> dict[str, A
     if "examples" in document:
         kept: dict[str, list] = {}
         for kind, listed in document["examples"].items():
-            alone = [document | {"examples": {kind: [example]}} for example in listed]
-            fine = [not validate.disobeyed(spark, Book.of({one: draft.definition_of(other)})) for other in alone]
-            kept[kind] = [example for example, good in zip(listed, fine, strict=True) if good]
+            kept[kind] = [one_more for one_more in listed if _obeyed(spark, one, document, kind, one_more)]
         document = {key: value for key, value in document.items() if key != "examples"}
-        document |= {"examples": kept} if any(kept.values()) else {}
+        document |= {"examples": {kind: good for kind, good in kept.items() if good}} if any(kept.values()) else {}
     validate.validate(spark, Book.of(others | {one: draft.definition_of(document)}), examples=False)
     return document
+
+
+def _obeyed(spark: SparkSession, one: str, document: dict[str, Any], kind: str, example: dict[str, Any]) -> bool:
+    """Whether an example can be told, and comes out as it says."""
+    try:
+        definition = draft.definition_of(document | {"examples": {kind: [example]}})
+    except ValidationError:
+        return False
+    return not validate.disobeyed(spark, Book.of({one: definition}))
 
 
 def who(spark: SparkSession, s: Settings, one: str, definition: Definition) -> DataFrame:
