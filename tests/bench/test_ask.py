@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from bench.ask import score, sentences
@@ -15,12 +17,20 @@ MEMBERS = {"MILK": frozenset({"a", "b"}), "BEER": frozenset({"b"}), "TEA": froze
 
 @pytest.mark.parametrize("language", sentences.LANGUAGES)
 def test_every_rule_of_a_sentence_is_one(language):
-    listed = sentences.read(language)
+    listed = sentences.read(language) + sentences.read(language, held_out=True)
     for one in listed:
         for rule in one.rules:
             assert parsed(rule), one.say
         assert len(one.ambiguous) != 1, one.say
-    assert len({one.say for one in listed}) == len(listed) > 150
+    assert len({one.say for one in listed}) == len(listed) > 200
+
+
+@pytest.mark.parametrize("language", sentences.LANGUAGES)
+def test_a_third_of_each_kind_is_set_aside(language):
+    worked, aside = (Counter((one.shop, one.kind) for one in sentences.read(language, held_out=held))
+                     for held in (False, True))  # fmt: skip
+    for kind, count in worked.items():
+        assert abs(aside[kind] - (count + aside[kind]) / 3) < 1.5, kind
 
 
 def verdict(answer: Answer, **asks) -> score.Judged:
