@@ -47,11 +47,6 @@ class Vocabulary:
     parameters: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: _NOTHING)
     types: frozenset[str] = frozenset()
 
-    @property
-    def categories(self) -> dict[str, tuple[str, ...]]:
-        """What each category is called, of every level; nothing where it has no label."""
-        return {name: self.labels.get(name, ()) for path in self.paths for name in path}
-
 
 def load(warehouse: str, ds: date, source: str | None = None) -> Vocabulary:
     """The names of a warehouse as of a night; UsageError where it has no profiles of it. source: whose mapping says
