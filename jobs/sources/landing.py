@@ -6,6 +6,7 @@ import hashlib
 import re
 import sys
 import time
+import unicodedata
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from difflib import SequenceMatcher
@@ -62,7 +63,9 @@ def list_files(landing: str, feed: Feed, since: date, ds: date) -> list[File]:
         shape = globs.compiled(glob)
         for info in _below(system, root, glob):
             name = info.path.removeprefix(root).lstrip("/")
-            match = shape.fullmatch(name)
+            match = shape.fullmatch(
+                unicodedata.normalize("NFC", name)
+            )  # some systems write an accent behind its letter
             if match is None:
                 continue
             landed = globs.day_of(match) if feed.dated else None

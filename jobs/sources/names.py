@@ -61,7 +61,8 @@ def _hint(names: list[str]) -> str:
         return " (is its format jsonl?)"
     if len(names) == 1 and (other := next((sign for sign in ";\t|," if sign in names[0]), None)):
         return f" (is its delimiter {other!r}?)"
-    if len(names) == 1:
+    # A title above a table has its delimiters too, and next to nothing between them.
+    if len(names) == 1 or sum(bool(re.fullmatch(r"_c\d+", name)) for name in names) >= len(names) / 2:
         return " (are there lines before its header? then skip says how many)"
     if any(re.fullmatch(r"[0-9.:-]+", name) for name in names):
         return " (has it no header? then columns names them)"

@@ -55,6 +55,11 @@ def test_a_number_that_is_no_day_and_a_day_that_says_two_are_none(tmp_path):
     assert found(tmp_path, "{ds:yyyy}/{ds:yyyyMMdd}.csv") == {}
 
 
+def test_an_accent_of_a_name_is_one_with_its_letter(tmp_path):
+    land(tmp_path, "2026-06-10/cafe\u0301.csv")
+    assert len(found(tmp_path, "{ds}/caf\u00e9.csv")) == 1
+
+
 def test_a_name_that_is_no_text_is_named(tmp_path):
     (tmp_path / os.fsdecode(b"caf\xe9.csv")).write_text("x")
     with pytest.raises(DataError, match=r"expected names of files in UTF-8, found .*caf\\xe9.csv; rename it"):

@@ -128,6 +128,9 @@ def test_columns_are_told_in_each_file_and_blanks_and_case_do_not_matter(spark, 
     (tmp_path / "d.csv").write_text("id;who;asked\n2;v;y\n")
     with pytest.raises(DataError, match=r"found id;who;asked \(is its delimiter ';'\?\)"):
         read(spark, tmp_path, files="*.csv", format="csv", fields=FIELDS)
+    (tmp_path / "d.csv").write_text("Report,,\nid,who,asked\n")
+    with pytest.raises(DataError, match=r"found Report, _c1, _c2 \(are there lines before its header\?"):
+        read(spark, tmp_path, files="*.csv", format="csv", fields=FIELDS)
     (tmp_path / "d.csv").write_text("2,v,2026-01-01\n")
     with pytest.raises(DataError, match=r"found 2, v, 2026-01-01 \(has it no header"):
         read(spark, tmp_path, files="*.csv", format="csv", fields=FIELDS)
