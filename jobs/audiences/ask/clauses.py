@@ -387,6 +387,9 @@ class Clauses:
                 frame.spend = before.spend
         if kind == "BACK" and kind in frame.slots:
             return
+        if kind == "BAND" and kind in frame.slots:
+            self._close("TIGHT")
+            frame = self.frame
         if kind in frame.slots and kind not in ("PCT", "QPCT"):
             self.stray.append(token)
             return

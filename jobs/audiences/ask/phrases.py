@@ -875,6 +875,11 @@ def _active(m: Match) -> Made:
     return None
 
 
+@rule("RISK")
+def _at_risk(m: Match) -> Made:
+    return _probable(m, "churn_28d") if m.said("RISK").startswith("at risk") else None
+
+
 @rule("CONSENT", "REFUSED")
 def _consent(m: Match) -> Made:
     return _is("marketing_consent", m.has("CONSENT"))
