@@ -2,9 +2,10 @@
 
 Protocol: a tenth of the products that sold before the held-out week (by a stable hash of the id, `fold` says which) is
 left out of the training: its events keep their time, kind and price, and name no product. A user with one of them in
-the week is asked for the first; all products are ranked, and the left-out ones among themselves; the history is not
-masked. What is told: nothing of the words, hashed words of the title, the text encoder's vector, or both; category
-path, brand and price always.
+the week is asked for the first, the history not masked. It is ranked among all products, as the nights rank (a product
+without a sale has the popularity of none, far below all others); among all, as if it sold as usual (the mean of the
+logarithms); and among those left out, as offers of something untried are chosen. What is told: nothing of the words,
+hashed words of the title, the text encoder's vector, or both; category path, brand and price always.
 
 Legend: U users, E events, I products, B users of a chunk.
 """
@@ -42,7 +43,7 @@ _CHUNK = 256
 
 @dataclass(frozen=True)
 class Row:
-    """Users asked, products ranked, left-out products among them; metrics among all, and among those left out."""
+    """Users asked, products ranked, left-out products among them; metrics by what the product is ranked among."""
 
     told: str
     users: int
@@ -112,15 +113,21 @@ def _row(
     trainer = Trainer(data, config, Ranks(0, 1, torch.device("cpu")), folder=None)
     trainer.fit(config.train.epochs, lambda row: say(f"{told}: loss {row['loss']:.4f}, {row['seconds']:.1f} s"),
                 lambda epoch: None)  # fmt: skip
-    probabilities = Encoder.of(trainer.model, vocabularies, catalogue).next_product(asked, week.history)
     new = torch.from_numpy(np.flatnonzero(hidden_I[FIRST:]))
     among_new = torch.from_numpy(np.cumsum(hidden_I[FIRST:]) - 1)
-    among_all, among = [], []
-    for chunk in np.array_split(np.arange(len(week.users)), max(1, -(-len(week.users) // _CHUNK))):
-        scores_BI, target = probabilities(week.users[chunk]), torch.from_numpy(week.target[chunk]).long()
-        among_all.append(rank_of(target, scores_BI).numpy())
-        among.append(rank_of(among_new[target], scores_BI[:, new]).numpy())
-    metrics = _metrics(np.concatenate(among_all), "all") | _metrics(np.concatenate(among), "new")
+    usual = float(catalogue.log_count_I[catalogue.log_count_I > 0].mean())
+    as_usual = replace(catalogue, log_count_I=np.where(hidden_I, np.float32(usual), catalogue.log_count_I))
+    ranks: dict[str, list[np.ndarray]] = {"all": [], "as_usual": [], "new": []}
+    for among, known in (("all", catalogue), ("as_usual", as_usual)):
+        probabilities = Encoder.of(trainer.model, vocabularies, known).next_product(asked, week.history)
+        for chunk in np.array_split(np.arange(len(week.users)), max(1, -(-len(week.users) // _CHUNK))):
+            scores_BI, target = probabilities(week.users[chunk]), torch.from_numpy(week.target[chunk]).long()
+            ranks[among].append(rank_of(target, scores_BI).numpy())
+            if among == "all":
+                ranks["new"].append(rank_of(among_new[target], scores_BI[:, new]).numpy())
+    metrics: dict[str, float] = {}
+    for among, parts in ranks.items():
+        metrics |= _metrics(np.concatenate(parts), among)
     return Row(told, len(week.users), len(catalogue.product_ids), len(new), metrics)
 
 
