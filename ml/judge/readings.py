@@ -56,7 +56,10 @@ def rows_of(snapshot: Snapshot, encoder: Encoder, sequences: Sequences) -> list[
     largest = np.sort(np.argsort(-np.asarray(lines_UC.sum(axis=0)).ravel(), kind="stable")[:CATEGORIES])
     counts = block(rival_segmentations.standardised(features, rival_segmentations.COLUMNS))
     categories = block(np.log1p(lines_UC[:, largest].toarray()))
-    state, vector = block(encoder.states(sequences)), whole(encoder.vectors(sequences, snapshot.ds))
+    state = block(encoder.states(sequences))
+    vectors = np.split(encoder.vectors(sequences, snapshot.ds), [encoder.lasting_width], axis=1)
+    lasting, outlook = map(whole, vectors)
+    vector = np.hstack([lasting, outlook])
     noise = block(random_encoder(encoder, snapshot.config.train.seed).readings(sequences)[1])  # the better of its two
     detailed = [np.hstack([counts, weight * categories]) for weight in WEIGHTS]
     return [
@@ -66,7 +69,8 @@ def rows_of(snapshot: Snapshot, encoder: Encoder, sequences: Sequences) -> list[
         Row("published vector", [vector]),
         Row("counts + random", beside(counts, noise), "counts"),
         Row("counts + state", beside(counts, state), "counts"),
-        Row("counts + published vector", beside(counts, vector), "counts"),
+        Row("counts + outlook", beside(counts, outlook), "counts"),
+        Row("counts + published vector", [*beside(counts, outlook), *beside(counts, vector)[1:]], "counts"),
         Row("counts + categories", [counts, *detailed]),
         Row("counts + categories + published vector",
             [counts, *(np.hstack([base, weight * vector]) for base in detailed for weight in (0.0, *WEIGHTS[:2]))],
