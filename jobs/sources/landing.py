@@ -63,9 +63,7 @@ def list_files(landing: str, feed: Feed, since: date, ds: date) -> list[File]:
         shape = globs.compiled(glob)
         for info in _below(system, root, glob):
             name = info.path.removeprefix(root).lstrip("/")
-            match = shape.fullmatch(
-                unicodedata.normalize("NFC", name)
-            )  # some systems write an accent behind its letter
+            match = shape.fullmatch(unicodedata.normalize("NFC", name))  # which the mapping is in: jobs/conf.py
             if match is None:
                 continue
             landed = globs.day_of(match) if feed.dated else None
