@@ -15,7 +15,6 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
-from scipy.special import erf
 
 FADING = 0.97  # an event's weight in a mean to that of the next one
 FILE = "readout.npz"
@@ -43,6 +42,8 @@ class Outlook:
 
 
 def _gelu(x: np.ndarray) -> np.ndarray:
+    from scipy.special import erf  # which commands that only load a model do not wait for
+
     return x * (1 + erf(x / np.sqrt(2))) / 2
 
 
