@@ -218,6 +218,7 @@ class Learned:
             cells = self.cells.of_users(users[0], users[-1] + 1)
             space_U = past.products.spaces.of(self.sequences.part(users).user_ids)
             found = pairs(past, self.states_UD[users], aims_UD[users], cells, config.candidates, space_U)
-            values.append(found.values_PJ)
-            truth.append(self.bought_UI[users[found.user_P], past.shelf.items_E[found.place_P]] > 0)
+            if len(found.user_P):  # a sparse array gives no row of numbers for no index
+                values.append(found.values_PJ)
+                truth.append(self.bought_UI[users[found.user_P], past.shelf.items_E[found.place_P]] > 0)
         return np.concatenate(values), np.concatenate(truth)
