@@ -14,6 +14,7 @@ _SLOTS = (
     "STOPPED", "FORMERLY", "NOWADAYS", "FIRSTBUY", "FIRST", "LASTBUY", "LASTONE", "BACK", "BREAKSPAN", "BREAK",
     "OVERDUE", "EVERY", "DISCOUNTED", "FULLPRICE", "HOURLIST", "WEEKDAYLIST", "PRICE", "SHARE", "COMPARED", "THAN",
     "PRIORSPAN", "SAME", "NARROW", "WITHINSPAN", "SPAN", "BAND", "ELSE", "PCT", "COLUMN", "NUM", "CMP", "AGAIN",
+    "PERMONTH",
 )  # fmt: skip
 _GLUE = {
     "RANK", "BELONG", "WAS", "INBETWEEN", "EITHER", "AMONGEND", "REST", "BEFOREHAND", "SOMETHING", "ONWARDS", "AGO",
@@ -118,13 +119,13 @@ class Clauses:
         elif "OBJ" in token or "QUOTED" in token:
             self._object(token)
         elif "ORDERS" in token:
-            if frame.slots.keys() & {"SHARE", "QPCT", "TOPN"}:
+            if frame.slots.keys() & {"SHARE", "QPCT", "TOPN", "COMPARED"}:
                 frame.slots.setdefault("unit", "orders")
             elif not frame.events and not frame.slots.keys() & {"FIRSTBUY", "LASTBUY"}:
                 self._event(token)
         elif "UNIT" in token and token.said in _IDLE_UNITS:
-            pass
-        elif "ANY" in token and frame.bare and not any("WINDOW" not in one for one in self._ahead(place + 1)):
+            frame.idle = True
+        elif "ANY" in token and frame.bare and not any("OBJ" in one for one in self._ahead(place + 1)):
             frame.slots["SAME"] = "any"
         elif "ONLY" in token:
             frame.slots["EXCLUSIVE"] = True
@@ -188,6 +189,8 @@ class Clauses:
             if united and link == "COMMA" and len(after) == 1:
                 self._join = "EVENT"
                 return
+        if link == "BUT" and frame.windows and not (frame.acts or frame.users or frame.things.names):
+            return
         topic = not frame.events and frame.things.names and after and not any("OBJ" in one for one in after)
         if link == "COMMA" and topic:
             return
@@ -210,7 +213,7 @@ class Clauses:
         after = self._ahead(place + 1)
         if self.frame.bare and self.frame.neg is None and token.said.split()[0] in ("no", "nothing", "none", "neither"):
             self.frame.neg = token["NEG"]
-            if token.said.startswith(("neither", "none")) and not self._ahead(place + 1):
+            if token.said.startswith(("neither", "none")) and not any("OBJ" in one for one in self._ahead(place + 1)):
                 self.frame.slots["SAME"] = "any"
             return
         if (
@@ -226,9 +229,10 @@ class Clauses:
             self.frame.slots["FULLPRICE"] = True
             return
         self.frame.neg = token["NEG"]
+        self.frame.anything = token.said.split()[0] == "nothing" or token.said[0] in "什啥"
         self.frame.tokens.append(token)
         if "NEG+" in token:
-            self.frame.events = (token["NEG+"],)
+            self.frame.events, self.frame.anything = (token["NEG+"],), True
 
     def _user(self, place: int, token: Token) -> None:
         frame = self.frame
@@ -296,7 +300,7 @@ class Clauses:
             self._add(token["OBJ+"])
         if "WINDOW+" in token:
             frame.windows.append(token["WINDOW+"])
-        for slot in ("Q", "MEASURE"):
+        for slot in ("Q", "MEASURE", "AGAIN", "WITHINSPAN"):
             if f"{slot}+" in token:
                 frame.slots[slot] = token[f"{slot}+"]
 
@@ -312,12 +316,14 @@ class Clauses:
             if before == names:
                 return
             if len(before) == len(names) == 1 and not before[0].keys() & names[0].keys():
-                frame.things = Things((*frame.things.names[:-1], ({**before[0], **names[0]},)), how)
+                both = ({**before[0], **names[0]},)
+                frame.things = Things((*frame.things.names[:-1], both), how, frame.things.joins)
                 return
             self.stray.append(frame.tokens[-1])
             return
+        joins = (*frame.things.joins, self._join) if frame.things.names else ()
         self._join = None
-        frame.things = Things((*frame.things.names, names), how)
+        frame.things = Things((*frame.things.names, names), how, joins)
 
     def _object(self, token: Token) -> None:
         frame = self.frame
@@ -394,7 +400,7 @@ class Clauses:
             self.stray.append(token)
             return
         frame.slots[kind] = token[kind]
-        for also in ("PCT", "QPCT", "COMPARED", "THAN", "CMP", "PRIORSPAN", "PRIOR", "unit"):
+        for also in ("PCT", "QPCT", "MEASURE", "COMPARED", "THAN", "CMP", "PRIORSPAN", "PRIOR", "unit"):
             if also in token and also not in frame.slots:
                 frame.slots[also] = token[also]
         if kind == "BREAKSPAN":

@@ -22,10 +22,17 @@ class NotSaidError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Things:
-    """What narrows the events of a clause: alternatives of each name; together by any, or all of them."""
+    """What narrows the events of a clause: alternatives of each name; together by any, or all of them. joins: the
+    words between them.
+    """
 
     names: tuple[tuple[Rule, ...], ...] = ()
     how: str = "any"
+    joins: tuple[str | None, ...] = ()
+
+    @property
+    def mixed(self) -> bool:
+        return {"AND", "OR"} <= set(self.joins)
 
 
 @dataclass
@@ -44,6 +51,8 @@ class Frame:
     link: str = "AND"  # to the clause before
     comma: bool = False  # before it
     either: bool = False
+    idle: bool = False  # a word for products that counts nothing
+    anything: bool = False  # "nothing": of all things, whatever stands before
 
     @property
     def acts(self) -> bool:
@@ -319,7 +328,7 @@ def _compared(frame: Frame, thing: Rule) -> Rule:
     windows = [dict(one) for one in frame.windows]
     first = windows[0] if windows else {"last_days": other or vague().numbers.compared_days}
     told = frame.spend or frame.slots.keys() & {"MEASURE", "unit"} or _types(frame) != "purchase"
-    if not told and any("EVENT" in token for token in frame.tokens):
+    if not told and any(token.may("EVENT", "ORDERS", "UNIT", "TIMES") for token in frame.tokens):
         raise NotSaidError("expected more or less of what: money, orders, pieces")
     measured = _measured(replace(frame, windows=[first]), thing, "money" if _types(frame) == "purchase" else "")
     if "TO" in frame.slots:

@@ -77,7 +77,10 @@ class Names:
 
     def _look_up(self, phrase: str, exact: bool) -> dict[str, Any]:
         found: dict[str, Any] = {}
-        if things := self._things(phrase, self._levels[: 1 if exact else -1]):
+        things = self._things(phrase, self._levels[: 1 if exact else -1])
+        if not things and not exact:  # a label, and a word for goods behind it
+            things = self._things(re.sub("(?<=..)(用品|产品|类商品|类产品|类)$", "", phrase), self._levels[:1])
+        if things:
             found["OBJ"] = things
         elif not exact and (things := self._things(phrase, self._levels[-1:])):
             found |= {"OBJ": things, "UNSURE": ", ".join(str(one) for thing in things for one in thing["category"])}
@@ -149,7 +152,9 @@ class Names:
         return [*levels, dict(also), dict(titles), self._in_part()]
 
     def _larger(self, label: str, categories: list[str], by_label: Mapping[str, list[str]]) -> list[dict]:
-        """What a label may be of: its categories; and all that are called by it and more, where one is larger."""
+        """What a label may be of: its categories; and all that are called by it and more, where one is larger, which it
+        is alone of where its own are the rest of a kind.
+        """
         own: list[dict] = [{"category": [category]} for category in categories]
         sizes = self.vocabulary.sizes
         longer = {
@@ -159,7 +164,9 @@ class Names:
             for c in named
         }
         if longer and max(sizes.get(c, 0) for c in longer) > _MUCH * max(sizes.get(c, 0) for c in categories):
-            own.append({"category": sorted({*categories, *longer})})
+            whole = {"category": sorted({*categories, *longer})}
+            rest = all(re.search(r"\b(misc|other)", c, re.I) for c in categories)  # what has no kind of its own
+            return [whole] if rest else [*own, whole]
         return own
 
     def _in_part(self) -> dict[str, list[dict]]:

@@ -133,37 +133,59 @@ def _money(m: Match) -> Made:
 
 
 @rule(
-    "NUM AMPM TO NUM AMPM",
-    "NUM TO NUM AMPM",
-    "NUM CLOCK? TO NUM CLOCK",
+    "BETWEEN? HOURS|AMPM NUM CLOCK TO|AND HOURS|AMPM? NUM CLOCK INBETWEEN?",
+    "BETWEEN? HOURS|AMPM? NUM|CLOCKWORD AMPM|CLOCK? TO|AND CLOCKWORD INBETWEEN?",
+    "BETWEEN? CLOCKWORD TO|AND NUM AMPM|CLOCK INBETWEEN?",
+    "BETWEEN? TIME TO|AND TIME INBETWEEN?",
+    "BETWEEN? NUM AMPM TO NUM AMPM",
+    "BETWEEN? NUM TO NUM AMPM",
+    "BETWEEN NUM AND|TO NUM AMPM",
+    "NUM CLOCK? TO NUM CLOCK INBETWEEN?",
     "BETWEEN NUM AMPM? AND NUM AMPM",
-    "HOURS NUM CLOCK TO HOURS? NUM CLOCK",
     "BETWEEN NUM AND NUM CLOCK",
 )
 def _hours(m: Match) -> Made:
-    first, last = (int(n) for n in m.all("NUM"))
-    halves = m.all("AMPM")
-    if halves:
-        low, high = (halves[0], halves[-1]) if len(halves) == 2 else (halves[-1], halves[-1])
-        first, last = (n % 12 + (12 if half == "pm" else 0) for n, half in ((first, low), (last, high)))
-    late = [said in ("evening", "afternoon") for said in m.all("HOURS")]
-    if late and late[0] and first <= 12:
-        first += 12 if first < 12 else 0
-        last += 12 if last <= first - 12 or last < first else 0
-    if not (0 <= first < 24 and 0 < last <= 24) or first == last:
+    if m.has("AND") and not m.has("BETWEEN", "INBETWEEN"):
         return None
+    ends: list[int] = []
+    part = None  # of the day, which holds for the second hour too where it says none
+    halves = m.all("AMPM")
+    for kind, token in m.found:
+        if kind == "HOURS" or (kind == "AMPM" and not ends and not token.said.isascii()):
+            part = token[kind]
+        elif kind in ("NUM", "CLOCKWORD", "TIME"):
+            ends.append(int(token[kind]))
+            if kind == "NUM" and part in ("evening", "afternoon", "pm") and ends[-1] <= 12:
+                ends[-1] = 24 if ends[-1] == 12 and (part != "afternoon" or len(ends) > 1) else ends[-1] % 12 + 12
+    first, last = ends
+    if halves and not part:
+        low, high = (halves[0], halves[-1]) if len(halves) == 2 or m.has("CLOCKWORD") else (halves[-1], halves[-1])
+        kinds = [kind for kind, _ in m.found if kind in ("NUM", "CLOCKWORD", "TIME")]
+        first, last = (
+            n if kind == "CLOCKWORD" else n % 12 + (12 if half == "pm" else 0)
+            for n, half, kind in ((first, low, kinds[0]), (last, high, kinds[1]))
+        )
+    if not (0 <= first <= 24 and 0 <= last <= 24) or first == last:
+        return None
+    first %= 24
     return {"HOURLIST": [hour % 24 for hour in range(first, last if last > first else last + 24)]}
 
 
 @rule(
-    "HOURS? AFTERDATE|AFTER NUM AMPM|CLOCK",
-    "HOURS? NUM AMPM|CLOCK AFTERDATE",
-    "HOURS? BEFOREDATE NUM AMPM|CLOCK",
-    "HOURS? NUM AMPM|CLOCK BEFOREDATE|AGO",
+    "HOURS|AMPM? AFTERDATE|AFTER|ONWARDS NUM|TIME AMPM|CLOCK",
+    "AFTERDATE|AFTER|SINCE TIME",
+    "HOURS|AMPM? NUM AMPM|CLOCK AFTERDATE|ONWARDS",
+    "TIME AFTERDATE|ONWARDS",
+    "HOURS|AMPM? BEFOREDATE NUM AMPM|CLOCK HOURS?",
+    "AFTERDATE NUM AMPM|CLOCK? HOURS",
+    "BEFOREDATE NUM AMPM|CLOCK? HOURS",
+    "BEFOREDATE TIME|CLOCKWORD",
+    "TIME|CLOCKWORD BEFOREDATE|AGO",
+    "HOURS|AMPM? NUM AMPM|CLOCK BEFOREDATE|AGO",
 )
 def _after_hour(m: Match) -> Made:
-    hour = int(m.get("NUM"))
-    if m.get("AMPM") == "pm" or m.get("HOURS") in ("evening", "afternoon"):
+    hour = int(m.get("NUM", "TIME", "CLOCKWORD"))
+    if m.has("NUM") and (m.get("AMPM") == "pm" or m.get("HOURS") in ("evening", "afternoon")):
         hour = hour % 12 + 12
     if not 0 < hour < 24:
         return None
@@ -186,9 +208,9 @@ def _weekdays(m: Match) -> Made:
     return {"WEEKDAYLIST": sorted({int(n) for said in m.all("WEEKDAYS") for n in said.split()})}
 
 
-def _latest(m: Match, month: int, day: int) -> date | None:
-    """The last such day up to the night."""
-    for year in (m.ds.year, m.ds.year - 1):
+def _latest(m: Match, month: int, day: int, of: int | None = None) -> date | None:
+    """The last such day up to the night, or that of a year."""
+    for year in (m.ds.year, m.ds.year - 1) if of is None else (of,):
         try:
             found = date(year, month, day)
         except ValueError:
@@ -196,6 +218,30 @@ def _latest(m: Match, month: int, day: int) -> date | None:
         if found <= m.ds:
             return found
     return None
+
+
+@rule(
+    "MONTHNAME NUM TO|AND NUM COMMA NUM",
+    "MONTHNAME NUM TO NUM",
+    "BETWEEN MONTHNAME NUM AND NUM",
+    "BETWEEN? NUM TO|AND NUM MONTHNAME",
+    "NUM TUNIT NUM TUNIT NUM TUNIT TO NUM TUNIT",
+    "NUM TUNIT NUM TUNIT TO NUM TUNIT",
+)
+def _days_of_a_month(m: Match) -> Made:
+    numbers, units = [int(n) for n in m.all("NUM")], m.all("TUNIT")
+    year: int | None = None
+    if units:
+        if units[-3:] != ["month", "day", "day"] or units[:-3] not in ([], ["year"]):
+            return None
+        month, first, last = numbers[-3:]
+        year = numbers[0] if len(numbers) > 3 else None
+    elif m.has("AND") and not m.has("BETWEEN"):
+        return None
+    else:
+        month, (first, last), year = int(m.get("MONTHNAME")), numbers[:2], numbers[2] if len(numbers) > 2 else None
+    end = _latest(m, month, last, year)
+    return {"PERIOD": (end.replace(day=first), end)} if end and 0 < first < last else None
 
 
 @rule("NUM TUNIT NUM TUNIT NUM TUNIT?", "NUM TUNIT NUM TUNIT")
@@ -214,18 +260,32 @@ def _chinese_date(m: Match) -> Made:
     return None
 
 
-@rule("NUM MONTHNAME NUM?", "MONTHNAME NUM NUM?", "MONTHNAME")
+@rule("CAL? QUARTERNAME|HALFNAME NUM?", "NUM TUNIT? QUARTERNAME|HALFNAME")
+def _part_of_year(m: Match) -> Made:
+    if m.before and m.before.may("LAST", "CMP", "EACH", "FUTURE"):
+        return None
+    number, size = (int(m.get("QUARTERNAME", "HALFNAME")), 3 if m.has("QUARTERNAME") else 6)
+    cal, year = m.get("CAL"), m.get("NUM")
+    if (
+        cal not in (None, "this_year", "last_year")
+        or (year and not 1990 <= year <= 2100)
+        or m.get("TUNIT") not in (None, "year")
+    ):
+        return None
+    first = size * (number - 1) + 1
+    of = int(year) if year else m.ds.year - (cal == "last_year" if cal else date(m.ds.year, first, 1) > m.ds)
+    return {"PERIOD": (date(of, first, 1), _month(of, first + size - 1)[1])}
+
+
+@rule("MONTHNAME NUM COMMA NUM", "NUM MONTHNAME COMMA NUM", "NUM MONTHNAME NUM?", "MONTHNAME NUM NUM?", "MONTHNAME")
 def _english_date(m: Match) -> Made:
     month, numbers = int(m.get("MONTHNAME")), [int(n) for n in m.all("NUM")]
     year = next((n for n in numbers if n > 1900), None)
     days = [n for n in numbers if 0 < n < 32]
-    if len(days) + (year is not None) != len(numbers) or len(days) > 1:
+    if len(days) + (year is not None) != len(numbers) or len(days) > 1 or (m.has("COMMA") and year is None):
         return None
-    if (
-        m.said("MONTHNAME") in ("may", "march")
-        and not numbers
-        and not (m.before and m.before.may("SINCE", "AFTERDATE", "TO", "BETWEEN", "UNTIL"))
-    ):
+    alone = m.said("MONTHNAME") == "may" and not numbers
+    if alone and not (m.before and m.before.may("SINCE", "AFTERDATE", "TO", "BETWEEN", "UNTIL", "BELONG", "CAL")):
         return None
     try:
         if days:
@@ -270,6 +330,9 @@ def _year(m: Match) -> Made:
 @rule("NUM TO NUM TUNIT", "BETWEEN NUM AND NUM TUNIT")
 def _spans(m: Match) -> Made:
     low, high = m.all("NUM")
+    if m.said("TUNIT") == "月" and 1 <= low < high <= 12:
+        year = m.ds.year - (high > m.ds.month)
+        return {"PERIOD": (date(year, int(low), 1), _month(year, int(high))[1])}
     return (
         {"SPANS": (int(low), int(high), m.get("TUNIT"))}
         if low == int(low) and high == int(high) and low < high
@@ -382,14 +445,19 @@ def _each_unit(m: Match) -> Made:
     "LAST|THEPAST SPAN WITHIN|AMONGEND? CMP SPAN",
     "LAST|THEPAST SPAN WITHIN|AMONGEND SPAN CMPPOST?",
     "LAST|THEPAST SPAN WITHIN|AMONGEND? SPAN CMPPOST",
+    "CMP? SPAN CMPPOST? AMONG LAST|THEPAST NUM",
 )
 def _some_of(m: Match) -> Made:
     spans = m.all("SPAN")
-    if (number := m.get("NUM")) is not None:
+    if (number := m.get("NUM")) is not None and m.found[-1][0] == "NUM":
+        (wanted, unit), whole = spans[0], (int(number), spans[0][1])
+    elif number is not None:
         wanted, whole = int(number), spans[0]
     elif len(spans) == 2:
         within = spans if m.found[0][0] not in ("LAST", "THEPAST") else spans[::-1]
         (wanted, unit), whole = within
+        if unit == "month":
+            whole = _in_months(whole)
         if unit != whole[1]:
             return None
     else:
@@ -400,6 +468,12 @@ def _some_of(m: Match) -> Made:
     if how != "at_least" or not 1 <= wanted <= whole[0] or (whole[1] == "day" and m.has("NUM")):
         return None
     return _periods(whole, at_least_in=wanted)
+
+
+def _in_months(span: tuple[int, str]) -> tuple[int, str]:
+    number, unit = span
+    months = {"halfyear": 6, "quarter": 3, "year": 12}.get(unit)
+    return (number * months, "month") if months else span
 
 
 @rule("CMP? LAST|THEPAST SPAN WITHIN|AMONGEND?")
@@ -428,14 +502,29 @@ def _period_before(m: Match) -> Made:
     return {"PRIOR": True} if not m.has("CAL") or m.get("CAL") in ("last_month", "last_week") else None
 
 
-@rule("CAL? FESTIVAL")
+@rule("CAL? FESTIVAL NUM?")
 def _festival(m: Match) -> Made:
-    month, number = map(int, m.get("FESTIVAL").split("-"))
-    cal = m.get("CAL")
-    if cal not in (None, "this_year", "last_year"):
+    cal, said = m.get("CAL"), m.get("FESTIVAL")
+    bare = m.said("FESTIVAL") in ("christmas", "xmas", "halloween", "thanksgiving", "圣诞", "valentine's", "valentines")
+    dated = m.before and m.before.may("SINCE", "AFTERDATE", "BEFOREDATE", "UNTIL", "BETWEEN", "TO", "AND", "BELONG")
+    if cal not in (None, "this_year", "last_year") or (bare and not (cal or m.has("NUM") or dated)):
         return None
-    found = date(m.ds.year - (cal == "last_year"), month, number) if cal else _latest(m, month, number)
-    return {"DATE": found} if found else None
+    if m.has("NUM") and not 1990 <= m.get("NUM") <= 2100:
+        return None
+    year = int(m.get("NUM")) if m.has("NUM") else m.ds.year - (cal == "last_year") if cal else None
+    for one in (m.ds.year, m.ds.year - 1) if year is None else (year,):
+        days = _feast(said, one)
+        if days[0] <= m.ds:
+            return {"DATE": days[0]} if len(days) == 1 else {"PERIOD": days}
+    return None
+
+
+def _feast(said: str, year: int) -> tuple[date, ...]:
+    if said in ("thanksgiving", "black friday"):  # the fourth Thursday of November, and the day after
+        first = date(year, 11, 1)
+        thursday = first + timedelta(days=(3 - first.weekday()) % 7 + 21)
+        return (thursday + (said == "black friday") * _DAY,)
+    return tuple(date(year, *map(int, day.split("-"))) for day in said.split())
 
 
 @rule("CAL")
@@ -468,6 +557,15 @@ def _between(m: Match) -> Made:
 def _since(m: Match) -> Made:
     found = m.get("DATE", "PERIOD", "YEAR")
     return {"WINDOW": {"after": (found[0] if isinstance(found, tuple) else found) - _DAY}}
+
+
+@rule("SPAN BEFOREDATE|AFTERDATE|AFTER DATE")
+def _beside(m: Match) -> Made:
+    day, days = m.get("DATE"), days_of(m.get("SPAN"))
+    if not days:
+        return None
+    span = [day - days * _DAY, day - _DAY] if m.has("BEFOREDATE") else [day + _DAY, day + days * _DAY]
+    return {"WINDOW": {"between": span}} if span[1] <= m.ds else None
 
 
 @rule("AFTERDATE DATE|PERIOD", "DATE|PERIOD AFTERDATE", "AFTER DATE|PERIOD")
@@ -637,6 +735,37 @@ def _favourited(m: Match) -> Made:
     return {"EVENT": "favourite"} if m.said("SAVED").startswith("save") else None
 
 
+@rule("COMPARED ORDERS|UNIT|MEASURE", "MOST ORDERS|UNIT")
+def _more_of_what(m: Match) -> Made:
+    measure = {"MEASURE": m.get("ORDERS", "UNIT", "MEASURE")}
+    if m.has("MOST"):
+        return {"MOST": ""} | measure
+    return (
+        {"COMPARED": m.get("COMPARED"), "MEASURE": measure["MEASURE"]}
+        if m.get("COMPARED") in ("more", "less")
+        else None
+    )
+
+
+@rule("NEG AGGREGATE")
+def _not_a_single(m: Match) -> Made:
+    return {"NEG": m.get("NEG"), "NEG+": "purchase"} if "single purchase" in m.said("AGGREGATE") else None
+
+
+@rule("NEG ANY? SINGLE EVENT|ORDERS")
+def _not_a_single_one(m: Match) -> Made:
+    said = m.get("EVENT") or "purchase"
+    return {"NEG": m.get("NEG"), "NEG+": "purchase" if said == "spend" else said}
+
+
+@rule("ORDERS Q", "Q Q", "SINGLEORDER EVENT? Q")
+def _of_one_order(m: Match) -> Made:
+    """What one order came to: nothing counts by the order."""
+    kinds = [kind for kind, _ in m.all("Q")]
+    amount = kinds == ["money"] if m.has("ORDERS") else kinds == ["orders", "money"] or m.has("SINGLEORDER")
+    return {"UNSAID": True} if amount else None
+
+
 @rule("Q NEG EVENT?")
 def _not_one(m: Match) -> Made:
     kind, held = m.get("Q")
@@ -738,10 +867,13 @@ def _in_year(m: Match) -> Made:
 
 @rule("NUM TOP|MOST", "MOST NUM|PCT")
 def _top_users(m: Match) -> Made:
+    ranked = next((token for kind, token in m.found if kind == "MOST"), None)
+    by = {"MEASURE": ranked["MEASURE"]} if ranked and "MEASURE" in ranked else {}
     if m.has("PCT"):
-        return {"TOPN": {"percent": m.get("PCT")}}
+        return {"TOPN": {"percent": m.get("PCT")}} | by
     number = m.get("NUM")
-    return {"TOPN": {"users": int(number)}} if number == int(number) and number >= 5 and not m.has("YEAR") else None
+    fits = number == int(number) and number >= 5 and not m.has("YEAR")
+    return {"TOPN": {"users": int(number)}} | by if fits else None
 
 
 @rule("TOP Q|PCT|NUM", "PCT TOP", "TOP QPCT")
@@ -838,6 +970,14 @@ def _again_so_often(m: Match) -> Made:
     return {"UNSAID": True} if m.said("PEOPLE") in ("复购", "repeat") else None
 
 
+@rule("WITHINSPAN PEOPLE")
+def _bought_again(m: Match) -> Made:
+    """Two purchases so close to each other."""
+    if m.said("PEOPLE") != "复购":
+        return None
+    return {"EVENT": "purchase", "AGAIN+": "", "WITHINSPAN+": m.get("WITHINSPAN")}
+
+
 @rule(
     "PEOPLE WINDOW",
     "WINDOW PEOPLE",
@@ -890,16 +1030,38 @@ def _rfm(m: Match) -> Made:
     return _is("rfm_class", str(int(m.get("NUM")))) if 111 <= m.get("NUM") <= 555 else None
 
 
-@rule("STAGEWORD WAS? IS|PEOPLE", "IS STAGEWORD")
+@rule("STAGEWORD WAS? IS OR|COMMA IS OR|COMMA IS", "STAGEWORD WAS? IS OR|COMMA IS", "IS OR IS STAGEWORD",
+      "STAGEWORD WAS? IS", "IS STAGEWORD")  # fmt: skip
 def _stage(m: Match) -> Made:
-    stages = [one for one in m.get("IS") or () if "lifecycle_stage" in one]
-    return {"USER": {"is": stages[0]}} if len(stages) == 1 else None
+    listed = [[one for one in found if "lifecycle_stage" in one] for found in m.all("IS")]
+    if any(len(stages) != 1 for stages in listed):
+        return None
+    stages = [one["lifecycle_stage"] for (one,) in listed]
+    return _is("lifecycle_stage", stages if len(stages) > 1 else stages[0])
 
 
 @rule("TAGWORD IS|QUOTED", "IS TAGWORD")
 def _tag(m: Match) -> Made:
     tags = [one for one in m.get("IS") or () if "tags" in one]
     return {"USER": {"is": tags[0]}} if len(tags) == 1 else None
+
+
+@rule("IS OR|COMMA|AND IS OR|COMMA|AND IS OR|COMMA|AND IS", "IS OR|COMMA|AND IS OR|COMMA|AND IS", "IS OR|AND|COMMA IS")
+def _one_of(m: Match) -> Made:
+    """Values of one column, of which a user has one: any of them, whatever stands between."""
+    tokens_ = [token for kind, token in m.found if kind == "IS"]
+    found = [token["IS"] for token in tokens_]
+    if any(len(one) != 1 or token.may("PEOPLE", "OBJ", "USER") for one, token in zip(found, tokens_, strict=True)):
+        return None
+    columns = {column for (one,) in found for column in one}
+    if len(columns) != 1 or columns & {"tags"}:
+        return None
+    (column,) = columns
+    return {"IS": ({column: [value for (one,) in found for value in _listed(one[column])]},)}
+
+
+def _listed(value: Any) -> list:
+    return value if isinstance(value, list) else [value]
 
 
 @rule("LEFT AUDIENCEWORD? AUDIENCE AUDIENCEWORD? WINDOW?", "WINDOW? LEFT AUDIENCEWORD? AUDIENCE AUDIENCEWORD?")

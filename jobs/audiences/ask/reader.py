@@ -25,6 +25,7 @@ from jobs.audiences.ask.frames import (
     window_of,
     within_of,
 )
+from jobs.audiences.ask.kept import lost
 from jobs.audiences.ask.names import Names
 from jobs.audiences.ask.phrases import days_of, reduced
 from jobs.audiences.ask.tokens import Token, tokens
@@ -86,6 +87,7 @@ class Reader:
         plain = text.folded(sentence)
         every = tokens(plain, self.names)
         said = [one for place, one in enumerate(every) if "OPEN" not in one or (place and "NEG" in every[place - 1])]
+        said = _of_stages(said)
         row = reduced(said, self.names.vocabulary.ds)
         clauses = Clauses(row, (lang or text.language(plain)) == "zh")
         left = [Part(token.said, self._unknown(token)) for token in clauses.stray]
@@ -108,6 +110,8 @@ class Reader:
         unlike = {one.says: one for one in readings}
         left += list(self._unlogged(frames, plain))
         left = list(dict.fromkeys(left))
+        if len(unlike) == 1 and not left:
+            left += list(lost(said, readings[0].rule))
         if not unlike and not left:
             left.append(Part(sentence.strip()[:80], "expected something that people did or are; found nothing of it"))
         if len(unlike) == 1 and not left:
@@ -130,6 +134,17 @@ class Reader:
             Part(_span(plain, frame.tokens), f"no {kind} is logged here")
             for frame in frames for kind in frame.events if known and kind != "any" and kind not in known
         ]  # fmt: skip
+
+
+def _of_stages(said: list[Token]) -> list[Token]:
+    """Beside the word "stage", names of stages are these, whatever else they say of people."""
+    if not any("STAGEWORD" in token and token.said != "期" for token in said):
+        return said
+    found = []
+    for token in said:
+        stages = tuple(one for one in token.kinds.get("IS", ()) if "lifecycle_stage" in one)
+        found.append(replace(token, kinds={"IS": stages}) if stages else token)
+    return found
 
 
 def _span(plain: str, found: list[Token]) -> str:
@@ -165,9 +180,9 @@ class _Built:
         slots, before = frame.slots, frames[place - 1] if place else None
         if "AGAIN" in slots and (frame.neg is not None or "BACK" in slots):
             slots.pop("AGAIN")
+        if "MOST" in slots and "TOPN" not in slots and slots.get("NUM", 0) >= 5:
+            slots["TOPN"] = {"users": int(slots.pop("NUM"))}
         if "MOST" in slots and "TOPN" not in slots:
-            if "Q" in slots and "users" not in slots:
-                raise NotSaidError("expected how many are the most: top 10 %, top 100")
             raise NotSaidError("expected how many are the most: top 10 %, top 100")
         if ("FIRST" in slots and frame.events) or "FIRSTBUY" in slots:
             slots["FIRST"] = True
@@ -201,6 +216,8 @@ class _Built:
             frame.windows.append({"last_days": days})
         if isinstance(slots.get("COMPARED"), str) and slots["COMPARED"] == "doubled" and "CMP" in slots:
             slots["COMPARED"] = {slots.pop("CMP"): 2}
+        if "PERMONTH" in slots:
+            self._monthly(frame)
         if "BREAK" in slots and not slots.keys() & {"BACK", "EVERY"}:
             raise NotSaidError("expected who came back after it")
         if "BAND" in slots:
@@ -229,6 +246,8 @@ class _Built:
             ):
                 frame.users.append(self._band("age_band", held))
                 slots.pop("Q")
+        if frame.idle and slots.keys() & {"TOPN", "COMPARED", "THAN"} and not slots.keys() & {"MEASURE", "unit"}:
+            raise NotSaidError("expected the measure: number of products, orders, money")
         self._comparison(frame)
         self._narrowed(frame)
         if (
@@ -249,6 +268,16 @@ class _Built:
             if len(frame.windows) > 1:
                 raise NotSaidError("expected one window in a clause, found two")
         return frame
+
+    @staticmethod
+    def _monthly(frame: Frame) -> None:
+        """An average a month: so many times it in the whole window."""
+        kind, held = frame.slots.get("Q", ("", {}))
+        days = frame.windows[0].get("last_days", 0) if len(frame.windows) == 1 else 0
+        if not days or days % 30 or any(isinstance(n, list) for n in held.values()) or not held:
+            raise NotSaidError("expected an average of months, such as the last 6 months")
+        frame.slots.pop("PERMONTH")
+        frame.slots["Q"] = (kind, {how: n * (days // 30) for how, n in held.items()})
 
     def _placed_span(self, frame: Frame) -> None:
         slots, days = frame.slots, days_of(frame.slots["SPAN"])
@@ -392,12 +421,16 @@ class _Built:
 
     def _completed(self, frames: list[Frame]) -> list[Frame]:
         """What a clause takes from others: the window at the head, the event and the object of the one before."""
+        if frames:
+            self._opened(frames)
         head = next((f.windows[0] for f in frames if f.first and f.windows), None)
         done: list[Frame] = []
         for place, frame in enumerate(frames):
             before = next((f for f in reversed(done) if f.events), None)
             own = bool(frame.events)
             after = frames[place + 1] if place + 1 < len(frames) else None
+            if "said" in frame.slots:
+                continue
             if "STOPPED" in frame.slots and before and not frame.things.names and (not own or before.things.names):
                 if not before.slots.keys() & {"FORMERLY", "STOPPED"}:
                     before.slots["STOPPED"] = True
@@ -429,7 +462,7 @@ class _Built:
                     raise NotSaidError("expected in full what is not so")
                 if "TOPN" in before.slots and not frame.things.names:
                     frame.slots = before.slots | frame.slots
-                if not frame.things.names:
+                if not frame.things.names and not frame.anything:
                     frame.things = before.things
                     kept = {
                         k: v
@@ -437,12 +470,20 @@ class _Built:
                         if k in ("DISCOUNTED", "FULLPRICE", "HOURLIST", "WEEKDAYLIST", "PRICE", "QUERY")
                     }
                     frame.slots = kept | frame.slots
+                elif frame.anything:
+                    frame.events = ("purchase",) if before.events != ("any",) else before.events
                 elif not frame.windows:
                     frame.windows = list(before.windows)
+                elif frame.neg is None and frame.link in ("AND", "OR") and before.neg is None and not before.windows:
+                    before.windows = list(frame.windows)  # one verb, and a window behind all that it is said of
             elif not own and frame.windows and not frame.acts and not frame.things.names and not frame.users:
-                if done and done[-1].events and not done[-1].windows and after is None:
+                if done and done[-1].events and not done[-1].windows and (after is None or self._terse(after)):
                     done[-1].windows = list(frame.windows)
                     done[-1].tokens += frame.tokens
+                    if after is not None and "Q" not in done[-1].slots:
+                        done[-1].slots["Q"] = after.slots["Q"]
+                        done[-1].tokens += after.tokens
+                        frames[place + 1] = replace(after, slots={"said": True})
                     continue
                 if after is not None and frame.first:
                     continue
@@ -510,6 +551,11 @@ class _Built:
                 frame.things = after.things
             named = next((f for f in (*reversed(done), *frames[place + 1 :]) if f.things.names), None)
             same = (frame.neg is not None and _again(frame)) or frame.slots.get("SAME") in ("it", "any")
+            if own and not frame.things.names and not same and not frame.anything and self._elided(frame, before):
+                frame.slots["SAME"] = "it"
+                same = self.pick(("of what", place), [True, False])
+                if not same:
+                    frame.slots.pop("SAME")
             if own and not frame.things.names and named is None and frame.slots.get("SAME") == "any":
                 raise NotSaidError("expected of what: any, none")
             if own and not frame.things.names and named is not None and same:
@@ -536,6 +582,38 @@ class _Built:
         if head and not any(head in frame.windows for frame in done):
             raise NotSaidError("expected something that was done in that time")
         return done
+
+    @staticmethod
+    def _opened(frames: list[Frame]) -> None:
+        """ "Within 30 days" of the first clause is a window: no step stands before it."""
+        first, later = frames[0], frames[1] if len(frames) > 1 else None
+        if "WITHINSPAN" not in first.slots or "AGAIN" in first.slots or (later and later.link == "AFTER"):
+            return
+        if days := days_of(first.slots["WITHINSPAN"]):
+            first.slots.pop("WITHINSPAN")
+            first.windows.append({"last_days": days})
+            first.first |= bool(first.tokens) and "WITHINSPAN" in first.tokens[0]
+
+    @staticmethod
+    def _terse(frame: Frame) -> bool:
+        """A count by itself: "milk buyers, last 60 days, at least 3 orders"."""
+        bought = not frame.events or (frame.events == ("purchase",) and not any("EVENT" in t for t in frame.tokens))
+        return bought and frame.slots.keys() == {"Q"} and frame.comma and not (frame.things.names or frame.windows)
+
+    @staticmethod
+    def _elided(frame: Frame, before: Frame | None) -> bool:
+        """Whether "but did not buy" leaves open of what: of what stands before, or anything."""
+        verbs = [token.said for token in frame.tokens if "EVENT" in token]
+        return (
+            frame.neg is not None
+            and before is not None
+            and bool(before.things.names)
+            and before.neg is None
+            and frame.events == ("purchase",)
+            and bool(verbs)
+            and all(re.match("bought|buy|purchas|买|购买", verb) and verb not in ("买单",) for verb in verbs)
+            and frame.slots.keys() <= {"PRIOR"}
+        )
 
     # Steps in order.
 
@@ -705,6 +783,13 @@ class _Built:
         choice = {id(one): one.index(self.pick(("name", str(one)), list(one))) for one in names}
         if "not_things" in frame.slots:
             return condition(replace(frame, things=Things(names)), choice, self.vocabulary.ds)
+        if frame.things.mixed:
+            return self._mixed(frame)
+        if how == "all" and len(names) > 1 and frame.slots.keys() & {"TOPN", "SHARE", "HEAVY", "compared"}:
+            frame = replace(frame, things=Things(names))
+        elif how == "all" and len(names) > 1 and frame.slots.keys() & {"Q", "OFTEN"}:
+            how = self.pick(("together", str(names)), ["any", "all"])
+            frame = replace(frame, things=Things(names, how))
         if frame.neg is not None and how == "all" and len(names) > 1:
             how = self.pick(("none of", str(names)), ["any", "all"])
             frame = replace(frame, things=Things(names, how))
@@ -718,6 +803,16 @@ class _Built:
         if rule.get("none"):
             return {key: value for key, value in rule.items() if key != "none"}
         return {"not": rule}
+
+    def _mixed(self, frame: Frame) -> Rule:
+        """A list of both "and" and "or": either may bind first."""
+        strong, joined = self.pick(("list", str(frame.things.names)), [("AND", _any), ("OR", _all)])
+        groups = [[frame.things.names[0]]]
+        for join, names in zip(frame.things.joins, frame.things.names[1:], strict=True):
+            groups[-1].append(names) if join == strong else groups.append([names])
+        how = "all" if strong == "AND" else "any"
+        rule = joined([self._acts(replace(frame, things=Things(tuple(one), how), neg=None)) for one in groups])
+        return rule if frame.neg is None else {"not": rule}
 
     def _note(self, frame: Frame, rule: Rule) -> None:
         said = _span(self.plain, frame.tokens)

@@ -97,6 +97,8 @@ def _from(units: list[Unit], start: int, sentence: str, names: Names) -> Iterato
 
     if first.kind == "date" and (day := text.day(first.text)):
         yield 1, _COST["known"], token(1, {"DATE": day})
+    if first.kind == "time" and first.text.endswith(":00"):
+        yield 1, _COST["known"], token(1, {"TIME": int(first.text[:-3])})
     if first.kind == "quoted":
         yield 1, _COST["known"], token(1, {"QUOTED": first.text[1:-1].strip(), **names.of(key_of(first.text[1:-1]))})
     if found := text.number(units, start):

@@ -97,6 +97,29 @@ SAID = """
    {did: purchase, count: products, at_least: 5, in: {after: 2017-02-28}}]
 - [only bought milk, 只买牛奶, {share: {did: purchase, where: {category: MILK}}, at_least: 1}]
 - [bought diapers, 买过尿不湿, {did: purchase, where: {category: NAPPIES}}]
+- [fewer orders in the past 90 days than in the previous 90 days,
+   {compared: {did: purchase, count: orders, in: {last_days: 90}}, to: {in: {last_days: 90, skip: 90}}, less_than: 1}]
+- ["past 30 d viewed phones, no order at all", 30d内看过手机 没下单,
+   {all: [{did: view, where: {category: Phones}, in: {last_days: 30}}, {not: {did: purchase, in: {last_days: 30}}}]}]
+- [bought milk in the last 90 days and nothing at all for 14 days, 近90天买过牛奶，但近14天什么都没买,
+   {all: [{did: purchase, where: {category: MILK}, in: {last_days: 90}}, {not: {did: purchase, in: {last_days: 14}}}]}]
+- [viewed phones in the last 30 days without a single purchase in that time,
+   {all: [{did: view, where: {category: Phones}, in: {last_days: 30}}, {not: {did: purchase, in: {last_days: 30}}}]}]
+- ["bought milk or beer, and coffee, in the last 30 days",
+   {all: [{did: purchase, where: {category: [BEERS/ALES, MILK]}, in: {last_days: 30}},
+          {did: purchase, where: {category: COFFEE}, in: {last_days: 30}}]}]
+- [近半年月均3单以上, {did: purchase, count: orders, at_least: 18, in: {last_days: 180}}]
+- [30天内复购咖啡的用户,
+   {then: [{did: purchase, where: {category: COFFEE}}, {did: purchase, where: {category: COFFEE}, within: {days: 30}}]}]
+- ["bought milk between February 7 and February 14, 2017", bought milk Feb 7 to 14, 2017年2月7日到14日买过牛奶,
+   {did: purchase, where: {category: MILK}, in: {between: [2017-02-07, 2017-02-14]}}]
+- [bought milk in Q3, bought milk in the third quarter of 2017, 第三季度买过牛奶,
+   {did: purchase, where: {category: MILK}, in: {between: [2017-07-01, 2017-09-30]}}]
+- [bought milk since Christmas, 圣诞节以来买过牛奶, {did: purchase, where: {category: MILK}, in: {after: 2016-12-24}}]
+- [bought milk between 10 pm and midnight, 晚上10点到12点买过牛奶,
+   {did: purchase, where: {category: MILK, hour: [22, 23]}}]
+- [近半年有4个月以上买过牛奶, at least 4 months out of the last 6 with a purchase of milk,
+   {did: purchase, where: {category: MILK}, in: {last_months: 6, at_least_in: 4}}]
 - [bougt cofee in the last 7 days, {did: purchase, where: {category: COFFEE}, in: {last_days: 7}}]
 """
 PAIRS = [(sentence, rule) for *sentences, rule in yaml.safe_load(SAID) for sentence in sentences if rule]
@@ -128,6 +151,9 @@ def test_a_sentence_is_one_rule(sentence, rule):
     "bought cheese",  # two categories
     "没买过牛奶和啤酒", "did not buy milk and beer",  # neither, or not both
     "bought milk and spent 100 or viewed phones",  # what belongs together
+    "bought milk or beer and coffee", "买过牛奶或啤酒和咖啡",
+    "bought milk but did not buy in the last 30 days",  # no milk, or nothing
+    "spent over 100 on milk and coffee",  # together, or on each
     "aged over 40",  # within a group
     "top 10% of beer buyers by spend",
 ])  # fmt: skip
@@ -143,6 +169,8 @@ def test_a_sentence_of_two_meanings_is_asked_back(sentence):
     ("bought milk and likes jazz", "jazz"),
     ("bought milk'; DROP TABLE users; --", "table"),
     ("bought unicorns", "unicorns"),
+    ("one order worth at least $150", "one order"), ("一单里买了10种以上商品", "一单里"),
+    ("近90天消费最少的100人", "最少的"), ("customers who paid by card", "by card"),
     ("30", "30"),
 ])  # fmt: skip
 def test_what_nothing_records_is_named_and_no_rule_is_guessed(sentence, part):

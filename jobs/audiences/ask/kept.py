@@ -1,0 +1,104 @@
+"""What a sentence says and a rule does not: the last look at an answer, by words and numbers alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from jobs.audiences.ask.answer import Part
+from jobs.audiences.ask.tokens import Token
+
+# What a number may have become: weeks, months, quarters, years of days, years of months; percent, tenths.
+_UNITS = tuple(map(Decimal, ("1", "7", "30", "90", "365", "12", "0.01", "0.1", "1000")))
+_GROUPS = re.compile(r"band|kid|child|rfm|segment_id")  # columns whose values are groups of numbers
+_NEGATIVE = (
+    "not", "none", "less_than", "at_most", "exactly", "known", "marketing_consent", "again", "stopped", "share", "skip",
+)  # fmt: skip
+# Kinds of words, and the keys of a rule of which one must be there for each.
+_KEYS: dict[str, tuple[str, ...]] = {
+    "NEG": _NEGATIVE, "NEGANY": _NEGATIVE, "EXCEPT": _NEGATIVE, "STOPPED": ("not", "stopped"),
+    "HOURS": ("hour", "active_hours", "tags"), "TIME": ("hour",), "WEEKDAYS": ("weekday", "tags"),
+    "DISCOUNTED": ("discount", "sum"), "FULLPRICE": ("discount",), "TOPN": ("top",), "HEAVY": ("top",),
+    "CAL": ("in", "since"), "MONTHNAME": ("in", "since"), "QUARTERNAME": ("in",), "HALFNAME": ("in",), "DATE": ("in",),
+    "FESTIVAL": ("in",), "THAN": ("compared",), "SHARE": ("share",), "LASTBUY": ("last", "not"),
+    "FIRSTBUY": ("first", "then"), "OVERDUE": ("stopped",), "FUTURE": ("is", "within", "then"),
+    "EACHCAL": ("each", "regularly", "at_least_in", "stopped", "then", "again"),
+}  # fmt: skip
+_COMPARED = {"more_than": ("more_than", "skip", "at_least_in", "again", "overdue"), "exactly": ("exactly", "none"),
+             "less_than": ("less_than", "at_most", "none", "within", "last_days", "is"),
+             "at_most": ("at_most", "less_than", "none", "within", "last_days")}  # fmt: skip
+
+
+def lost(said: Sequence[Token], rule: dict[str, Any]) -> Iterator[Part]:
+    """The words of a sentence (as its cheapest cover) that left nothing in the rule."""
+    keys, texts, numbers = set(_keys(rule)), set(_texts(rule)), set(_numbers(rule))
+    grouped = any(_GROUPS.search(key) for key in keys)
+    for token in said:
+        wanted = {key for kind in token.kinds for key in _KEYS.get(kind, ())} if len(token.kinds) == 1 else set()
+        names = next((token[kind] for kind in ("OBJ", "IS") if token.kinds.keys() == {kind}), None)
+        compared = set(_COMPARED.get(token.kinds.get("CMP", ""), ()))
+        missing = (
+            (wanted and not keys & wanted and not (grouped and "NEG" in token))
+            or (compared and not grouped and not keys & compared)
+            or ("NUM" in token and not grouped and not _stands(token["NUM"], numbers, keys))
+            or (names and not any(_named(thing, texts) for thing in names))
+        )
+        if missing:
+            yield Part(token.said, "has no place in the rule")
+
+
+def _named(thing: dict[str, Any], texts: set[str]) -> bool:
+    return all(str(one) in texts for value in thing.values() for one in (value if isinstance(value, list) else [value]))
+
+
+def _stands(number: Decimal, numbers: set[Decimal], keys: set[str]) -> bool:
+    if number <= 1 or ("hour" in keys and number <= 24):
+        return True
+    reach = {number * unit for unit in _UNITS} | {number + 1, number - 1, 1 + number / 100, 1 - number / 100}
+    reach |= {number * months for months in range(2, 25)} | {1 + number / 10, 1 - number / 10}
+    return bool(reach & numbers)
+
+
+def _keys(said: Any) -> Iterator[str]:
+    if isinstance(said, dict):
+        for key, value in said.items():
+            yield key
+            yield from _keys(value)
+    elif isinstance(said, list | tuple):
+        for one in said:
+            yield from _keys(one)
+
+
+def _texts(said: Any) -> Iterator[str]:
+    if isinstance(said, dict | list | tuple):
+        for one in said.values() if isinstance(said, dict) else said:
+            yield from _texts(one)
+    else:
+        yield str(said)
+
+
+def _numbers(said: Any) -> Iterator[Decimal]:
+    """Numbers of a rule, of its days and texts, and how many steps it has."""
+    if isinstance(said, dict):
+        for key, one in said.items():
+            yield from (Decimal(digits) for digits in re.findall(r"\d+", key))
+            yield from _numbers(one)
+        if isinstance(said.get("skip"), int):  # ... to so many days ago
+            yield Decimal(said["skip"] + said.get("last_days", 0) - 1)
+    elif isinstance(said, list | tuple):
+        yield Decimal(len(said))
+        for one in said:
+            yield from _numbers(one)
+    elif isinstance(said, date):
+        yield from map(Decimal, (said.year, said.month, said.day))
+        after = date.fromordinal(said.toordinal() + 1)
+        yield from map(Decimal, (after.year, after.month, after.day))
+    elif isinstance(said, bool):
+        return
+    elif isinstance(said, int | float | Decimal):
+        yield Decimal(str(said))
+    else:
+        yield from map(Decimal, re.findall(r"\d+", str(said)))
