@@ -56,12 +56,12 @@ class Discovery:
         random = np.random.default_rng(seed)
         for _ in range(STEPS):
             drawn = np.sort(random.choice(users, min(STEP_USERS, len(users)), replace=False))
-            bought_BE = torch.from_numpy(first_UE[drawn].toarray())
-            scores_BE = (known_UK[drawn] @ map_KD) @ table_ED.T + sells_E
-            scores_BE = scores_BE.masked_fill(torch.from_numpy(had_UE[drawn].toarray() != 0), -torch.inf)
-            likely_BE = scores_BE.log_softmax(dim=1).masked_fill(bought_BE == 0, 0)
+            scores_BE = torch.addmm(sells_E, known_UK[drawn] @ map_KD, table_ED.T)
+            scores_BE[had_UE[drawn].nonzero()] = -torch.inf
+            row_N, place_N = (torch.from_numpy(at).long() for at in first_UE[drawn].nonzero())
+            likely_N = scores_BE[row_N, place_N] - scores_BE.logsumexp(dim=1)[row_N]
             # One who buys much says more than one who buys little, but not in proportion.
-            loss = -(likely_BE.sum(dim=1) / bought_BE.sum(dim=1).sqrt()).mean()
+            loss = -(likely_N / torch.bincount(row_N).sqrt()[row_N]).sum() / len(drawn)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
