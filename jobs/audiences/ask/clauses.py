@@ -82,6 +82,8 @@ class Clauses:
             self._link(place, token)
         elif "NEG" in token:
             self._negate(place, token)
+        elif "NOT BOTH" in token and frame.empty and self.frames and len(self.frames[-1].things.names) == 2:
+            self.frames[-1].slots["one"] = True
         elif "OPEN" in token:
             within = self.tokens[place:]
             self._grouped |= place > 0 and "NEG" in self.tokens[place - 1] and any("AND" in one for one in within)
@@ -130,10 +132,14 @@ class Clauses:
         elif "ONLY" in token:
             frame.slots["EXCLUSIVE"] = True
             frame.tokens.append(token)
+        elif "ELSE" in token and self._everyone_else(place):
+            pass
         elif kind := next((kind for kind in _SLOTS if kind in token), None):
             self._slot(place, kind, token)
         elif "UNKNOWN" in token and frame.events == ("search",):
             self._query(token)
+        elif "SINCE" in token and frame.neg is not None and self.frames and not self._ahead(place + 1):
+            frame.link = "THEN"
         elif "PRIOR" in token:
             frame.slots["PRIOR"] = True
             frame.tokens.append(token)
@@ -141,6 +147,10 @@ class Clauses:
             self._glue(token)
         elif "NOISE" not in token:
             self.stray.append(token)
+
+    def _everyone_else(self, place: int) -> bool:
+        links = (self.frame.link, *(one.link for one in self.frames[-1:]))
+        return "EXCEPT" in links and not self._ahead(place + 1)
 
     def _glue(self, token: Token) -> None:
         if "WAS" in token and self.frame.slots.keys() & {"FIRSTBUY", "FIRST", "LASTBUY", "LASTONE"}:
@@ -160,6 +170,8 @@ class Clauses:
         frame = self.frame
         link = next(link for link in LINKS if link in token)
         after = self._ahead(place + 1)
+        if link == "COMMA" and after and self._goes_on(after):
+            return
         if link in ("AND", "OR", "COMMA") and after:
             first = after[0]
             plain = "OBJ" in first and not any(one.may("USER", "PEOPLE") for one in after)
@@ -209,6 +221,21 @@ class Clauses:
             link, self._ordered = "THEN", False
         self._close(link, comma=link == "COMMA")
 
+    def _goes_on(self, after: list[Token]) -> bool:
+        """Whether what follows a comma belongs to what stands before it: a window, a count, a measure alone."""
+        frame = self.frame
+        if frame.slots.keys() == {"WITHINSPAN"} and not (frame.acts or frame.things.names):
+            return True
+        if not (frame.acts or "COLUMN" in frame.slots):
+            return False
+        if all(one.may("WINDOW", "RECENTLY") for one in after) and not frame.windows and not self.frames:
+            frame.terse = True
+            return True
+        if all(one.may("MEASURE", "RANK", "BYAMOUNT") for one in after):
+            return bool(frame.slots.keys() & {"COMPARED", "TOPN"}) and "MEASURE" not in frame.slots
+        counted = "Q" in after[0] and (len(after) == 1 or (len(after) == 2 and "ORDERS" in after[1]))
+        return frame.terse and counted and "Q" not in frame.slots
+
     def _negate(self, place: int, token: Token) -> None:
         after = self._ahead(place + 1)
         if self.frame.bare and self.frame.neg is None and token.said.split()[0] in ("no", "nothing", "none", "neither"):
@@ -232,7 +259,7 @@ class Clauses:
         self.frame.anything = token.said.split()[0] == "nothing" or token.said[0] in "什啥"
         self.frame.tokens.append(token)
         if "NEG+" in token:
-            self.frame.events, self.frame.anything = (token["NEG+"],), True
+            self.frame.events, self.frame.anything = (token["NEG+"],), "ELIDED" not in token
 
     def _user(self, place: int, token: Token) -> None:
         frame = self.frame
@@ -279,6 +306,15 @@ class Clauses:
             frame.tokens.append(token)
             return
         if frame.events == (kind,) == ("favourite",):
+            return
+        if (
+            frame.events == ("purchase",)
+            and frame.things.names
+            and token.said[0] == "花"
+            and not frame.slots.keys() & {"Q"}
+        ):
+            frame.spend = True  # bought it and paid so much for it
+            frame.tokens.append(token)
             return
         if frame.events and not (frame.events == (kind,) and "EVENT" not in token):
             if (
@@ -365,6 +401,8 @@ class Clauses:
             frame = self.frame
         frame.first |= not self.frames and not frame.tokens
         frame.windows.append(token["WINDOW"] if "WINDOW" in token else token["RECENTLY"])
+        if "Q+" in token:
+            frame.slots["Q"] = token["Q+"]
         frame.tokens.append(token)
 
     def _slot(self, place: int, kind: str, token: Token) -> None:
@@ -400,6 +438,8 @@ class Clauses:
             self.stray.append(token)
             return
         frame.slots[kind] = token[kind]
+        if "WINDOW+" in token:
+            frame.windows.append(token["WINDOW+"])
         for also in ("PCT", "QPCT", "MEASURE", "COMPARED", "THAN", "CMP", "PRIORSPAN", "PRIOR", "unit"):
             if also in token and also not in frame.slots:
                 frame.slots[also] = token[also]

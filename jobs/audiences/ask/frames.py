@@ -52,6 +52,7 @@ class Frame:
     comma: bool = False  # before it
     either: bool = False
     idle: bool = False  # a word for products that counts nothing
+    terse: bool = False  # goes on behind commas
     anything: bool = False  # "nothing": of all things, whatever stands before
 
     @property
@@ -300,6 +301,8 @@ def _every(frame: Frame, thing: Rule) -> Rule:
         period = {key: max(1, said["last_days"] // per)}
     elif set(said) == {key}:
         period = dict(said)
+    elif set(said) == {key, "at_least_in"}:
+        return _one(replace(frame, slots={k: v for k, v in frame.slots.items() if k != "EACHCAL"}), thing, date.min)
     else:
         raise NotSaidError(f"expected a number of {unit}s, every one of which counts")
     period |= {"skip": -(-skip // per)} if skip else {}

@@ -27,7 +27,8 @@ _KEYS: dict[str, tuple[str, ...]] = {
     "FIRSTBUY": ("first", "then"), "OVERDUE": ("stopped",), "FUTURE": ("is", "within", "then"),
     "EACHCAL": ("each", "regularly", "at_least_in", "stopped", "then", "again"),
 }  # fmt: skip
-_COMPARED = {"more_than": ("more_than", "skip", "at_least_in", "again", "overdue"), "exactly": ("exactly", "none"),
+_COMPARED = {"more_than": ("more_than", "skip", "at_least_in", "again", "overdue", "not"),
+             "exactly": ("exactly", "none"),
              "less_than": ("less_than", "at_most", "none", "within", "last_days", "is"),
              "at_most": ("at_most", "less_than", "none", "within", "last_days")}  # fmt: skip
 

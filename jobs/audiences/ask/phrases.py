@@ -133,12 +133,13 @@ def _money(m: Match) -> Made:
 
 
 @rule(
-    "BETWEEN? HOURS|AMPM NUM CLOCK TO|AND HOURS|AMPM? NUM CLOCK INBETWEEN?",
-    "BETWEEN? HOURS|AMPM? NUM|CLOCKWORD AMPM|CLOCK? TO|AND CLOCKWORD INBETWEEN?",
-    "BETWEEN? CLOCKWORD TO|AND NUM AMPM|CLOCK INBETWEEN?",
-    "BETWEEN? TIME TO|AND TIME INBETWEEN?",
-    "BETWEEN? NUM AMPM TO NUM AMPM",
-    "BETWEEN? NUM TO NUM AMPM",
+    "BETWEEN|SINCE? HOURS|AMPM NUM CLOCK TO|AND HOURS|AMPM? NUM CLOCK INBETWEEN?",
+    "BETWEEN|SINCE? HOURS|AMPM? NUM|CLOCKWORD AMPM|CLOCK? TO|AND CLOCKWORD INBETWEEN?",
+    "CLOCKWORD NUM CLOCK TO HOURS? NUM CLOCK",
+    "BETWEEN|SINCE? CLOCKWORD TO|AND NUM AMPM|CLOCK INBETWEEN?",
+    "BETWEEN|SINCE? TIME TO|AND TIME INBETWEEN|SINCE?",
+    "BETWEEN|SINCE? NUM AMPM TO NUM AMPM",
+    "BETWEEN|SINCE? NUM TO NUM AMPM",
     "BETWEEN NUM AND|TO NUM AMPM",
     "NUM CLOCK? TO NUM CLOCK INBETWEEN?",
     "BETWEEN NUM AMPM? AND NUM AMPM",
@@ -157,7 +158,7 @@ def _hours(m: Match) -> Made:
             ends.append(int(token[kind]))
             if kind == "NUM" and part in ("evening", "afternoon", "pm") and ends[-1] <= 12:
                 ends[-1] = 24 if ends[-1] == 12 and (part != "afternoon" or len(ends) > 1) else ends[-1] % 12 + 12
-    first, last = ends
+    first, last = ends[-2:]
     if halves and not part:
         low, high = (halves[0], halves[-1]) if len(halves) == 2 or m.has("CLOCKWORD") else (halves[-1], halves[-1])
         kinds = [kind for kind, _ in m.found if kind in ("NUM", "CLOCKWORD", "TIME")]
@@ -194,12 +195,15 @@ def _after_hour(m: Match) -> Made:
 
 @rule("MOSTACTIVE HOURS", "HOURS MOSTACTIVE", "HOURS PEOPLE")
 def _most_active(m: Match) -> Made:
+    if m.get("HOURS") == "early":
+        return None
     return _is("active_hours", m.get("HOURS")) if m.get("PEOPLE") is None or m.said("PEOPLE") == "活跃" else None
 
 
 @rule("HOURS")
 def _part_of_day(m: Match) -> Made:
-    parts = {"morning": range(5, 12), "afternoon": range(12, 18), "evening": range(18, 23), "night": (23, *range(5))}
+    parts = {"morning": range(5, 12), "afternoon": range(12, 18), "evening": range(18, 23), "night": (23, *range(5)),
+             "early": range(5)}  # fmt: skip
     return {"HOURLIST": sorted(parts[m.get("HOURS")])}
 
 
@@ -221,25 +225,25 @@ def _latest(m: Match, month: int, day: int, of: int | None = None) -> date | Non
 
 
 @rule(
-    "MONTHNAME NUM TO|AND NUM COMMA NUM",
-    "MONTHNAME NUM TO NUM",
-    "BETWEEN MONTHNAME NUM AND NUM",
-    "BETWEEN? NUM TO|AND NUM MONTHNAME",
-    "NUM TUNIT NUM TUNIT NUM TUNIT TO NUM TUNIT",
-    "NUM TUNIT NUM TUNIT TO NUM TUNIT",
+    "SINCE? MONTHNAME NUM|ORD TO NUM|ORD COMMA? NUM?",
+    "BETWEEN MONTHNAME NUM|ORD AND NUM|ORD COMMA? NUM?",
+    "SINCE? NUM|ORD TO NUM|ORD MONTHNAME NUM?",
+    "BETWEEN NUM|ORD TO|AND NUM|ORD MONTHNAME NUM?",
+    "SINCE? NUM TUNIT NUM TUNIT NUM TUNIT TO NUM TUNIT",
+    "SINCE? NUM TUNIT NUM TUNIT TO NUM TUNIT",
 )
 def _days_of_a_month(m: Match) -> Made:
-    numbers, units = [int(n) for n in m.all("NUM")], m.all("TUNIT")
+    numbers, units = [int(n) for n in m.all("NUM", "ORD")], m.all("TUNIT")
     year: int | None = None
     if units:
         if units[-3:] != ["month", "day", "day"] or units[:-3] not in ([], ["year"]):
             return None
         month, first, last = numbers[-3:]
         year = numbers[0] if len(numbers) > 3 else None
-    elif m.has("AND") and not m.has("BETWEEN"):
-        return None
     else:
         month, (first, last), year = int(m.get("MONTHNAME")), numbers[:2], numbers[2] if len(numbers) > 2 else None
+        if (year is None and m.has("COMMA")) or (year is not None and not 1990 <= year <= 2100):
+            return None
     end = _latest(m, month, last, year)
     return {"PERIOD": (end.replace(day=first), end)} if end and 0 < first < last else None
 
@@ -277,9 +281,10 @@ def _part_of_year(m: Match) -> Made:
     return {"PERIOD": (date(of, first, 1), _month(of, first + size - 1)[1])}
 
 
-@rule("MONTHNAME NUM COMMA NUM", "NUM MONTHNAME COMMA NUM", "NUM MONTHNAME NUM?", "MONTHNAME NUM NUM?", "MONTHNAME")
+@rule("MONTHNAME NUM|ORD COMMA NUM", "NUM|ORD MONTHNAME COMMA NUM", "NUM|ORD MONTHNAME NUM?",
+      "MONTHNAME NUM|ORD NUM?", "MONTHNAME")  # fmt: skip
 def _english_date(m: Match) -> Made:
-    month, numbers = int(m.get("MONTHNAME")), [int(n) for n in m.all("NUM")]
+    month, numbers = int(m.get("MONTHNAME")), [int(n) for n in m.all("NUM", "ORD")]
     year = next((n for n in numbers if n > 1900), None)
     days = [n for n in numbers if 0 < n < 32]
     if len(days) + (year is not None) != len(numbers) or len(days) > 1 or (m.has("COMMA") and year is None):
@@ -327,12 +332,14 @@ def _year(m: Match) -> Made:
     return None
 
 
-@rule("NUM TO NUM TUNIT", "BETWEEN NUM AND NUM TUNIT")
+@rule("SINCE NUM TO NUM TUNIT", "NUM TO NUM TUNIT", "BETWEEN NUM AND NUM TUNIT")
 def _spans(m: Match) -> Made:
     low, high = m.all("NUM")
     if m.said("TUNIT") == "月" and 1 <= low < high <= 12:
         year = m.ds.year - (high > m.ds.month)
         return {"PERIOD": (date(year, int(low), 1), _month(year, int(high))[1])}
+    if m.has("SINCE"):
+        return None
     return (
         {"SPANS": (int(low), int(high), m.get("TUNIT"))}
         if low == int(low) and high == int(high) and low < high
@@ -380,6 +387,8 @@ def _periods(span: tuple[int, str], **more: Any) -> Made:
 def _each(m: Match) -> Made:
     number, unit = m.get("SPAN")
     cal = m.get("EACHCAL")
+    if m.found[0][0] == "SPAN" and m.before and m.before.may("CMP"):
+        return None
     if m.has("EACH") and not m.has("LAST", "THEPAST", "PRIOR"):
         return None
     if cal and cal != unit:
@@ -445,10 +454,13 @@ def _each_unit(m: Match) -> Made:
     "LAST|THEPAST SPAN WITHIN|AMONGEND? CMP SPAN",
     "LAST|THEPAST SPAN WITHIN|AMONGEND SPAN CMPPOST?",
     "LAST|THEPAST SPAN WITHIN|AMONGEND? SPAN CMPPOST",
-    "CMP? SPAN CMPPOST? AMONG LAST|THEPAST NUM",
+    "CMP? SPAN CMPPOST? AMONG? LAST|THEPAST NUM",
+    "NUM AMONG? LAST|THEPAST SPAN CMPPOST",
 )
 def _some_of(m: Match) -> Made:
     spans = m.all("SPAN")
+    if m.has("NUM") and not (m.has("AMONG") or re.match("of |前|近|过去|最近", m.said("LAST"))):
+        return None
     if (number := m.get("NUM")) is not None and m.found[-1][0] == "NUM":
         (wanted, unit), whole = spans[0], (int(number), spans[0][1])
     elif number is not None:
@@ -465,8 +477,10 @@ def _some_of(m: Match) -> Made:
     how = m.get("CMP", "CMPPOST") or "at_least"
     if how == "more_than":
         wanted, how = wanted + 1, "at_least"
-    if how != "at_least" or not 1 <= wanted <= whole[0] or (whole[1] == "day" and m.has("NUM")):
+    if how != "at_least" or not 1 <= wanted <= whole[0]:
         return None
+    if whole[1] == "day" and m.has("NUM"):
+        return {"WINDOW": {"last_days": whole[0]}, "Q+": ("days", {"at_least": wanted})}
     return _periods(whole, at_least_in=wanted)
 
 
@@ -497,11 +511,6 @@ def _days_alone(m: Match) -> Made:
     )
 
 
-@rule("TUNIT PRIOR", "PRIOR TUNIT", "AGAIN|PRIOR CAL")
-def _period_before(m: Match) -> Made:
-    return {"PRIOR": True} if not m.has("CAL") or m.get("CAL") in ("last_month", "last_week") else None
-
-
 @rule("CAL? FESTIVAL NUM?")
 def _festival(m: Match) -> Made:
     cal, said = m.get("CAL"), m.get("FESTIVAL")
@@ -527,6 +536,29 @@ def _feast(said: str, year: int) -> tuple[date, ...]:
     return tuple(date(year, *map(int, day.split("-"))) for day in said.split())
 
 
+@rule("DATE THATDAY")
+def _that_day(m: Match) -> Made:
+    return {"DATE": m.get("DATE")}
+
+
+@rule("SPAN BEFOREDATE|AFTERDATE|AFTER DATE", "DATE BEFOREDATE|AFTERDATE SPAN", "DATE PRIOR TUNIT",
+      "NUM? TUNIT BEFOREDATE|AFTERDATE|AFTER DATE")  # fmt: skip
+def _beside(m: Match) -> Made:
+    """So many days before or after a day."""
+    day, unit = m.get("DATE"), m.get("TUNIT")
+    days = days_of(m.get("SPAN") or (int(m.get("NUM") or 1), unit))
+    if not days or (m.has("PRIOR") and m.said("PRIOR") != "前一"):
+        return None
+    earlier = m.has("BEFOREDATE", "PRIOR")
+    span = [day - days * _DAY, day - _DAY] if earlier else [day + _DAY, day + days * _DAY]
+    return {"WINDOW": {"between": span}} if span[1] <= m.ds else None
+
+
+@rule("TUNIT PRIOR", "PRIOR TUNIT", "AGAIN|PRIOR CAL")
+def _period_before(m: Match) -> Made:
+    return {"PRIOR": True} if not m.has("CAL") or m.get("CAL") in ("last_month", "last_week") else None
+
+
 @rule("CAL")
 def _calendar(m: Match) -> Made:
     return {"WINDOW": calendar(m.get("CAL"), m.ds)}
@@ -538,6 +570,7 @@ def calendar(name: str, ds: date) -> dict[str, Any]:
     known: dict[str, dict[str, Any]] = {
         "this_week": {"current": "week"}, "this_month": {"current": "month"}, "this_year": {"current": "year"},
         "this_quarter": {"after": first - _DAY}, "today": {"last_days": 1}, "yesterday": {"last_days": 1, "skip": 1},
+        "day_before": {"last_days": 1, "skip": 2},
         "last_week": {"last_weeks": 1}, "last_month": {"last_months": 1},
         "last_quarter": {"between": [date(before.year, before.month - 2, 1), before]},
         "last_year": {"between": [date(ds.year - 1, 1, 1), date(ds.year - 1, 12, 31)]},
@@ -559,23 +592,18 @@ def _since(m: Match) -> Made:
     return {"WINDOW": {"after": (found[0] if isinstance(found, tuple) else found) - _DAY}}
 
 
-@rule("SPAN BEFOREDATE|AFTERDATE|AFTER DATE")
-def _beside(m: Match) -> Made:
-    day, days = m.get("DATE"), days_of(m.get("SPAN"))
-    if not days:
-        return None
-    span = [day - days * _DAY, day - _DAY] if m.has("BEFOREDATE") else [day + _DAY, day + days * _DAY]
-    return {"WINDOW": {"between": span}} if span[1] <= m.ds else None
-
-
 @rule("AFTERDATE DATE|PERIOD", "DATE|PERIOD AFTERDATE", "AFTER DATE|PERIOD")
 def _after(m: Match) -> Made:
+    if m.found[0][0] in ("AFTERDATE", "AFTER") and not m.found[0][1].said.isascii():
+        return None  # Chinese has it behind the day
     found = m.get("DATE", "PERIOD")
     return {"WINDOW": {"after": found[1] if isinstance(found, tuple) else found}}
 
 
 @rule("BEFOREDATE DATE|PERIOD", "DATE|PERIOD BEFOREDATE", "UNTIL DATE|PERIOD", "DATE|PERIOD UNTIL")
 def _before(m: Match) -> Made:
+    if m.found[0][0] == "BEFOREDATE" and not m.found[0][1].said.isascii():
+        return None
     found = m.get("DATE", "PERIOD")
     first, last = found if isinstance(found, tuple) else (found, found)
     return {"WINDOW": {"before": last + _DAY if m.has("UNTIL") else first}}
@@ -600,7 +628,7 @@ def _spans_ago(m: Match) -> Made:
 def _long_ago(m: Match) -> Made:
     days, how = days_of(m.get("SPAN")), m.get("CMP", "CMPPOST")
     if not days or how not in ("more_than", "at_least"):
-        return None
+        return _in(days) if m.has("AGO") else None  # less than so many days ago
     skip = days + (how == "more_than")
     return {"WINDOW": {"before_days": skip}} if skip < 3660 else None
 
@@ -625,6 +653,7 @@ def _future(m: Match) -> Made:
 
 @rule(
     "AFTER? BREAK? QSPAN|SPAN|Q BREAK",
+    "AFTER? CMP SPAN CMPPOST? BREAK",
     "BREAK CMP? SPAN CMPPOST? NEG? EVENT? AFTERDATE?",
     "AFTER CMP? SPAN CMPPOST? NEG? EVENT|ORDERS?",
     "CMP? SPAN CMPPOST? NEG EVENT AFTERDATE",
@@ -637,6 +666,11 @@ def _break(m: Match) -> Made:
     return {"BREAKSPAN": days_of(span)} if days_of(span) else None
 
 
+@rule("CMP SPAN THEN|AFTERDATE|AFTER", "SPAN CMPPOST THEN|AFTERDATE|AFTER")
+def _not_later(m: Match) -> Made:
+    return {"WITHINSPAN": m.get("SPAN")} if m.get("CMP", "CMPPOST") == "at_most" else None
+
+
 @rule("WITHIN TUNIT")
 def _within_one(m: Match) -> Made:
     return {"WITHINSPAN": (1, m.get("TUNIT"))}
@@ -645,6 +679,28 @@ def _within_one(m: Match) -> Made:
 @rule("WITHIN SPAN", "SPAN WITHIN", "CMP SPAN WITHIN")
 def _within(m: Match) -> Made:
     return {"WITHINSPAN": m.get("SPAN")} if not m.has("CMP") else None
+
+
+@rule("CMP WINDOW|PRIORSPAN|PRIOR")
+def _than_then(m: Match) -> Made:
+    """More than in other days."""
+    how = {"more_than": "more", "less_than": "less"}.get(m.get("CMP"))
+    if how is None or m.said("CMP") not in (
+        "高于",
+        "多于",
+        "低于",
+        "少于",
+        "大于",
+        "小于",
+        "超过",
+        "不及",
+        "higher than",
+        "lower than",
+    ):
+        return None
+    than = {"WINDOW+": m.get("WINDOW")} if m.has("WINDOW") else {}
+    than |= {kind: m.get(kind) for kind in ("PRIORSPAN", "PRIOR") if m.has(kind)}
+    return {"COMPARED": how, "THAN": ""} | than
 
 
 @rule("EVER")
@@ -721,6 +777,18 @@ def _of_what_they_did(m: Match) -> Made:
     return {"QPCT": m.get("QPCT")} | prior if m.get("EVENT") in ("spend", "purchase") else None
 
 
+@rule("Q UNIT")
+def _of_different(m: Match) -> Made:
+    """12 kinds of different products: the same said twice."""
+    kind, held = m.get("Q")
+    return {"Q": (kind, held)} if kind == m.get("UNIT") and "不同" in m.said("UNIT") else None
+
+
+@rule("CMP? NUM CMPPOST SOMETHING", "CMP NUM SOMETHING")
+def _so_many_products(m: Match) -> Made:
+    return {"Q": ("products", _compared(m, "NUM"))} if m.said("SOMETHING") == "商品" else None
+
+
 @rule("SAVED Q DISCOUNTED?")
 def _saved(m: Match) -> Made:
     return (
@@ -745,6 +813,11 @@ def _more_of_what(m: Match) -> Made:
         if m.get("COMPARED") in ("more", "less")
         else None
     )
+
+
+@rule("COMPARED")
+def _how_often(m: Match) -> Made:
+    return {"COMPARED": m.get("COMPARED"), "MEASURE": "orders"} if re.search(r"\boften", m.said("COMPARED")) else None
 
 
 @rule("NEG AGGREGATE")
@@ -772,7 +845,8 @@ def _not_one(m: Match) -> Made:
     if held != {"at_least": 1} or kind not in ("orders", "times") or not re.match("一|1", m.said("Q")):
         return None
     said = m.get("EVENT") or "purchase"
-    return {"NEG": m.get("NEG"), "NEG+": "purchase" if said == "spend" else said}
+    open_ = {"ELIDED": True} if re.match("买|购买|b[uo]", m.said("EVENT")) else {}  # of what, another clause may say
+    return {"NEG": m.get("NEG"), "NEG+": "purchase" if said == "spend" else said} | open_
 
 
 @rule("CMP? NUM CMPPOST? EVENT")
@@ -829,9 +903,10 @@ def _named_group(m: Match) -> Made:
     return {"USER": {"is": fits[0]}} if len(fits) == 1 else None
 
 
-@rule("FIELD UNSTATED", "UNSTATED FIELD")
+@rule("FIELD|AGE|INCOME UNSTATED", "UNSTATED FIELD|AGE|INCOME")
 def _unstated(m: Match) -> Made:
-    return _is(m.get("FIELD"), {"known": False})
+    column = m.get("FIELD") or ("age_band" if m.has("AGE") else "income_band")
+    return _is(column, {"known": False})
 
 
 @rule(
@@ -932,6 +1007,13 @@ def _churn(m: Match) -> Made:
     )
 
 
+@rule("LIKELY FUTURESPAN EVENT Q", "FUTURESPAN LIKELY EVENT Q", "LIKELY EVENT Q FUTURESPAN")
+def _expected_to_spend(m: Match) -> Made:
+    kind, held = m.get("Q")
+    fits = m.get("EVENT") == "spend" and m.get("FUTURESPAN") == 28 and kind in ("money", "bare")
+    return _is("spend_28d", held) if fits and re.match("预|expect|predict", m.said("LIKELY")) else None
+
+
 @rule(
     "FUTURESPAN LIKELY|UNLIKELY? EVENT OBJ?",
     "FUTURESPAN|WITHINSPAN LIKELY|UNLIKELY EVENT OBJ?",
@@ -963,6 +1045,13 @@ def _expected(m: Match) -> Made:
 def _with_probability(m: Match) -> Made:
     column = next(iter(m.get("USER").get("is", {})), "")
     return _probable(m, column) if column.startswith(("purchase_", "churn_")) else None
+
+
+@rule("PEOPLE OBJ")
+def _repeat_buyers(m: Match) -> Made:
+    if m.said("PEOPLE") not in ("复购", "repeat buyers", "repeat customers") or (m.before and "WITHINSPAN" in m.before):
+        return None
+    return {"EVENT": "purchase", "OBJ+": m.get("OBJ"), "Q+": ("orders", {"at_least": 2})}
 
 
 @rule("PEOPLE Q")
@@ -1003,7 +1092,8 @@ def _active(m: Match) -> Made:
         if m.has("QSPAN", "Q"):
             held, unit = m.get("QSPAN") or (None, None)
             return {"EVENT": "any", "Q+": ("days", held)} if unit == "day" else None
-        return {"EVENT": "any", "WINDOW+": window} if window else None
+        days = next((token["Q+"] for kind, token in m.found if kind == "WINDOW" and "Q+" in token), None)
+        return {"EVENT": "any", "WINDOW+": window} | ({"Q+": days} if days else {}) if window else None
     rule_ = m.get("PEOPLE")
     if "did" in rule_ and "in" not in rule_ and window and not m.has("Q"):
         return {"USER": rule_ | {"in": window}}
@@ -1017,7 +1107,7 @@ def _active(m: Match) -> Made:
 
 @rule("RISK")
 def _at_risk(m: Match) -> Made:
-    return _probable(m, "churn_28d") if m.said("RISK").startswith("at risk") else None
+    return _probable(m, "churn_28d") if m.said("RISK").startswith(("at risk", "有流失")) else None
 
 
 @rule("CONSENT", "REFUSED")

@@ -84,10 +84,10 @@ class Reader:
         self.names = names
 
     def read(self, sentence: str, lang: str | None = None) -> Answer:
-        plain = text.folded(sentence)
+        plain = _with_ends(text.folded(sentence))
         every = tokens(plain, self.names)
         said = [one for place, one in enumerate(every) if "OPEN" not in one or (place and "NEG" in every[place - 1])]
-        said = _of_stages(said)
+        said = [_by_device(token, plain) for token in _of_stages(said)]
         row = reduced(said, self.names.vocabulary.ds)
         clauses = Clauses(row, (lang or text.language(plain)) == "zh")
         left = [Part(token.said, self._unknown(token)) for token in clauses.stray]
@@ -145,6 +145,22 @@ def _of_stages(said: list[Token]) -> list[Token]:
         stages = tuple(one for one in token.kinds.get("IS", ()) if "lifecycle_stage" in one)
         found.append(replace(token, kinds={"IS": stages}) if stages else token)
     return found
+
+
+def _with_ends(plain: str) -> str:
+    """A note on the end of a range as the word that says it: `10个以上(不含10个)` is 超过10个."""
+    plain = re.sub(r"\((?:含|包含|包括)[^()]{1,6}\)", "", plain)
+    number = r"(?:\d[\d.,]*|[一二两三四五六七八九十百千万半成]+)[^\W\d]{0,2}?"
+    strict = re.compile(rf"({number})(?:及|或)?以([上下])([^()]{{0,12}})\((?:不含|不包含|不包括)[^()]{{1,6}}\)")
+    return strict.sub(lambda m: f"{'超过' if m[2] == '上' else '少于'}{m[1]}{m[3]}", plain)
+
+
+def _by_device(token: Token, plain: str) -> Token:
+    """What is bought on a phone is not a phone."""
+    on = re.match("上|端", plain[token.end :]) or re.search(r"\bon (the|their|a) $", plain[: token.start])
+    if "NARROW" in token and "OBJ" in token and on:
+        return replace(token, kinds={kind: value for kind, value in token.kinds.items() if kind != "OBJ"})
+    return token
 
 
 def _span(plain: str, found: list[Token]) -> str:
@@ -296,8 +312,17 @@ class _Built:
         slots = frame.slots
         said = slots.get("COMPARED")
         part = slots.get("PCT")
-        if said is None and "THAN" not in slots and not (slots.keys() & {"PRIORSPAN", "PRIOR"} and "QPCT" in slots):
+        two = len(frame.windows) == 2 and "QPCT" in slots and not slots.keys() & {"TOPN", "SHARE"}
+        if (
+            said is None
+            and "THAN" not in slots
+            and not two
+            and not (slots.keys() & {"PRIORSPAN", "PRIOR"} and "QPCT" in slots)
+        ):
             return
+        beside = slots.keys() & {"THAN", "PRIORSPAN", "PRIOR"} or len(frame.windows) == 2
+        if said in ("more", "less") and not beside:
+            raise NotSaidError("expected than what: more than in the 30 days before")
         frame.events = frame.events or ("purchase",)
         by = None if part is None else part / 100
         if isinstance(said, dict):
@@ -342,6 +367,9 @@ class _Built:
                 raise NotSaidError("expected a number to compare with")
             turned = {slots.pop("CMP"): held["at_least"]}
             slots[key] = (slots["Q"][0], turned) if key == "Q" else turned
+        ordered = any(re.match("下|成交|order", token.said) for token in frame.tokens if "EVENT" in token)
+        if ordered and slots.get("Q", ("",))[0] == "bare" and not frame.spend and "MEASURE" not in slots:
+            slots["Q"] = ("times", slots["Q"][1])
         if "EXCLUSIVE" in slots and "Q" in slots and set(slots["Q"][1]) == {"at_least"}:
             slots.pop("EXCLUSIVE")
             slots["Q"] = (slots["Q"][0], {"exactly": slots["Q"][1]["at_least"]})
@@ -423,14 +451,12 @@ class _Built:
         """What a clause takes from others: the window at the head, the event and the object of the one before."""
         if frames:
             self._opened(frames)
-        head = next((f.windows[0] for f in frames if f.first and f.windows), None)
+        head = next((f.windows[0] for f in frames if f.first and f.windows and f.link != "EXCEPT"), None)
         done: list[Frame] = []
         for place, frame in enumerate(frames):
             before = next((f for f in reversed(done) if f.events), None)
             own = bool(frame.events)
             after = frames[place + 1] if place + 1 < len(frames) else None
-            if "said" in frame.slots:
-                continue
             if "STOPPED" in frame.slots and before and not frame.things.names and (not own or before.things.names):
                 if not before.slots.keys() & {"FORMERLY", "STOPPED"}:
                     before.slots["STOPPED"] = True
@@ -474,16 +500,18 @@ class _Built:
                     frame.events = ("purchase",) if before.events != ("any",) else before.events
                 elif not frame.windows:
                     frame.windows = list(before.windows)
-                elif frame.neg is None and frame.link in ("AND", "OR") and before.neg is None and not before.windows:
-                    before.windows = list(frame.windows)  # one verb, and a window behind all that it is said of
+                elif not before.windows and self._one_verb(frame, before, place):
+                    for one in reversed(done):  # one verb, and a window behind all that it is said of
+                        if one.windows or one.events != frame.events:
+                            break
+                        one.windows = list(frame.windows)
+                if frame.events == ("search",) and frame.things.names:
+                    said = [token.said for token in frame.tokens if "OBJ" in token]
+                    frame.things, frame.slots["QUERY"] = Things(), " ".join(said)
             elif not own and frame.windows and not frame.acts and not frame.things.names and not frame.users:
-                if done and done[-1].events and not done[-1].windows and (after is None or self._terse(after)):
+                if done and done[-1].events and not done[-1].windows and after is None:
                     done[-1].windows = list(frame.windows)
                     done[-1].tokens += frame.tokens
-                    if after is not None and "Q" not in done[-1].slots:
-                        done[-1].slots["Q"] = after.slots["Q"]
-                        done[-1].tokens += after.tokens
-                        frames[place + 1] = replace(after, slots={"said": True})
                     continue
                 if after is not None and frame.first:
                     continue
@@ -552,10 +580,7 @@ class _Built:
             named = next((f for f in (*reversed(done), *frames[place + 1 :]) if f.things.names), None)
             same = (frame.neg is not None and _again(frame)) or frame.slots.get("SAME") in ("it", "any")
             if own and not frame.things.names and not same and not frame.anything and self._elided(frame, before):
-                frame.slots["SAME"] = "it"
                 same = self.pick(("of what", place), [True, False])
-                if not same:
-                    frame.slots.pop("SAME")
             if own and not frame.things.names and named is None and frame.slots.get("SAME") == "any":
                 raise NotSaidError("expected of what: any, none")
             if own and not frame.things.names and named is not None and same:
@@ -579,6 +604,15 @@ class _Built:
                 ):
                     frame.windows = [w for w in before.windows if not w.keys() & {"each", "at_least_in", "before_days"}]
             done.append(frame)
+        acts = [frame for frame in done if frame.acts]
+        if (
+            len(acts) > 1
+            and acts[-1].windows
+            and all(f.neg == "" for f in acts)
+            and not any(f.windows for f in acts[:-1])
+        ):
+            for frame in acts[:-1]:  # none of these things, and a window behind them
+                frame.windows = list(acts[-1].windows)
         if head and not any(head in frame.windows for frame in done):
             raise NotSaidError("expected something that was done in that time")
         return done
@@ -594,25 +628,32 @@ class _Built:
             first.windows.append({"last_days": days})
             first.first |= bool(first.tokens) and "WITHINSPAN" in first.tokens[0]
 
-    @staticmethod
-    def _terse(frame: Frame) -> bool:
-        """A count by itself: "milk buyers, last 60 days, at least 3 orders"."""
-        bought = not frame.events or (frame.events == ("purchase",) and not any("EVENT" in t for t in frame.tokens))
-        return bought and frame.slots.keys() == {"Q"} and frame.comma and not (frame.things.names or frame.windows)
+    def _one_verb(self, frame: Frame, before: Frame, place: int) -> bool:
+        """Whether the window behind a clause without a verb is that of the one before, too."""
+        if (
+            before.neg == "never"
+            or frame.neg == "never"
+            or before.slots.keys() & {"EACHCAL", "TOPN", "FIRST", "LASTBUY"}
+        ):
+            return False
+        if (frame.neg is None) == (before.neg is None):
+            return frame.link in ("AND", "OR", "COMMA", "TIGHT")
+        return self.pick(("how far back", place), [True, False])
 
     @staticmethod
     def _elided(frame: Frame, before: Frame | None) -> bool:
         """Whether "but did not buy" leaves open of what: of what stands before, or anything."""
         verbs = [token.said for token in frame.tokens if "EVENT" in token]
+        verbs += ["买" for token in frame.tokens if "ELIDED" in token]
+        count = frame.slots.get("Q", ("",))[0] in ("times", "orders") and frame.slots.keys() == {"Q"}
         return (
-            frame.neg is not None
-            and before is not None
+            before is not None
             and bool(before.things.names)
-            and before.neg is None
+            and ((frame.neg is not None) if before.neg is None else (frame.neg is None and count))
             and frame.events == ("purchase",)
             and bool(verbs)
             and all(re.match("bought|buy|purchas|买|购买", verb) and verb not in ("买单",) for verb in verbs)
-            and frame.slots.keys() <= {"PRIOR"}
+            and (count or frame.slots.keys() <= {"PRIOR"})
         )
 
     # Steps in order.
@@ -648,6 +689,8 @@ class _Built:
                     )
                 )
                 continue
+            if then and frame.link == "TIGHT" and frame.neg is None and not frame.slots.keys() & {"WITHINSPAN"}:
+                raise NotSaidError("expected which comes first; say: first A, then B")
             if not then:
                 if frame.link == "THEN" or frame.link == "AFTER":
                     raise NotSaidError("expected something done before it and something after it")
@@ -783,6 +826,9 @@ class _Built:
         choice = {id(one): one.index(self.pick(("name", str(one)), list(one))) for one in names}
         if "not_things" in frame.slots:
             return condition(replace(frame, things=Things(names)), choice, self.vocabulary.ds)
+        if frame.slots.pop("one", None):
+            some, all_ = (self._acts(replace(frame, things=Things(names, how), neg=None)) for how in ("any", "all"))
+            return {"all": [some, {"not": all_}]}
         if frame.things.mixed:
             return self._mixed(frame)
         if how == "all" and len(names) > 1 and frame.slots.keys() & {"TOPN", "SHARE", "HEAVY", "compared"}:

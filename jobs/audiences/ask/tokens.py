@@ -104,6 +104,9 @@ def _from(units: list[Unit], start: int, sentence: str, names: Names) -> Iterato
     if found := text.number(units, start):
         value, taken = found
         yield taken, _COST["known"], token(taken, {"NUM": value})
+        after = units[start + 1] if start + 1 < len(units) else None
+        if after and first.kind == "number" and after.text in ("st", "nd", "rd", "th") and after.start == first.end:
+            yield 2, _COST["known"], token(2, {"ORD": value})
     for taken in range(1, min(_LONGEST_PHRASE, len(units) - start) + 1):
         phrase = text.joined(units[start : start + taken])
         known = lexicon().get(phrase, {})

@@ -120,6 +120,36 @@ SAID = """
    {did: purchase, where: {category: MILK, hour: [22, 23]}}]
 - [近半年有4个月以上买过牛奶, at least 4 months out of the last 6 with a purchase of milk,
    {did: purchase, where: {category: MILK}, in: {last_months: 6, at_least_in: 4}}]
+- [at least twice as many orders in the last 30 days as in the 30 days before, 近30天下单次数是前30天的两倍或更多,
+   {compared: {did: purchase, count: orders, in: {last_days: 30}}, to: {in: {last_days: 30, skip: 30}}, at_least: 2}]
+- [近60天消费金额高于之前60天,
+   {compared: {did: purchase, sum: amount, in: {last_days: 60}}, to: {in: {last_days: 60, skip: 60}}, more_than: 1}]
+- ["no milk, no beer, no coffee this year",
+   {all: [{not: {did: purchase, where: {category: MILK}, in: {current: year}}},
+          {not: {did: purchase, where: {category: BEERS/ALES}, in: {current: year}}},
+          {not: {did: purchase, where: {category: COFFEE}, in: {current: year}}}]}]
+- ["milk buyers, last 60 days, at least 3 orders",
+   {did: purchase, where: {category: MILK}, count: orders, at_least: 3, in: {last_days: 60}}]
+- [bought beer followed by coffee no more than 7 days later, "bought beer and, within a week, bought coffee",
+   {then: [{did: purchase, where: {category: BEERS/ALES}},
+           {did: purchase, where: {category: COFFEE}, within: {days: 7}}]}]
+- [bought milk the day before yesterday, 前天买过牛奶,
+   {did: purchase, where: {category: MILK}, in: {last_days: 1, skip: 2}}]
+- [bought beer in the week before Halloween, 万圣节前一周买过啤酒,
+   {did: purchase, where: {category: BEERS/ALES}, in: {between: [2017-10-24, 2017-10-30]}}]
+- [近90天消费1000以上（不含1000）, {did: purchase, sum: amount, more_than: 1000, in: {last_days: 90}}]
+- [沉寂60天以上后在11月回来下单的, {again: purchase, after_days: 60, in: {between: [2017-11-01, 2017-11-30]}}]
+- [排除近7天下过单的，消费前20%,
+   {all: [{not: {did: purchase, in: {last_days: 7}}}, {top: {did: purchase, sum: amount}, percent: 20}]}]
+- [近12周里至少9周每周下单两次及以上,
+   {did: purchase, count: orders, at_least: 2, in: {last_weeks: 12, at_least_in: 9}}]
+- [active on at least 5 of the last 7 days,
+   {did: [view, click, search, favourite, cart, uncart, purchase, refund], count: days, at_least: 5,
+    in: {last_days: 7}}]
+- [bought either milk or coffee but not both,
+   {all: [{did: purchase, where: {category: [COFFEE, MILK]}},
+          {not: {all: [{did: purchase, where: {category: MILK}}, {did: purchase, where: {category: COFFEE}}]}}]}]
+- [凌晨买过牛奶, {did: purchase, where: {category: MILK, hour: [0, 1, 2, 3, 4]}}]
 - [bougt cofee in the last 7 days, {did: purchase, where: {category: COFFEE}, in: {last_days: 7}}]
 """
 PAIRS = [(sentence, rule) for *sentences, rule in yaml.safe_load(SAID) for sentence in sentences if rule]
@@ -170,7 +200,8 @@ def test_a_sentence_of_two_meanings_is_asked_back(sentence):
     ("bought milk'; DROP TABLE users; --", "table"),
     ("bought unicorns", "unicorns"),
     ("one order worth at least $150", "one order"), ("一单里买了10种以上商品", "一单里"),
-    ("近90天消费最少的100人", "最少的"), ("customers who paid by card", "by card"),
+    ("近90天消费最少的100人", "最少的"), ("消费高的用户", "消费高的"), ("当天搜索当天下单", "当天"),
+    ("customers who paid by card", "by card"),
     ("30", "30"),
 ])  # fmt: skip
 def test_what_nothing_records_is_named_and_no_rule_is_guessed(sentence, part):
