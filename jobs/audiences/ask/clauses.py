@@ -243,6 +243,10 @@ class Clauses:
             if token.said.startswith(("neither", "none")) and not any("OBJ" in one for one in self._ahead(place + 1)):
                 self.frame.slots["SAME"] = "any"
             return
+        without = token.said in ("without", "w/o") and after and after[0].may("DISCOUNTED")
+        if without and self.frame.events and self.frame.neg is None:
+            self.frame.slots["FULLPRICE"] = True
+            return
         if (
             self.frame.acts
             or self.frame.neg is not None
@@ -305,6 +309,9 @@ class Clauses:
             frame.events = tuple(dict.fromkeys((*frame.events, kind)))
             frame.tokens.append(token)
             return
+        if frame.events and not self.chinese and frame.tokens and "WITHINSPAN" in frame.tokens[-1]:
+            self._close("AFTER")  # within a week of the other
+            frame = self.frame
         if frame.events == (kind,) == ("favourite",):
             return
         if (
@@ -370,6 +377,8 @@ class Clauses:
             self.stray.append(token)
             return
         frame.tokens.append(token)
+        if frame.borrowed:
+            frame.things, frame.borrowed = Things(), False
         self._add(token["OBJ"])
 
     def _query(self, token: Token) -> None:
@@ -428,7 +437,7 @@ class Clauses:
             frame = self.frame
             if kind == "Q":
                 frame.events, frame.things, frame.windows = before.events, before.things, list(before.windows)
-                frame.spend = before.spend
+                frame.spend, frame.borrowed = before.spend, True
         if kind == "BACK" and kind in frame.slots:
             return
         if kind == "BAND" and kind in frame.slots:
@@ -440,7 +449,20 @@ class Clauses:
         frame.slots[kind] = token[kind]
         if "WINDOW+" in token:
             frame.windows.append(token["WINDOW+"])
-        for also in ("PCT", "QPCT", "MEASURE", "COMPARED", "THAN", "CMP", "PRIORSPAN", "PRIOR", "unit"):
+        for also in (
+            "COLUMN",
+            "EACHCAL",
+            "NUM",
+            "PCT",
+            "QPCT",
+            "MEASURE",
+            "COMPARED",
+            "THAN",
+            "CMP",
+            "PRIORSPAN",
+            "PRIOR",
+            "unit",
+        ):
             if also in token and also not in frame.slots:
                 frame.slots[also] = token[also]
         if kind == "BREAKSPAN":

@@ -52,6 +52,7 @@ class Frame:
     comma: bool = False  # before it
     either: bool = False
     idle: bool = False  # a word for products that counts nothing
+    borrowed: bool = False  # its things are those of the clause before
     terse: bool = False  # goes on behind commas
     anything: bool = False  # "nothing": of all things, whatever stands before
 

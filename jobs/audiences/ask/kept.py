@@ -27,17 +27,20 @@ _KEYS: dict[str, tuple[str, ...]] = {
     "FIRSTBUY": ("first", "then"), "OVERDUE": ("stopped",), "FUTURE": ("is", "within", "then"),
     "EACHCAL": ("each", "regularly", "at_least_in", "stopped", "then", "again"),
 }  # fmt: skip
-_COMPARED = {"more_than": ("more_than", "skip", "at_least_in", "again", "overdue", "not"),
+_COMPARED = {"more_than": ("more_than", "skip", "at_least_in", "again", "overdue", "not", "between"),
              "exactly": ("exactly", "none"),
-             "less_than": ("less_than", "at_most", "none", "within", "last_days", "is"),
-             "at_most": ("at_most", "less_than", "none", "within", "last_days")}  # fmt: skip
+             "less_than": ("less_than", "at_most", "none", "within", "last_days", "is", "between"),
+             "at_most": ("at_most", "less_than", "none", "within", "last_days", "between")}  # fmt: skip
 
 
 def lost(said: Sequence[Token], rule: dict[str, Any]) -> Iterator[Part]:
     """The words of a sentence (as its cheapest cover) that left nothing in the rule."""
     keys, texts, numbers = set(_keys(rule)), set(_texts(rule)), set(_numbers(rule))
     grouped = any(_GROUPS.search(key) for key in keys)
+    average = any("PERMONTH" in token for token in said)
     for token in said:
+        if "EACHCAL" in token and (average or token.said.startswith("a ")):
+            continue
         wanted = {key for kind in token.kinds for key in _KEYS.get(kind, ())} if len(token.kinds) == 1 else set()
         names = next((token[kind] for kind in ("OBJ", "IS") if token.kinds.keys() == {kind}), None)
         compared = set(_COMPARED.get(token.kinds.get("CMP", ""), ()))

@@ -29,6 +29,7 @@ class Match:
     found: tuple[tuple[str, Token], ...]
     ds: date
     before: Token | None = None
+    after: Token | None = None
 
     def all(self, *kinds: str) -> list[Any]:
         return [token[kind] for kind, token in self.found if kind in kinds]
@@ -66,11 +67,13 @@ def reduced(tokens: Sequence[Token], ds: date) -> list[Token]:
         while place < len(row):
             made = None
             for matched in filter(None, _matches(row, place, steps)):
-                if (made := make(Match(tuple(matched), ds, row[place - 1] if place else None))) is not None:
-                    first, last = matched[0][1], matched[-1][1]
+                first, last = matched[0][1], matched[-1][1]
+                end = row.index(last, place) + 1
+                sides = row[place - 1] if place else None, row[end] if end < len(row) else None
+                if (made := make(Match(tuple(matched), ds, *sides))) is not None:
                     notes = tuple(note for _, token in matched for note in token.notes)
                     said = " ".join(token.said for _, token in matched)
-                    row[place : row.index(last, place) + 1] = [Token(made, first.start, last.end, said, notes)]
+                    row[place:end] = [Token(made, first.start, last.end, said, notes)]
                     break
             place += 1
     return row
@@ -264,7 +267,7 @@ def _chinese_date(m: Match) -> Made:
     return None
 
 
-@rule("CAL? QUARTERNAME|HALFNAME NUM?", "NUM TUNIT? QUARTERNAME|HALFNAME")
+@rule("NUM TUNIT QUARTERNAME|HALFNAME", "CAL? QUARTERNAME|HALFNAME NUM?")
 def _part_of_year(m: Match) -> Made:
     if m.before and m.before.may("LAST", "CMP", "EACH", "FUTURE"):
         return None
@@ -350,6 +353,8 @@ def _spans(m: Match) -> Made:
 @rule("NUM TUNIT", "HALF TUNIT")
 def _span(m: Match) -> Made:
     number = m.get("NUM")
+    if m.has("NUM") and m.found[1][1].start - m.found[0][1].end > 1:
+        return None  # 100 a week
     return {"SPAN": (int(number), m.get("TUNIT"))} if number == int(number) and number > 0 else None
 
 
@@ -671,9 +676,11 @@ def _not_later(m: Match) -> Made:
     return {"WITHINSPAN": m.get("SPAN")} if m.get("CMP", "CMPPOST") == "at_most" else None
 
 
-@rule("WITHIN TUNIT")
+@rule("WITHIN TUNIT", "WITHIN EACHCAL")
 def _within_one(m: Match) -> Made:
-    return {"WITHINSPAN": (1, m.get("TUNIT"))}
+    if m.has("EACHCAL") and not m.said("EACHCAL").startswith("a "):
+        return None
+    return {"WITHINSPAN": (1, m.get("TUNIT", "EACHCAL"))}
 
 
 @rule("WITHIN SPAN", "SPAN WITHIN", "CMP SPAN WITHIN")
@@ -734,6 +741,23 @@ def _of_money(m: Match) -> Made:
         return None
     held = _compared(m, "NUM", "MONEY")
     return {"Q": ("money", held)} if held else None
+
+
+@rule("CMP NUM ORDERS|TIMES|UNIT? AND|BUT CMP NUM ORDERS|TIMES|UNIT")
+def _from_so_many_to(m: Match) -> Made:
+    ends = {}
+    for how, number in zip(m.all("CMP"), m.all("NUM"), strict=True):
+        side = "low" if how in ("at_least", "more_than") else "high"
+        ends[side] = number + {"more_than": 1, "less_than": -1}.get(how, 0)
+    if ends.keys() != {"low", "high"} or ends["low"] > ends["high"] or "exactly" in m.all("CMP"):
+        return None
+    return {"Q": (m.all("ORDERS", "TIMES", "UNIT")[-1], {"between": [ends["low"], ends["high"]]})}
+
+
+@rule("ORDERS BETWEEN NUM AND NUM")
+def _orders_between(m: Match) -> Made:
+    held = _compared(m, "NUM")
+    return {"Q": ("orders", held)} if held else None
 
 
 @rule(
@@ -803,6 +827,14 @@ def _favourited(m: Match) -> Made:
     return {"EVENT": "favourite"} if m.said("SAVED").startswith("save") else None
 
 
+@rule("Q TUNIT", "NUM TUNIT")
+def _a_week(m: Match) -> Made:
+    """So many a week."""
+    a = m.found[1][1].start - m.found[0][1].end == len(" a ")
+    kind = "Q" if m.has("Q") else "NUM"
+    return {kind: m.get(kind), "EACHCAL": m.get("TUNIT")} if a and m.get("TUNIT") in ("day", "week", "month") else None
+
+
 @rule("COMPARED ORDERS|UNIT|MEASURE", "MOST ORDERS|UNIT")
 def _more_of_what(m: Match) -> Made:
     measure = {"MEASURE": m.get("ORDERS", "UNIT", "MEASURE")}
@@ -854,6 +886,15 @@ def _noun(m: Match) -> Made:
     if not re.search(r"s$|次$", m.said("EVENT")) or m.said("EVENT") in ("buys", "spends", "pays"):
         return None
     return {"EVENT": m.get("EVENT"), "Q+": ("times", _compared(m, "NUM"))}
+
+
+@rule("COLUMN CMP? SPAN CMPPOST?", "COLUMN SPANS")
+def _days_since(m: Match) -> Made:
+    spans, column = [m.get("SPANS")] if m.has("SPANS") else m.all("SPAN"), m.get("COLUMN")
+    if "days" not in column or spans[0][-1] != "day":
+        return None
+    held = {"between": list(spans[0][:2])} if m.has("SPANS") else _compared(m, "SPAN", per=lambda span: span[0])
+    return {"COLUMN": column, "Q": ("bare", held)} if held else None
 
 
 @rule("CMP? NUM CMPPOST TUNIT", "CMP SPAN CMPPOST?", "SPAN CMPPOST", "ONLY SPAN", "SPANS")
@@ -1081,6 +1122,9 @@ def _active(m: Match) -> Made:
     """Words for who is here, or not, of other days than theirs."""
     said = m.said("PEOPLE")
     window = m.get("WINDOW")
+    follows = m.after is not None and m.after.may("NEG", "NEGANY", "EVENT", "EACHCAL", "Q", "ONLY", "OBJ", "FIRSTBUY")
+    if m.found[0][0] == "PEOPLE" and not said.isascii() and follows and said != "活跃":
+        return None  # the days are of what follows
     if m.has("QSPAN") and said not in ("active", "活跃"):
         held, unit = m.get("QSPAN")
         how, number = next(iter(held.items()))
@@ -1107,7 +1151,11 @@ def _active(m: Match) -> Made:
 
 @rule("RISK")
 def _at_risk(m: Match) -> Made:
-    return _probable(m, "churn_28d") if m.said("RISK").startswith(("at risk", "有流失")) else None
+    return (
+        _probable(m, "churn_28d")
+        if m.said("RISK").startswith(("at risk", "有", "将", "即", "快", "濒", "潜"))
+        else None
+    )
 
 
 @rule("CONSENT", "REFUSED")
@@ -1148,6 +1196,14 @@ def _one_of(m: Match) -> Made:
         return None
     (column,) = columns
     return {"IS": ({column: [value for (one,) in found for value in _listed(one[column])]},)}
+
+
+@rule("NARROW OR|COMMA|AND NARROW")
+def _one_of_channels(m: Match) -> Made:
+    first, second = m.all("NARROW")
+    if first.keys() != second.keys() or any(token.may("OBJ", "EVENT") for kind, token in m.found if kind == "NARROW"):
+        return None
+    return {"NARROW": {key: [*_listed(value), second[key]] for key, value in first.items()}}
 
 
 def _listed(value: Any) -> list:

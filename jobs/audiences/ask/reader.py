@@ -88,9 +88,10 @@ class Reader:
         every = tokens(plain, self.names)
         said = [one for place, one in enumerate(every) if "OPEN" not in one or (place and "NEG" in every[place - 1])]
         said = [_by_device(token, plain) for token in _of_stages(said)]
+        said, unread = self._bracketed([part for token in said for part in _apart(token, plain)], plain, lang)
         row = reduced(said, self.names.vocabulary.ds)
         clauses = Clauses(row, (lang or text.language(plain)) == "zh")
-        left = [Part(token.said, self._unknown(token)) for token in clauses.stray]
+        left = [*unread, *(Part(token.said, self._unknown(token)) for token in clauses.stray)]
         left += [Part(token.said, f"a part of a name; did you mean {token['UNSURE']}?") for token in clauses.unsure]
         frames = clauses.frames
         readings: list[Reading] = []
@@ -117,6 +118,30 @@ class Reader:
         if len(unlike) == 1 and not left:
             return Answer(readings[0].rule, parts)
         return Answer(None, parts, tuple(left), tuple(unlike.values())[:_MOST_READINGS])
+
+    def _bracketed(self, said: list[Token], plain: str, lang: str | None) -> tuple[list[Token], list[Part]]:
+        """Whole clauses in brackets as what they say by themselves, and those that say nothing."""
+        unread: list[Part] = []
+        for found in re.finditer(r"\(([^()]*)\)", plain):
+            within = [token for token in said if found.start() < token.start and token.end < found.end()]
+            linked = any(token.may("AND", "OR") for token in within)
+            if not linked or sum("EVENT" in token for token in within) < 2:
+                continue
+            rule = self.read(found[1], lang).rule
+            dated = any(token.may("LAST", "THEPAST", "CAL", "WITHIN") for token in said if token not in within)
+            if rule is None or (dated and "'in'" not in str(rule)):
+                unread.append(Part(found[1], "expected what people did or are in brackets"))
+                continue
+            whole = Token({"USER": rule}, found.start(), found.end(), found.group())
+            place = said.index(within[0])
+            said = [
+                token
+                for token in said
+                if token not in within and not ("OPEN" in token and token.start == found.start())
+            ]
+            said.insert(place - (place > len(said)), whole)
+            said.sort(key=lambda token: token.start)
+        return said, unread
 
     def _unknown(self, token: Token) -> str:
         near = self.names.nearest(token.said) if "UNKNOWN" in token or "QUOTED" in token else []
@@ -155,9 +180,23 @@ def _with_ends(plain: str) -> str:
     return strict.sub(lambda m: f"{'超过' if m[2] == '上' else '少于'}{m[1]}{m[3]}", plain)
 
 
+def _apart(token: Token, plain: str) -> list[Token]:
+    """ "100 on milk and over 50 on beer": what follows a number elsewhere begins another one here."""
+    words_ = token.said.split(" ", 1)
+    if "CMPPOST" not in token or words_[0] != "and" or not re.match(r"\s*[$€£¥]?\s*\d", plain[token.end :]):
+        return [token]
+    middle = token.start + 4
+    how = {"over": "more_than", "above": "more_than", "under": "less_than", "below": "less_than"}.get(words_[1])
+    if how is None:
+        return [token]
+    return [Token({"AND": ""}, token.start, middle - 1, "and"), Token({"CMP": how}, middle, token.end, words_[1])]
+
+
 def _by_device(token: Token, plain: str) -> Token:
     """What is bought on a phone is not a phone."""
-    on = re.match("上|端", plain[token.end :]) or re.search(r"\bon (the|their|a) $", plain[: token.start])
+    on = re.match("上|端", plain[token.end :]) or re.search(
+        r"(?:\bon (?:the|their|a)|\b(?:using|via|through|by)(?: the| their| a)?) $|(?:用|通过)$", plain[: token.start]
+    )
     if "NARROW" in token and "OBJ" in token and on:
         return replace(token, kinds={kind: value for kind, value in token.kinds.items() if kind != "OBJ"})
     return token
@@ -198,6 +237,9 @@ class _Built:
             slots.pop("AGAIN")
         if "MOST" in slots and "TOPN" not in slots and slots.get("NUM", 0) >= 5:
             slots["TOPN"] = {"users": int(slots.pop("NUM"))}
+        if "MOST" in slots and "TOPN" not in slots and "PCT" in slots:
+            slots["TOPN"] = {"percent": slots.pop("PCT")}
+            slots.pop("QPCT", None)
         if "MOST" in slots and "TOPN" not in slots:
             raise NotSaidError("expected how many are the most: top 10 %, top 100")
         if ("FIRST" in slots and frame.events) or "FIRSTBUY" in slots:
@@ -208,6 +250,13 @@ class _Built:
             frame.events = ("purchase",)
         if "LASTONE" in slots and frame.events:
             slots["LASTBUY"] = True
+        waited = before is not None and before.events in (("cart",), ("favourite",)) and not before.windows
+        if (
+            "SPAN" in slots
+            and frame.neg is not None
+            and (frame.link == "THEN" or (frame.link == "TIGHT" and waited and self.chinese))
+        ):  # put into the cart and not bought for so many days
+            slots["WITHINSPAN"], frame.link = slots.pop("SPAN"), "THEN"
         if "SPAN" in slots:
             self._placed_span(frame)
         if "QSPAN" in slots:
@@ -276,6 +325,8 @@ class _Built:
         elif "QPCT" in slots and "TOPN" not in slots and "compared" not in slots:
             slots["SHARE"] = True
             frame.events = frame.events or ("purchase",)
+        if "SHARE" in slots and "MEASURE" not in slots and any("ORDERS" in token for token in frame.tokens):
+            slots.setdefault("unit", "orders")
         if "ELSE" in slots:
             raise NotSaidError("expected what else; say: only bought X")
         if len(frame.windows) > 1 and "compared" not in slots:
@@ -287,13 +338,16 @@ class _Built:
 
     @staticmethod
     def _monthly(frame: Frame) -> None:
-        """An average a month: so many times it in the whole window."""
+        """An average a month or week: so many times it in the whole window."""
         kind, held = frame.slots.get("Q", ("", {}))
         days = frame.windows[0].get("last_days", 0) if len(frame.windows) == 1 else 0
-        if not days or days % 30 or any(isinstance(n, list) for n in held.values()) or not held:
-            raise NotSaidError("expected an average of months, such as the last 6 months")
+        said = next(token.said for token in frame.tokens if "PERMONTH" in token)
+        each = frame.slots.pop("EACHCAL", "month" if re.search("month|月", said) else "week" if "周" in said else "")
+        size = {"month": 30, "week": 7}.get(each, 0)
+        if not (size and days) or days % size or any(isinstance(n, list) for n in held.values()) or not held:
+            raise NotSaidError("expected an average of months or weeks, such as the last 6 months")
         frame.slots.pop("PERMONTH")
-        frame.slots["Q"] = (kind, {how: n * (days // 30) for how, n in held.items()})
+        frame.slots["Q"] = (kind, {how: n * (days // size) for how, n in held.items()})
 
     def _placed_span(self, frame: Frame) -> None:
         slots, days = frame.slots, days_of(frame.slots["SPAN"])
@@ -350,6 +404,8 @@ class _Built:
             turned = {"at_least": "at_most", "more_than": "less_than", "at_most": "at_least", "less_than": "more_than"}
             how = {key if grew else turned.get(key, key): 1 + value / 100 if grew else 1 - value / 100}
         slots["compared"] = how
+        if "MEASURE" not in slots and any("ORDERS" in token for token in frame.tokens):
+            slots.setdefault("unit", "orders")
         slots.pop("Q", None)
         slots.pop("SHARE", None)
 
@@ -367,6 +423,13 @@ class _Built:
                 raise NotSaidError("expected a number to compare with")
             turned = {slots.pop("CMP"): held["at_least"]}
             slots[key] = (slots["Q"][0], turned) if key == "Q" else turned
+        if slots.get("MEASURE") == "orders" and frame.events and "purchase" not in frame.events:
+            if not any(re.search("次数|频次", token.said) for token in frame.tokens if "MEASURE" in token):
+                raise NotSaidError("expected one thing that is counted: orders, or events of another kind")
+            slots.pop("MEASURE")  # how often, of whatever was done
+            slots["Q"] = ("times", slots["Q"][1]) if slots.get("Q", ("",))[0] == "bare" else slots.get("Q")
+            slots = {key: value for key, value in slots.items() if value is not None}
+            frame.slots = slots
         ordered = any(re.match("下|成交|order", token.said) for token in frame.tokens if "EVENT" in token)
         if ordered and slots.get("Q", ("",))[0] == "bare" and not frame.spend and "MEASURE" not in slots:
             slots["Q"] = ("times", slots["Q"][1])
@@ -510,7 +573,9 @@ class _Built:
                     frame.things, frame.slots["QUERY"] = Things(), " ".join(said)
             elif not own and frame.windows and not frame.acts and not frame.things.names and not frame.users:
                 if done and done[-1].events and not done[-1].windows and after is None:
-                    done[-1].windows = list(frame.windows)
+                    for one in done if frame.comma else done[-1:]:
+                        if one.acts and not one.windows and one.neg != "never":
+                            one.windows = list(frame.windows)
                     done[-1].tokens += frame.tokens
                     continue
                 if after is not None and frame.first:
@@ -519,7 +584,7 @@ class _Built:
             elif bare_number and before is not None and "Q" in before.slots:
                 frame.events, frame.things, frame.windows = (
                     before.events,
-                    before.things,
+                    frame.things if frame.things.names else before.things,
                     frame.windows or list(before.windows),
                 )
                 frame.slots["Q"] = (before.slots["Q"][0], frame.slots["Q"][1])
@@ -592,7 +657,9 @@ class _Built:
                 and frame.link != "THEN"
                 and "before" not in frame.slots
             ):
-                if head and not frame.first:
+                opener = next((f for f in done if f.first and f.windows), None)
+                undone = opener is not None and opener.neg is not None and not opener.things.names
+                if head and not frame.first and not (undone and frame.neg is None and frame.events == opener.events):
                     frame.windows = [head]
                 elif (
                     frame.neg is not None
@@ -605,6 +672,17 @@ class _Built:
                     frame.windows = [w for w in before.windows if not w.keys() & {"each", "at_least_in", "before_days"}]
             done.append(frame)
         acts = [frame for frame in done if frame.acts]
+        bare = acts[-1:] if acts and acts[-1].neg is None and not acts[-1].first else []
+        if (
+            bare
+            and bare[0].windows
+            and bare[0].link in ("AND", "COMMA")
+            and not any("EVENT" in t for t in bare[0].tokens)
+        ):
+            for one in reversed(acts[:-1]):  # counts of one verb, and a window behind them
+                if one.windows or one.neg is not None or "Q" not in one.slots or "Q" not in bare[0].slots:
+                    break
+                one.windows = list(bare[0].windows)
         if (
             len(acts) > 1
             and acts[-1].windows
@@ -669,6 +747,7 @@ class _Built:
                 and frame.events
                 and frame.link in ("THEN", "BUT", "AND", "TIGHT", "COMMA", "AFTER")
                 and not frame.users
+                and not (before.neg is not None and frame.neg is None and frame.link == "BUT")
             )
             same = frame.slots.get("SAME") or (before.slots.get("SAME") if before else None)
             browsed = step and set(before.events) <= BROWSED and frame.events == ("purchase",)
@@ -823,6 +902,8 @@ class _Built:
             among = self._acts(replace(frame, slots=slots, windows=[]))
             ranked = self._acts(replace(frame, things=Things()))
             return ranked | {"among": among}
+        if "search" in frame.events and names:
+            raise NotSaidError("expected the words that were searched for")
         choice = {id(one): one.index(self.pick(("name", str(one)), list(one))) for one in names}
         if "not_things" in frame.slots:
             return condition(replace(frame, things=Things(names)), choice, self.vocabulary.ds)
@@ -831,7 +912,7 @@ class _Built:
             return {"all": [some, {"not": all_}]}
         if frame.things.mixed:
             return self._mixed(frame)
-        if how == "all" and len(names) > 1 and frame.slots.keys() & {"TOPN", "SHARE", "HEAVY", "compared"}:
+        if how == "all" and len(names) > 1 and frame.slots.keys() & {"TOPN", "SHARE", "HEAVY", "compared", "EXCLUSIVE"}:
             frame = replace(frame, things=Things(names))
         elif how == "all" and len(names) > 1 and frame.slots.keys() & {"Q", "OFTEN"}:
             how = self.pick(("together", str(names)), ["any", "all"])
@@ -888,6 +969,8 @@ class _Built:
 
     def _without(self, rules: list, frame: Frame, frames: list[Frame]) -> list:
         """Things left out of what was done: of the clause before, else of the one after."""
+        if rules and rules[-1][3].neg is not None:
+            raise NotSaidError("expected what alone it was; say: only bought X")
         if rules and rules[-1][3].events and not rules[-1][3].things.names and "did" in rules[-1][2]:
             link, comma, rule, before = rules[-1]
             things = self._chosen(frame)

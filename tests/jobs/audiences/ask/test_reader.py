@@ -150,6 +150,35 @@ SAID = """
    {all: [{did: purchase, where: {category: [COFFEE, MILK]}},
           {not: {all: [{did: purchase, where: {category: MILK}}, {did: purchase, where: {category: COFFEE}}]}}]}]
 - [凌晨买过牛奶, {did: purchase, where: {category: MILK, hour: [0, 1, 2, 3, 4]}}]
+- [近30天没下单但买过牛奶,
+   {all: [{not: {did: purchase, in: {last_days: 30}}}, {did: purchase, where: {category: MILK}}]}]
+- [5 or more orders and at least 200 dollars in the last 90 days,
+   {all: [{did: purchase, count: orders, at_least: 5, in: {last_days: 90}},
+          {did: purchase, sum: amount, at_least: 200, in: {last_days: 90}}]}]
+- [spent over 100 on milk and over 50 on coffee in the last 60 days,
+   {all: [{did: purchase, sum: amount, more_than: 100, where: {category: MILK}, in: {last_days: 60}},
+          {did: purchase, sum: amount, more_than: 50, where: {category: COFFEE}, in: {last_days: 60}}]}]
+- [more than two but fewer than six orders in the last 90 days,
+   {did: purchase, count: orders, between: [3, 5], in: {last_days: 90}}]
+- [not (bought milk or bought coffee),
+   {not: {any: [{did: purchase, where: {category: MILK}}, {did: purchase, where: {category: COFFEE}}]}}]
+- [(bought milk or bought beer) and bought coffee, （买过牛奶或买过啤酒）且买过咖啡,
+   {all: [{any: [{did: purchase, where: {category: MILK}}, {did: purchase, where: {category: BEERS/ALES}}]},
+          {did: purchase, where: {category: COFFEE}}]}]
+- [bought milk twice a week, {did: purchase, where: {category: MILK}, count: orders, at_least: 2,
+   in: {last_weeks: 8, each: true}}]
+- [近4周平均每周2单, {did: purchase, count: orders, at_least: 8, in: {last_days: 28}}]
+- [老客近30天没下单,
+   {all: [{did: purchase, count: orders, at_least: 2}, {not: {did: purchase, in: {last_days: 30}}}]}]
+- [买过牛奶但没买咖啡，近30天,
+   {all: [{did: purchase, where: {category: MILK}, in: {last_days: 30}},
+          {not: {did: purchase, where: {category: COFFEE}, in: {last_days: 30}}}]}]
+- [近90天退货次数≥2, {did: refund, at_least: 2, in: {last_days: 90}}]
+- [加购3天还没买的, {then: [{did: cart}, {not: purchase, within: {days: 3}}], same: product}]
+- [refund within 7 days of purchase, {then: [{did: purchase}, {did: refund, within: {days: 7}}]}]
+- [用手机下单的, {did: purchase, where: {device: mobile}}]
+- [recency less than 10 days, {is: {recency_days: {less_than: 10}}}]
+- [buyers of milk without a coupon, {did: purchase, where: {category: MILK, discount: {exactly: 0}}}]
 - [bougt cofee in the last 7 days, {did: purchase, where: {category: COFFEE}, in: {last_days: 7}}]
 """
 PAIRS = [(sentence, rule) for *sentences, rule in yaml.safe_load(SAID) for sentence in sentences if rule]
@@ -201,6 +230,8 @@ def test_a_sentence_of_two_meanings_is_asked_back(sentence):
     ("bought unicorns", "unicorns"),
     ("one order worth at least $150", "one order"), ("一单里买了10种以上商品", "一单里"),
     ("近90天消费最少的100人", "最少的"), ("消费高的用户", "消费高的"), ("当天搜索当天下单", "当天"),
+    ("想买牛奶的人", "想买"), ("customers who want to buy milk", "want to buy"),
+    ("never bought anything but milk", "anything but milk"), ("viewed or searched for phones", "searched"),
     ("customers who paid by card", "by card"),
     ("30", "30"),
 ])  # fmt: skip
