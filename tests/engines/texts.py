@@ -44,6 +44,8 @@ def _plain() -> list[Case]:
         ),
         Case("joined: null", fields.joined([given("a"), given(None, "string")]), None),
         Case("trim: nothing left", F.trim(given("  ")), ""),
+        Case("rtrim: of a character", F.rtrim(given("100.5000"), F.lit("0")), "100.5"),
+        Case("rtrim: of the last one alone", F.rtrim(given("100."), F.lit(".")), "100"),
         Case("substring: characters", F.substring(mixed, 7, 3), "世界😀"),
         Case("substring: place 0", F.substring(given("abc"), 0, 2), "ab"),
         Case("substring: from the end", F.substring(given("abc"), -2, 1), "b"),
