@@ -521,6 +521,9 @@ def _festival(m: Match) -> Made:
     cal, said = m.get("CAL"), m.get("FESTIVAL")
     bare = m.said("FESTIVAL") in ("christmas", "xmas", "halloween", "thanksgiving", "圣诞", "valentine's", "valentines")
     dated = m.before and m.before.may("SINCE", "AFTERDATE", "BEFOREDATE", "UNTIL", "BETWEEN", "TO", "AND", "BELONG")
+    paid = (m.before and m.before.may("CMP", "EVENT", "MEASURE")) or (m.after and m.after.may("CMPPOST", "CMP", "TO"))
+    if paid and m.said("FESTIVAL").isdigit():
+        return None
     if cal not in (None, "this_year", "last_year") or (bare and not (cal or m.has("NUM") or dated)):
         return None
     if m.has("NUM") and not 1990 <= m.get("NUM") <= 2100:

@@ -563,7 +563,7 @@ class _Built:
                     frame.events = ("purchase",) if before.events != ("any",) else before.events
                 elif not frame.windows:
                     frame.windows = list(before.windows)
-                elif not before.windows and self._one_verb(frame, before, place):
+                elif not before.windows and self._one_verb(frame, before):
                     for one in reversed(done):  # one verb, and a window behind all that it is said of
                         if one.windows or one.events != frame.events:
                             break
@@ -671,26 +671,7 @@ class _Built:
                 ):
                     frame.windows = [w for w in before.windows if not w.keys() & {"each", "at_least_in", "before_days"}]
             done.append(frame)
-        acts = [frame for frame in done if frame.acts]
-        bare = acts[-1:] if acts and acts[-1].neg is None and not acts[-1].first else []
-        if (
-            bare
-            and bare[0].windows
-            and bare[0].link in ("AND", "COMMA")
-            and not any("EVENT" in t for t in bare[0].tokens)
-        ):
-            for one in reversed(acts[:-1]):  # counts of one verb, and a window behind them
-                if one.windows or one.neg is not None or "Q" not in one.slots or "Q" not in bare[0].slots:
-                    break
-                one.windows = list(bare[0].windows)
-        if (
-            len(acts) > 1
-            and acts[-1].windows
-            and all(f.neg == "" for f in acts)
-            and not any(f.windows for f in acts[:-1])
-        ):
-            for frame in acts[:-1]:  # none of these things, and a window behind them
-                frame.windows = list(acts[-1].windows)
+        self._behind([frame for frame in done if frame.acts])
         if head and not any(head in frame.windows for frame in done):
             raise NotSaidError("expected something that was done in that time")
         return done
@@ -706,7 +687,33 @@ class _Built:
             first.windows.append({"last_days": days})
             first.first |= bool(first.tokens) and "WITHINSPAN" in first.tokens[0]
 
-    def _one_verb(self, frame: Frame, before: Frame, place: int) -> bool:
+    def _behind(self, acts: list[Frame]) -> None:
+        """The window behind several clauses: of all that were not done; of all counts of one verb; behind two verbs
+        of both, or of the second alone.
+        """
+        last = acts[-1] if acts else Frame()
+        before = [one for one in acts[:-1] if not one.windows and one.neg != "never"]
+        if len(acts) < 2 or not last.windows or last.first or {"ever": True} in last.windows:
+            return
+        if last.neg is not None:
+            shared = before if all(one.neg == "" for one in acts) and len(before) == len(acts) - 1 else []
+        elif "Q" in last.slots and last.link in ("AND", "COMMA") and not any("EVENT" in t for t in last.tokens):
+            shared = [one for one in before if "Q" in one.slots and one.neg is None]
+        elif (
+            last.link in ("AND", "BUT")
+            and len(acts) == 2
+            and before
+            and before[0].slots.keys() <= {"Q", "QUERY", "HOURLIST", "WEEKDAYLIST", "DISCOUNTED", "FULLPRICE", "NARROW"}
+            and last.slots.keys() <= {"Q", "QUERY", "DISCOUNTED", "FULLPRICE", "NARROW", "MEASURE"}
+        ):
+            shared = before if self.pick("window behind", [True, False]) else []
+        else:
+            shared = []
+        for one in shared:
+            one.windows = list(last.windows)
+
+    @staticmethod
+    def _one_verb(frame: Frame, before: Frame) -> bool:
         """Whether the window behind a clause without a verb is that of the one before, too."""
         if (
             before.neg == "never"
@@ -714,9 +721,7 @@ class _Built:
             or before.slots.keys() & {"EACHCAL", "TOPN", "FIRST", "LASTBUY"}
         ):
             return False
-        if (frame.neg is None) == (before.neg is None):
-            return frame.link in ("AND", "OR", "COMMA", "TIGHT")
-        return self.pick(("how far back", place), [True, False])
+        return frame.link in ("AND", "OR", "COMMA", "TIGHT", "BUT")
 
     @staticmethod
     def _elided(frame: Frame, before: Frame | None) -> bool:
@@ -912,6 +917,10 @@ class _Built:
             return {"all": [some, {"not": all_}]}
         if frame.things.mixed:
             return self._mixed(frame)
+        plain = not frame.slots.keys() & {"TOPN", "SHARE", "HEAVY", "compared", "EXCLUSIVE", "Q", "OFTEN"}
+        if set(frame.things.joins) == {"COMMA"} and frame.neg is None and plain:
+            how = self.pick(("listed", str(names)), ["all", "any"])
+            frame = replace(frame, things=Things(names, how))
         if how == "all" and len(names) > 1 and frame.slots.keys() & {"TOPN", "SHARE", "HEAVY", "compared", "EXCLUSIVE"}:
             frame = replace(frame, things=Things(names))
         elif how == "all" and len(names) > 1 and frame.slots.keys() & {"Q", "OFTEN"}:

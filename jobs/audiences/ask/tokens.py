@@ -103,7 +103,8 @@ def _from(units: list[Unit], start: int, sentence: str, names: Names) -> Iterato
         yield 1, _COST["known"], token(1, {"QUOTED": first.text[1:-1].strip(), **names.of(key_of(first.text[1:-1]))})
     if found := text.number(units, start):
         value, taken = found
-        yield taken, _COST["known"], token(taken, {"NUM": value})
+        also = lexicon().get(text.joined(units[start : start + taken]), {})  # 618 is a feast, too
+        yield taken, _COST["known"] - 0.05 * bool(also), token(taken, {"NUM": value, **also})
         after = units[start + 1] if start + 1 < len(units) else None
         if after and first.kind == "number" and after.text in ("st", "nd", "rd", "th") and after.start == first.end:
             yield 2, _COST["known"], token(2, {"ORD": value})

@@ -179,6 +179,11 @@ SAID = """
 - [用手机下单的, {did: purchase, where: {device: mobile}}]
 - [recency less than 10 days, {is: {recency_days: {less_than: 10}}}]
 - [buyers of milk without a coupon, {did: purchase, where: {category: MILK, discount: {exactly: 0}}}]
+- [bought milk but not coffee in the last 60 days,
+   {all: [{did: purchase, where: {category: MILK}, in: {last_days: 60}},
+          {not: {did: purchase, where: {category: COFFEE}, in: {last_days: 60}}}]}]
+- [今年618买过牛奶, {did: purchase, where: {category: MILK}, in: {between: [2017-06-18, 2017-06-18]}}]
+- [消费618元以上, {did: purchase, sum: amount, at_least: 618}]
 - [bougt cofee in the last 7 days, {did: purchase, where: {category: COFFEE}, in: {last_days: 7}}]
 """
 PAIRS = [(sentence, rule) for *sentences, rule in yaml.safe_load(SAID) for sentence in sentences if rule]
@@ -213,6 +218,8 @@ def test_a_sentence_is_one_rule(sentence, rule):
     "bought milk or beer and coffee", "买过牛奶或啤酒和咖啡",
     "bought milk but did not buy in the last 30 days",  # no milk, or nothing
     "spent over 100 on milk and coffee",  # together, or on each
+    "viewed phones and bought milk in the last 60 days",  # how far the window reaches
+    "bought milk, coffee in the last 30 days",
     "aged over 40",  # within a group
     "top 10% of beer buyers by spend",
 ])  # fmt: skip
