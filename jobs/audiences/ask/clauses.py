@@ -18,7 +18,7 @@ _SLOTS = (
 )  # fmt: skip
 _GLUE = {
     "RANK", "BELONG", "WAS", "INBETWEEN", "EITHER", "AMONGEND", "REST", "BEFOREHAND", "SOMETHING", "ONWARDS", "AGO",
-    "AGE", "TO", "FIELD", "ABOUT", "ANY", "BYAMOUNT", "BOTH",
+    "AGE", "TO", "FIELD", "ABOUT", "ANY", "BYAMOUNT", "BOTH", "HABIT",
 }  # fmt: skip
 _IDLE_UNITS = ("product", "products", "item", "items", "种", "款", "件")
 _ACTS = ("EVENT", "ORDERS", "BUYERS", "FIRSTBUY", "LASTBUY", "BACK")
@@ -470,4 +470,8 @@ class Clauses:
         if kind in ("FIRSTBUY", "LASTBUY", "BACK", "OVERDUE", "BREAKSPAN", "EVERY") and not frame.events:
             frame.events = ("purchase",)
             frame.slots["implied"] = True
+        aged = kind == "Q" and token["Q"][0] == "bare" and self.frames and self.frames[-1].users and not self.chinese
         frame.tokens.append(token)
+        after = self._ahead(place + 1)
+        if aged and frame.slots.keys() == {"Q"} and not frame.events and after and after[0].may("EVENT", "NEG"):
+            self._close("TIGHT")  # renters under 35 who bought

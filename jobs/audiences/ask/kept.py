@@ -25,6 +25,7 @@ _KEYS: dict[str, tuple[str, ...]] = {
     "CAL": ("in", "since"), "MONTHNAME": ("in", "since"), "QUARTERNAME": ("in",), "HALFNAME": ("in",), "DATE": ("in",),
     "FESTIVAL": ("in",), "THAN": ("compared",), "SHARE": ("share",), "LASTBUY": ("last", "not"),
     "FIRSTBUY": ("first", "then"), "OVERDUE": ("stopped",), "FUTURE": ("is", "within", "then"),
+    "HABIT": ("regularly", "is", "stopped", "share"),
     "EACHCAL": ("each", "regularly", "at_least_in", "stopped", "then", "again"),
 }  # fmt: skip
 _COMPARED = {"more_than": ("more_than", "skip", "at_least_in", "again", "overdue", "not", "between"),
@@ -63,6 +64,7 @@ def _stands(number: Decimal, numbers: set[Decimal], keys: set[str]) -> bool:
         return True
     reach = {number * unit for unit in _UNITS} | {number + 1, number - 1, 1 + number / 100, 1 - number / 100}
     reach |= {number * months for months in range(2, 25)} | {1 + number / 10, 1 - number / 10}
+    reach |= {one + 1 for one in reach}  # more than so many days ago
     return bool(reach & numbers)
 
 

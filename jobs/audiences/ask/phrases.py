@@ -660,8 +660,8 @@ def _future(m: Match) -> Made:
 
 
 @rule(
-    "AFTER? BREAK? QSPAN|SPAN|Q BREAK",
     "AFTER? CMP SPAN CMPPOST? BREAK",
+    "AFTER? BREAK? QSPAN|SPAN|Q BREAK",
     "BREAK CMP? SPAN CMPPOST? NEG? EVENT? AFTERDATE?",
     "AFTER CMP? SPAN CMPPOST? NEG? EVENT|ORDERS?",
     "CMP? SPAN CMPPOST? NEG EVENT AFTERDATE",
@@ -726,6 +726,8 @@ def _compared(m: Match, *kinds: str, per: Callable[[Any], Any] = lambda n: n) ->
     if len(found) == 2:
         return {"between": found} if found[0] <= found[1] else None
     if m.has("ONLY"):
+        return {"exactly": found[0]}
+    if found[0] == 0 and not m.has("CMP", "CMPPOST"):
         return {"exactly": found[0]}
     how = [kind for kind in m.all("CMP", "CMPPOST") if kind]
     if len(how) == 2 and how[0] != how[1]:
@@ -964,7 +966,10 @@ def _earning(m: Match) -> Made:
     if m.has("Q"):
         kind, held = m.get("Q")
         return {"BAND": ("income_band", held)} if kind == "money" else None
-    return {"BAND": ("income_band", held)} if (held := _compared(m, "NUM", "MONEY")) else None
+    held = _compared(m, "NUM", "MONEY")
+    if held and "between" in held and held["between"][0] < 1000 <= held["between"][1]:
+        held["between"][0] *= 1000  # between 50 and 75k
+    return {"BAND": ("income_band", held)} if held else None
 
 
 @rule("BETWEEN NUM AND|TO NUM INBETWEEN?", "NUM TO NUM INBETWEEN?", "CMP NUM CMPPOST?", "NUM CMPPOST", "ONLY NUM")

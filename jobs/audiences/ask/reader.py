@@ -559,7 +559,7 @@ class _Built:
                         if k in ("DISCOUNTED", "FULLPRICE", "HOURLIST", "WEEKDAYLIST", "PRICE", "QUERY")
                     }
                     frame.slots = kept | frame.slots
-                elif frame.anything:
+                elif not frame.things.names:
                     frame.events = ("purchase",) if before.events != ("any",) else before.events
                 elif not frame.windows:
                     frame.windows = list(before.windows)

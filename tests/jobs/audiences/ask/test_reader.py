@@ -184,6 +184,11 @@ SAID = """
           {not: {did: purchase, where: {category: COFFEE}, in: {last_days: 60}}}]}]
 - [今年618买过牛奶, {did: purchase, where: {category: MILK}, in: {between: [2017-06-18, 2017-06-18]}}]
 - [消费618元以上, {did: purchase, sum: amount, at_least: 618}]
+- [everyone but loyal customers, {not: {is: {lifecycle_stage: loyal}}}]
+- [0 orders in the last 90 days, {did: purchase, count: orders, none: true, in: {last_days: 90}}]
+- [women under 35 who bought milk, {all: [{is: {gender: F}}, {is: {age_band: [19-24, 25-34]}},
+   {did: purchase, where: {category: MILK}}]}]
+- [the last purchase was more than two weeks ago, {last: purchase, in: {last_days: 3660, skip: 15}}]
 - [bougt cofee in the last 7 days, {did: purchase, where: {category: COFFEE}, in: {last_days: 7}}]
 """
 PAIRS = [(sentence, rule) for *sentences, rule in yaml.safe_load(SAID) for sentence in sentences if rule]
@@ -237,7 +242,8 @@ def test_a_sentence_of_two_meanings_is_asked_back(sentence):
     ("bought unicorns", "unicorns"),
     ("one order worth at least $150", "one order"), ("一单里买了10种以上商品", "一单里"),
     ("近90天消费最少的100人", "最少的"), ("消费高的用户", "消费高的"), ("当天搜索当天下单", "当天"),
-    ("想买牛奶的人", "想买"), ("customers who want to buy milk", "want to buy"),
+    ("想买牛奶的人", "想买"), ("usually shops on Sundays", "usually"), ("通常周日购物", "通常"),
+    ("customers who want to buy milk", "want to buy"),
     ("never bought anything but milk", "anything but milk"), ("viewed or searched for phones", "searched"),
     ("customers who paid by card", "by card"),
     ("30", "30"),
