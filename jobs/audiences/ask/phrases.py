@@ -1218,13 +1218,13 @@ def _listed(value: Any) -> list:
     return value if isinstance(value, list) else [value]
 
 
-@rule("LEFT AUDIENCEWORD? AUDIENCE AUDIENCEWORD? WINDOW?", "WINDOW? LEFT AUDIENCEWORD? AUDIENCE AUDIENCEWORD?")
+@rule("WINDOW LEFT AUDIENCEWORD? AUDIENCE AUDIENCEWORD?", "LEFT AUDIENCEWORD? AUDIENCE AUDIENCEWORD? WINDOW?")
 def _left(m: Match) -> Made:
     window = m.get("WINDOW")
     return {"USER": {"left": m.get("AUDIENCE")} | ({"in": window} if window else {})}
 
 
-@rule("ENTERED AUDIENCEWORD? AUDIENCE AUDIENCEWORD? WINDOW?", "WINDOW ENTERED AUDIENCEWORD? AUDIENCE AUDIENCEWORD?")
+@rule("WINDOW ENTERED AUDIENCEWORD? AUDIENCE AUDIENCEWORD?", "ENTERED AUDIENCEWORD? AUDIENCE AUDIENCEWORD? WINDOW?")
 def _entered(m: Match) -> Made:
     window = m.get("WINDOW")
     return {"USER": {"audience": m.get("AUDIENCE")} | ({"since": window} if window else {})}

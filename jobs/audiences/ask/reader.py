@@ -250,6 +250,11 @@ class _Built:
             frame.events = ("purchase",)
         if "LASTONE" in slots and frame.events:
             slots["LASTBUY"] = True
+        if "TOPN" in slots and frame.things.names and any("BUYERS" in token for token in frame.tokens):
+            slots["of_buyers"] = True
+        noun = len(frame.tokens) == 1 and "ORDERS" in frame.tokens[0] and not frame.windows
+        if noun and frame.neg is None and before is not None and "TOPN" in before.slots:
+            raise NotSaidError("expected in full by what else they rank")
         waited = before is not None and before.events in (("cart",), ("favourite",)) and not before.windows
         if (
             "SPAN" in slots
@@ -514,6 +519,7 @@ class _Built:
         """What a clause takes from others: the window at the head, the event and the object of the one before."""
         if frames:
             self._opened(frames)
+            self._in_each(frames)
         head = next((f.windows[0] for f in frames if f.first and f.windows and f.link != "EXCEPT"), None)
         done: list[Frame] = []
         for place, frame in enumerate(frames):
@@ -646,7 +652,8 @@ class _Built:
             same = (frame.neg is not None and _again(frame)) or frame.slots.get("SAME") in ("it", "any")
             if own and not frame.things.names and not same and not frame.anything and self._elided(frame, before):
                 same = self.pick(("of what", place), [True, False])
-            if own and not frame.things.names and named is None and frame.slots.get("SAME") == "any":
+            alone = frame.slots.get("SAME") == "any" or (frame.slots.get("SAME") == "it" and before is None)
+            if own and not frame.things.names and named is None and alone:
                 raise NotSaidError("expected of what: any, none")
             if own and not frame.things.names and named is not None and same:
                 frame.things = named.things
@@ -687,6 +694,16 @@ class _Built:
             first.windows.append({"last_days": days})
             first.first |= bool(first.tokens) and "WITHINSPAN" in first.tokens[0]
 
+    def _in_each(self, frames: list[Frame]) -> None:
+        """Days in a list before what was done in them: 9月或10月买过牛奶."""
+        for place in reversed(range(len(frames) - 1)):
+            days, done = frames[place], frames[place + 1]
+            only = days.windows and not (days.acts or days.things.names or days.users or days.slots or days.neg)
+            listed = done.link in ("AND", "OR") or (done.link == "COMMA" and "都" in self.plain)
+            if only and listed and done.acts and len(done.windows) == 1 and done.neg is None and not done.users:
+                days.events, days.things, days.spend = done.events, done.things, done.spend
+                days.slots, days.first = dict(done.slots), False
+
     def _behind(self, acts: list[Frame]) -> None:
         """The window behind several clauses: of all that were not done; of all counts of one verb; behind two verbs
         of both, or of the second alone.
@@ -706,7 +723,8 @@ class _Built:
             and before[0].slots.keys() <= {"Q", "QUERY", "HOURLIST", "WEEKDAYLIST", "DISCOUNTED", "FULLPRICE", "NARROW"}
             and last.slots.keys() <= {"Q", "QUERY", "DISCOUNTED", "FULLPRICE", "NARROW", "MEASURE"}
         ):
-            shared = before if self.pick("window behind", [True, False]) else []
+            verb = any("EVENT" in token for token in last.tokens)
+            shared = before if not verb or self.pick("window behind", [True, False]) else []
         else:
             shared = []
         for one in shared:

@@ -189,6 +189,9 @@ SAID = """
 - [women under 35 who bought milk, {all: [{is: {gender: F}}, {is: {age_band: [19-24, 25-34]}},
    {did: purchase, where: {category: MILK}}]}]
 - [the last purchase was more than two weeks ago, {last: purchase, in: {last_days: 3660, skip: 15}}]
+- [9月或10月买过牛奶,
+   {any: [{did: purchase, where: {category: MILK}, in: {between: [2017-09-01, 2017-09-30]}},
+          {did: purchase, where: {category: MILK}, in: {between: [2017-10-01, 2017-10-31]}}]}]
 - [bougt cofee in the last 7 days, {did: purchase, where: {category: COFFEE}, in: {last_days: 7}}]
 """
 PAIRS = [(sentence, rule) for *sentences, rule in yaml.safe_load(SAID) for sentence in sentences if rule]
@@ -226,7 +229,7 @@ def test_a_sentence_is_one_rule(sentence, rule):
     "viewed phones and bought milk in the last 60 days",  # how far the window reaches
     "bought milk, coffee in the last 30 days",
     "aged over 40",  # within a group
-    "top 10% of beer buyers by spend",
+    "top 10% of beer buyers by spend", "beer buyers in the top 10% by spend",
 ])  # fmt: skip
 def test_a_sentence_of_two_meanings_is_asked_back(sentence):
     answer = read(sentence, SHOP)
