@@ -25,7 +25,7 @@ _KEYS: dict[str, tuple[str, ...]] = {
     "CAL": ("in", "since"), "MONTHNAME": ("in", "since"), "QUARTERNAME": ("in",), "HALFNAME": ("in",), "DATE": ("in",),
     "FESTIVAL": ("in",), "THAN": ("compared",), "SHARE": ("share",), "LASTBUY": ("last", "not"),
     "FIRSTBUY": ("first", "then"), "OVERDUE": ("stopped",), "FUTURE": ("is", "within", "then"),
-    "HABIT": ("regularly", "is", "stopped", "share"),
+    "ABOUT": ("regularly", "is"), "HABIT": ("regularly", "is", "stopped", "share"),
     "EACHCAL": ("each", "regularly", "at_least_in", "stopped", "then", "again"),
 }  # fmt: skip
 _COMPARED = {"more_than": ("more_than", "skip", "at_least_in", "again", "overdue", "not", "between"),

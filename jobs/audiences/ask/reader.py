@@ -357,6 +357,8 @@ class _Built:
     def _placed_span(self, frame: Frame) -> None:
         slots, days = frame.slots, days_of(frame.slots["SPAN"])
         span = slots.pop("SPAN")
+        if frame.neg is None and not frame.windows and slots.get("Q") == ("times", {"at_least": 1}) and frame.events:
+            raise NotSaidError("expected a window, such as the last 14 days, or how often: about every month")
         if slots.keys() & {"BACK", "BREAK"}:
             slots["break"] = days
         elif days and (frame.neg is not None or (not frame.windows and (span[1] != "day" or span[0] >= 7))):
@@ -610,6 +612,8 @@ class _Built:
             elif not own and not frame.acts and not frame.windows and frame.neg is None and before is None:
                 raise NotSaidError("expected what was done with it, such as: bought it")
             elif not own and (frame.acts or frame.things.names):
+                if self._measured_of(frame, before) and self.pick(("measured", place), [True, False]):
+                    frame.things = before.things if before is not None else frame.things
                 frame.events = (
                     ("purchase",)
                     if (frame.slots.get("Q") or ("",))[0] != "products" or before is None
@@ -740,6 +744,15 @@ class _Built:
         ):
             return False
         return frame.link in ("AND", "OR", "COMMA", "TIGHT", "BUT")
+
+    @staticmethod
+    def _measured_of(frame: Frame, before: Frame | None) -> bool:
+        """Whether "and the amount is over 50" leaves open of what: of what stands before, or of all."""
+        said = [token.said for token in frame.tokens if "MEASURE" in token]
+        bare = said and all(
+            one in ("金额", "次数", "件数", "数量", "amount", "quantity", "total amount") for one in said
+        )
+        return bool(bare and before and before.things.names and not frame.things.names and "TOPN" not in frame.slots)
 
     @staticmethod
     def _elided(frame: Frame, before: Frame | None) -> bool:

@@ -228,6 +228,7 @@ def test_a_sentence_is_one_rule(sentence, rule):
     "spent over 100 on milk and coffee",  # together, or on each
     "viewed phones and bought milk in the last 60 days",  # how far the window reaches
     "bought milk, coffee in the last 30 days",
+    "近30天买过牛奶且金额超过50",  # of milk, or of all
     "aged over 40",  # within a group
     "top 10% of beer buyers by spend", "beer buyers in the top 10% by spend",
 ])  # fmt: skip
@@ -245,7 +246,7 @@ def test_a_sentence_of_two_meanings_is_asked_back(sentence):
     ("bought unicorns", "unicorns"),
     ("one order worth at least $150", "one order"), ("一单里买了10种以上商品", "一单里"),
     ("近90天消费最少的100人", "最少的"), ("消费高的用户", "消费高的"), ("当天搜索当天下单", "当天"),
-    ("想买牛奶的人", "想买"), ("usually shops on Sundays", "usually"), ("通常周日购物", "通常"),
+    ("两周买一次牛奶", "两周买一次"), ("bought about 3 times this month", "about"), ("想买牛奶的人", "想买"), ("usually shops on Sundays", "usually"), ("通常周日购物", "通常"),
     ("customers who want to buy milk", "want to buy"),
     ("never bought anything but milk", "anything but milk"), ("viewed or searched for phones", "searched"),
     ("customers who paid by card", "by card"),
