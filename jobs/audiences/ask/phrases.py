@@ -827,6 +827,13 @@ def _saved(m: Match) -> Made:
     )
 
 
+@rule("DISCOUNTED Q", "Q DISCOUNTED")
+def _discounts(m: Match) -> Made:
+    """So much money off."""
+    fits = m.get("Q")[0] == "money" and m.said("DISCOUNTED") in ("discount", "discounts", "优惠", "折扣")
+    return {"EVENT": "purchase", "Q+": m.get("Q"), "MEASURE+": "discount_money"} if fits else None
+
+
 @rule("SAVED")
 def _favourited(m: Match) -> Made:
     return {"EVENT": "favourite"} if m.said("SAVED").startswith("save") else None
@@ -1150,7 +1157,7 @@ def _active(m: Match) -> Made:
     if "did" in rule_ and "in" not in rule_ and window and not m.has("Q"):
         return {"USER": rule_ | {"in": window}}
     parts = rule_.get("all", ())
-    if window and set(window) == {"last_days"} and len(parts) == 2 and "not" in parts[1]:
+    if window and not window.keys() & {"each", "at_least_in"} and len(parts) == 2 and "not" in parts[1]:
         return {"USER": {"all": [parts[0], {"not": parts[1]["not"] | {"in": window}}]}}
     if window and set(rule_) == {"first", "in"}:
         return {"USER": rule_ | {"in": window}}

@@ -720,6 +720,8 @@ class _Built:
             shared = before if all(one.neg == "" for one in acts) and len(before) == len(acts) - 1 else []
         elif "Q" in last.slots and last.link in ("AND", "COMMA") and not any("EVENT" in t for t in last.tokens):
             shared = [one for one in before if "Q" in one.slots and one.neg is None]
+            if before and not shared and self.pick("window behind", [True, False]):
+                shared = before
         elif (
             last.link in ("AND", "BUT")
             and len(acts) == 2
@@ -940,6 +942,9 @@ class _Built:
             return ranked | {"among": among}
         if "search" in frame.events and names:
             raise NotSaidError("expected the words that were searched for")
+        if self._of_a_price(frame) and self.pick(("price", str(frame.slots["Q"])), [False, True]):
+            slots = {key: value for key, value in frame.slots.items() if key != "Q"}
+            frame = replace(frame, slots=slots | {"PRICE": frame.slots["Q"][1]})
         choice = {id(one): one.index(self.pick(("name", str(one)), list(one))) for one in names}
         if "not_things" in frame.slots:
             return condition(replace(frame, things=Things(names)), choice, self.vocabulary.ds)
@@ -970,6 +975,17 @@ class _Built:
         if rule.get("none"):
             return {key: value for key, value in rule.items() if key != "none"}
         return {"not": rule}
+
+    def _of_a_price(self, frame: Frame) -> bool:
+        """Whether "wine over 20 dollars" leaves open if one costs so much, or all of it did."""
+        money = frame.slots.get("Q", ("",))[0] == "money" and frame.events == ("purchase",) and not frame.spend
+        plain = not frame.slots.keys() & {"MEASURE", "AGGREGATE", "NETOF", "EACHCAL", "DISCOUNTED", "PRICE", "TOPN"}
+        said = self.plain[min(t.start for t in frame.tokens) : max(t.end for t in frame.tokens)] if frame.tokens else ""
+        told = re.search(r"\b(worth|for|total|paid|pay|in all)\b|花|总|共|累计|满|金额", said)
+        sums = [token.start for token in frame.tokens if "Q" in token]
+        things = [token.start for token in frame.tokens if "OBJ" in token]
+        beside = not (sums and things) or (sums[0] < things[0] if self.chinese else sums[0] > things[0])
+        return money and plain and not told and beside and bool(frame.things.names or frame.idle)
 
     def _mixed(self, frame: Frame) -> Rule:
         """A list of both "and" and "or": either may bind first."""

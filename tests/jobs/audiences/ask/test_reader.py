@@ -189,6 +189,9 @@ SAID = """
 - [women under 35 who bought milk, {all: [{is: {gender: F}}, {is: {age_band: [19-24, 25-34]}},
    {did: purchase, where: {category: MILK}}]}]
 - [the last purchase was more than two weeks ago, {last: purchase, in: {last_days: 3660, skip: 15}}]
+- [discounts over 5 dollars, 优惠超过5元, {did: purchase, sum: discount, more_than: 5}]
+- [近30天买咖啡超过100元, bought over 100 dollars of coffee in the last 30 days,
+   {did: purchase, sum: amount, more_than: 100, where: {category: COFFEE}, in: {last_days: 30}}]
 - [9月或10月买过牛奶,
    {any: [{did: purchase, where: {category: MILK}, in: {between: [2017-09-01, 2017-09-30]}},
           {did: purchase, where: {category: MILK}, in: {between: [2017-10-01, 2017-10-31]}}]}]
@@ -229,6 +232,7 @@ def test_a_sentence_is_one_rule(sentence, rule):
     "viewed phones and bought milk in the last 60 days",  # how far the window reaches
     "bought milk, coffee in the last 30 days",
     "近30天买过牛奶且金额超过50",  # of milk, or of all
+    "bought coffee over 20 dollars", "买过100元以上的咖啡",  # the price of one, or all of it
     "aged over 40",  # within a group
     "top 10% of beer buyers by spend", "beer buyers in the top 10% by spend",
 ])  # fmt: skip
@@ -246,7 +250,8 @@ def test_a_sentence_of_two_meanings_is_asked_back(sentence):
     ("bought unicorns", "unicorns"),
     ("one order worth at least $150", "one order"), ("一单里买了10种以上商品", "一单里"),
     ("近90天消费最少的100人", "最少的"), ("消费高的用户", "消费高的"), ("当天搜索当天下单", "当天"),
-    ("两周买一次牛奶", "两周买一次"), ("bought about 3 times this month", "about"), ("想买牛奶的人", "想买"), ("usually shops on Sundays", "usually"), ("通常周日购物", "通常"),
+    ("两周买一次牛奶", "两周买一次"), ("bought about 3 times this month", "about"),
+    ("想买牛奶的人", "想买"), ("usually shops on Sundays", "usually"), ("通常周日购物", "通常"),
     ("customers who want to buy milk", "want to buy"),
     ("never bought anything but milk", "anything but milk"), ("viewed or searched for phones", "searched"),
     ("customers who paid by card", "by card"),
