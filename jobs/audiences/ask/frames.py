@@ -332,7 +332,7 @@ def _compared(frame: Frame, thing: Rule) -> Rule:
     windows = [dict(one) for one in frame.windows]
     first = windows[0] if windows else {"last_days": other or vague().numbers.compared_days}
     told = frame.spend or frame.slots.keys() & {"MEASURE", "unit"} or _types(frame) != "purchase"
-    if not told and any(token.may("EVENT", "ORDERS", "UNIT", "TIMES") for token in frame.tokens):
+    if not told and (thing or any(token.may("EVENT", "ORDERS", "UNIT", "TIMES") for token in frame.tokens)):
         raise NotSaidError("expected more or less of what: money, orders, pieces")
     measured = _measured(replace(frame, windows=[first]), thing, "money" if _types(frame) == "purchase" else "")
     if "TO" in frame.slots:

@@ -557,6 +557,8 @@ def _beside(m: Match) -> Made:
     days = days_of(m.get("SPAN") or (int(m.get("NUM") or 1), unit))
     if not days or (m.has("PRIOR") and m.said("PRIOR") != "前一"):
         return None
+    if m.found[0][0] == "DATE" and m.found[1][1].said.isascii():
+        return None
     earlier = m.has("BEFOREDATE", "PRIOR")
     span = [day - days * _DAY, day - _DAY] if earlier else [day + _DAY, day + days * _DAY]
     return {"WINDOW": {"between": span}} if span[1] <= m.ds else None
@@ -600,17 +602,22 @@ def _since(m: Match) -> Made:
     return {"WINDOW": {"after": (found[0] if isinstance(found, tuple) else found) - _DAY}}
 
 
+def _displaced(m: Match, *kinds: str) -> bool:
+    """Whether "after" stands behind its day in English, or before it in Chinese: it is of something else."""
+    return any(kind in kinds and token.said.isascii() == (place > 0) for place, (kind, token) in enumerate(m.found))
+
+
 @rule("AFTERDATE DATE|PERIOD", "DATE|PERIOD AFTERDATE", "AFTER DATE|PERIOD")
 def _after(m: Match) -> Made:
-    if m.found[0][0] in ("AFTERDATE", "AFTER") and not m.found[0][1].said.isascii():
-        return None  # Chinese has it behind the day
+    if _displaced(m, "AFTERDATE", "AFTER"):
+        return None
     found = m.get("DATE", "PERIOD")
     return {"WINDOW": {"after": found[1] if isinstance(found, tuple) else found}}
 
 
 @rule("BEFOREDATE DATE|PERIOD", "DATE|PERIOD BEFOREDATE", "UNTIL DATE|PERIOD", "DATE|PERIOD UNTIL")
 def _before(m: Match) -> Made:
-    if m.found[0][0] == "BEFOREDATE" and not m.found[0][1].said.isascii():
+    if _displaced(m, "BEFOREDATE"):
         return None
     found = m.get("DATE", "PERIOD")
     first, last = found if isinstance(found, tuple) else (found, found)

@@ -714,7 +714,8 @@ class _Built:
         """
         last = acts[-1] if acts else Frame()
         before = [one for one in acts[:-1] if not one.windows and one.neg != "never"]
-        if len(acts) < 2 or not last.windows or last.first or {"ever": True} in last.windows:
+        said = any(token.may("EVENT", "ORDERS", "OBJ", "Q", "NEG") for token in last.tokens)  # more than days
+        if len(acts) < 2 or not last.windows or last.first or {"ever": True} in last.windows or not said:
             return
         if last.neg is not None:
             shared = before if all(one.neg == "" for one in acts) and len(before) == len(acts) - 1 else []

@@ -192,6 +192,10 @@ SAID = """
 - [discounts over 5 dollars, 优惠超过5元, {did: purchase, sum: discount, more_than: 5}]
 - [近30天买咖啡超过100元, bought over 100 dollars of coffee in the last 30 days,
    {did: purchase, sum: amount, more_than: 100, where: {category: COFFEE}, in: {last_days: 30}}]
+- [came back in November after at least two months of silence,
+   {again: purchase, after_days: 60, in: {between: [2017-11-01, 2017-11-30]}}]
+- [只下过一单的客户，且是半年前,
+   {all: [{did: purchase, count: orders, exactly: 1}, {did: purchase, in: {last_days: 3660, skip: 180}}]}]
 - [9月或10月买过牛奶,
    {any: [{did: purchase, where: {category: MILK}, in: {between: [2017-09-01, 2017-09-30]}},
           {did: purchase, where: {category: MILK}, in: {between: [2017-10-01, 2017-10-31]}}]}]
