@@ -129,6 +129,10 @@ class Clauses:
             frame.idle = True
         elif "ANY" in token and frame.bare and not any("OBJ" in one for one in self._ahead(place + 1)):
             frame.slots["SAME"] = "any"
+        elif "ONLY" in token and next(
+            ("WINDOW" in one for one in self.tokens[place + 1 :] if "NOISE" not in one), False
+        ):
+            self.stray.append(token)  # only in those days
         elif "ONLY" in token:
             frame.slots["EXCLUSIVE"] = True
             frame.tokens.append(token)

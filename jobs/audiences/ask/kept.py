@@ -55,6 +55,21 @@ def lost(said: Sequence[Token], rule: dict[str, Any]) -> Iterator[Part]:
             yield Part(token.said, "has no place in the rule")
 
 
+def holds_for_nobody(rule: dict[str, Any]) -> bool:
+    """Whether a rule asks for what it leaves out, in the same days: no one means that."""
+    parts = rule.get("all", [])
+    done = [one for one in parts if "did" in one]
+    undone = [one["not"] for one in parts if "did" in one.get("not", {})]
+    return any(
+        never.keys() <= {"did", "where", "in"}
+        and never["did"] == one["did"]
+        and never.get("where") in (None, one.get("where"))
+        and never.get("in") in (None, one.get("in"))
+        and not one.keys() & {"at_most", "less_than", "none"}
+        for one in done for never in undone
+    )  # fmt: skip
+
+
 def _named(thing: dict[str, Any], texts: set[str]) -> bool:
     return all(str(one) in texts for value in thing.values() for one in (value if isinstance(value, list) else [value]))
 

@@ -452,6 +452,12 @@ def _each_unit(m: Match) -> Made:
     return {"EACHCAL": m.get("TUNIT")} if m.get("TUNIT") in ("day", "week", "month") else None
 
 
+@rule("LAST|THEPAST NUM TIMES|ORDERS")
+def _last_orders(m: Match) -> Made:
+    """The last three orders: nothing counts back by orders."""
+    return {"UNSAID": True} if m.said("LAST") != "前" else None
+
+
 @rule(
     "CMP? NUM AMONG? LAST|THEPAST SPAN",
     "CMP? SPAN AMONG? LAST|THEPAST SPAN",

@@ -25,7 +25,7 @@ from jobs.audiences.ask.frames import (
     window_of,
     within_of,
 )
-from jobs.audiences.ask.kept import lost
+from jobs.audiences.ask.kept import holds_for_nobody, lost
 from jobs.audiences.ask.names import Names
 from jobs.audiences.ask.phrases import days_of, reduced
 from jobs.audiences.ask.tokens import Token, tokens
@@ -113,6 +113,8 @@ class Reader:
         left = list(dict.fromkeys(left))
         if len(unlike) == 1 and not left:
             left += list(lost(said, readings[0].rule))
+            if holds_for_nobody(readings[0].rule):
+                left.append(Part(sentence.strip(), "read so, it asks for what it leaves out"))
         if not unlike and not left:
             left.append(Part(sentence.strip()[:80], "expected something that people did or are; found nothing of it"))
         if len(unlike) == 1 and not left:
@@ -650,6 +652,7 @@ class _Built:
                 and after.link in ("AND", "OR", "BUT", "TIGHT")
                 and not after.comma
                 and frame.neg is None
+                and not (after.neg is not None and after.events == frame.events)  # ordered, but no milk
             ):
                 frame.things = after.things
             named = next((f for f in (*reversed(done), *frames[place + 1 :]) if f.things.names), None)

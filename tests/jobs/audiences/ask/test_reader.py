@@ -196,6 +196,8 @@ SAID = """
    {again: purchase, after_days: 60, in: {between: [2017-11-01, 2017-11-30]}}]
 - [只下过一单的客户，且是半年前,
    {all: [{did: purchase, count: orders, exactly: 1}, {did: purchase, in: {last_days: 3660, skip: 180}}]}]
+- [近30天下过单但没买牛奶, ordered in the last 30 days but did not buy milk,
+   {all: [{did: purchase, in: {last_days: 30}}, {not: {did: purchase, where: {category: MILK}, in: {last_days: 30}}}]}]
 - [9月或10月买过牛奶,
    {any: [{did: purchase, where: {category: MILK}, in: {between: [2017-09-01, 2017-09-30]}},
           {did: purchase, where: {category: MILK}, in: {between: [2017-10-01, 2017-10-31]}}]}]
@@ -255,6 +257,7 @@ def test_a_sentence_of_two_meanings_is_asked_back(sentence):
     ("one order worth at least $150", "one order"), ("一单里买了10种以上商品", "一单里"),
     ("近90天消费最少的100人", "最少的"), ("消费高的用户", "消费高的"), ("当天搜索当天下单", "当天"),
     ("两周买一次牛奶", "两周买一次"), ("bought about 3 times this month", "about"),
+    ("最近3次购买都是牛奶", "3"), ("bought milk only in November", "only"),
     ("想买牛奶的人", "想买"), ("usually shops on Sundays", "usually"), ("通常周日购物", "通常"),
     ("customers who want to buy milk", "want to buy"),
     ("never bought anything but milk", "anything but milk"), ("viewed or searched for phones", "searched"),
