@@ -201,6 +201,9 @@ SAID = """
 - [9月或10月买过牛奶,
    {any: [{did: purchase, where: {category: MILK}, in: {between: [2017-09-01, 2017-09-30]}},
           {did: purchase, where: {category: MILK}, in: {between: [2017-10-01, 2017-10-31]}}]}]
+- [捞一下近30天买过牛奶的人, we would like households who grabbed a bag of milk in the last 30 days,
+   {did: purchase, where: {category: MILK}, in: {last_days: 30}}]
+- [近30天木有下单的人, {not: {did: purchase, in: {last_days: 30}}}]
 - [bougt cofee in the last 7 days, {did: purchase, where: {category: COFFEE}, in: {last_days: 7}}]
 """
 PAIRS = [(sentence, rule) for *sentences, rule in yaml.safe_load(SAID) for sentence in sentences if rule]
