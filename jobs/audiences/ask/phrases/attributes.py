@@ -1,0 +1,68 @@
+"""Which ages, incomes, children and other groups of the attributes of a user?"""
+
+from __future__ import annotations
+
+from jobs.audiences.ask.phrases.pattern import Made, Match, Rules, into, is_
+from jobs.audiences.ask.phrases.quantities import compared
+
+RULES: Rules = []
+rule = into(RULES)
+
+
+@rule(
+    "AGE CMP? NUM TO|AND NUM AGE?",
+    "BETWEEN? NUM TO|AND NUM AGE CMPPOST? INBETWEEN?",
+    "AGE BETWEEN NUM AND NUM",
+    "CMP? NUM CMPPOST? AGE CMPPOST?",
+    "AGE CMP? NUM CMPPOST?",
+    "OLDER NUM",
+    "AGE CMP? NUM TO NUM",
+)
+def _aged(m: Match) -> Made:
+    if m.has("OLDER"):
+        return {"BAND": ("age_band", {m.get("OLDER"): m.get("NUM")})}
+    if len([1 for kind, _ in m.found if kind in ("CMP", "CMPPOST")]) == 2:
+        return None
+    held = compared(m, "NUM")
+    if held and not m.has("CMP", "CMPPOST", "TO", "AND"):
+        held = {"exactly": held["at_least"]}
+    return {"BAND": ("age_band", held)} if held else None
+
+
+@rule("NEG KIDS", "CMP? NUM KIDS", "NUM CMPPOST KIDS", "CMP? Q KIDS", "KIDS")
+def _kids(m: Match) -> Made:
+    if m.has("NEG"):
+        return {"BAND": ("kids", {"exactly": 0})}
+    if m.has("Q") or (m.has("NUM") and m.said("KIDS").startswith(("with", "ha", "有"))):
+        return None
+    return {"BAND": ("kids", compared(m, "NUM") if m.has("NUM") else {"at_least": 1})}
+
+
+@rule("INCOME BELONG|WAS? IS", "AGE BELONG|WAS? IS", "IS AGE", "IS INCOME", "FIELD WAS? IS", "IS FIELD")
+def _named_group(m: Match) -> Made:
+    column = m.get("FIELD") or ("age_band" if m.has("AGE") else "income_band")
+    fits = [one for one in m.get("IS") if column in one]
+    return {"USER": {"is": fits[0]}} if len(fits) == 1 else None
+
+
+@rule("FIELD|AGE|INCOME UNSTATED", "UNSTATED FIELD|AGE|INCOME")
+def _unstated(m: Match) -> Made:
+    column = m.get("FIELD") or ("age_band" if m.has("AGE") else "income_band")
+    return is_(column, {"known": False})
+
+
+@rule(
+    "INCOME CMP? NUM TO|AND NUM",
+    "INCOME BETWEEN NUM|MONEY AND|TO NUM|MONEY",
+    "INCOME Q",
+    "INCOME CMP? NUM CMPPOST?",
+    "Q INCOME",
+)
+def _earning(m: Match) -> Made:
+    if m.has("Q"):
+        kind, held = m.get("Q")
+        return {"BAND": ("income_band", held)} if kind == "money" else None
+    held = compared(m, "NUM", "MONEY")
+    if held and "between" in held and held["between"][0] < 1000 <= held["between"][1]:
+        held["between"][0] *= 1000  # between 50 and 75k
+    return {"BAND": ("income_band", held)} if held else None

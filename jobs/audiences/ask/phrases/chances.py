@@ -1,0 +1,89 @@
+"""How probable is it that a user buys, spends or leaves?"""
+
+from __future__ import annotations
+
+import re
+
+from jobs.audiences.ask.phrases.lengths import days_of
+from jobs.audiences.ask.phrases.pattern import Made, Match, Rules, into, is_
+from jobs.audiences.ask.vague import vague
+
+RULES: Rules = []
+rule = into(RULES)
+
+
+def _likely(m: Match) -> float | None:
+    numbers = vague().numbers
+    return numbers.unlikely if m.has("UNLIKELY", "LOW") else numbers.likely
+
+
+def probable(m: Match, column: str) -> Made:
+    if (held := m.get("QPCT")) is not None:
+        return is_(column, {how: [v / 100 for v in n] if isinstance(n, list) else n / 100 for how, n in held.items()})
+    if (q := m.get("Q")) is not None:
+        return (
+            is_(column, q[1])
+            if q[0] == "bare" and all(0 <= n <= 1 for n in q[1].values() if not isinstance(n, list))
+            else None
+        )
+    number = _likely(m)
+    return is_(column, {"less_than": number} if m.has("UNLIKELY", "LOW") else {"at_least": number})
+
+
+@rule(
+    "FUTURESPAN LIKELY|UNLIKELY CHURN|PEOPLE",
+    "LIKELY|UNLIKELY CHURN FUTURESPAN?",
+    "LIKELY|UNLIKELY PEOPLE FUTURESPAN?",
+    "HIGH|LOW RISK",
+    "HIGH|LOW CHURN",
+    "RISK HIGH|LOW",
+    "RISK Q|QPCT",
+    "HIGH|LOW PEOPLE RISK",
+    "QPCT RISK",
+    "PEOPLE RISK HIGH|LOW",
+    "FUTURESPAN? RISK Q|QPCT|HIGH|LOW FUTURESPAN?",
+)
+def _churn(m: Match) -> Made:
+    if m.has("PEOPLE") and m.said("PEOPLE") not in ("流失", "churned", "lapsed", "lost", "lapse"):
+        return None
+    return probable(m, "churn_28d") if (m.get("FUTURESPAN") or 28) in (28, 30) and (m.get("FUTURESPAN") != 30) else None
+
+
+@rule("LIKELY FUTURESPAN EVENT Q", "FUTURESPAN LIKELY EVENT Q", "LIKELY EVENT Q FUTURESPAN")
+def _expected_to_spend(m: Match) -> Made:
+    kind, held = m.get("Q")
+    fits = m.get("EVENT") == "spend" and m.get("FUTURESPAN") == 28 and kind in ("money", "bare")
+    return is_("spend_28d", held) if fits and re.match("预|expect|predict", m.said("LIKELY")) else None
+
+
+@rule(
+    "FUTURESPAN LIKELY|UNLIKELY? EVENT OBJ?",
+    "FUTURESPAN|WITHINSPAN LIKELY|UNLIKELY EVENT OBJ?",
+    "LIKELY|UNLIKELY FUTURESPAN|WITHINSPAN? NEG? EVENT|BACK OBJ? FUTURESPAN|WITHINSPAN?",
+    "HIGH|LOW CHANCE FUTURESPAN|WITHINSPAN?",
+    "FUTURESPAN? CHANCE HIGH|LOW",
+    "FUTURESPAN? CHANCE FUTURESPAN? Q|QPCT",
+    "Q|QPCT CHANCE FUTURESPAN|WITHINSPAN?",
+    "LIKELY|UNLIKELY BUYERS FUTURESPAN|WITHINSPAN?",
+    "CHANCE FUTURESPAN|WITHINSPAN Q|QPCT|HIGH|LOW",
+)
+def _buying(m: Match) -> Made:
+    if (m.has("EVENT") and m.get("EVENT") not in ("purchase", "spend")) or m.has("NEG"):
+        return None
+    days = m.get("FUTURESPAN") or (days_of(m.get("WITHINSPAN")) if m.has("WITHINSPAN") else 28)
+    if (things := m.get("OBJ")) is not None:
+        fits = len(things) == 1 and set(things[0]) == {"category"} and days in (28, 30) and m.has("LIKELY")
+        return is_("next_categories", things[0]["category"]) if fits else None
+    return probable(m, f"purchase_{days}d") if days in (7, 28) else None
+
+
+@rule("EXPECTED Q FUTURESPAN?", "FUTURESPAN? EXPECTED Q", "EXPECTED FUTURESPAN Q")
+def _expected(m: Match) -> Made:
+    kind, held = m.get("Q")
+    return is_("spend_28d", held) if kind in ("money", "bare") and (m.get("FUTURESPAN") or 28) == 28 else None
+
+
+@rule("USER PROBABILITY Q|QPCT", "USER Q|QPCT PROBABILITY")
+def _with_probability(m: Match) -> Made:
+    column = next(iter(m.get("USER").get("is", {})), "")
+    return probable(m, column) if column.startswith(("purchase_", "churn_")) else None

@@ -1,0 +1,132 @@
+"""Which day, month, quarter or year of the calendar?"""
+
+from __future__ import annotations
+
+import re
+from calendar import monthrange
+from datetime import date
+
+from jobs.audiences.ask.phrases.pattern import Made, Match, Rules, into
+
+RULES: Rules = []
+rule = into(RULES)
+
+
+def _latest(m: Match, month: int, day: int, of: int | None = None) -> date | None:
+    """The last such day up to the night, or that of a year."""
+    for year in (m.ds.year, m.ds.year - 1) if of is None else (of,):
+        try:
+            found = date(year, month, day)
+        except ValueError:
+            continue
+        if found <= m.ds:
+            return found
+    return None
+
+
+@rule(
+    "SINCE? MONTHNAME NUM|ORD TO NUM|ORD COMMA? NUM?",
+    "BETWEEN MONTHNAME NUM|ORD AND NUM|ORD COMMA? NUM?",
+    "SINCE? NUM|ORD TO NUM|ORD MONTHNAME NUM?",
+    "BETWEEN NUM|ORD TO|AND NUM|ORD MONTHNAME NUM?",
+    "SINCE? NUM TUNIT NUM TUNIT NUM TUNIT TO NUM TUNIT",
+    "SINCE? NUM TUNIT NUM TUNIT TO NUM TUNIT",
+)
+def _days_of_a_month(m: Match) -> Made:
+    numbers, units = [int(n) for n in m.all("NUM", "ORD")], m.all("TUNIT")
+    year: int | None = None
+    if units:
+        if units[-3:] != ["month", "day", "day"] or units[:-3] not in ([], ["year"]):
+            return None
+        month, first, last = numbers[-3:]
+        year = numbers[0] if len(numbers) > 3 else None
+    else:
+        month, (first, last), year = int(m.get("MONTHNAME")), numbers[:2], numbers[2] if len(numbers) > 2 else None
+        if (year is None and m.has("COMMA")) or (year is not None and not 1990 <= year <= 2100):
+            return None
+    end = _latest(m, month, last, year)
+    return {"PERIOD": (end.replace(day=first), end)} if end and 0 < first < last else None
+
+
+@rule("NUM TUNIT NUM TUNIT NUM TUNIT?", "NUM TUNIT NUM TUNIT")
+def _chinese_date(m: Match) -> Made:
+    units, numbers = m.all("TUNIT"), [int(n) for n in m.all("NUM")]
+    said = [token.said for kind, token in m.found if kind == "TUNIT"]
+    try:
+        if units[:2] == ["year", "month"] and said[1] == "月" and numbers[0] > 1900:
+            if len(numbers) == 3:
+                return {"DATE": date(*numbers)} if units[2:] in (["day"], []) else None
+            return {"PERIOD": whole_month(numbers[0], numbers[1])}
+        if len(numbers) == 2 and units == ["month", "day"] and said == ["月", said[1]]:
+            return {"DATE": found} if (found := _latest(m, *numbers)) else None
+    except ValueError:
+        return None
+    return None
+
+
+@rule("NUM TUNIT QUARTERNAME|HALFNAME", "CAL? QUARTERNAME|HALFNAME NUM?")
+def _part_of_year(m: Match) -> Made:
+    if m.before and m.before.may("LAST", "CMP", "EACH", "FUTURE"):
+        return None
+    number, size = (int(m.get("QUARTERNAME", "HALFNAME")), 3 if m.has("QUARTERNAME") else 6)
+    cal, year = m.get("CAL"), m.get("NUM")
+    if (
+        cal not in (None, "this_year", "last_year")
+        or (year and not 1990 <= year <= 2100)
+        or m.get("TUNIT") not in (None, "year")
+    ):
+        return None
+    first = size * (number - 1) + 1
+    of = int(year) if year else m.ds.year - (cal == "last_year" if cal else date(m.ds.year, first, 1) > m.ds)
+    return {"PERIOD": (date(of, first, 1), whole_month(of, first + size - 1)[1])}
+
+
+@rule("MONTHNAME NUM|ORD COMMA NUM", "NUM|ORD MONTHNAME COMMA NUM", "NUM|ORD MONTHNAME NUM?",
+      "MONTHNAME NUM|ORD NUM?", "MONTHNAME")  # fmt: skip
+def _english_date(m: Match) -> Made:
+    month, numbers = int(m.get("MONTHNAME")), [int(n) for n in m.all("NUM", "ORD")]
+    year = next((n for n in numbers if n > 1900), None)
+    days = [n for n in numbers if 0 < n < 32]
+    if len(days) + (year is not None) != len(numbers) or len(days) > 1 or (m.has("COMMA") and year is None):
+        return None
+    alone = m.said("MONTHNAME") == "may" and not numbers
+    if alone and not (m.before and m.before.may("SINCE", "AFTERDATE", "TO", "BETWEEN", "UNTIL", "BELONG", "CAL")):
+        return None
+    try:
+        if days:
+            found = date(year, month, days[0]) if year else _latest(m, month, days[0])
+            return {"DATE": found} if found else None
+    except ValueError:
+        return None
+    return {"PERIOD": whole_month(year or (m.ds.year if month <= m.ds.month else m.ds.year - 1), month)}
+
+
+def whole_month(year: int, month: int) -> tuple[date, date]:
+    return date(year, month, 1), date(year, month, monthrange(year, month)[1])
+
+
+@rule("NUM TUNIT", "CAL NUM TUNIT")
+def _one_period(m: Match) -> Made:
+    number, unit = int(m.get("NUM")), m.get("TUNIT")
+    cal = m.get("CAL")
+    if cal not in (None, "this_year", "last_year") or (m.before and m.before.may("LAST", "CMP", "EACH", "FUTURE")):
+        return None
+    if (
+        unit == "month"
+        and m.said("TUNIT") == "月"
+        and 1 <= number <= 12
+        and re.fullmatch(r"\d+|[一二三四五六七八九十]+", m.said("NUM"))
+    ):
+        year = m.ds.year - (cal == "last_year") if cal else m.ds.year - (number > m.ds.month)
+        return {"PERIOD": whole_month(year, number)}
+    if unit == "year" and 1990 <= number <= 2100 and not cal:
+        return {"PERIOD": (date(number, 1, 1), date(number, 12, 31))}
+    return None
+
+
+@rule("NUM")
+def _year(m: Match) -> Made:
+    number = m.get("NUM")
+    if number == int(number) and 2000 <= number <= m.ds.year and re.fullmatch(r"\d{4}", m.said("NUM")):
+        return {"NUM": number, "YEAR": (date(int(number), 1, 1), date(int(number), 12, 31))}
+    return None

@@ -1,0 +1,37 @@
+"""What was done, where several words of a sentence say it?"""
+
+from __future__ import annotations
+
+from jobs.audiences.ask.phrases.pattern import Made, Match, Rules, into
+from jobs.audiences.ask.phrases.quantities import compared
+
+RULES: Rules = []
+rule = into(RULES)
+
+
+@rule(
+    "CMP? Q COMPARED? INTERVAL",
+    "CMP? NUM COMPARED? INTERVAL",
+    "CMP? INTERVAL Q|QPCT NEG? EVENT?",
+    "CMP? INTERVAL NUM TIMESOVER NEG? EVENT?",
+)
+def _overdue(m: Match) -> Made:
+    if m.has("NUM"):
+        return {"OVERDUE": m.get("NUM")}
+    if m.has("QPCT"):
+        return {"OVERDUE": next(iter(m.get("QPCT").values())) / 100}
+    kind, held = m.get("Q")
+    return {"OVERDUE": next(iter(held.values()))} if kind in ("times", "bare") else None
+
+
+@rule("ADD OBJ? TOCART", "REMOVE OBJ? FROMCART", "TOCART ADD", "FROMCART REMOVE", "TOCART")
+def _cart(m: Match) -> Made:
+    return {"EVENT": "cart" if m.has("TOCART") else "uncart"} | ({"OBJ+": m.get("OBJ")} if m.has("OBJ") else {})
+
+
+@rule("PRICEWORD Q", "PRICEWORD CMP? NUM CMPPOST?", "Q PRICEWORD")
+def _priced(m: Match) -> Made:
+    if m.has("Q"):
+        kind, held = m.get("Q")
+        return {"PRICE": held} if kind in ("money", "bare") else None
+    return {"PRICE": compared(m, "NUM")}

@@ -1,0 +1,97 @@
+"""Which stage, tag, segment, audience or taste does a user have?"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jobs.audiences.ask.phrases.pattern import Made, Match, Rules, into, is_
+
+RULES: Rules = []
+rule = into(RULES)
+
+
+@rule("STAGEWORD WAS? IS OR|COMMA IS OR|COMMA IS", "STAGEWORD WAS? IS OR|COMMA IS", "IS OR IS STAGEWORD",
+      "STAGEWORD WAS? IS", "IS STAGEWORD")  # fmt: skip
+def _stage(m: Match) -> Made:
+    listed = [[one for one in found if "lifecycle_stage" in one] for found in m.all("IS")]
+    if any(len(stages) != 1 for stages in listed):
+        return None
+    stages = [one["lifecycle_stage"] for (one,) in listed]
+    return is_("lifecycle_stage", stages if len(stages) > 1 else stages[0])
+
+
+@rule("TAGWORD IS|QUOTED", "IS TAGWORD")
+def _tag(m: Match) -> Made:
+    tags = [one for one in m.get("IS") or () if "tags" in one]
+    return {"USER": {"is": tags[0]}} if len(tags) == 1 else None
+
+
+@rule("IS OR|COMMA|AND IS OR|COMMA|AND IS OR|COMMA|AND IS", "IS OR|COMMA|AND IS OR|COMMA|AND IS", "IS OR|AND|COMMA IS")
+def _one_of(m: Match) -> Made:
+    """Values of one column, of which a user has one: any of them, whatever stands between."""
+    tokens_ = [token for kind, token in m.found if kind == "IS"]
+    found = [token["IS"] for token in tokens_]
+    if any(len(one) != 1 or token.may("PEOPLE", "OBJ", "USER") for one, token in zip(found, tokens_, strict=True)):
+        return None
+    columns = {column for (one,) in found for column in one}
+    if len(columns) != 1 or columns & {"tags"}:
+        return None
+    (column,) = columns
+    return {"IS": ({column: [value for (one,) in found for value in _listed(one[column])]},)}
+
+
+@rule("NARROW OR|COMMA|AND NARROW")
+def _one_of_channels(m: Match) -> Made:
+    first, second = m.all("NARROW")
+    if first.keys() != second.keys() or any(token.may("OBJ", "EVENT") for kind, token in m.found if kind == "NARROW"):
+        return None
+    return {"NARROW": {key: [*_listed(value), second[key]] for key, value in first.items()}}
+
+
+def _listed(value: Any) -> list:
+    return value if isinstance(value, list) else [value]
+
+
+@rule("WINDOW LEFT AUDIENCEWORD? AUDIENCE AUDIENCEWORD?", "LEFT AUDIENCEWORD? AUDIENCE AUDIENCEWORD? WINDOW?")
+def _left(m: Match) -> Made:
+    window = m.get("WINDOW")
+    return {"USER": {"left": m.get("AUDIENCE")} | ({"in": window} if window else {})}
+
+
+@rule("WINDOW ENTERED AUDIENCEWORD? AUDIENCE AUDIENCEWORD?", "ENTERED AUDIENCEWORD? AUDIENCE AUDIENCEWORD? WINDOW?")
+def _entered(m: Match) -> Made:
+    window = m.get("WINDOW")
+    return {"USER": {"audience": m.get("AUDIENCE")} | ({"since": window} if window else {})}
+
+
+@rule("MOVED SEGMENTWORD? SEGMENT SEGMENTWORD? WINDOW?", "WINDOW? LEFT SEGMENTWORD? SEGMENT SEGMENTWORD? WINDOW?")
+def _moved(m: Match) -> Made:
+    window = m.get("WINDOW")
+    return {"USER": {"moved_from": m.get("SEGMENT")} | ({"in": window} if window else {})}
+
+
+@rule("SEGMENTWORD SEGMENT", "BELONG? SEGMENT SEGMENTWORD", "BELONG SEGMENT")
+def _in_segment(m: Match) -> Made:
+    return is_("segment_name", m.get("SEGMENT"))
+
+
+@rule("SEGMENTWORD NUM")
+def _in_segment_number(m: Match) -> Made:
+    return is_("segment_id", int(m.get("NUM")))
+
+
+@rule("BELONG? AUDIENCEWORD AUDIENCE AUDIENCEWORD?", "BELONG? AUDIENCE AUDIENCEWORD", "BELONG AUDIENCE")
+def _in_audience(m: Match) -> Made:
+    return {"USER": {"audience": m.get("AUDIENCE")}}
+
+
+@rule("SUGGESTED OBJ", "OBJ SUGGESTED")
+def _suggested(m: Match) -> Made:
+    things = m.get("OBJ")
+    return {"USER": {"suggested": things[0]}} if len(things) == 1 else None
+
+
+@rule("TASTE WAS? OBJ")
+def _taste(m: Match) -> Made:
+    things = m.get("OBJ")
+    return is_("top_categories", things[0]["category"]) if len(things) == 1 and set(things[0]) == {"category"} else None

@@ -1,0 +1,56 @@
+"""How long is a time, and which window has this length?"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+from jobs.audiences.ask.phrases.dates import whole_month
+from jobs.audiences.ask.phrases.pattern import Made, Match, Rules, into
+
+DAYS = {"halfyear": 180, "halfmonth": 15, "fortnight": 14, "day": 1, "week": 7, "month": 30, "quarter": 90, "year": 365}
+RULES: Rules = []
+rule = into(RULES)
+
+
+@rule("SINCE NUM TO NUM TUNIT", "NUM TO NUM TUNIT", "BETWEEN NUM AND NUM TUNIT")
+def _spans(m: Match) -> Made:
+    low, high = m.all("NUM")
+    if m.said("TUNIT") == "月" and 1 <= low < high <= 12:
+        year = m.ds.year - (high > m.ds.month)
+        return {"PERIOD": (date(year, int(low), 1), whole_month(year, int(high))[1])}
+    if m.has("SINCE"):
+        return None
+    return (
+        {"SPANS": (int(low), int(high), m.get("TUNIT"))}
+        if low == int(low) and high == int(high) and low < high
+        else None
+    )
+
+
+@rule("NUM TUNIT", "HALF TUNIT")
+def _span(m: Match) -> Made:
+    number = m.get("NUM")
+    if m.has("NUM") and m.found[1][1].start - m.found[0][1].end > 1:
+        return None  # 100 a week
+    return {"SPAN": (int(number), m.get("TUNIT"))} if number == int(number) and number > 0 else None
+
+
+@rule("TUNIT")
+def _span_alone(m: Match) -> Made:
+    return {"SPAN": (1, m.get("TUNIT"))} if m.get("TUNIT") in ("halfyear", "halfmonth", "fortnight") else None
+
+
+def days_of(span: tuple[int, str]) -> int | None:
+    number, unit = span
+    return number * DAYS[unit] if unit in DAYS else None
+
+
+def recent(days: int | None, **more: Any) -> Made:
+    return {"WINDOW": {"last_days": days} | more} if days and days <= 3660 else None
+
+
+def periods(span: tuple[int, str], **more: Any) -> Made:
+    number, unit = span
+    key = {"day": "last_days", "week": "last_weeks", "month": "last_months"}.get(unit)
+    return {"WINDOW": {key: number} | more} if key and number <= 60 else None

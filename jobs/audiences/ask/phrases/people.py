@@ -1,0 +1,88 @@
+"""Which users does a word for people mean, and in which days?"""
+
+from __future__ import annotations
+
+from jobs.audiences.ask.phrases.chances import probable
+from jobs.audiences.ask.phrases.lengths import days_of, recent
+from jobs.audiences.ask.phrases.pattern import Made, Match, Rules, into, is_
+
+RULES: Rules = []
+rule = into(RULES)
+
+
+@rule("PEOPLE OBJ")
+def _repeat_buyers(m: Match) -> Made:
+    if m.said("PEOPLE") not in ("复购", "repeat buyers", "repeat customers") or (m.before and "WITHINSPAN" in m.before):
+        return None
+    return {"EVENT": "purchase", "OBJ+": m.get("OBJ"), "Q+": ("orders", {"at_least": 2})}
+
+
+@rule("PEOPLE Q")
+def _again_so_often(m: Match) -> Made:
+    return {"UNSAID": True} if m.said("PEOPLE") in ("复购", "repeat") else None
+
+
+@rule("WITHINSPAN PEOPLE")
+def _bought_again(m: Match) -> Made:
+    """Two purchases so close to each other."""
+    if m.said("PEOPLE") != "复购":
+        return None
+    return {"EVENT": "purchase", "AGAIN+": "", "WITHINSPAN+": m.get("WITHINSPAN")}
+
+
+@rule(
+    "PEOPLE WINDOW",
+    "WINDOW PEOPLE",
+    "PEOPLE SPAN",
+    "SPAN PEOPLE",
+    "PEOPLE Q",
+    "PEOPLE QSPAN",
+    "WITHINSPAN PEOPLE",
+    "PEOPLE WITHINSPAN",
+)
+def _active(m: Match) -> Made:
+    """Words for who is here, or not, of other days than theirs."""
+    said = m.said("PEOPLE")
+    window = m.get("WINDOW")
+    follows = m.after is not None and m.after.may("NEG", "NEGANY", "EVENT", "EACHCAL", "Q", "ONLY", "OBJ", "FIRSTBUY")
+    if m.found[0][0] == "PEOPLE" and not said.isascii() and follows and said != "活跃":
+        return None  # the days are of what follows
+    if m.has("QSPAN") and said not in ("active", "活跃"):
+        held, unit = m.get("QSPAN")
+        how, number = next(iter(held.items()))
+        window = recent(days_of((number, unit)) if how in ("at_least", "more_than") else None)
+        window = window["WINDOW"] if window else None
+    if (span := m.get("SPAN", "WITHINSPAN")) is not None:
+        window = {"last_days": days_of(span)} if days_of(span) else None
+    if said in ("active", "活跃"):
+        if m.has("QSPAN", "Q"):
+            held, unit = m.get("QSPAN") or (None, None)
+            return {"EVENT": "any", "Q+": ("days", held)} if unit == "day" else None
+        days = next((token["Q+"] for kind, token in m.found if kind == "WINDOW" and "Q+" in token), None)
+        return {"EVENT": "any", "WINDOW+": window} | ({"Q+": days} if days else {}) if window else None
+    rule_ = m.get("PEOPLE")
+    if "did" in rule_ and "in" not in rule_ and window and not m.has("Q"):
+        return {"USER": rule_ | {"in": window}}
+    parts = rule_.get("all", ())
+    if window and not window.keys() & {"each", "at_least_in"} and len(parts) == 2 and "not" in parts[1]:
+        return {"USER": {"all": [parts[0], {"not": parts[1]["not"] | {"in": window}}]}}
+    if window and set(rule_) == {"first", "in"}:
+        return {"USER": rule_ | {"in": window}}
+    return None
+
+
+@rule("RISK")
+def _at_risk(m: Match) -> Made:
+    return (
+        probable(m, "churn_28d") if m.said("RISK").startswith(("at risk", "有", "将", "即", "快", "濒", "潜")) else None
+    )
+
+
+@rule("CONSENT", "REFUSED")
+def _consent(m: Match) -> Made:
+    return is_("marketing_consent", m.has("CONSENT"))
+
+
+@rule("RFMWORD NUM")
+def _rfm(m: Match) -> Made:
+    return is_("rfm_class", str(int(m.get("NUM")))) if 111 <= m.get("NUM") <= 555 else None

@@ -1,0 +1,211 @@
+"""How many, how much, and of what? `Q` is a kind (money, orders, times, days ..., bare) and a comparison."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from jobs.audiences.ask.phrases.pattern import Made, Match, Rules, into
+
+RULES: Rules = []
+rule = into(RULES)
+
+
+def compared(m: Match, *kinds: str, per: Callable[[Any], Any] = lambda n: n) -> dict[str, Any] | None:
+    found = [per(n) for n in m.all(*kinds)]
+    if len(found) == 2:
+        return {"between": found} if found[0] <= found[1] else None
+    if m.has("ONLY"):
+        return {"exactly": found[0]}
+    if found[0] == 0 and not m.has("CMP", "CMPPOST"):
+        return {"exactly": found[0]}
+    how = [kind for kind in m.all("CMP", "CMPPOST") if kind]
+    if len(how) == 2 and how[0] != how[1]:
+        return None
+    return {how[0] if how else "at_least": found[0]}
+
+
+@rule(
+    "BETWEEN? MONEY TO|AND MONEY INBETWEEN?",
+    "BETWEEN? NUM|MONEY TO|AND MONEY INBETWEEN?",
+    "ONLY? CMP? MONEY CMPPOST?",
+    "CURRENCY NUM TO NUM",
+)
+def _of_money(m: Match) -> Made:
+    if len(m.all("MONEY", "NUM")) == 2 and m.has("AND") and not m.has("BETWEEN"):
+        return None
+    held = compared(m, "NUM", "MONEY")
+    return {"Q": ("money", held)} if held else None
+
+
+@rule("CMP NUM ORDERS|TIMES|UNIT? AND|BUT CMP NUM ORDERS|TIMES|UNIT")
+def _from_so_many_to(m: Match) -> Made:
+    ends = {}
+    for how, number in zip(m.all("CMP"), m.all("NUM"), strict=True):
+        side = "low" if how in ("at_least", "more_than") else "high"
+        ends[side] = number + {"more_than": 1, "less_than": -1}.get(how, 0)
+    if ends.keys() != {"low", "high"} or ends["low"] > ends["high"] or "exactly" in m.all("CMP"):
+        return None
+    return {"Q": (m.all("ORDERS", "TIMES", "UNIT")[-1], {"between": [ends["low"], ends["high"]]})}
+
+
+@rule("ORDERS BETWEEN NUM AND NUM")
+def _orders_between(m: Match) -> Made:
+    held = compared(m, "NUM")
+    return {"Q": ("orders", held)} if held else None
+
+
+@rule(
+    "BETWEEN NUM AND|TO NUM ORDERS|TIMES|UNIT|MEASURE INBETWEEN?",
+    "NUM TO NUM ORDERS|TIMES|UNIT INBETWEEN?",
+    "ONLY? CMP? NUM CMPPOST? ORDERS|TIMES|UNIT CMPPOST?",
+    "ONLY? CMP? NTIMES CMPPOST?",
+)
+def _counted(m: Match) -> Made:
+    if len([1 for kind, _ in m.found if kind in ("CMP", "CMPPOST")]) > 1:
+        return None
+    held = compared(m, "NUM", "NTIMES")
+    return {"Q": (m.get("ORDERS", "UNIT", "TIMES") or "times", held)} if held else None
+
+
+@rule("BETWEEN? PCT TO|AND PCT INBETWEEN?", "CMP? PCT CMPPOST?")
+def _of_percent(m: Match) -> Made:
+    if len(m.all("PCT")) == 2 and m.has("AND") and not m.has("BETWEEN"):
+        return None
+    held = compared(m, "PCT")
+    bare = not m.has("CMP", "CMPPOST", "TO", "AND")
+    unit = next((token["unit"] for kind, token in m.found if kind == "PCT" and "unit" in token), None)
+    return {"QPCT": held} | ({"PCT": m.get("PCT")} if bare else {}) | ({"unit": unit} if unit else {})
+
+
+@rule("CMP? NUM TIMESOVER CMPPOST?")
+def _times_over(m: Match) -> Made:
+    held = compared(m, "NUM", per=lambda n: 100 * n)
+    return {"QPCT": held} if held else None
+
+
+@rule("COMPARED CMPPOST")
+def _or_more(m: Match) -> Made:
+    how = {"halved": {"at_most": 0.5}, "doubled": {"at_least": 2}}.get(m.get("COMPARED"))
+    return {"COMPARED": how} if how and m.get("CMPPOST") == "at_least" else None
+
+
+@rule("QPCT EVENT PRIORSPAN", "QPCT EVENT WINDOW? PRIOR")
+def _of_what_they_did(m: Match) -> Made:
+    prior = {"PRIORSPAN": m.get("PRIORSPAN")} if m.has("PRIORSPAN") else {"PRIOR": True}
+    return {"QPCT": m.get("QPCT")} | prior if m.get("EVENT") in ("spend", "purchase") else None
+
+
+@rule("Q UNIT")
+def _of_different(m: Match) -> Made:
+    """12 kinds of different products: the same said twice."""
+    kind, held = m.get("Q")
+    return {"Q": (kind, held)} if kind == m.get("UNIT") and "不同" in m.said("UNIT") else None
+
+
+@rule("CMP? NUM CMPPOST SOMETHING", "CMP NUM SOMETHING")
+def _so_many_products(m: Match) -> Made:
+    return {"Q": ("products", compared(m, "NUM"))} if m.said("SOMETHING") == "商品" else None
+
+
+@rule("SAVED Q DISCOUNTED?")
+def _saved(m: Match) -> Made:
+    return (
+        {"EVENT": "purchase", "Q+": m.get("Q"), "MEASURE+": "discount_money"}
+        if m.get("Q")[0] in ("money", "bare")
+        else None
+    )
+
+
+@rule("DISCOUNTED Q", "Q DISCOUNTED")
+def _discounts(m: Match) -> Made:
+    """So much money off."""
+    fits = m.get("Q")[0] == "money" and m.said("DISCOUNTED") in ("discount", "discounts", "优惠", "折扣")
+    return {"EVENT": "purchase", "Q+": m.get("Q"), "MEASURE+": "discount_money"} if fits else None
+
+
+@rule("SAVED")
+def _favourited(m: Match) -> Made:
+    return {"EVENT": "favourite"} if m.said("SAVED").startswith("save") else None
+
+
+@rule("Q TUNIT", "NUM TUNIT")
+def _a_week(m: Match) -> Made:
+    """So many a week."""
+    a = m.found[1][1].start - m.found[0][1].end == len(" a ")
+    kind = "Q" if m.has("Q") else "NUM"
+    return {kind: m.get(kind), "EACHCAL": m.get("TUNIT")} if a and m.get("TUNIT") in ("day", "week", "month") else None
+
+
+@rule("COMPARED ORDERS|UNIT|MEASURE", "MOST ORDERS|UNIT")
+def _more_of_what(m: Match) -> Made:
+    measure = {"MEASURE": m.get("ORDERS", "UNIT", "MEASURE")}
+    if m.has("MOST"):
+        return {"MOST": ""} | measure
+    return (
+        {"COMPARED": m.get("COMPARED"), "MEASURE": measure["MEASURE"]}
+        if m.get("COMPARED") in ("more", "less")
+        else None
+    )
+
+
+@rule("COMPARED")
+def _how_often(m: Match) -> Made:
+    return {"COMPARED": m.get("COMPARED"), "MEASURE": "orders"} if re.search(r"\boften", m.said("COMPARED")) else None
+
+
+@rule("NEG AGGREGATE")
+def _not_a_single(m: Match) -> Made:
+    return {"NEG": m.get("NEG"), "NEG+": "purchase"} if "single purchase" in m.said("AGGREGATE") else None
+
+
+@rule("NEG ANY? SINGLE EVENT|ORDERS")
+def _not_a_single_one(m: Match) -> Made:
+    said = m.get("EVENT") or "purchase"
+    return {"NEG": m.get("NEG"), "NEG+": "purchase" if said == "spend" else said}
+
+
+@rule("ORDERS Q", "Q Q", "SINGLEORDER EVENT? Q")
+def _of_one_order(m: Match) -> Made:
+    """What one order came to: nothing counts by the order."""
+    kinds = [kind for kind, _ in m.all("Q")]
+    amount = kinds == ["money"] if m.has("ORDERS") else kinds == ["orders", "money"] or m.has("SINGLEORDER")
+    return {"UNSAID": True} if amount else None
+
+
+@rule("Q NEG EVENT?")
+def _not_one(m: Match) -> Made:
+    kind, held = m.get("Q")
+    if held != {"at_least": 1} or kind not in ("orders", "times") or not re.match("一|1", m.said("Q")):
+        return None
+    said = m.get("EVENT") or "purchase"
+    open_ = {"ELIDED": True} if re.match("买|购买|b[uo]", m.said("EVENT")) else {}  # of what, another clause may say
+    return {"NEG": m.get("NEG"), "NEG+": "purchase" if said == "spend" else said} | open_
+
+
+@rule("CMP? NUM CMPPOST? EVENT")
+def _noun(m: Match) -> Made:
+    if not re.search(r"s$|次$", m.said("EVENT")) or m.said("EVENT") in ("buys", "spends", "pays"):
+        return None
+    return {"EVENT": m.get("EVENT"), "Q+": ("times", compared(m, "NUM"))}
+
+
+@rule("COLUMN CMP? SPAN CMPPOST?", "COLUMN SPANS")
+def _days_since(m: Match) -> Made:
+    spans, column = [m.get("SPANS")] if m.has("SPANS") else m.all("SPAN"), m.get("COLUMN")
+    if "days" not in column or spans[0][-1] != "day":
+        return None
+    held = {"between": list(spans[0][:2])} if m.has("SPANS") else compared(m, "SPAN", per=lambda span: span[0])
+    return {"COLUMN": column, "Q": ("bare", held)} if held else None
+
+
+@rule("CMP? NUM CMPPOST TUNIT", "CMP SPAN CMPPOST?", "SPAN CMPPOST", "ONLY SPAN", "SPANS")
+def _of_days(m: Match) -> Made:
+    if m.has("SPANS"):
+        low, high, unit = m.get("SPANS")
+        return {"QSPAN": ({"between": [low, high]}, unit)}
+    if m.has("NUM"):
+        return None if m.has("CMP") else {"QSPAN": (compared(m, "NUM"), m.get("TUNIT"))}
+    held = compared(m, "SPAN", per=lambda span: span[0])
+    return {"QSPAN": (held, m.get("SPAN")[1])} if held else None

@@ -1,0 +1,132 @@
+"""How regularly: each week, every so many days, in so many of the last months?"""
+
+from __future__ import annotations
+
+import re
+
+from jobs.audiences.ask.phrases.lengths import DAYS, days_of, periods
+from jobs.audiences.ask.phrases.pattern import Made, Match, Rules, into
+from jobs.audiences.ask.vague import vague
+
+RULES: Rules = []
+rule = into(RULES)
+
+
+@rule(
+    "EACH LAST|THEPAST|PRIOR SPAN",
+    "EACHCAL LAST|THEPAST SPAN",
+    "LAST|THEPAST SPAN AMONGEND? EACHCAL",
+    "SPAN EACHCAL",
+    "EACHCAL SPAN",
+    "EACH SPAN",
+)
+def _each(m: Match) -> Made:
+    number, unit = m.get("SPAN")
+    cal = m.get("EACHCAL")
+    if m.found[0][0] == "SPAN" and m.before and m.before.may("CMP"):
+        return None
+    if m.has("EACH") and not m.has("LAST", "THEPAST", "PRIOR"):
+        return None
+    if cal and cal != unit:
+        days = days_of((number, unit))
+        if unit == "year" and cal == "month":
+            return periods((12 * number, "month"), each=True)
+        if unit in ("month", "year", "day") and cal == "week" and days:
+            return periods((days // 7, "week"), each=True)
+        return None
+    return periods((number, unit), each=True)
+
+
+@rule("EACHCAL LAST|THEPAST NUM")
+def _each_of_so_many(m: Match) -> Made:
+    return periods((int(m.get("NUM")), m.get("EACHCAL")), each=True)
+
+
+@rule("ABOUT? EACHCAL|EACH NTIMES", "ABOUT NTIMES EACHCAL", "ABOUT EACHCAL Q", "ABOUT EACHCAL")
+def _about_every(m: Match) -> Made:
+    if not m.has("ABOUT") or m.has("EACH"):
+        return None
+    low, high = {"month": (20, 40), "week": (5, 9)}.get(m.get("EACHCAL"), (0, 0))
+    return {"EVERY": [low, high]} if low else None
+
+
+@rule("EACH SPANS", "BREAK SPANS")
+def _every_so_often(m: Match) -> Made:
+    low, high, unit = m.get("SPANS")
+    return {"EVERY": [low * DAYS[unit], high * DAYS[unit]]} if unit in DAYS else None
+
+
+@rule(
+    "CONSECUTIVE SPAN",
+    "NUM CONSECUTIVE TUNIT",
+    "SPAN CONSECUTIVE",
+    "LAST|THEPAST CONSECUTIVE SPAN",
+    "LAST|THEPAST NUM CONSECUTIVE TUNIT",
+)
+def _consecutive(m: Match) -> Made:
+    number, unit = m.get("SPAN") or (int(m.get("NUM")), m.get("TUNIT"))
+    return periods((number, unit), each=True)
+
+
+@rule("NEGANY")
+def _no_show(_: Match) -> Made:
+    return {"NEG": "", "NEG+": "any"}
+
+
+@rule("ABOUT CHURN")
+def _about_to(m: Match) -> Made:
+    return {"USER": {"is": {"churn_28d": {"at_least": vague().numbers.likely}}}} if m.said("ABOUT") == "about" else None
+
+
+@rule("EACH TUNIT")
+def _each_unit(m: Match) -> Made:
+    return {"EACHCAL": m.get("TUNIT")} if m.get("TUNIT") in ("day", "week", "month") else None
+
+
+@rule("LAST|THEPAST NUM TIMES|ORDERS")
+def _last_orders(m: Match) -> Made:
+    """The last three orders: nothing counts back by orders."""
+    return {"UNSAID": True} if m.said("LAST") != "前" else None
+
+
+@rule(
+    "CMP? NUM AMONG? LAST|THEPAST SPAN",
+    "CMP? SPAN AMONG? LAST|THEPAST SPAN",
+    "CMP? NUM CMPPOST AMONG? LAST|THEPAST SPAN",
+    "LAST|THEPAST SPAN WITHIN|AMONGEND? CMP SPAN",
+    "LAST|THEPAST SPAN WITHIN|AMONGEND SPAN CMPPOST?",
+    "LAST|THEPAST SPAN WITHIN|AMONGEND? SPAN CMPPOST",
+    "CMP? SPAN CMPPOST? AMONG? LAST|THEPAST NUM",
+    "NUM AMONG? LAST|THEPAST SPAN CMPPOST",
+)
+def _some_of(m: Match) -> Made:
+    spans = m.all("SPAN")
+    if m.has("NUM") and not (m.has("AMONG") or re.match("of |前|近|过去|最近", m.said("LAST"))):
+        return None
+    if (number := m.get("NUM")) is not None and m.found[-1][0] == "NUM":
+        (wanted, unit), whole = spans[0], (int(number), spans[0][1])
+    elif number is not None:
+        wanted, whole = int(number), spans[0]
+    elif len(spans) == 2:
+        within = spans if m.found[0][0] not in ("LAST", "THEPAST") else spans[::-1]
+        (wanted, unit), whole = within
+        if unit == "month":
+            whole = _in_months(whole)
+        if unit != whole[1]:
+            return None
+    else:
+        return None
+    how = m.get("CMP", "CMPPOST") or "at_least"
+    if how == "more_than":
+        wanted, how = wanted + 1, "at_least"
+    if how != "at_least" or not 1 <= wanted <= whole[0]:
+        return None
+    if whole[1] == "day" and m.has("NUM"):
+        return {"WINDOW": {"last_days": whole[0]}, "Q+": ("days", {"at_least": wanted})}
+    return periods(whole, at_least_in=wanted)
+
+
+def _in_months(span: tuple[int, str]) -> tuple[int, str]:
+    number, unit = span
+    months = {"halfyear": 6, "quarter": 3, "year": 12}.get(unit)
+    return (number * months, "month") if months else span

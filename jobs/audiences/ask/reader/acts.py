@@ -1,0 +1,100 @@
+"""Which rule is one clause?"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from jobs.audiences.ask.frames import Frame, NotSaidError, Rule, Things, condition
+from jobs.audiences.ask.reader.joined import all_of, any_of
+from jobs.audiences.ask.reader.sentence import Sentence, note
+from jobs.audiences.ask.reader.steps import then
+
+
+def rule_of(sentence: Sentence, frame: Frame) -> Rule:
+    rules = [sentence.pick(("user", str(one)), one["PICK"]) if "PICK" in one else one for one in frame.users]
+    if "steps" in frame.slots:
+        rules.append(then(sentence, frame.slots["steps"]))
+        note(sentence, frame, rules[-1])
+        return all_of(rules)
+    if frame.acts or frame.things.names:
+        rules.append(acts_of(sentence, frame))
+    elif not rules:
+        raise NotSaidError("expected something that people did or are")
+    rule = all_of(rules)
+    if frame.neg is not None and not (frame.acts or frame.things.names):
+        rule = {"not": rule}
+    note(sentence, frame, rule)
+    return rule
+
+
+def acts_of(sentence: Sentence, frame: Frame) -> Rule:
+    names, how = frame.things.names, frame.things.how
+    if frame.neg is not None and "STOPPED" in frame.slots:
+        frame = replace(frame, neg=None)
+    if frame.slots.pop("both", None) and sentence.pick("both", ["any", "all"]) == "all":
+        each = [acts_of(sentence, replace(frame, events=(one,), neg=None)) for one in frame.events]
+        return {"not": all_of(each)}
+    if frame.slots.pop("of_buyers", None) and sentence.pick("ranked by", ["all", "those"]) == "all":
+        slots = {key: value for key, value in frame.slots.items() if key not in ("TOPN", "MEASURE")}
+        among = acts_of(sentence, replace(frame, slots=slots, windows=[]))
+        ranked = acts_of(sentence, replace(frame, things=Things()))
+        return ranked | {"among": among}
+    if "search" in frame.events and names:
+        raise NotSaidError("expected the words that were searched for")
+    if _of_a_price(sentence, frame) and sentence.pick(("price", str(frame.slots["Q"])), [False, True]):
+        slots = {key: value for key, value in frame.slots.items() if key != "Q"}
+        frame = replace(frame, slots=slots | {"PRICE": frame.slots["Q"][1]})
+    choice = {id(one): one.index(sentence.pick(("name", str(one)), list(one))) for one in names}
+    if "not_things" in frame.slots:
+        return condition(replace(frame, things=Things(names)), choice, sentence.vocabulary.ds)
+    if frame.slots.pop("one", None):
+        some, all_ = (acts_of(sentence, replace(frame, things=Things(names, how), neg=None)) for how in ("any", "all"))
+        return {"all": [some, {"not": all_}]}
+    if frame.things.mixed:
+        return _mixed(sentence, frame)
+    plain = not frame.slots.keys() & {"TOPN", "SHARE", "HEAVY", "compared", "EXCLUSIVE", "Q", "OFTEN"}
+    if set(frame.things.joins) == {"COMMA"} and frame.neg is None and plain:
+        how = sentence.pick(("listed", str(names)), ["all", "any"])
+        frame = replace(frame, things=Things(names, how))
+    if how == "all" and len(names) > 1 and frame.slots.keys() & {"TOPN", "SHARE", "HEAVY", "compared", "EXCLUSIVE"}:
+        frame = replace(frame, things=Things(names))
+    elif how == "all" and len(names) > 1 and frame.slots.keys() & {"Q", "OFTEN"}:
+        how = sentence.pick(("together", str(names)), ["any", "all"])
+        frame = replace(frame, things=Things(names, how))
+    if frame.neg is not None and how == "all" and len(names) > 1:
+        how = sentence.pick(("none of", str(names)), ["any", "all"])
+        frame = replace(frame, things=Things(names, how))
+    rule = condition(frame, choice, sentence.vocabulary.ds)
+    if frame.neg is None:
+        return rule
+    if "is" in rule and "column" in frame.slots:
+        return {"not": rule}
+    if "BACK" in frame.slots and "BREAKSPAN" not in frame.slots:
+        raise NotSaidError("expected since when not again, such as: not in the last 30 days")
+    if rule.get("none"):
+        return {key: value for key, value in rule.items() if key != "none"}
+    return {"not": rule}
+
+
+def _of_a_price(sentence: Sentence, frame: Frame) -> bool:
+    """Whether "wine over 20 dollars" leaves open if one costs so much, or all of it did."""
+    money = frame.slots.get("Q", ("",))[0] == "money" and frame.events == ("purchase",) and not frame.spend
+    plain = not frame.slots.keys() & {"MEASURE", "AGGREGATE", "NETOF", "EACHCAL", "DISCOUNTED", "PRICE", "TOPN"}
+    said = sentence.plain[min(t.start for t in frame.tokens) : max(t.end for t in frame.tokens)] if frame.tokens else ""
+    told = re.search(r"\b(worth|for|total|paid|pay|in all)\b|花|总|共|累计|满|金额", said)
+    sums = [token.start for token in frame.tokens if "Q" in token]
+    things = [token.start for token in frame.tokens if "OBJ" in token]
+    beside = not (sums and things) or (sums[0] < things[0] if sentence.chinese else sums[0] > things[0])
+    return money and plain and not told and beside and bool(frame.things.names or frame.idle)
+
+
+def _mixed(sentence: Sentence, frame: Frame) -> Rule:
+    """A list of both "and" and "or": either may bind first."""
+    strong, joined = sentence.pick(("list", str(frame.things.names)), [("AND", any_of), ("OR", all_of)])
+    groups = [[frame.things.names[0]]]
+    for join, names in zip(frame.things.joins, frame.things.names[1:], strict=True):
+        groups[-1].append(names) if join == strong else groups.append([names])
+    how = "all" if strong == "AND" else "any"
+    rule = joined([acts_of(sentence, replace(frame, things=Things(tuple(one), how), neg=None)) for one in groups])
+    return rule if frame.neg is None else {"not": rule}

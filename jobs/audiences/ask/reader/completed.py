@@ -1,0 +1,208 @@
+"""What does a clause take from others: the window at the head, the event and the object of the one before?"""
+
+from __future__ import annotations
+
+import re
+
+from jobs.audiences.ask.frames import Frame, NotSaidError, Things
+from jobs.audiences.ask.reader.sentence import Sentence
+from jobs.audiences.ask.reader.windows import behind, in_each, one_verb, opened
+from jobs.audiences.ask.vague import vague
+
+
+def completed(sentence: Sentence, frames: list[Frame]) -> list[Frame]:
+    """What a clause takes from others: the window at the head, the event and the object of the one before."""
+    if frames:
+        opened(frames)
+        in_each(sentence, frames)
+    head = next((f.windows[0] for f in frames if f.first and f.windows and f.link != "EXCEPT"), None)
+    done: list[Frame] = []
+    for place, frame in enumerate(frames):
+        before = next((f for f in reversed(done) if f.events), None)
+        own = bool(frame.events)
+        after = frames[place + 1] if place + 1 < len(frames) else None
+        if "STOPPED" in frame.slots and before and not frame.things.names and (not own or before.things.names):
+            if not before.slots.keys() & {"FORMERLY", "STOPPED"}:
+                before.slots["STOPPED"] = True
+            continue
+        if frame.users and not (frame.acts or frame.windows or frame.things.names):
+            done.append(frame)
+            continue
+        if frame.link == "EXCEPT" and not own and frame.things.names:
+            frame.slots["not_things"] = True
+            done.append(frame)
+            continue
+        if (
+            not own
+            and frame.neg is not None
+            and not (frame.windows or frame.things.names or frame.slots or frame.users)
+        ):
+            raise NotSaidError("expected what was not done")
+        bare_number = not own and frame.slots.get("Q", ("",))[0] == "bare" and "MEASURE" not in frame.slots
+        late = not own and frame.neg is None and frame.link == "COMMA" and not frame.things.names and not frame.acts
+        if (
+            not own
+            and not late
+            and before is not None
+            and (frame.things.names or frame.windows or frame.neg is not None)
+            and not frame.slots.keys() & {"Q", "TOPN", "HEAVY", "SHARE", "MEASURE", "compared"}
+        ):
+            frame.events, frame.spend = before.events, False
+            if before.slots.keys() & {"SHARE", "compared"}:
+                raise NotSaidError("expected in full what is not so")
+            if "TOPN" in before.slots and not frame.things.names:
+                frame.slots = before.slots | frame.slots
+            if not frame.things.names and not frame.anything:
+                frame.things = before.things
+                kept = {
+                    k: v
+                    for k, v in before.slots.items()
+                    if k in ("DISCOUNTED", "FULLPRICE", "HOURLIST", "WEEKDAYLIST", "PRICE", "QUERY")
+                }
+                frame.slots = kept | frame.slots
+            elif not frame.things.names:
+                frame.events = ("purchase",) if before.events != ("any",) else before.events
+            elif not frame.windows:
+                frame.windows = list(before.windows)
+            elif not before.windows and one_verb(frame, before):
+                for one in reversed(done):  # one verb, and a window behind all that it is said of
+                    if one.windows or one.events != frame.events:
+                        break
+                    one.windows = list(frame.windows)
+            if frame.events == ("search",) and frame.things.names:
+                said = [token.said for token in frame.tokens if "OBJ" in token]
+                frame.things, frame.slots["QUERY"] = Things(), " ".join(said)
+        elif not own and frame.windows and not frame.acts and not frame.things.names and not frame.users:
+            if done and done[-1].events and not done[-1].windows and after is None:
+                for one in done if frame.comma else done[-1:]:
+                    if one.acts and not one.windows and one.neg != "never":
+                        one.windows = list(frame.windows)
+                done[-1].tokens += frame.tokens
+                continue
+            if after is not None and frame.first:
+                continue
+            raise NotSaidError("expected something that was done in that time")
+        elif bare_number and before is not None and "Q" in before.slots:
+            frame.events, frame.things, frame.windows = (
+                before.events,
+                frame.things if frame.things.names else before.things,
+                frame.windows or list(before.windows),
+            )
+            frame.slots["Q"] = (before.slots["Q"][0], frame.slots["Q"][1])
+            frame.spend = before.spend
+        elif (
+            not own
+            and frame.slots.get("Q", ("",))[0] == "bare"
+            and before is not None
+            and before.events != ("purchase",)
+        ):
+            before.slots["Q"] = ("times", frame.slots["Q"][1])
+            before.windows = before.windows or frame.windows
+            before.tokens += frame.tokens
+            continue
+        elif not own and frame.things.names and after is not None and after.link == "THEN":
+            frame.events = ("purchase",)
+        elif not own and not frame.acts and not frame.windows and frame.neg is None and before is None:
+            raise NotSaidError("expected what was done with it, such as: bought it")
+        elif not own and (frame.acts or frame.things.names):
+            if _measured_of(frame, before) and sentence.pick(("measured", place), [True, False]):
+                frame.things = before.things if before is not None else frame.things
+            frame.events = (
+                ("purchase",) if (frame.slots.get("Q") or ("",))[0] != "products" or before is None else before.events
+            )
+            if (
+                before is not None
+                and frame.slots.get("Q")
+                and not frame.windows
+                and frame.link in ("AND", "COMMA", "TIGHT", "BUT")
+                and not frame.things.names
+            ):
+                frame.windows = [] if before.first else list(before.windows) if frame.link == "TIGHT" else []
+        implied = frame.slots.pop("implied", None)
+        rhythm = implied and frame.slots.keys() & {"EVERY", "OVERDUE"} and not frame.things.names
+        if rhythm and before is not None and before.slots.keys() <= {"REGULAR", "EACHCAL", "Q", "EVERY"}:
+            kept = {key: value for key, value in before.slots.items() if key == "EVERY"}
+            before.slots.clear()
+            before.slots |= kept | frame.slots
+            continue
+        if "EVERY" in frame.slots:
+            frame.slots.pop("Q", None)
+        if frame.neg is not None and frame.windows and before is not None:
+            before.slots.pop("FORMERLY", None)
+        if "NOWADAYS" in frame.slots and frame.neg is not None and not frame.windows:
+            frame.windows = [{"last_days": vague().numbers.stopped_days}]
+            if before is not None and not frame.things.names:
+                frame.things = before.things
+        if (
+            frame.bare
+            and after is not None
+            and after.events
+            and after.things.names
+            and after.link in ("AND", "OR", "BUT", "TIGHT")
+            and not after.comma
+            and frame.neg is None
+            and not (after.neg is not None and after.events == frame.events)  # ordered, but no milk
+        ):
+            frame.things = after.things
+        named = next((f for f in (*reversed(done), *frames[place + 1 :]) if f.things.names), None)
+        same = (frame.neg is not None and _again(frame)) or frame.slots.get("SAME") in ("it", "any")
+        if own and not frame.things.names and not same and not frame.anything and _elided(frame, before):
+            same = sentence.pick(("of what", place), [True, False])
+        alone = frame.slots.get("SAME") == "any" or (frame.slots.get("SAME") == "it" and before is None)
+        if own and not frame.things.names and named is None and alone:
+            raise NotSaidError("expected of what: any, none")
+        if own and not frame.things.names and named is not None and same:
+            frame.things = named.things
+        if (
+            not frame.windows
+            and frame.neg != "never"
+            and "PRIOR" not in frame.slots
+            and frame.link != "THEN"
+            and "before" not in frame.slots
+        ):
+            opener = next((f for f in done if f.first and f.windows), None)
+            undone = opener is not None and opener.neg is not None and not opener.things.names
+            if head and not frame.first and not (undone and frame.neg is None and frame.events == opener.events):
+                frame.windows = [head]
+            elif (
+                frame.neg is not None
+                and before is not None
+                and before.windows
+                and frame.link in ("BUT", "AND", "TIGHT", "COMMA")
+                and before.neg is None
+                and not before.slots.keys() & {"FIRST", "LASTBUY", "TOPN", "compared"}
+            ):
+                frame.windows = [w for w in before.windows if not w.keys() & {"each", "at_least_in", "before_days"}]
+        done.append(frame)
+    behind(sentence, [frame for frame in done if frame.acts])
+    if head and not any(head in frame.windows for frame in done):
+        raise NotSaidError("expected something that was done in that time")
+    return done
+
+
+def _measured_of(frame: Frame, before: Frame | None) -> bool:
+    """Whether "and the amount is over 50" leaves open of what: of what stands before, or of all."""
+    said = [token.said for token in frame.tokens if "MEASURE" in token]
+    bare = said and all(one in ("金额", "次数", "件数", "数量", "amount", "quantity", "total amount") for one in said)
+    return bool(bare and before and before.things.names and not frame.things.names and "TOPN" not in frame.slots)
+
+
+def _elided(frame: Frame, before: Frame | None) -> bool:
+    """Whether "but did not buy" leaves open of what: of what stands before, or anything."""
+    verbs = [token.said for token in frame.tokens if "EVENT" in token]
+    verbs += ["买" for token in frame.tokens if "ELIDED" in token]
+    count = frame.slots.get("Q", ("",))[0] in ("times", "orders") and frame.slots.keys() == {"Q"}
+    return (
+        before is not None
+        and bool(before.things.names)
+        and ((frame.neg is not None) if before.neg is None else (frame.neg is None and count))
+        and frame.events == ("purchase",)
+        and bool(verbs)
+        and all(re.match("bought|buy|purchas|买|购买", verb) and verb not in ("买单",) for verb in verbs)
+        and (count or frame.slots.keys() <= {"PRIOR"})
+    )
+
+
+def _again(frame: Frame) -> bool:
+    """Whether "not again" is said, of the same things."""
+    return any(re.search(r"再|again", token.said) for token in frame.tokens)

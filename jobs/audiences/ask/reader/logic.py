@@ -1,0 +1,66 @@
+"""Which rule are all clauses: what is left out, what a rank is among, how they join?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from jobs.audiences.ask.frames import Frame, NotSaidError, Rule
+from jobs.audiences.ask.reader.acts import acts_of, rule_of
+from jobs.audiences.ask.reader.joined import joined
+from jobs.audiences.ask.reader.sentence import Sentence, note
+from jobs.audiences.ask.reader.steps import chosen_things
+
+
+def logic(sentence: Sentence, frames: list[Frame]) -> Rule | None:
+    if not frames:
+        return None
+    rules: list[tuple[str, bool, Rule, Frame]] = []
+    for frame in frames:
+        if frame.link == "EXCEPT" and "not_things" in frame.slots:
+            rules = _without(sentence, rules, frame, frames)
+            continue
+        rule = rule_of(sentence, frame)
+        if frame.link == "EXCEPT":
+            rule = rule.get("not", {"not": rule})
+        rules.append((frame.link, frame.comma, rule, frame))
+    rules = _ranked(sentence, rules)
+    if not rules:
+        raise NotSaidError("expected what it is left out of")
+    return joined(sentence, rules)
+
+
+def _without(sentence: Sentence, rules: list, frame: Frame, frames: list[Frame]) -> list:
+    """Things left out of what was done: of the clause before, else of the one after."""
+    if rules and rules[-1][3].neg is not None:
+        raise NotSaidError("expected what alone it was; say: only bought X")
+    if rules and rules[-1][3].events and not rules[-1][3].things.names and "did" in rules[-1][2]:
+        link, comma, rule, before = rules[-1]
+        things = chosen_things(sentence, frame)
+        narrowed = dict(rule.get("where", {})) | {k: {"not": v} for k, v in things.items()}
+        changed = rule | {"where": narrowed}
+        note(sentence, frame, changed)
+        return [*rules[:-1], (link, comma, changed, before)]
+    near = rules[-1][3] if rules else next((f for f in frames if f.events), None)
+    if near is None:
+        raise NotSaidError("expected what was done with everything else")
+    gone = replace(frame, events=near.events, windows=list(near.windows), slots={}, neg=None)
+    rule = {"not": acts_of(sentence, gone)}
+    note(sentence, gone, rule)
+    return [*rules, ("AND", False, rule, frame)]
+
+
+def _ranked(sentence: Sentence, rules: list) -> list:
+    """`among` into the top that it stands beside."""
+    place = next((k for k, (_, _, rule, _) in enumerate(rules) if "top" in rule), None)
+    if place is None:
+        return rules
+    link, comma, top, frame = rules[place]
+    among = [k for k, (how, _, _, _) in enumerate(rules) if how == "AMONG" and k != place]
+    if place and rules[place][0] == "AMONGST":
+        among += list(range(place))
+        link = "START"
+    if not among:
+        return rules
+    inner = joined(sentence, [rules[k] for k in sorted(among)])
+    kept = [one for k, one in enumerate(rules) if k not in among and k != place]
+    return [(link, comma, top | {"among": inner}, frame), *kept]

@@ -1,0 +1,122 @@
+"""Which rules may a sentence ask for, and what of it has no place in them?"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from jobs.audiences.ask import text
+from jobs.audiences.ask.answer import Answer, Part, Reading
+from jobs.audiences.ask.clauses import Clauses
+from jobs.audiences.ask.frames import Frame, NotSaidError
+from jobs.audiences.ask.kept import holds_for_nobody, lost
+from jobs.audiences.ask.names import Names
+from jobs.audiences.ask.phrases import reduced
+from jobs.audiences.ask.reader.built import rule_by
+from jobs.audiences.ask.reader.choices import Choices
+from jobs.audiences.ask.reader.sentence import CHECKED, Sentence, span
+from jobs.audiences.ask.reader.tidied import apart, by_device, of_stages, with_ends
+from jobs.audiences.ask.tokens import Token, tokens
+from jobs.audiences.ask.vocabulary import Vocabulary
+from jobs.audiences.rule import words
+
+_MOST_READINGS = 6
+
+
+def read(sentence: str, vocabulary: Vocabulary, lang: str | None = None) -> Answer:
+    """What a sentence asks for. lang: zh or en; None: told by its letters."""
+    if len(sentence) > text.LONGEST:
+        return Answer(None, left_out=(Part(sentence[:40] + "...", f"expected at most {text.LONGEST} characters"),))
+    return reader_of(vocabulary).read(sentence, lang)
+
+
+@lru_cache(maxsize=4)
+def reader_of(vocabulary: Vocabulary) -> Reader:
+    """The reader over a vocabulary, prepared once."""
+    return Reader(Names(vocabulary))
+
+
+class Reader:
+    """Reads sentences over the names of a warehouse, which are prepared once."""
+
+    def __init__(self, names: Names) -> None:
+        self.names = names
+
+    def read(self, sentence: str, lang: str | None = None) -> Answer:
+        plain = with_ends(text.folded(sentence))
+        every = tokens(plain, self.names)
+        said = [one for place, one in enumerate(every) if "OPEN" not in one or (place and "NEG" in every[place - 1])]
+        said = [by_device(token, plain) for token in of_stages(said)]
+        said, unread = self._bracketed([part for token in said for part in apart(token, plain)], plain, lang)
+        row = reduced(said, self.names.vocabulary.ds)
+        clauses = Clauses(row, (lang or text.language(plain)) == "zh")
+        left = [*unread, *(Part(token.said, self._unknown(token)) for token in clauses.stray)]
+        left += [Part(token.said, f"a part of a name; did you mean {token['UNSURE']}?") for token in clauses.unsure]
+        frames = clauses.frames
+        readings: list[Reading] = []
+        parts: tuple[Part, ...] = ()
+        script: list[int] | None = []
+        while script is not None and len(readings) <= _MOST_READINGS:
+            choices = Choices(script)
+            try:
+                rule, found = rule_by(Sentence(self.names.vocabulary, plain, choices), frames)
+            except NotSaidError as error:
+                left.append(Part(span(plain, [t for f in frames for t in f.tokens]) or sentence.strip(), str(error)))
+                break
+            if rule is not None:
+                readings.append(Reading(rule, words.rule(CHECKED.validate_python(rule))))
+                parts = parts or tuple(found)
+            script = choices.next()
+        unlike = {one.says: one for one in readings}
+        left += list(self._unlogged(frames, plain))
+        left = list(dict.fromkeys(left))
+        if len(unlike) == 1 and not left:
+            left += list(lost(said, readings[0].rule))
+            if holds_for_nobody(readings[0].rule):
+                left.append(Part(sentence.strip(), "read so, it asks for what it leaves out"))
+        if not unlike and not left:
+            left.append(Part(sentence.strip()[:80], "expected something that people did or are; found nothing of it"))
+        if len(unlike) == 1 and not left:
+            return Answer(readings[0].rule, parts)
+        return Answer(None, parts, tuple(left), tuple(unlike.values())[:_MOST_READINGS])
+
+    def _bracketed(self, said: list[Token], plain: str, lang: str | None) -> tuple[list[Token], list[Part]]:
+        """Whole clauses in brackets as what they say by themselves, and those that say nothing."""
+        unread: list[Part] = []
+        for found in re.finditer(r"\(([^()]*)\)", plain):
+            within = [token for token in said if found.start() < token.start and token.end < found.end()]
+            linked = any(token.may("AND", "OR") for token in within)
+            if not linked or sum("EVENT" in token for token in within) < 2:
+                continue
+            rule = self.read(found[1], lang).rule
+            dated = any(token.may("LAST", "THEPAST", "CAL", "WITHIN") for token in said if token not in within)
+            if rule is None or (dated and "'in'" not in str(rule)):
+                unread.append(Part(found[1], "expected what people did or are in brackets"))
+                continue
+            whole = Token({"USER": rule}, found.start(), found.end(), found.group())
+            place = said.index(within[0])
+            said = [
+                token
+                for token in said
+                if token not in within and not ("OPEN" in token and token.start == found.start())
+            ]
+            said.insert(place - (place > len(said)), whole)
+            said.sort(key=lambda token: token.start)
+        return said, unread
+
+    def _unknown(self, token: Token) -> str:
+        near = self.names.nearest(token.said) if "UNKNOWN" in token or "QUOTED" in token else []
+        hint = f"; nearest: {', '.join(near)}" if near else ""
+        return (
+            f"nothing that the tables hold is called so{hint}"
+            if "UNKNOWN" in token
+            else f"has no place in the rule{hint}"
+        )
+
+    def _unlogged(self, frames: list[Frame], plain: str) -> list[Part]:
+        """Events that this shop does not log."""
+        known = self.names.vocabulary.types
+        return [
+            Part(span(plain, frame.tokens), f"no {kind} is logged here")
+            for frame in frames for kind in frame.events if known and kind != "any" and kind not in known
+        ]  # fmt: skip

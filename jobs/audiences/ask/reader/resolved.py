@@ -1,0 +1,155 @@
+"""What does a clause leave to be told by what it stands beside?"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from jobs.audiences.ask.frames import Frame, NotSaidError
+from jobs.audiences.ask.phrases import days_of
+from jobs.audiences.ask.reader.comparison import comparison, narrowed
+from jobs.audiences.ask.reader.groups import band
+from jobs.audiences.ask.reader.sentence import Sentence
+
+
+def resolved(sentence: Sentence, said: Frame, frames: list[Frame], place: int) -> Frame:
+    """The clause, its words placed: of its window, its quantity, its test of a user."""
+    frame = replace(
+        said, tokens=list(said.tokens), slots=dict(said.slots), users=list(said.users), windows=list(said.windows)
+    )
+    slots, before = frame.slots, frames[place - 1] if place else None
+    if "AGAIN" in slots and (frame.neg is not None or "BACK" in slots):
+        slots.pop("AGAIN")
+    if "MOST" in slots and "TOPN" not in slots and slots.get("NUM", 0) >= 5:
+        slots["TOPN"] = {"users": int(slots.pop("NUM"))}
+    if "MOST" in slots and "TOPN" not in slots and "PCT" in slots:
+        slots["TOPN"] = {"percent": slots.pop("PCT")}
+        slots.pop("QPCT", None)
+    if "MOST" in slots and "TOPN" not in slots:
+        raise NotSaidError("expected how many are the most: top 10 %, top 100")
+    if ("FIRST" in slots and frame.events) or "FIRSTBUY" in slots:
+        slots["FIRST"] = True
+    elif "FIRST" in slots:
+        raise NotSaidError("expected what was done first")
+    if "LASTONE" in slots and not frame.events and "WAS" in slots:
+        frame.events = ("purchase",)
+    if "LASTONE" in slots and frame.events:
+        slots["LASTBUY"] = True
+    if "TOPN" in slots and frame.things.names and any("BUYERS" in token for token in frame.tokens):
+        slots["of_buyers"] = True
+    noun = len(frame.tokens) == 1 and "ORDERS" in frame.tokens[0] and not frame.windows
+    if noun and frame.neg is None and before is not None and "TOPN" in before.slots:
+        raise NotSaidError("expected in full by what else they rank")
+    waited = before is not None and before.events in (("cart",), ("favourite",)) and not before.windows
+    if (
+        "SPAN" in slots
+        and frame.neg is not None
+        and (frame.link == "THEN" or (frame.link == "TIGHT" and waited and sentence.chinese))
+    ):  # put into the cart and not bought for so many days
+        slots["WITHINSPAN"], frame.link = slots.pop("SPAN"), "THEN"
+    if "SPAN" in slots:
+        _placed_span(frame)
+    if "QSPAN" in slots:
+        held, unit = slots.pop("QSPAN")
+        how, number = next(iter(held.items()))
+        long, days = how in ("at_least", "more_than"), None if how == "between" else days_of((number, unit))
+        if "LASTBUY" in slots and days:
+            ago = {"before_days": days + (how == "more_than")} if long else {"last_days": days}
+            frame.windows.append(ago)
+        elif frame.neg is not None and long and days:
+            frame.windows.append({"last_days": days})
+        elif unit == "day" and "Q" not in slots and frame.neg is None and (frame.events or "MEASURE" in slots):
+            slots["Q"] = ("days", held)
+        elif "BREAK" in slots or "BACK" in slots:
+            slots["break"] = days_of((number, unit))
+        else:
+            raise NotSaidError("expected a window, such as the last 30 days, found a length of time alone")
+    if "REGULAR" in slots and not slots.keys() & {"EVERY", "OVERDUE"}:
+        slots.setdefault("EACHCAL", "month")
+    if "WITHINSPAN" in slots and "BACK" in slots:
+        days = days_of(slots.pop("WITHINSPAN"))
+        frame.windows.append({"last_days": days})
+    if isinstance(slots.get("COMPARED"), str) and slots["COMPARED"] == "doubled" and "CMP" in slots:
+        slots["COMPARED"] = {slots.pop("CMP"): 2}
+    if "PERMONTH" in slots:
+        _monthly(frame)
+    if "BREAK" in slots and not slots.keys() & {"BACK", "EVERY"}:
+        raise NotSaidError("expected who came back after it")
+    if "BAND" in slots:
+        frame.users.append(band(sentence, *slots.pop("BAND")))
+    if "PRIORSPAN" in slots and not slots.keys() & {"COMPARED", "THAN", "PCT", "QPCT"}:
+        skip = next((w["last_days"] for w in (before.windows if before else ()) if set(w) == {"last_days"}), None)
+        if skip is None:
+            after = frames[place + 1] if place + 1 < len(frames) else None
+            skip = next((w["last_days"] for w in (after.windows if after else ()) if set(w) == {"last_days"}), None)
+        days = slots.pop("PRIORSPAN")
+        frame.windows.append({"last_days": days, "skip": skip} if skip else {"last_days": days})
+    if "PRIOR" in slots and "EACHCAL" in slots:
+        near = [
+            w
+            for other in (before, frames[place + 1] if place + 1 < len(frames) else None)
+            if other
+            for w in other.windows
+        ]
+        slots["before"] = next((w["last_days"] for w in near if "last_days" in w), 0)
+    alone = not (frame.events or frame.windows or frame.things.names or len(slots) > 1)
+    person = alone and not sentence.chinese and (place == 0 or bool(before and before.users))
+    if slots.get("Q", ("",))[0] == "bare" and person:
+        held = slots["Q"][1]
+        if "age_band" in sentence.vocabulary.values and all(
+            15 < n < 100 for n in held.values() if not isinstance(n, list)
+        ):
+            frame.users.append(band(sentence, "age_band", held))
+            slots.pop("Q")
+    if frame.idle and slots.keys() & {"TOPN", "COMPARED", "THAN"} and not slots.keys() & {"MEASURE", "unit"}:
+        raise NotSaidError("expected the measure: number of products, orders, money")
+    comparison(frame)
+    narrowed(frame)
+    if (
+        "PCT" in slots and "SHARE" not in slots and "TOPN" not in slots and "compared" not in slots and frame.acts
+    ) or "SHARE" in slots:
+        slots["SHARE"] = True
+        if "QPCT" not in slots:
+            raise NotSaidError("expected a share, such as at least 40 %")
+        frame.events = frame.events or ("purchase",)
+    elif "QPCT" in slots and "TOPN" not in slots and "compared" not in slots:
+        slots["SHARE"] = True
+        frame.events = frame.events or ("purchase",)
+    if "SHARE" in slots and "MEASURE" not in slots and any("ORDERS" in token for token in frame.tokens):
+        slots.setdefault("unit", "orders")
+    if "ELSE" in slots:
+        raise NotSaidError("expected what else; say: only bought X")
+    if len(frame.windows) > 1 and "compared" not in slots:
+        if {"ever": True} in frame.windows:
+            frame.windows = [w for w in frame.windows if w != {"ever": True}]
+        if len(frame.windows) > 1:
+            raise NotSaidError("expected one window in a clause, found two")
+    return frame
+
+
+def _monthly(frame: Frame) -> None:
+    """An average a month or week: so many times it in the whole window."""
+    kind, held = frame.slots.get("Q", ("", {}))
+    days = frame.windows[0].get("last_days", 0) if len(frame.windows) == 1 else 0
+    said = next(token.said for token in frame.tokens if "PERMONTH" in token)
+    each = frame.slots.pop("EACHCAL", "month" if re.search("month|月", said) else "week" if "周" in said else "")
+    size = {"month": 30, "week": 7}.get(each, 0)
+    if not (size and days) or days % size or any(isinstance(n, list) for n in held.values()) or not held:
+        raise NotSaidError("expected an average of months or weeks, such as the last 6 months")
+    frame.slots.pop("PERMONTH")
+    frame.slots["Q"] = (kind, {how: n * (days // size) for how, n in held.items()})
+
+
+def _placed_span(frame: Frame) -> None:
+    slots, days = frame.slots, days_of(frame.slots["SPAN"])
+    span = slots.pop("SPAN")
+    if frame.neg is None and not frame.windows and slots.get("Q") == ("times", {"at_least": 1}) and frame.events:
+        raise NotSaidError("expected a window, such as the last 14 days, or how often: about every month")
+    if slots.keys() & {"BACK", "BREAK"}:
+        slots["break"] = days
+    elif days and (frame.neg is not None or (not frame.windows and (span[1] != "day" or span[0] >= 7))):
+        frame.windows.append({"last_days": days})
+    elif "Q" not in slots and span[1] == "day" and (slots.keys() & {"MEASURE"} or frame.events):
+        slots["Q"] = ("days", {"at_least": span[0]})
+    else:
+        raise NotSaidError("expected a window, such as the last 30 days, found a length of time alone")

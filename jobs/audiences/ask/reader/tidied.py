@@ -1,0 +1,49 @@
+"""Which words mean another thing by what stands beside them?"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from jobs.audiences.ask.tokens import Token
+
+
+def of_stages(said: list[Token]) -> list[Token]:
+    """Beside the word "stage", names of stages are these, whatever else they say of people."""
+    if not any("STAGEWORD" in token and token.said != "期" for token in said):
+        return said
+    found = []
+    for token in said:
+        stages = tuple(one for one in token.kinds.get("IS", ()) if "lifecycle_stage" in one)
+        found.append(replace(token, kinds={"IS": stages}) if stages else token)
+    return found
+
+
+def with_ends(plain: str) -> str:
+    """A note on the end of a range as the word that says it: `10个以上(不含10个)` is 超过10个."""
+    plain = re.sub(r"\((?:含|包含|包括)[^()]{1,6}\)", "", plain)
+    number = r"(?:\d[\d.,]*|[一二两三四五六七八九十百千万半成]+)[^\W\d]{0,2}?"
+    strict = re.compile(rf"({number})(?:及|或)?以([上下])([^()]{{0,12}})\((?:不含|不包含|不包括)[^()]{{1,6}}\)")
+    return strict.sub(lambda m: f"{'超过' if m[2] == '上' else '少于'}{m[1]}{m[3]}", plain)
+
+
+def apart(token: Token, plain: str) -> list[Token]:
+    """ "100 on milk and over 50 on beer": what follows a number elsewhere begins another one here."""
+    words_ = token.said.split(" ", 1)
+    if "CMPPOST" not in token or words_[0] != "and" or not re.match(r"\s*[$€£¥]?\s*\d", plain[token.end :]):
+        return [token]
+    middle = token.start + 4
+    how = {"over": "more_than", "above": "more_than", "under": "less_than", "below": "less_than"}.get(words_[1])
+    if how is None:
+        return [token]
+    return [Token({"AND": ""}, token.start, middle - 1, "and"), Token({"CMP": how}, middle, token.end, words_[1])]
+
+
+def by_device(token: Token, plain: str) -> Token:
+    """What is bought on a phone is not a phone."""
+    on = re.match("上|端", plain[token.end :]) or re.search(
+        r"(?:\bon (?:the|their|a)|\b(?:using|via|through|by)(?: the| their| a)?) $|(?:用|通过)$", plain[: token.start]
+    )
+    if "NARROW" in token and "OBJ" in token and on:
+        return replace(token, kinds={kind: value for kind, value in token.kinds.items() if kind != "OBJ"})
+    return token

@@ -1,0 +1,66 @@
+"""Which clauses share a window?"""
+
+from __future__ import annotations
+
+from jobs.audiences.ask.frames import Frame
+from jobs.audiences.ask.phrases import days_of
+from jobs.audiences.ask.reader.sentence import Sentence
+
+
+def opened(frames: list[Frame]) -> None:
+    """ "Within 30 days" of the first clause is a window: no step stands before it."""
+    first, later = frames[0], frames[1] if len(frames) > 1 else None
+    if "WITHINSPAN" not in first.slots or "AGAIN" in first.slots or (later and later.link == "AFTER"):
+        return
+    if days := days_of(first.slots["WITHINSPAN"]):
+        first.slots.pop("WITHINSPAN")
+        first.windows.append({"last_days": days})
+        first.first |= bool(first.tokens) and "WITHINSPAN" in first.tokens[0]
+
+
+def in_each(sentence: Sentence, frames: list[Frame]) -> None:
+    """Days in a list before what was done in them: 9月或10月买过牛奶."""
+    for place in reversed(range(len(frames) - 1)):
+        days, done = frames[place], frames[place + 1]
+        only = days.windows and not (days.acts or days.things.names or days.users or days.slots or days.neg)
+        listed = done.link in ("AND", "OR") or (done.link == "COMMA" and "都" in sentence.plain)
+        if only and listed and done.acts and len(done.windows) == 1 and done.neg is None and not done.users:
+            days.events, days.things, days.spend = done.events, done.things, done.spend
+            days.slots, days.first = dict(done.slots), False
+
+
+def behind(sentence: Sentence, acts: list[Frame]) -> None:
+    """The window behind several clauses: of all that were not done; of all counts of one verb; behind two verbs
+    of both, or of the second alone.
+    """
+    last = acts[-1] if acts else Frame()
+    before = [one for one in acts[:-1] if not one.windows and one.neg != "never"]
+    said = any(token.may("EVENT", "ORDERS", "OBJ", "Q", "NEG") for token in last.tokens)  # more than days
+    if len(acts) < 2 or not last.windows or last.first or {"ever": True} in last.windows or not said:
+        return
+    if last.neg is not None:
+        shared = before if all(one.neg == "" for one in acts) and len(before) == len(acts) - 1 else []
+    elif "Q" in last.slots and last.link in ("AND", "COMMA") and not any("EVENT" in t for t in last.tokens):
+        shared = [one for one in before if "Q" in one.slots and one.neg is None]
+        if before and not shared and sentence.pick("window behind", [True, False]):
+            shared = before
+    elif (
+        last.link in ("AND", "BUT")
+        and len(acts) == 2
+        and before
+        and before[0].slots.keys() <= {"Q", "QUERY", "HOURLIST", "WEEKDAYLIST", "DISCOUNTED", "FULLPRICE", "NARROW"}
+        and last.slots.keys() <= {"Q", "QUERY", "DISCOUNTED", "FULLPRICE", "NARROW", "MEASURE"}
+    ):
+        verb = any("EVENT" in token for token in last.tokens)
+        shared = before if not verb or sentence.pick("window behind", [True, False]) else []
+    else:
+        shared = []
+    for one in shared:
+        one.windows = list(last.windows)
+
+
+def one_verb(frame: Frame, before: Frame) -> bool:
+    """Whether the window behind a clause without a verb is that of the one before, too."""
+    if before.neg == "never" or frame.neg == "never" or before.slots.keys() & {"EACHCAL", "TOPN", "FIRST", "LASTBUY"}:
+        return False
+    return frame.link in ("AND", "OR", "COMMA", "TIGHT", "BUT")
