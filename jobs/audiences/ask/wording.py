@@ -113,8 +113,9 @@ def leaf(said: Part) -> str:
         return f"{among}{measured(said.top)}{many}"
     if isinstance(said, c.Is):
         return tested(said.is_)
-    if isinstance(said, c.Audience):
-        return f"属于受众{said.audience}"
+    if isinstance(said, c.Audience | c.Segment):
+        group = f"受众{said.audience}" if isinstance(said, c.Audience) else f"人群{said.segment}"
+        return f"属于{group}" + ("" if said.since == EVER else f"，{window(said.since)}进入")
     if isinstance(said, c.Left):
         return f"{window(said.in_)}离开受众{said.left}"
     if isinstance(said, c.MovedFrom):
