@@ -48,20 +48,20 @@ def test_every_language_has_the_keys_and_placeholders_of_english(language):
     assert all(found <= model[place] for place, found in other.items())
 
 
-def test_a_language_without_texts_in_the_tables_names_every_feature(tmp_path):
+@pytest.mark.parametrize(
+    ("code", "text", "without", "missing"),
+    [
+        # Its texts are in no table: it names every feature.
+        ("es", "  monetary: gasto\n", "", "features.monetary"),
+        ("zh", "  offer:\n", "  other:\n", "action.offer"),
+    ],
+)
+def test_a_text_that_is_missing_is_named(tmp_path, code, text, without, missing):
     shutil.copy(LANGUAGES / "en.yaml", tmp_path)
-    text = (LANGUAGES / "es.yaml").read_text(encoding="utf-8")
-    (tmp_path / "es.yaml").write_text(text.replace("  monetary: gasto\n", ""), encoding="utf-8")
-    with pytest.raises(UsageError, match=r"in .*es.yaml, found none of: features.monetary"):
-        Catalogue.load("es", tmp_path)
-
-
-def test_a_text_that_is_missing_is_named(tmp_path):
-    shutil.copy(LANGUAGES / "en.yaml", tmp_path)
-    text = (LANGUAGES / "zh.yaml").read_text(encoding="utf-8")
-    (tmp_path / "zh.yaml").write_text(text.replace("  offer:\n", "  other:\n"), encoding="utf-8")
-    with pytest.raises(UsageError, match=r"in .*zh.yaml, found none of: action.offer"):
-        Catalogue.load("zh", tmp_path)
+    whole = (LANGUAGES / f"{code}.yaml").read_text(encoding="utf-8")
+    (tmp_path / f"{code}.yaml").write_text(whole.replace(text, without), encoding="utf-8")
+    with pytest.raises(UsageError, match=rf"in .*{code}.yaml, found none of: {missing}"):
+        Catalogue.load(code, tmp_path)
 
 
 def test_numbers_and_lists():
