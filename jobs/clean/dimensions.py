@@ -24,16 +24,22 @@ _NEWEST = ("record_version", "record_landed_ds", "record_file")  # the order of 
 
 
 def _newest(records: DataFrame, key: str) -> DataFrame:
-    """One row an id of bronze: the newest record's `facts`, record_landed_ds, record_file; ties by their text."""
+    """One row an id of bronze: the newest record's `facts`, record_landed_ds, record_file, and first_record_ds, the day
+    of the first one; ties by their text.
+    """
     rows = records.withColumn("day", F.coalesce("file_ds", "landed_ds"))
     newest_first = (F.desc("version"), F.desc("day"), F.desc("source_file"), F.desc(F.to_json("attributes")))
-    ranked = rows.withColumn("nth", F.row_number().over(Window.partitionBy("id").orderBy(*newest_first)))
+    of_id = Window.partitionBy("id")
+    ranked = rows.withColumns(
+        {"nth": F.row_number().over(of_id.orderBy(*newest_first)), "first_record_ds": F.min("day").over(of_id)}
+    )
     return ranked.where("nth = 1").select(
         F.col("id").alias(key),
         F.col("attributes").alias("facts"),
         F.col("day").alias("record_landed_ds"),
         F.col("source_file").alias("record_file"),
         F.col("version").alias("record_version"),
+        "first_record_ds",
     )
 
 
@@ -52,7 +58,7 @@ def product_facts(records: DataFrame) -> DataFrame:
         F.get(path, F.lit(0)).alias("department"),
         F.col("facts").getItem("brand").alias("brand"),
         _beside(spec.PRODUCT_FIELDS).alias("attributes"),
-        *_RECORD,
+        *_RECORD, "first_record_ds",
     )  # fmt: skip
 
 
@@ -161,18 +167,25 @@ def newer_users(fresh: DataFrame, previous: DataFrame) -> DataFrame:
 
 
 def newer(fresh: DataFrame, previous: DataFrame, key: str) -> DataFrame:
-    """One row a product with a record: of `fresh` facts and of `previous` rows of silver.products the newer, so that a
-    night reads the records of its own days only. At the same age the fresh one counts: its file was loaded again.
+    """One row a product with a record: of `fresh` facts and of `previous` rows of silver.products the newer, and the
+    earlier first_record_ds, so that a night reads the records of its own days only. At the same age the fresh one
+    counts: its file was loaded again.
     """
-    columns = [name for name in fresh.columns if name != key]
+    columns = [name for name in fresh.columns if name not in (key, "first_record_ds")]
     stood = previous.where("has_record")
+    if "first_record_ds" not in previous.columns:  # written before there was the column
+        stood = stood.withColumn("first_record_ds", F.col("record_landed_ds"))
     if "brand_source" in previous.columns:  # a brand found in a title is no record's
         stood = stood.withColumn("brand", F.when(F.col("brand_source") == "record", F.col("brand")))
-    both = stood.select(key, *columns).withColumn("fresh", F.lit(False))
+    both = stood.select(key, *columns, "first_record_ds").withColumn("fresh", F.lit(False))
     both = both.unionByName(fresh.withColumn("fresh", F.lit(True)))
     newest_first = [F.desc(name) for name in (*_NEWEST, "fresh")]
-    ranked = both.withColumn("nth", F.row_number().over(Window.partitionBy(key).orderBy(*newest_first)))
-    return ranked.where("nth = 1").select(key, *columns)
+    of_key = Window.partitionBy(key)
+    ranked = both.withColumns(
+        {"nth": F.row_number().over(of_key.orderBy(*newest_first)),
+         "first_record_ds": F.min("first_record_ds").over(of_key)}
+    )  # fmt: skip
+    return ranked.where("nth = 1").select(key, *columns, "first_record_ds")
 
 
 def described(facts: DataFrame, previous: DataFrame, rules: Titles) -> DataFrame:
@@ -197,7 +210,7 @@ def current_products(facts: DataFrame, previous: DataFrame, events: DataFrame) -
         "product_id", *[name for name in _PRODUCT if name != "attributes"],
         "brand_source", "title_tokens", "title_attributes", "newest.usual_price", "newest.price_seen_at",
         F.coalesce("attributes", F.create_map().cast("map<string,string>")).alias("attributes"),
-        F.coalesce("has_record", F.lit(False)).alias("has_record"), *_RECORD,
+        F.coalesce("has_record", F.lit(False)).alias("has_record"), *_RECORD, "first_record_ds",
     )  # fmt: skip
 
 

@@ -137,7 +137,7 @@ RECOMMENDATIONS = Table(
          "最近售出日"),
         ("score", "double", "probability that the user buys it (looks at it, where nobody buys anything) in the 28 days after "
          "ds (7 where the shop's history is too short to learn from 28); null for what is the same for all, or untried", "购买概率"),
-        ("reason_kind", "string", "buy again, looked at, bought together, model, popular, or untried (nobody bought it yet): what "
+        ("reason_kind", "string", "buy again, looked at, bought together, model, popular, or untried (new in the shop, hardly anybody bought it yet): what "
          "speaks most for it", "理由类别"),
         ("because_product_id", "string", "the product of the user's history that speaks most for it; null for others",
          "依据商品"),

@@ -84,6 +84,7 @@ SILVER_PRODUCTS = Table(
         ("record_landed_ds", "date", "day of the file of the newest record; null without a record"),
         ("record_file", "string", "file that carried it"),
         ("record_version", "string", "its version (bronze); null where the feed has none", "版本"),
+        ("first_record_ds", "date", "day of the file of the first record; null without a record", "首次建档日期"),
     ),
     "Products as known now.", "当前商品档案",
 )  # fmt: skip

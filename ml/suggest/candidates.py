@@ -89,8 +89,8 @@ class Block:
     """A block of users, and two scores of all eligible products for them.
 
     space_U: the users' namespaces; only products of his own are suggested to a user. together_UE: what their products
-    speak for. log_UE: logarithm of the model's probabilities of what somebody bought. untried_UE: the model's scores of
-    what nobody did.
+    speak for. log_UE: logarithm of the model's probabilities of what sold lately. new_UE: how well what is new in the
+    shop fits, whatever sold of it.
     """
 
     world: World
@@ -98,20 +98,21 @@ class Block:
     space_U: np.ndarray
     together_UE: np.ndarray
     log_UE: torch.Tensor
-    untried_UE: torch.Tensor
+    new_UE: torch.Tensor
 
     @classmethod
     def of(cls, world: World, states_UD: np.ndarray, cells: Cells, space_U: np.ndarray) -> Block:
-        scores_UE = torch.from_numpy(states_UD).to(world.vectors_ED) @ world.vectors_ED.T + world.prior_E
+        fits_UE = torch.from_numpy(states_UD).to(world.vectors_ED) @ world.vectors_ED.T
         together_UE = neighbour_scores(world, cells).toarray()
         if world.products.spaces.names:
             foreign_UE = space_U[:, None] != world.space_of_shelf()
-            scores_UE = scores_UE.masked_fill(torch.from_numpy(foreign_UE).to(scores_UE.device), -torch.inf)
+            fits_UE = fits_UE.masked_fill(torch.from_numpy(foreign_UE).to(fits_UE.device), -torch.inf)
             together_UE[foreign_UE] = 0
-        untried_E = torch.from_numpy(world.shelf.untried_E).to(scores_UE.device)
-        known_UE = scores_UE.masked_fill(untried_E, -torch.inf) if untried_E.any() else scores_UE
-        untried_UE = scores_UE.masked_fill(~untried_E, -torch.inf) if untried_E.any() else scores_UE[:, :0]
-        return cls(world, cells, space_U, together_UE, torch.log_softmax(known_UE, dim=1).cpu(), untried_UE.cpu())
+        sold_E, new_E = (torch.from_numpy(of_E).to(fits_UE.device) for of_E in (world.shelf.sold_E, world.shelf.new_E))
+        scores_UE = fits_UE + world.prior_E
+        scores_UE = scores_UE if sold_E.all() else scores_UE.masked_fill(~sold_E, -torch.inf)
+        new_UE = fits_UE.masked_fill(~new_E, -torch.inf) if new_E.any() else fits_UE[:, :0]
+        return cls(world, cells, space_U, together_UE, torch.log_softmax(scores_UE, dim=1).cpu(), new_UE.cpu())
 
 
 def neighbour_scores(world: World, cells: Cells) -> sparse.csr_array:
@@ -145,19 +146,19 @@ SOURCES: dict[str, Callable[[Block, int], tuple[np.ndarray, np.ndarray]]] = {
     "together": lambda block, most: _top(torch.from_numpy(block.together_UE), most, above=0.0),
     "model": lambda block, most: _top(block.log_UE, most),
     "popular": _popular,
-    "untried": lambda block, most: _top(block.untried_UE, most),
+    "new": lambda block, most: _top(block.new_UE, most),
 }
 
 
 @torch.no_grad()
 def pairs(
     world: World, states_UD: np.ndarray, aims_UD: np.ndarray, cells: Cells, wanted: Candidates, space_U: np.ndarray,
-    exploring: int = 0,
+    new: int = 0,
 ) -> Pairs:  # fmt: skip
     """Candidates of a block of users: each source's first, and what they had to do with themselves. aims_UD: see
-    Discovery. exploring: how many of them that nobody bought yet.
+    Discovery. new: how many of them that are new in the shop.
     """
-    most = wanted.model_dump() | {"untried": exploring}
+    most = wanted.model_dump() | {"new": new}
     block, eligible = Block.of(world, states_UD, cells, space_U), len(world.shelf)
     named = [source(block, most[name]) for name, source in SOURCES.items()]
     place_N = world.shelf.places(len(world.products))[cells.item_N]

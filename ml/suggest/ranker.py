@@ -10,10 +10,11 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from ml.suggest.candidates import INPUTS, Pairs
+from ml.suggest.candidates import INPUTS, SOURCES, UNNAMED, Pairs
 from ml.suggest.settings import RecommendConfig
 
 DECIMALS = 6
+NEW = [*SOURCES].index("new")
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class Ranker:
 
     def score(self, pairs: Pairs) -> np.ndarray:
         """Probability (P) of a purchase in as many days after the moment; nan where nothing was learned, as of what
-        nobody bought yet, to which the model gives no probability.
+        did not sell lately, to which the model gives no probability.
         """
         score_P, known_P = np.full(len(pairs.user_P), np.nan), ~np.isneginf(pairs.values_PJ[:, INPUTS.index("model")])
         if self.forest is not None and known_P.any():
@@ -55,35 +56,42 @@ class Ranker:
 
 
 def first(
-    pairs: Pairs, score_P: np.ndarray, category_P: np.ndarray, untried_P: np.ndarray, config: RecommendConfig
-) -> tuple[np.ndarray, np.ndarray]:
-    """Indices (K) of the suggested pairs, by user and rank, and their ranks, from 1.
+    pairs: Pairs, score_P: np.ndarray, category_P: np.ndarray, sold_P: np.ndarray, new_P: np.ndarray,
+    config: RecommendConfig,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
+    """Indices (K) of the suggested pairs, by user and rank, their ranks, from 1, and whether each has one of the places
+    for what is new.
 
-    Best score first, ties by popularity, then by the order of the products; repeat, least_new, per_category hold. The
-    last places are for what nobody bought yet (untried_P), as many as config.exploring.
+    Of what sold lately (sold_P) the best score first, ties by popularity, then by the order of the products; repeat,
+    least_new, per_category hold. The last config.exploring places are for new products (new_P) that the user did not
+    buy and that have no place of the others'.
     """
     popular = pairs.values_PJ[:, INPUTS.index("popular")]
     worth = np.where(np.isnan(score_P), -1.0, score_P)
     old = pairs.bought()
     most_old = 0 if config.repeat == "never" else config.top - config.least_new
     order = np.lexsort((pairs.place_P, -popular, -worth, pairs.user_P))
-    order = order[~untried_P[order]]
+    order = order[sold_P[order]]
     order = order[~old[order] | (ordinal(pairs.user_P[order], old[order]) < most_old)]
     if config.per_category:
         order = order[ordinal(pairs.user_P[order], category_P[order]) < config.per_category]
-    new = _untried(pairs, untried_P & ~old, config.exploring)
-    left_U = config.top - np.bincount(pairs.user_P[new], minlength=pairs.users)
+    free_P = new_P & ~old
+    free_P[order[ordinal(pairs.user_P[order]) < config.top - config.exploring]] = False
+    tried = _tried(pairs, free_P, config.exploring)
+    order = order[~np.isin(order, tried)]
+    left_U = config.top - np.bincount(pairs.user_P[tried], minlength=pairs.users)
     order = order[ordinal(pairs.user_P[order]) < left_U[pairs.user_P[order]]]
-    order = np.concatenate([order, new])
-    order = order[np.argsort(pairs.user_P[order], kind="stable")]
-    return order, ordinal(pairs.user_P[order]) + 1
+    kept = np.concatenate([order, tried])
+    by_user = np.argsort(pairs.user_P[kept], kind="stable")
+    kept = kept[by_user]
+    return kept, ordinal(pairs.user_P[kept]) + 1, by_user >= len(order)
 
 
-def _untried(pairs: Pairs, untried_P: np.ndarray, most: int) -> np.ndarray:
-    """Indices of at most `most` of the untried pairs of each user, by user, the model's first ones first."""
-    order = np.flatnonzero(untried_P)
-    rank = pairs.rank_PS[order].min(axis=1)
-    order = order[np.lexsort((pairs.place_P[order], rank, pairs.user_P[order]))]
+def _tried(pairs: Pairs, free_P: np.ndarray, most: int) -> np.ndarray:
+    """Indices of at most `most` of the pairs of each user that are free, by user, those that fit him best first."""
+    rank_P = pairs.rank_PS[:, NEW]
+    order = np.flatnonzero(free_P & (rank_P != UNNAMED))
+    order = order[np.lexsort((pairs.place_P[order], rank_P[order], pairs.user_P[order]))]
     return order[ordinal(pairs.user_P[order]) < most]
 
 

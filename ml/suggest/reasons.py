@@ -17,8 +17,9 @@ AGAIN, SEEN, TOGETHER, MODEL, POPULAR, UNTRIED = KINDS = (
     "buy again", "looked at", "bought together", "model", "popular", "untried",
 )  # fmt: skip
 _FRESHEST = 30  # of a user's products are asked what they speak for
-KIND_OF_SOURCE = {"together": TOGETHER, "model": MODEL, "popular": POPULAR, "untried": UNTRIED}
-_KINDS_S = np.array([KIND_OF_SOURCE[name] for name in SOURCES], object)
+KIND_OF_SOURCE = {"together": TOGETHER, "model": MODEL, "popular": POPULAR}  # the places of `new` are UNTRIED
+_SPEAKING = [place for place, name in enumerate(SOURCES) if name in KIND_OF_SOURCE]
+_KINDS_S = np.array([KIND_OF_SOURCE[[*SOURCES][place]] for place in _SPEAKING], object)
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Reasons:
 
 def kinds(pairs: Pairs, rows: np.ndarray) -> np.ndarray:
     """What the user did with the product himself; else the source that ranks it highest."""
-    of_source = _KINDS_S[pairs.rank_PS[rows].argmin(axis=1)]
+    of_source = _KINDS_S[pairs.rank_PS[rows][:, _SPEAKING].argmin(axis=1)]
     seen = pairs.values_PJ[rows, INPUTS.index("seen")] > 0
     return np.where(pairs.bought()[rows], AGAIN, np.where(seen, SEEN, of_source))
 
@@ -72,9 +73,11 @@ def _lookup(matrix, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
     return np.where((low < end) & (matrix.indices[at] == columns), matrix.data[at], 0.0)
 
 
-def reasons(world: World, cells: Cells, pairs: Pairs, rows: np.ndarray) -> Reasons:
-    """Of the suggested pairs `rows`."""
-    kind, user, place = kinds(pairs, rows), pairs.user_P[rows], pairs.place_P[rows]
+def reasons(world: World, cells: Cells, pairs: Pairs, rows: np.ndarray, tried: np.ndarray) -> Reasons:
+    """Of the suggested pairs `rows`. tried: those in a place that is kept for what is new, whatever else speaks for it,
+    so that what comes of these places can be counted.
+    """
+    kind, user, place = np.where(tried, UNTRIED, kinds(pairs, rows)), pairs.user_P[rows], pairs.place_P[rows]
     item, bought = because(world, cells, user, place)
     item = np.where(np.isin(kind, (TOGETHER, MODEL)), item, -1)
     titles = world.products.title.take(pa.array(item, mask=item < 0))

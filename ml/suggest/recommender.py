@@ -27,7 +27,7 @@ from ml.suggest.history import Cells, bought_between
 from ml.suggest.neighbours import ItemNeighbours
 from ml.suggest.ranker import Ranker, first, ordinal
 from ml.suggest.settings import RecommendConfig
-from ml.suggest.shelf import Products, Sales, Shelf, untried
+from ml.suggest.shelf import Products, Sales, Shelf, new_products
 from ml.transformer.encoder import Encoder
 
 WINDOWS = (28, 7)  # days that the ranking is learned from: the first that enough was bought in
@@ -39,7 +39,8 @@ BLOCK_USERS = 256  # scores of a block: users x eligible products
 class Suggestions:
     """Of a block of users (their indices), with what they did and their candidates.
 
-    kept_K: the suggested pairs, by user and rank. rank_K: from 1. score_K: nan where nothing was learned.
+    kept_K: the suggested pairs, by user and rank. rank_K: from 1. score_K: nan where nothing was learned. tried_K: in a
+    place that is kept for what is new.
     """
 
     users: np.ndarray
@@ -48,6 +49,7 @@ class Suggestions:
     kept_K: np.ndarray
     rank_K: np.ndarray
     score_K: np.ndarray
+    tried_K: np.ndarray
 
     def owners(self) -> np.ndarray:
         """Whose each suggestion is (K)."""
@@ -91,14 +93,18 @@ class Recommender:
         for users in blocks(len(sequences)):
             cells = cells_as_of(sequences.part(users), self.ds, self.encoder, self.config)
             space_U = self.world.products.spaces.of(sequences.part(users).user_ids)
-            exploring = self.config.exploring
+            # Some of those he bought, or they have a place among the others.
+            new = self.config.exploring + self.config.top if self.config.exploring else 0
             place_I = self.world.shelf.places(len(self.world.products))
             aims_UD = self.discovery.aims(known(states_UD[users], cells, self.world.vectors_ED, place_I))
             wanted = self.config.candidates
-            candidates = pairs(self.world, states_UD[users], aims_UD, cells, wanted, space_U, exploring)
-            score, untried_P = self.ranker.score(candidates), self.world.shelf.untried_E[candidates.place_P]
-            kept, rank = first(candidates, score, self._category(candidates.place_P), untried_P, self.config)
-            yield Suggestions(users, cells, candidates, kept, rank, score[kept])
+            candidates = pairs(self.world, states_UD[users], aims_UD, cells, wanted, space_U, new)
+            score, shelf = self.ranker.score(candidates), self.world.shelf
+            kept, rank, tried = first(
+                candidates, score, self._category(candidates.place_P), shelf.sold_E[candidates.place_P],
+                shelf.new_E[candidates.place_P], self.config,
+            )  # fmt: skip
+            yield Suggestions(users, cells, candidates, kept, rank, np.where(tried, np.nan, score[kept]), tried)
 
     def popular(self, space: int = 0) -> np.ndarray:
         """Places among the eligible of what is suggested in a namespace where nothing is known, most popular first."""
@@ -151,13 +157,13 @@ def world(
     explore: bool = False,
 ) -> World:  # fmt: skip
     """What does not depend on the user as of ds, from the events of the sample up to then. explore: with products on
-    the shelf that nobody bought yet.
+    the shelf that are new in the shop.
     """
     cells = cells_as_of(sample, ds, encoder, config)
     bought = cells.part((cells.bought_N > 0) | sales.looked_I[cells.item_N])
     held = bought.matrix(np.ones(len(bought.item_N), np.float32), len(products))
-    new = untried(products, sales, ds, np.isin(np.arange(len(products)), bought.item_N)) if explore else None
-    shelf = Shelf.of(products, sales, ds, config.eligible.sold_within_days, config.half_life_days, new)
+    new_I = new_products(products, sales, ds, config.new_within_days, config.new_sold) if explore else None
+    shelf = Shelf.of(products, sales, ds, config.eligible.sold_within_days, config.half_life_days, new_I)
     near = ItemNeighbours.of(held, shelf.places(len(products)), len(shelf), config.neighbours, DAMP)
     return World.of(products, shelf, sales.looked_I, near, cells, encoder)
 

@@ -41,7 +41,7 @@ def rows(
         written.append(sequences.user_ids)
         for block in recommender.suggest(sequences, states.of(sequences.user_ids)):
             owner = sequences.user_ids.take(pa.array(block.owners()))
-            why = reasons(recommender.world, block.cells, block.pairs, block.kept_K)
+            why = reasons(recommender.world, block.cells, block.pairs, block.kept_K, block.tried_K)
             yield _batch(recommender, owner, block.rank_K, block.places(), block.score_K, why, stamp)
     rest = without(asked, pa.concat_arrays(written))
     yield from popular_rows(recommender, rest.take(pc.array_sort_indices(rest)), stamp)

@@ -32,6 +32,8 @@ class RecommendConfig(Strict):
     repeat: Literal["auto", "never"] = "auto"
     least_new: int = Field(0, ge=0)
     explore: float = Field(0, ge=0, le=0.5)
+    new_within_days: int = Field(28, ge=1)
+    new_sold: int = Field(10, ge=0)
     per_category: int = Field(0, ge=0)
     eligible: Eligible = Eligible()
     consent: Literal["popular", "none"] = "none"
@@ -45,7 +47,7 @@ class RecommendConfig(Strict):
 
     @property
     def exploring(self) -> int:
-        """Places of a user for products that nobody bought yet."""
+        """Places of a user for products that are new in the shop."""
         return math.ceil(self.top * self.explore)
 
     @classmethod

@@ -23,15 +23,15 @@ from ml.data import events
 from ml.data.catalogue import PRODUCT_COLUMNS
 from ml.suggest.settings import Eligible
 
-FACTS = [*PRODUCT_COLUMNS, "category", "attributes", "has_record", "price_seen_at"]
-UNTRIED = 2_000  # products that nobody bought yet, on a day's shelf
+FACTS = [*PRODUCT_COLUMNS, "category", "attributes", "has_record", "first_record_ds"]
+NEW = 2_000  # products that are new in the shop, on a day's shelf
 
 
 @dataclass(frozen=True)
 class Products:
     """Rows of silver.products in the order of a catalogue. barred_I: may not be suggested. category_I: codes, -1: none.
     title: as a person reads it. space_I: the namespace of each, see `spaces`. offered_I: has a record, and nothing bars
-    it but that nobody saw a price yet. seen_I: day of the newest price, since 1970; -1: none.
+    it but that nobody saw a price yet. recorded_I: day of the first record, since 1970; -1: none.
     """
 
     product_ids: pa.Array
@@ -42,7 +42,7 @@ class Products:
     space_I: np.ndarray
     spaces: Spaces
     offered_I: np.ndarray
-    seen_I: np.ndarray
+    recorded_I: np.ndarray
 
     def __len__(self) -> int:
         return len(self.product_ids)
@@ -70,12 +70,12 @@ class Products:
         titles = pc.coalesce(_named(rows["title"]), _named(rows["category"]), rows["product_id"]).combine_chunks()
         offered = pc.fill_null(rows["has_record"], False).to_numpy() & ~barred
         barred |= ~priced & priced.any()
-        seen = pc.cast(pc.cast(rows["price_seen_at"], pa.date32()), pa.int32())
+        recorded = pc.fill_null(pc.cast(rows["first_record_ds"], pa.int32()), -1)
         price = rows["usual_price"].combine_chunks()
         price = pc.if_else(pc.greater(price, 0), price, pa.scalar(None, price.type))  # of 0: none was told
         return cls(
             ids, barred, pc.fill_null(category, -1).to_numpy(), titles, price, space,
-            spaces, offered, pc.fill_null(seen, -1).to_numpy(),
+            spaces, offered, recorded.to_numpy(),
         )  # fmt: skip
 
 
@@ -142,25 +142,27 @@ class Sales:
 @dataclass(frozen=True)
 class Shelf:
     """What may be suggested as of a day. items_E: rows of the products, ascending. popular_E: decayed purchase lines.
-    last_sold_E: days since 1970, -1: never. untried_E: nobody bought it yet.
+    last_sold_E: days since 1970, -1: never. sold_E: sold lately, in the places of all; new_E: new in the shop, in the
+    places kept for these. A product may be both.
     """
 
     items_E: np.ndarray
     popular_E: np.ndarray
     last_sold_E: np.ndarray
-    untried_E: np.ndarray
+    sold_E: np.ndarray
+    new_E: np.ndarray
 
     @classmethod
     def of(
         cls, products: Products, sales: Sales, ds: datetime.date, within: int, half_life: float,
-        untried_I: np.ndarray | None = None,
+        new_I: np.ndarray | None = None,
     ) -> Shelf:  # fmt: skip
-        """untried_I: products to offer though nobody bought them, see `untried`; None: none."""
+        """new_I: see `new_products`; None: none."""
         last_sold = sales.last_sold(ds)
         sold = (last_sold > events.day_number(ds) - within) & ~products.barred_I
-        untried_I = np.zeros(len(products), bool) if untried_I is None else untried_I
-        items = np.flatnonzero(sold | untried_I)
-        return cls(items, sales.popular(ds, half_life)[items], last_sold[items], untried_I[items])
+        new_I = np.zeros(len(products), bool) if new_I is None else new_I
+        items = np.flatnonzero(sold | new_I)
+        return cls(items, sales.popular(ds, half_life)[items], last_sold[items], sold[items], new_I[items])
 
     def __len__(self) -> int:
         return len(self.items_E)
@@ -174,17 +176,21 @@ class Shelf:
     def first(self, most: int) -> np.ndarray:
         """Places of the most popular, most first; ties by the order of the products."""
         order = np.argsort(-self.popular_E, kind="stable")
-        return order[~self.untried_E[order]][:most]
+        return order[self.sold_E[order]][:most]
 
 
-def untried(products: Products, sales: Sales, ds: datetime.date, bought_I: np.ndarray) -> np.ndarray:
-    """Products (I) that have a record, and that nobody bought: neither in the days of the sales nor, by bought_I, in
-    the sequences, and no older price tells of a sale before. At most UNTRIED of them, every day others.
+def new_products(products: Products, sales: Sales, ds: datetime.date, within: int, most: int) -> np.ndarray:
+    """Products (I) whose first record is of the `within` days up to ds and that sold at most `most` times. What came
+    with the first records of a shop may be of any age and is not new. At most NEW of them, every day others.
     """
-    young = (products.seen_I < 0) | (products.seen_I >= events.day_number(sales.first))
-    items = np.flatnonzero(products.offered_I & young & ~bought_I & (sales.last_sold(ds) < 0))
+    first_S = np.full(1 + len(products.spaces.names), np.iinfo(np.int32).max)
+    known = products.recorded_I >= 0
+    np.minimum.at(first_S, products.space_I[known], products.recorded_I[known])
+    day, lines_I = events.day_number(ds), sales.lines_DI[: (ds - sales.first).days + 1].sum(axis=0)
+    young = (products.recorded_I > np.maximum(first_S[products.space_I], day - within)) & (products.recorded_I <= day)
+    items = np.flatnonzero(products.offered_I & young & (np.asarray(lines_I).ravel() <= most))
     names = products.product_ids.take(pa.array(items))
-    turn = mixed(stable_hash(names).astype(np.uint64) + np.uint64(events.day_number(ds)))
-    untried_I = np.zeros(len(products), bool)
-    untried_I[items[np.argsort(turn, kind="stable")[:UNTRIED]]] = True
-    return untried_I
+    turn = mixed(stable_hash(names).astype(np.uint64) + np.uint64(day))
+    new_I = np.zeros(len(products), bool)
+    new_I[items[np.argsort(turn, kind="stable")[:NEW]]] = True
+    return new_I

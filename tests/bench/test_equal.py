@@ -28,6 +28,7 @@ LEFT_OUT = {
         "record_landed_ds",
         "record_file",
         "record_version",
+        "first_record_ds",
     },
     "users": {
         "occupation",

@@ -43,6 +43,8 @@ def test_the_newest_record_and_the_newest_price_win_in_any_order(spark):
     assert (rows["p1"]["category"], rows["p1"]["department"], rows["p1"]["attributes"]) == ("A", "A", {"size": "XL"})
     assert (rows["p2"]["has_record"], rows["p2"]["category"]) == (False, None)
     assert rows["p3"]["title"] is None
+    first, newest = (rows["p1"][name] for name in ("first_record_ds", "record_landed_ds"))
+    assert (first, newest, rows["p2"]["first_record_ds"]) == (date(2017, 1, 1), date(2017, 2, 1), None)
 
     # A night reads its own records only: the newer of them and of what stood there, in any order.
     old, new = (dimensions.product_facts(records.where(f"landed_ds {side} DATE'2017-01-15'")) for side in ("<", ">"))

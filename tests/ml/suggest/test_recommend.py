@@ -191,27 +191,33 @@ def test_a_week_too_thin_to_learn_from_gives_what_is_popular(encoded: str, encod
     assert [row["product_id"] for row in users["u003"]] == [row["product_id"] for row in users["u020"]]
 
 
-def test_a_share_of_the_places_is_for_what_nobody_bought_yet(encoded: str, encoder: Encoder) -> None:
-    """Products of numbers that 4 divides are looked at alone, and p12 not even that; p06 is sold out."""
-    explore = CONFIG.model_copy(update={"explore": 0.15})
-    rows = suggested(encoded, encoder, explore)
-    assert suggested(encoded, encoder, explore) == rows
-    users, usual = by_user(rows), by_user(suggested(encoded, encoder))
-    for user, mine in users.items():
+def test_a_share_of_the_places_is_for_what_is_new_in_the_shop(encoded: str, encoder: Encoder, tmp_path: Path) -> None:
+    """p00 (nobody saw its price), p04 and p12 were never sold, p09 was; their records came three weeks ago, p06's too,
+    which is sold out. p08 was never sold either, but came with the shop's first records, p16 forty days ago.
+    """
+    where = str(shutil.copytree(encoded, tmp_path, dirs_exist_ok=True))
+    age = dict.fromkeys(["p00", "p04", "p06", "p09", "p12"], 21) | {"p16": 40}
+    products = DeltaTable(SILVER_PRODUCTS.path(where)).to_pyarrow_table().to_pylist()
+    write(SILVER_PRODUCTS, where, [
+        row | {"first_record_ds": DS - datetime.timedelta(age.get(row["product_id"], 300))} for row in products
+    ])  # fmt: skip
+    explore = CONFIG.model_copy(update={"explore": 0.15, "new_sold": 10_000})
+    rows, usual = suggested(where, encoder, explore), by_user(suggested(where, encoder))
+    for user, mine in by_user(rows).items():
         assert [row["rank"] for row in mine] == list(range(1, 11))
         assert len({row["product_id"] for row in mine}) == 10
-        untried = [row for row in mine if row["last_sold_ds"] is None]
-        assert untried == ([] if user in ("u003", "u005") else mine[8:])
-        assert [row["product_id"] for row in mine if row["last_sold_ds"]] == [
-            row["product_id"] for row in usual[user][: 10 - len(untried)]
+        tried = [row for row in mine if row["reason_kind"] == "untried"]
+        assert tried == ([] if user in ("u003", "u005") else mine[8:])
+        assert [row["product_id"] for row in mine if row not in tried] == [
+            row["product_id"] for row in usual[user][: 10 - len(tried)]
         ]
-        for row in untried:
-            assert int(row["product_id"][1:]) % 4 == 0
-            assert int(row["product_id"][1:]) % 6 != 5
+        for row in tried:
+            assert row["product_id"] in ("p00", "p04", "p09", "p12")
             assert row["score"] is row["because_product_id"] is None
-            assert row["reason_kind"] in ("untried", "looked at")
-            assert row["reason_zh"]
-    assert "p12" in {row["product_id"] for row in rows}
+            assert row["reason"] == "New here, and like what you do lately"
+    assert {"p12"} < {row["product_id"] for row in rows if row["last_sold_ds"] is None}
+    few = suggested(where, encoder, explore.model_copy(update={"new_sold": 0}))
+    assert "p09" not in {row["product_id"] for row in few if row["reason_kind"] == "untried"}
 
 
 def test_where_nobody_buys_looks_speak(
@@ -290,10 +296,10 @@ def test_neighbours_do_not_depend_on_the_blocks(monkeypatch: pytest.MonkeyPatch)
 def test_the_shelf_is_as_of_the_day() -> None:
     rows = pa.Table.from_pylist(
         [{"product_id": name, "title": "MILK", "category_path": ["A", "B"], "brand": None, "usual_price": Decimal(1),
-          "category": "B", "attributes": [], "has_record": True, "price_seen_at": None} for name in ("a", "b", "c")],
+          "category": "B", "attributes": [], "has_record": True, "first_record_ds": None} for name in ("a", "b", "c")],
         pa.schema([field for field in lake.arrow_schema(SILVER_PRODUCTS)
                    if field.name in ("product_id", "title", "category_path", "brand", "usual_price", "category",
-                                     "attributes", "has_record", "price_seen_at")]),
+                                     "attributes", "has_record", "first_record_ds")]),
     )  # fmt: skip
     products = Products.of(rows, Eligible())
     assert products.title.to_pylist() == ["Milk"] * 3
@@ -316,17 +322,20 @@ def test_the_best_come_first_and_ties_go_to_the_popular() -> None:
     values = np.zeros((5, len(INPUTS)), np.float32)
     values[:, INPUTS.index("popular")] = [1, 2, 3, 0, 0]
     values[0, INPUTS.index("bought")] = 1
-    pairs = Pairs(2, np.array([0, 0, 0, 1, 1]), np.array([0, 1, 2, 0, 1]), np.zeros((5, 3), np.int32), values)
-    score, category = np.array([0.9, 0.5, 0.5, 0.1, 0.2]), np.array([7, 7, 8, 7, 7])
+    pairs = Pairs(2, np.array([0, 0, 0, 1, 1]), np.array([0, 1, 2, 0, 1]), np.zeros((5, 4), np.int32), values)
+    score, category, no = np.array([0.9, 0.5, 0.5, 0.1, 0.2]), np.array([7, 7, 8, 7, 7]), np.zeros(5, bool)
 
-    def order(**changes):
-        return [part.tolist() for part in first(pairs, score, category, np.zeros(5, bool), replace_config(**changes))]
+    def order(new=(), **changes):
+        is_new = np.isin(np.arange(5), new)
+        return [part.tolist() for part in first(pairs, score, category, ~no[:5], is_new, replace_config(**changes))]
 
-    assert order() == [[0, 2, 1, 4, 3], [1, 2, 3, 1, 2]]
+    assert order() == [[0, 2, 1, 4, 3], [1, 2, 3, 1, 2], [False] * 5]
     assert order(repeat="never")[0] == [2, 1, 4, 3]
     assert order(top=1, least_new=1)[0] == [2, 4]
     assert order(per_category=1)[0] == [0, 2, 4]
     assert order(top=1)[0] == [0, 4]
+    # Of a list of two the second place is for what is new: not what the user bought, nor what has a place anyhow.
+    assert order(new=[0, 1, 4], top=2, explore=0.5) == [[0, 1, 4, 3], [1, 2, 1, 2], [False, True, False, False]]
 
 
 def replace_config(**changes) -> RecommendConfig:
