@@ -23,7 +23,8 @@ from ml.data import events
 from ml.data.catalogue import PRODUCT_COLUMNS
 from ml.suggest.settings import Eligible
 
-FACTS = [*PRODUCT_COLUMNS, "category", "attributes", "has_record", "first_record_ds"]
+RECORDED = "first_record_ds"
+FACTS = [*PRODUCT_COLUMNS, "category", "attributes", "has_record", RECORDED]
 NEW = 2_000  # products that are new in the shop, on a day's shelf
 
 
@@ -49,7 +50,11 @@ class Products:
 
     @classmethod
     def read(cls, warehouse: str, product_ids: pa.Array, rules: Eligible) -> Products:
-        rows = lake.read(lake.open_table(SILVER_PRODUCTS, warehouse), FACTS)
+        opened = lake.open_table(SILVER_PRODUCTS, warehouse)
+        written = {field.name for field in opened.schema().fields}
+        rows = lake.read(opened, [name for name in FACTS if name in written])
+        if RECORDED not in written:  # by a release before there was the column: nothing is new
+            rows = rows.append_column(RECORDED, pa.nulls(len(rows), pa.date32()))
         order = find(product_ids, rows["product_id"].combine_chunks())
         return cls.of(rows.take(pa.array(order)).combine_chunks(), rules, Spaces.read(warehouse))
 
@@ -70,7 +75,7 @@ class Products:
         titles = pc.coalesce(_named(rows["title"]), _named(rows["category"]), rows["product_id"]).combine_chunks()
         offered = pc.fill_null(rows["has_record"], False).to_numpy() & ~barred
         barred |= ~priced & priced.any()
-        recorded = pc.fill_null(pc.cast(rows["first_record_ds"], pa.int32()), -1)
+        recorded = pc.fill_null(pc.cast(rows[RECORDED], pa.int32()), -1)
         price = rows["usual_price"].combine_chunks()
         price = pc.if_else(pc.greater(price, 0), price, pa.scalar(None, price.type))  # of 0: none was told
         return cls(
