@@ -77,27 +77,45 @@ def epoch_steps(train_events: np.ndarray, log_count_I: np.ndarray, config: Confi
     borders of the groups and reads another window of a user whose history is longer than the model's input.
     """
     train, random = config.train, np.random.default_rng([config.train.seed, epoch])
-    lengths = train_events[train_events > 0].astype(np.int64)
-    kept = np.minimum(lengths, config.model.max_len)
-    starts = np.floor(random.random(len(lengths)) * (lengths - kept + 1)).astype(np.int64)
-    borders = np.arange(random.integers(1, GROUP + 1), len(lengths), GROUP)
-    groups = np.split(np.arange(len(lengths)), borders)
-    sold_I = np.exp(log_count_I[FIRST:].astype(np.float64))
-    if not len(sold_I):
+    lengths = train_events[: np.count_nonzero(train_events)].astype(np.int32, copy=False)
+    kept = np.minimum(lengths, config.model.max_len, dtype=np.int32)
+    starts = np.floor(random.random(len(lengths)) * (lengths - kept + 1)).astype(np.int32)
+    edges = np.concatenate([[0], np.arange(random.integers(1, GROUP + 1), len(lengths), GROUP), [len(lengths)]])
+    if len(log_count_I) <= FIRST:
         return
-    # Half by popularity: uniform draws alone hardly ever meet the products that make up most of the partition function.
-    chance_I = 0.5 / len(sold_I) + 0.5 * sold_I / sold_I.sum()
-    size, order = _groups_a_step(train), random.permutation(len(groups))
+    draw = Negatives.of(log_count_I[FIRST:].astype(np.float64), train)
+    size, order = _groups_a_step(train), random.permutation(len(edges) - 1)
     for first in range(0, len(order), size):
-        users = np.sort(np.concatenate([groups[index] for index in order[first : first + size]]))
-        yield Step(users, starts[users], kept[users], *_negatives(chance_I, train, random))
+        groups = np.sort(order[first : first + size])
+        users = np.concatenate([np.arange(edges[group], edges[group + 1]) for group in groups])
+        yield Step(users, starts[users], kept[users], *draw(random))
 
 
-def _negatives(
-    chance_I: np.ndarray, train: TrainConfig, random: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray] | tuple[None, None]:
-    """Rows of the catalogue drawn by chance, and their correction; none where all products are used."""
-    if len(chance_I) <= train.full_softmax_below:
-        return None, None
-    drawn = random.choice(len(chance_I), train.negatives, p=chance_I)
-    return FIRST + drawn, -np.log(train.negatives * chance_I[drawn]).astype(np.float32)
+@dataclass(frozen=True)
+class Negatives:
+    """What the softmax of a step goes over: all products (chance_I is None), or some that are drawn.
+
+    Half of them by popularity: uniform draws alone hardly ever meet the products that make up most of the partition
+    function. up_to_I: the sum of the chances of a product and those before it, so that a draw is a search.
+    """
+
+    count: int
+    chance_I: np.ndarray | None = None
+    up_to_I: np.ndarray | None = None
+
+    @classmethod
+    def of(cls, log_count_I: np.ndarray, train: TrainConfig) -> Negatives:
+        """log_count_I: of the products."""
+        if len(log_count_I) <= train.full_softmax_below:
+            return cls(train.negatives)
+        sold_I = np.exp(log_count_I)
+        chance_I = 0.5 / len(sold_I) + 0.5 * sold_I / sold_I.sum()
+        up_to_I = np.cumsum(chance_I)
+        return cls(train.negatives, chance_I, up_to_I / up_to_I[-1])
+
+    def __call__(self, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray] | tuple[None, None]:
+        """Rows of the catalogue, and their correction."""
+        if self.chance_I is None:
+            return None, None
+        drawn = self.up_to_I.searchsorted(random.random(self.count), side="right")
+        return FIRST + drawn, -np.log(self.count * self.chance_I[drawn]).astype(np.float32)

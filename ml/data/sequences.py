@@ -174,6 +174,32 @@ def pack(
     return joined if keep is None else joined.part(find(keep, user_ids))
 
 
+def pack_into(
+    lengths_U: np.ndarray,
+    batches: Iterable[tuple[np.ndarray, pa.RecordBatch]],
+    catalogue: Catalogue,
+    vocabularies: Vocabularies,
+) -> Sequences:
+    """Packed sequences of users whose events are counted already. batches: as of `pack`, with the place of each row's
+    user.
+
+    Events go where they stay: beside the result one batch is held.
+    """
+    offsets = np.concatenate([[0], np.cumsum(lengths_U, dtype=np.int64)])
+    arrays = dict(zip(_OF_EVENTS, (np.empty((offsets[-1], *part.shape[1:]), part.dtype) for part in _empty_events()),
+                      strict=True))  # fmt: skip
+    ids, places = [pa.array([], pa.string())], [np.zeros(0, np.int64)]
+    for place, batch in batches:
+        part = _pack_batch(batch, catalogue, vocabularies)
+        event = np.arange(len(part.items)) + np.repeat(offsets[place] - part.offsets[:-1], np.diff(part.offsets))
+        for name, values in arrays.items():
+            values[event] = getattr(part, name)
+        ids.append(part.user_ids)
+        places.append(place)
+    order = np.argsort(np.concatenate(places), kind="stable")
+    return Sequences(pa.concat_arrays(ids).take(pa.array(order)), offsets, **arrays)
+
+
 def _empty_events() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     return np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros((0, CONTEXT), np.uint8), np.zeros(0, np.int32)
 

@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from jobs.tables import SILVER_PRODUCTS, SILVER_USERS, USER_FEATURES, USER_SEQUENCES
 from ml.common import lake
+from ml.common.arrays import find_sorted
 from ml.common.cli import DataError, UsageError
 from ml.common.files import write_json
 from ml.common.hashing import stable_hash
@@ -27,10 +28,15 @@ from ml.common.warehouse import warehouse_id
 from ml.data.catalogue import PRODUCT_COLUMNS, Catalogue
 from ml.data.consents import refusing
 from ml.data.events import day_number
-from ml.data.sequences import DATED_COLUMNS, Sequences, days_of, pack
+from ml.data.sequences import DATED_COLUMNS, Sequences, days_of, pack, pack_into
 from ml.data.vocabulary import Vocabularies
 
 HELD_OUT_DAYS = 7
+USERS = pa.schema({
+    "user_id": pa.string(), "hash": pa.uint32(), "train_events": pa.int32(), "events": pa.int32(), "part": pa.int32(),
+    "row": pa.int32(),
+})  # fmt: skip
+UNFOLDED = 1_000_000  # counts of names that are kept before those of a name are added up
 
 
 @dataclass(frozen=True)
@@ -82,11 +88,23 @@ class Snapshot:
     def catalogue(self) -> Catalogue:
         return Catalogue.load(self.folder / "catalogue.parquet")
 
-    def users(self) -> pa.Table:
-        """user_id, train_events, part (row group of gold.user_sequences): longest training part first, then by a stable
-        hash.
+    def users(self, columns: list[str] = USERS.names) -> pa.Table:
+        """USERS: longest training part first, then by the hash. hash: stable, of the id. events: of the sequence, of
+        which train_events are before the held-out week. part, row: the row group of gold.user_sequences, and the row in
+        it. Raises UsageError where an earlier version took the snapshot.
         """
-        return pq.read_table(self.folder / "users.parquet")
+        path = self.folder / "users.parquet"
+        if lacking := [name for name in columns if name not in pq.read_schema(path).names]:
+            raise UsageError(
+                f"{path}: expected the columns {columns}, found none of {lacking}; an earlier version took the "
+                "snapshot: take it again with `python -m ml.snapshot`"
+            )
+        return pq.read_table(path, columns=columns)
+
+    def sample(self, most: int) -> pa.Table:
+        """Rows of `users` of at most `most` users, the first by their hashes, in that order: always the same."""
+        hash_U = self.users(["hash"])["hash"].to_numpy()
+        return self.users().take(np.argsort(hash_U, kind="stable")[:most])
 
     def products(self) -> pa.Table:
         return lake.read(self.opened(SILVER_PRODUCTS), PRODUCT_COLUMNS)
@@ -101,66 +119,90 @@ class Snapshot:
         version = self.versions.get(SILVER_USERS.full_name)
         return pa.array([], pa.string()) if version is None else refusing(self.warehouse, "training", version)
 
-    def sequences(
-        self,
-        catalogue: Catalogue,
-        vocabularies: Vocabularies,
-        keep: pa.Array | None = None,
-        parts: np.ndarray | None = None,
-    ) -> Sequences:
-        """Packed sequences of the users in `keep`, in its order (None: of all, in the order of the files).
+    def sequences(self, catalogue: Catalogue, vocabularies: Vocabularies, users: pa.Table | None = None) -> Sequences:
+        """Packed sequences of users, rows of `users`, in their order; None: of all, in the order of the files.
 
-        parts: the row groups to read (None: all of them).
+        Only the row groups that they lie in are read, and beside what is given back a batch is held.
         """
-        batches = (batch for _, batch in self._sequence_batches(parts))
-        return pack(batches, catalogue, vocabularies, keep)
+        if users is None:
+            return pack((batch for _, _, batch in self._sequence_batches()), catalogue, vocabularies)
+        part_U, row_U = (users[name].to_numpy() for name in ("part", "row"))
+        order = np.lexsort((row_U, part_U))
+        parts, starts = np.unique(part_U[order], return_index=True)
+        users_of = dict(zip(parts.tolist(), np.split(order, starts[1:]), strict=True))
 
-    def _sequence_batches(self, parts: np.ndarray | None = None) -> Iterator[tuple[int, pa.RecordBatch]]:
-        """(row group, batch) of gold.user_sequences at ds, less those who refuse that is learned from them."""
+        def placed() -> Iterator[tuple[np.ndarray, pa.RecordBatch]]:
+            for part, rows, batch in self._sequence_batches(parts):
+                there = find_sorted(rows, row_U[users_of[part]])
+                yield users_of[part][there[there >= 0]], batch.filter(pa.array(there >= 0))
+
+        return pack_into(users["events"].to_numpy(), placed(), catalogue, vocabularies)
+
+    def _sequence_batches(self, parts: np.ndarray | None = None) -> Iterator[tuple[int, np.ndarray, pa.RecordBatch]]:
+        """(row group, rows of it, batch) of gold.user_sequences at ds, less those who refuse training."""
         groups, refused = lake.row_groups(self.opened(USER_SEQUENCES), self.ds), self.refusing()
         for part in range(len(groups)) if parts is None else parts:
+            first = 0
             for batch in lake.read_row_group(groups[part], DATED_COLUMNS):
+                rows = np.arange(first, first + batch.num_rows)
+                first += batch.num_rows
                 if len(refused):
-                    batch = batch.filter(pc.invert(pc.is_in(batch["user_id"], value_set=refused)))
+                    kept = pc.invert(pc.is_in(batch["user_id"], value_set=refused))
+                    rows, batch = rows[kept.to_numpy(zero_copy_only=False)], batch.filter(kept)
                 if batch.num_rows:
-                    yield int(part), batch
+                    yield int(part), rows, batch
 
     def opened(self, table: lake.Table) -> lake.DeltaTable:
         """One of the tables of `versions`, as it was."""
         return lake.open_table(table, self.warehouse, self.versions[table.full_name])
 
 
+class _Counts:
+    """Events by name, added up now and then, so that what is held grows with the names alone."""
+
+    def __init__(self) -> None:
+        self._parts: list[pa.Table] = []
+        self._rows = 0
+
+    def add(self, names: pa.Array) -> None:
+        counted = pc.value_counts(names)
+        self._parts.append(pa.table({"name": counted.field("values"), "count": counted.field("counts")}))
+        self._rows += len(counted)
+        if self._rows > max(UNFOLDED, 2 * self._parts[0].num_rows):
+            self._fold()
+
+    def _fold(self) -> None:
+        summed = pa.concat_tables(self._parts).group_by("name").aggregate([("count", "sum")])
+        self._parts = [summed.rename_columns({"count_sum": "count"})]
+        self._rows = summed.num_rows
+
+    def by_name(self) -> dict[str, int]:
+        if not self._parts:
+            return {}
+        self._fold()
+        return dict(zip(*(column.to_pylist() for column in self._parts[0].columns), strict=True))
+
+
 def _count(
-    batches: Iterator[tuple[int, pa.RecordBatch]], cutoff: datetime.date
+    batches: Iterator[tuple[int, np.ndarray, pa.RecordBatch]], cutoff: datetime.date
 ) -> tuple[dict[str, int], dict[str, int], pa.Table]:
-    """Events before the cutoff by product and by type, and (user_id, train_events, part) of every user."""
-    totals: dict[str, list[pa.Table]] = {"product_ids": [], "event_types": []}
-    users = []
-    for part, batch in batches:
+    """Events before the cutoff by product and by type, and the rows of USERS, in the order of the batches."""
+    products, types, users = _Counts(), _Counts(), []
+    for part, rows, batch in batches:
         before = pa.array(days_of(batch) < day_number(cutoff))
-        for name, parts in totals.items():
-            counted = pc.value_counts(batch[name].flatten().filter(before))
-            parts.append(pa.table({"name": counted.field("values"), "count": counted.field("counts")}))
-        ends = np.cumsum(batch["event_times"].value_lengths().to_numpy(zero_copy_only=False))
-        passed = np.concatenate([[0], np.cumsum(before.to_numpy(zero_copy_only=False))])
-        starts = np.concatenate([[0], ends[:-1]])
-        events = (passed[ends] - passed[starts]).astype(np.int32)
-        columns = {"user_id": batch["user_id"], "train_events": events, "part": np.full(len(events), part, np.int32)}
-        users.append(pa.table(columns))
-    if not users:
-        types = {"user_id": pa.string(), "train_events": pa.int32(), "part": pa.int32()}
-        return {}, {}, pa.schema(types).empty_table()
-    summed = []
-    for parts in totals.values():
-        table = pa.concat_tables(parts).group_by("name").aggregate([("count", "sum")])
-        summed.append(dict(zip(table["name"].to_pylist(), table["count_sum"].to_pylist(), strict=True)))
-    return summed[0], summed[1], pa.concat_tables(users)
+        products.add(batch["product_ids"].flatten().filter(before))
+        types.add(batch["event_types"].flatten().filter(before))
+        lengths = batch["event_times"].value_lengths().to_numpy(zero_copy_only=False)
+        ends, passed = np.cumsum(lengths), np.concatenate([[0], np.cumsum(before.to_numpy(zero_copy_only=False))])
+        trained = passed[ends] - passed[ends - lengths]
+        columns = {"user_id": batch["user_id"], "hash": stable_hash(batch["user_id"]), "train_events": trained,
+                   "events": lengths, "part": np.full(len(rows), part), "row": rows}  # fmt: skip
+        users.append(pa.table(columns).cast(USERS))
+    return products.by_name(), types.by_name(), pa.concat_tables(users) if users else USERS.empty_table()
 
 
 def _in_order(users: pa.Table) -> pa.Table:
-    users = users.append_column("hash", pa.array(stable_hash(users["user_id"].combine_chunks())))
-    order = [("train_events", "descending"), ("hash", "ascending"), ("user_id", "ascending")]
-    return users.sort_by(order).drop_columns(["hash"])
+    return users.sort_by([("train_events", "descending"), ("hash", "ascending"), ("user_id", "ascending")])
 
 
 def _git_sha() -> str:

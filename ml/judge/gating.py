@@ -7,12 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from threadpoolctl import threadpool_limits
 
 from jobs.tables import SILVER_EVENTS
 from ml.common import lake
-from ml.common.hashing import first_by_hash
 from ml.data import outcomes
 from ml.data.snapshot import Snapshot
 from ml.judge.held_out_week import held_out
@@ -57,9 +55,8 @@ def vectors_of(folder: Path, snapshot: Snapshot) -> tuple[pa.Array, np.ndarray] 
     """Users of the day of the probes, by id, and their vectors by the model in `folder`, as gold.user_embeddings would
     hold them; None where there are none.
     """
-    encoder, users = Encoder.load(folder, snapshot.products()), snapshot.users()["user_id"].combine_chunks()
-    kept = users.take(pa.array(first_by_hash(users, PROBED)))
-    sequences = snapshot.sequences(encoder.catalogue, encoder.vocabularies, kept.take(pc.array_sort_indices(kept)))
+    encoder, users = Encoder.load(folder, snapshot.products()), snapshot.sample(PROBED).sort_by("user_id")
+    sequences = snapshot.sequences(encoder.catalogue, encoder.vocabularies, users)
     known = np.flatnonzero(sequences.lengths_until(probe_day(snapshot)))
     if not len(known):
         return None

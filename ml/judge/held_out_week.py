@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from ml.common.hashing import first_by_hash
 from ml.data.snapshot import Snapshot
 from ml.judge import baselines
 from ml.measures.next_product import HeldOutWeek, Scores, score
@@ -19,10 +15,8 @@ def held_out(snapshot: Snapshot, encoder: Encoder) -> HeldOutWeek:
     """The held-out week of at most MAX_USERS users (by stable hash), sorted by id, as the encoder's catalogue sees it;
     of no users where nobody bought or viewed a known product in it.
     """
-    users = snapshot.users()["user_id"].combine_chunks()
-    kept = users.take(pa.array(first_by_hash(users, MAX_USERS)))
-    kept = kept.take(pc.array_sort_indices(kept))
-    sequences = snapshot.sequences(encoder.catalogue, encoder.vocabularies, kept)
+    users = snapshot.sample(MAX_USERS).sort_by("user_id")
+    sequences = snapshot.sequences(encoder.catalogue, encoder.vocabularies, users)
     return HeldOutWeek.of(sequences, encoder.catalogue, snapshot.cutoff)
 
 

@@ -94,7 +94,7 @@ def _row(
     say: Callable[[str], None],
 ) -> Row:
     users = snapshot.users()
-    sequences = snapshot.sequences(catalogue, vocabularies, users["user_id"].combine_chunks())
+    sequences = snapshot.sequences(catalogue, vocabularies, users)
     hidden_I = np.zeros(FIRST + len(catalogue.product_ids), bool)
     hidden_I[FIRST:] = pc.is_in(catalogue.product_ids, value_set=hidden).to_numpy(zero_copy_only=False)
     week_E = sequences.days >= day_number(snapshot.cutoff)

@@ -23,10 +23,8 @@ from ml.transformer.model import BehaviourModel
 class TrainingData:
     """What one rank learns from.
 
-    train_events: of all users (U), longest first. place_U: see ml/data/batches.py. sequences: of the rank's own users,
-    18 bytes an event and an id a user: a rank's memory is its share of that, the columns of U (about 30 bytes a user),
-    one batch of Arrow (about 100 MB), the catalogue and three times the weights. validate: metrics of a model; every
-    rank calls it equally often.
+    train_events: of all users (U), longest first. place_U: see ml/data/batches.py. sequences: of the rank's own users.
+    docs/scale.md has the bytes of it all. validate: metrics of a model; every rank calls it equally often.
     """
 
     train_events: np.ndarray
@@ -40,12 +38,11 @@ class TrainingData:
     def of(cls, snapshot: Snapshot, config: Config, ranks: Ranks) -> TrainingData:
         """The rank's share of a snapshot, read from the row groups that hold it; validates on its held-out week."""
         vocabularies, catalogue = snapshot.vocabularies(), snapshot.catalogue()
-        users = snapshot.users()
+        users = snapshot.users(["train_events", "events", "part", "row"])
         events_U, part_U = users["train_events"].to_numpy(), users["part"].to_numpy()
         place_U = places(owners(part_U, events_U, ranks.world), ranks.rank)
-        mine = np.flatnonzero(place_U >= 0)
-        keep = users["user_id"].combine_chunks().take(pa.array(mine))
-        sequences = snapshot.sequences(catalogue, vocabularies, keep, np.unique(part_U[mine]))
+        own = users if ranks.world == 1 else users.filter(pa.array(place_U >= 0))
+        sequences = snapshot.sequences(catalogue, vocabularies, own)
         # Evenly over all lengths, as users go by them.
         week = HeldOutWeek.of(sequences, catalogue, snapshot.cutoff)
         week = week.at_most(-(-config.train.validation_users // ranks.world))

@@ -10,13 +10,11 @@ from __future__ import annotations
 import datetime
 
 import numpy as np
-import pyarrow as pa
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from jobs.tables import SEQUENCE_LENGTH
-from ml.common.hashing import first_by_hash
 from ml.data.events import day_number
 from ml.data.sequences import Sequences, purchase_id
 from ml.data.snapshot import Snapshot
@@ -34,9 +32,7 @@ HIDDEN, DROPOUT, RATE, DECAY, BATCH, STEPS = 32, 0.1, 3e-3, 1e-3, 512, 450
 
 def fit(encoder: Encoder, snapshot: Snapshot) -> tuple[Readout, str]:
     """The readout of a model that was trained on the snapshot; and what is said of it."""
-    users = snapshot.users()["user_id"].combine_chunks()
-    kept = users.take(pa.array(first_by_hash(users, USERS)))
-    sequences = snapshot.sequences(encoder.catalogue, encoder.vocabularies, kept)
+    sequences = snapshot.sequences(encoder.catalogue, encoder.vocabularies, snapshot.sample(USERS))
     known = np.flatnonzero(sequences.lengths_before(day_number(snapshot.cutoff)))
     sequences = sequences.part(known)
     facts_NJ, happened_N3, sums_NS = rows(encoder, sequences, snapshot.cutoff)

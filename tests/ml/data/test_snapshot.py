@@ -5,12 +5,18 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
 from deltalake import write_deltalake
 
 from jobs.tables import SILVER_USERS, WAREHOUSE
+from ml.common.cli import UsageError
+from ml.common.hashing import first_by_hash
 from ml.common.lake import arrow_schema
 from ml.common.model_settings import Config
+from ml.data import snapshot as room
 from ml.data.snapshot import Snapshot, take
 from tests.ml.conftest import DS, USERS
 
@@ -45,3 +51,34 @@ def test_who_refuses_is_not_learned_from(lake: str, tmp_path: Path, debug: Confi
     sequences = snapshot.sequences(snapshot.catalogue(), snapshot.vocabularies())
     for ids in (snapshot.users()["user_id"], snapshot.features()["user_id"], sequences.user_ids):
         assert set(ids.to_pylist()) == everybody - refused
+    chosen = snapshot.sequences(snapshot.catalogue(), snapshot.vocabularies(), snapshot.users())
+    assert chosen.user_ids.equals(snapshot.users()["user_id"].combine_chunks())  # rows of who refused are skipped
+
+
+def test_users_are_packed_where_they_stay_as_all_of_them_are(frozen: Snapshot) -> None:
+    catalogue, vocabularies = frozen.catalogue(), frozen.vocabularies()
+    everybody = frozen.sequences(catalogue, vocabularies)
+    users = frozen.sample(20)
+    ids = frozen.users()["user_id"].combine_chunks()
+    assert users["user_id"].to_pylist() == ids.take(pa.array(first_by_hash(ids, 20))).to_pylist()
+    found = frozen.sequences(catalogue, vocabularies, users)
+    place = {user: index for index, user in enumerate(everybody.user_ids.to_pylist())}
+    expected = everybody.part(np.array([place[user] for user in found.user_ids.to_pylist()]))
+    assert found.user_ids.equals(expected.user_ids)
+    for name in ("offsets", "times", "items", "context_EC", "days"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(expected, name), err_msg=name)
+
+
+def test_counts_are_the_same_however_often_they_are_added_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(room, "UNFOLDED", 3)
+    counts = room._Counts()
+    for names in (["a", "b"], ["b"], ["c", "a", "a"], ["d"], []):
+        counts.add(pa.array(names, pa.string()))
+    assert counts.by_name() == {"a": 3, "b": 2, "c": 1, "d": 1}
+
+
+def test_a_snapshot_of_an_earlier_version_is_refused(frozen: Snapshot) -> None:
+    path = frozen.folder / "users.parquet"
+    pq.write_table(frozen.users().drop_columns(["row"]), path)
+    with pytest.raises(UsageError, match=r"found none of \['row'\]; an earlier version took the snapshot"):
+        frozen.users()

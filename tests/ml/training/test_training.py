@@ -24,8 +24,9 @@ from ml.common.cli import DataError, UsageError
 from ml.common.model_settings import Config
 from ml.common.runs import Run
 from ml.data import snapshot
-from ml.data.batches import GROUP, epoch_steps, owners, places
+from ml.data.batches import GROUP, Negatives, epoch_steps, owners, places
 from ml.data.snapshot import Snapshot
+from ml.data.vocabulary import FIRST
 from ml.training import checkpoint
 from ml.training.data import TrainingData
 from ml.training.processes import Ranks
@@ -238,6 +239,16 @@ def test_every_user_once_an_epoch_and_even_ranks(debug: Config) -> None:
             sizes = [len(step.of_rank(share)[0]) for share in shares]
             assert max(sizes) - min(sizes) <= debug.train.batch_users // GROUP  # a group is 8 users, 3 ranks: 3, 3, 2
             assert (step.starts + step.lengths <= lengths[step.users]).all()
+
+
+def test_negatives_are_drawn_half_evenly_and_half_by_what_sells() -> None:
+    config = Config().with_train(negatives=40_000, full_softmax_below=0).train
+    sold_I = np.array([1.0, 1.0, 6.0])
+    drawn, correction = Negatives.of(np.log(sold_I), config)(np.random.default_rng(0))
+    chance_I = 0.5 / 3 + 0.5 * sold_I / 8
+    np.testing.assert_allclose(np.bincount(drawn - FIRST) / 40_000, chance_I, atol=0.01)
+    np.testing.assert_allclose(correction, -np.log(40_000 * chance_I[drawn - FIRST]), rtol=1e-6)
+    assert Negatives.of(np.log(sold_I), Config().train)(np.random.default_rng(0)) == (None, None)
 
 
 def test_a_loss_that_is_no_number_keeps_the_last_checkpoint(frozen: Snapshot, debug: Config) -> None:
