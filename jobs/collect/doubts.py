@@ -19,6 +19,8 @@ _MAY_BE_AN_ID = re.compile(" is (0|-1), ")  # of few records
 _ROUNDED = r"^[0-9](\.[0-9]+)?E\+[0-9]+\z"  # by a program for sheets
 _SHORTENED = r"^([0-9](\.[0-9]+)?e\+[0-9]+|[0-9]+\.0)\z"  # or made a float, by a language
 _LISTED = r'(?s)^(\[.*\]|\{ *".*\})\z'
+_GROUPED = r"^[0-9]{1,3}(,[0-9]{3})+\z"
+_LOST = "\ufffd"  # stands for bytes that were no text
 _COMMA = r"bad_(money|count): [^;]* is [^;]*[0-9],[0-9]+( |;|\z)"
 _CURRENCIES = ("currency", "currency_code", "currencycode", "order_currency", "iso_currency")
 _SHOWN = 5
@@ -50,6 +52,8 @@ def _of_id(name: str, operands: list[fields.Operand]) -> Column:
     rounded = F.concat(F.lit(f"{name} is "), said, F.lit(", which a program for sheets has rounded"))
     shortened = F.concat(F.lit(f"{name} is "), said, F.lit(", a number that `whole` writes out"))
     marked = F.concat(F.lit(f"{name} is "), said, F.lit(", marked as a text for a program for sheets"))
+    grouped = F.lit(f"{name} is a number with commas between its thousands, which other files may lack")
+    lost = F.lit(f"{name} has letters that another program lost: \ufffd or ?? stands for them")
     listed = F.concat(F.lit(f"{name} is "), F.substring(said, 1, 80), F.lit(", a list or an object"))
     first = F.substring(said, 1, 1)
     is_listed = first.isin(["[", "{"]) & said.rlike(_LISTED)
@@ -60,6 +64,8 @@ def _of_id(name: str, operands: list[fields.Operand]) -> Column:
         .when(may_be, number)
         .when(first.isin(["'", "`"]), marked)
         .when(is_listed, listed)
+        .when(said.contains(_LOST) | (said.startswith("??") & said.rlike(r"^\?+\z")), lost)
+        .when(said.contains(",") & said.rlike(_GROUPED), grouped)
     )
 
 

@@ -85,10 +85,12 @@ def check_types(kind: str, counts: list[dict], frame: DataFrame) -> None:
     for row in worst.orderBy(F.desc("count")).limit(1).collect():
         if row["count"] > rows / 2:
             expected, field, column = re.fullmatch(UNREADABLE, row["start"]).groups()
+            such = frame.where(F.contains("reason", F.lit(row["start"]))).agg(F.min("reason")).first()[0]
+            such = such.partition(row["start"])[2].partition(";")[0]
             raise DataError(
                 f"{kind}: expected column {column!r} to hold {_WORDS[expected]} (our {field}), found something else in "
-                f"{row['count']:,} of {rows:,} records; the source retyped it or the mapping is wrong. Nothing of this "
-                "load was written"
+                f"{row['count']:,} of {rows:,} records, such as {such}; the source retyped it or the mapping is wrong. "
+                "Nothing of this load was written"
             )
 
 

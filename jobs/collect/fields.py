@@ -68,9 +68,15 @@ def with_typed(records: DataFrame, feed: Feed) -> DataFrame:
     })  # fmt: skip
 
 
+def called(name: str) -> Column:
+    """The column of a frame that has exactly this name."""
+    quoted = name.replace("`", "``")
+    return F.col(f"`{quoted}`")
+
+
 def text_or_number(column: str) -> Column:
     """A column of `with_texts`: a text, or a number where the format has numbers."""
-    return F.col(f"`text.{column}`")
+    return called(f"text.{column}")
 
 
 def text(column: str) -> Column:
@@ -141,7 +147,7 @@ def field(name: str, feed: Feed) -> Column:
     spec, kind = feed.fields.get(name), EVENT_FIELDS[name]
     if spec is None or spec.constant is not None:
         return F.lit(spec.constant if spec else None).cast(_TYPES.get(kind, "string"))
-    parts = [F.col(f"`{operand.typed}`") for operand in operands(name, feed)]
+    parts = [called(operand.typed) for operand in operands(name, feed)]
     if spec.sum:
         parts = [sum((F.coalesce(part, F.lit(0)) for part in parts[1:]), F.coalesce(parts[0], F.lit(0)))]
     if kind == "money" and feed.currency:
@@ -167,7 +173,7 @@ def event_columns(feed: Feed) -> dict[str, Column]:
     weighed = is_weighed(feed)
     if weighed is None or "price" not in feed.fields:
         return ours
-    weight = F.abs(F.col(f"`{operands('quantity', feed)[0].typed}`"))
+    weight = F.abs(called(operands("quantity", feed)[0].typed))
     paid = F.greatest(ours["price"] * weight - F.abs(F.coalesce(ours["discount"], F.lit(0))), F.lit(0))
     amount = F.coalesce(ours["amount"].cast("decimal(18,4)"), F.when(weighed, paid.cast("decimal(18,4)")))
     return ours | {"price": F.when(~weighed, ours["price"]), "amount": amount}
@@ -177,7 +183,7 @@ def is_weighed(feed: Feed) -> Column | None:
     """True where a quantity has a fraction; None where the mapping reads none."""
     if "quantity" not in feed.fields or not (found := operands("quantity", feed)):
         return None
-    quantity = F.col(f"`{found[0].typed}`")
+    quantity = called(found[0].typed)
     return F.coalesce(quantity != F.floor(quantity), F.lit(False))
 
 

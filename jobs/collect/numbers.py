@@ -33,7 +33,8 @@ def _of_text(text: Column, spec: FieldSpec, kind: str) -> Column:
         return columns.number(_negative(text), kind)
     text = _negative(text)
     between = " \u00a0\u202f" if spec.thousands == " " else spec.thousands
-    grouped = rf"|[0-9]{{1,3}}([{between}][0-9]{{3}})+" if between else ""
+    # Groups of three; of two before the last, as India writes them.
+    grouped = rf"|[0-9]{{1,3}}([{between}][0-9]{{2,3}})*[{between}][0-9]{{3}}" if between else ""
     fits = text.rlike(rf"^[+-]?([0-9]+{grouped})?([{spec.decimal}][0-9]*)?\z")
     # `translate` leaves out what it has no other character for.
     return columns.number(F.when(fits, F.translate(text, spec.decimal + between, ".")), kind)

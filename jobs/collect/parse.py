@@ -135,7 +135,7 @@ def _carried(feed: Feed, layout: Layout) -> list[Column]:
 
     def bits(flags: list[Column]) -> Column:
         marks = [F.when(flag, F.lit(1 << k)).otherwise(F.lit(0)).cast("bigint") for k, flag in enumerate(flags)]
-        return sum(marks[1:], marks[0]) if marks else F.lit(0).cast("bigint")
+        return columns.summed(marks) if marks else F.lit(0).cast("bigint")
 
     others = layout.others(feed.mapped_columns) or []
     record = F.col("record")

@@ -69,7 +69,7 @@ def _unreadable(name: str, feed: Feed) -> list[Column]:
     kind = EVENT_FIELDS[name]
     reasons = []
     for operand in fields.operands(name, feed) if kind != "text" else ():
-        typed = F.col(f"`{operand.typed}`")
+        typed = fields.called(operand.typed)
         start = F.lit(f"bad_{kind}: {name} from column {operand.said} is ")
         reason = F.concat(start, F.substring(operand.value.cast("string"), 1, 80))
         reasons.append(F.when(operand.value.isNotNull() & typed.isNull(), reason))

@@ -6,6 +6,7 @@ twice as the first of the two.
 
 from __future__ import annotations
 
+import re
 from datetime import date
 from decimal import Decimal
 
@@ -18,6 +19,8 @@ from jobs.sources.mapping import FieldSpec
 
 _EPOCHS = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1}
 _DAY_MS = 86_400_000
+# Halves of a day as people write them: what both engines read, and what stands for it.
+_HALVES = {"AM": "上午|午前|오전|[aA]\\. ?[mM]\\.", "PM": "下午|午後|오후|[pP]\\. ?[mM]\\."}
 _EXCEL = date(1899, 12, 30)  # number 0 of its days, as they are numbered since March 1900
 
 
@@ -37,6 +40,9 @@ def _read(value: Column, name: str, spec: FieldSpec) -> Column:
         read = columns.time(text, None)
         return read if spec.zone == "UTC" else F.when(columns.is_local(text), _of_zone(read, spec)).otherwise(read)
     text = F.translate(text, "\u00a0\u202f", "  ")  # which some programs write before AM
+    if "a" in re.sub("'[^']*'", "", name):
+        for half, written in _HALVES.items():
+            text = F.regexp_replace(text, written, half)
     ways = []
     for pattern, has_zone in patterns.variants(name):
         read = _by_pattern(text, pattern, spec)

@@ -22,6 +22,8 @@ from jobs.sources.spec import Feed
 
 # How uploaders call what is not whole yet.
 _UNFINISHED = (".tmp", ".temp", ".part", ".partial", ".filepart", ".crdownload", ".inprogress", "._COPYING_")
+# What makes a folder a table of Delta, Hudi or Iceberg.
+_OF_TABLE = re.compile(r"(.*/|)(?:_delta_log/[^/]+\.json|\.hoodie/.+|metadata/[^/]+\.metadata\.json)")
 _SETTLED_SECONDS = 10  # a file that was written to since may still grow
 
 
@@ -54,15 +56,19 @@ class File:
 
 
 def list_files(landing: str, feed: Feed, since: date, ds: date) -> list[File]:
-    """The feed's finished files, of the days since..ds where their names carry the day, sorted by name."""
+    """The feed's finished files, of the days since..ds where their names carry the day, sorted by name; DataError where
+    one is a part of a table.
+    """
     system, root = open_folder(landing)
     landing = landing.removeprefix("file://").rstrip("/")
     remote = "://" in landing
-    wanted = {}
+    wanted, tables = {}, set()
     for glob in feed.files:
         shape = globs.compiled(glob)
         for info in _below(system, root, glob):
             name = info.path.removeprefix(root).lstrip("/")
+            if of_table := _OF_TABLE.fullmatch(name):
+                tables.add(of_table[1])
             match = shape.fullmatch(unicodedata.normalize("NFC", name))  # which the mapping is in: jobs/conf.py
             if match is None:
                 continue
@@ -73,6 +79,11 @@ def list_files(landing: str, feed: Feed, since: date, ds: date) -> list[File]:
                 path = f"{landing}/{quote(name)}" if remote else f"file:{landing}/{name}"
                 called = f"{name} [{feed.name}]" if feed.name else name
                 wanted[info.path] = (info, File(path, called, landed, info.size, info.mtime, system, info.path))
+    if parts := sorted(file.name for _, file in wanted.values() if any(map(file.name.startswith, tables))):
+        raise DataError(
+            f"expected delivered files, found {parts[0]} of a table of Delta, Iceberg or Hudi, whose files also hold "
+            "rows that were replaced; deliver what it holds now: COPY (FROM delta_scan('..')) TO 'a.parquet' in DuckDB"
+        )
     whole = _whole(system, [info for info, _ in wanted.values()])
     return sorted((wanted[info.path][1] for info in whole), key=lambda file: file.name)
 

@@ -19,7 +19,7 @@ from jobs.errors import DataError
 from jobs.sources import filling, names, privacy
 from jobs.sources.dialect import Dialect
 from jobs.sources.formats import csv_rows, json_lines, json_lists, parquet_rows
-from jobs.sources.formats.parts import Part, UnreadableFileError, named
+from jobs.sources.formats.parts import LINE, OWN, Part, UnreadableFileError, named
 from jobs.sources.landing import File
 from jobs.sources.spec import Feed
 
@@ -169,7 +169,7 @@ def _from_start(read: Read, first: int | None) -> Read:
 def _first_of(part: Part, read: Read, first: int) -> Iterator[pa.RecordBatch]:
     for batch in read(part):
         if batch.num_rows > first:  # the broken records of a batch stand at its end
-            batch = batch.take(pc.sort_indices(batch.column("line")).slice(0, first))
+            batch = batch.take(pc.sort_indices(batch.column(LINE)).slice(0, first))
         yield batch
         first -= batch.num_rows
         if not first:
@@ -190,7 +190,8 @@ def _with_paths(
 def _looked_up(part: Part, read: Read, paths: dict[str, str]) -> Iterator[pa.RecordBatch]:
     for batch in read(part):
         for path, head in paths.items():
-            batch = batch.append_column(path, json_lines.at_path(batch.column(head), path))
+            at = OWN + batch.schema.names[OWN:].index(head)
+            batch = batch.append_column(path, json_lines.at_path(batch.column(at), path))
         yield batch
 
 

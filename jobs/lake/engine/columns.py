@@ -18,7 +18,7 @@ _HASHED_DIGITS = 18  # of a decimal whose hash is the same on both engines
 _DAY = r"^[ \t\r\n]*[0-9]{4}-[0-9]{1,2}-[0-9]"
 # Names of IANA's zones that end in T, as do all of the old short ones that Java knows beside them.
 _ZONE_NAMES = r"(GMT|[CEMW]ET|[EHM]ST|[0-9][A-Z]DT)\z"
-_LOCAL = r"^[ \t\r\n]*[0-9-]+([T ]([0-9]{1,2}(:[0-9]{1,2}(:[0-9]{1,2}(\.[0-9]*)?)?)?)?)?[ \t\r\n]*\z"
+_LOCAL = r"^[ \t\r\n]*[0-9-]+([T ]([0-9]{1,2}(:[0-9]{1,2}(:[0-9]{1,2}([.,][0-9]*)?)?)?)?)?[ \t\r\n]*\z"
 
 
 def divided(part: Column | str, whole: Column | str) -> Column:
@@ -29,6 +29,14 @@ def divided(part: Column | str, whole: Column | str) -> Column:
     """
     part, whole = (F.col(value) if isinstance(value, str) else value for value in (part, whole))
     return F.when(whole != 0, part / whole)
+
+
+def summed(parts: list[Column]) -> Column:
+    """The sum of columns, as halves of halves: one from left to right nests so deep that a message to the engine, which
+    may have 100 levels, takes some 40 of them.
+    """
+    half = len(parts) // 2
+    return summed(parts[:half]) + summed(parts[half:]) if half else parts[0]
 
 
 def number(text: Column, kind: str) -> Column:
@@ -65,6 +73,10 @@ def time(text: Column, pattern: str | None) -> Column:
     """
     if pattern is not None:
         return F.try_to_timestamp(text, F.lit(pattern))
+    # What ISO 8601 and Java may write and no engine reads: a comma before the fraction, a zone's name behind an offset.
+    said = F.regexp_replace(text, r"(:[0-9]{2}),([0-9]+)", "$1.$2")
+    said = F.regexp_replace(said, r"([0-9]Z|[+-][0-9]{2}:?[0-9]{2})\[[A-Za-z_/+-]+\]\z", "$1")
+    text = F.when(text.contains(",") | text.endswith("]"), said).otherwise(text)
     # Both engines read a zone behind seconds alone.
     with_seconds = F.regexp_replace(text, r"^([^T ]+[T ][0-9]{1,2}:[0-9]{2})( ?[A-Z+-].*)\z", "$1:00$2")
     is_named = text.endswith("T") & ~text.rlike(_ZONE_NAMES)

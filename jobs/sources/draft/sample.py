@@ -16,7 +16,7 @@ from jobs.errors import DataError
 from jobs.sources.dialect import Dialect
 from jobs.sources.draft import looks, words
 from jobs.sources.formats import csv_rows, json_lines, opening, parquet_rows, texts
-from jobs.sources.formats.parts import Part, locate, named
+from jobs.sources.formats.parts import OWN, RAW, Part, locate, named
 
 MOST = 20_000  # records
 _HEAD = 1 << 18  # bytes by which a text is told
@@ -100,7 +100,7 @@ def _of_csv(path: str, text: str, said: dict[str, object], unsure: dict[str, str
     dialect = Dialect.model_validate(said)
     names = csv_rows.header(path, dialect)
     batches = csv_rows.read(Part(path, columns=tuple(names)), dialect, names)
-    rows_, columns, is_whole = _first((batch.select(["raw", *names]) for batch in batches), names)
+    rows_, columns, is_whole = _first(batches, names)
     columns = {name if name.strip() in columns else name.strip(): values for name, values in columns.items()}
     return Sample("csv", rows_, _with_objects(columns), said, unsure, is_whole)
 
@@ -134,10 +134,10 @@ def _first(batches: Iterator[pa.RecordBatch], names: list[str]) -> tuple[int, Co
     columns: Columns = {name: [] for name in names}
     rows = 0
     for batch in batches:
-        good = batch.filter(pc.is_null(batch.column("raw")))
+        good = batch.filter(pc.is_null(batch.column(RAW)))
         there = good.slice(0, MOST - rows)
-        for name in names:
-            columns[name] += map(_text, there.column(name).to_pylist())
+        for k, name in enumerate(names):
+            columns[name] += map(_text, there.column(OWN + k).to_pylist())
         rows += there.num_rows
         if there.num_rows < good.num_rows or rows == MOST:
             return rows, columns, False

@@ -13,7 +13,7 @@ import pyarrow.csv as arrow_csv
 from jobs.sources.dialect import Dialect
 from jobs.sources.formats import csv_records, texts
 from jobs.sources.formats.csv_records import Broken, Records
-from jobs.sources.formats.parts import Part, UnreadableFileError, named, told_apart
+from jobs.sources.formats.parts import LINE, OWN, Part, UnreadableFileError, named, told_apart
 
 _AS_TEXT = r'^="([^"]*)"$'  # by which a program for sheets is told to leave a number, such as an id, as it is
 _SAMPLE = 20  # rows by which a column behind the last name is told
@@ -92,17 +92,23 @@ def count(path: str, dialect: Dialect, columns: tuple[str, ...]) -> int:
         if not dialect.columns and _may_repeat_header(records.text, columns, dialect):
             table, _ = _parsed(records, columns, dialect)
             rows = _batch(table, np.arange(table.num_rows), list(columns), [])
-            number -= rows.num_rows - _without_headers(rows, records.text, columns, dialect).num_rows
+            number -= rows.num_rows - _without_headers(rows, records.text, part, dialect).num_rows
     return max(0, number - dialect.skip_last)
 
 
 def _may_repeat_header(text: bytes, columns: tuple[str, ...], dialect: Dialect) -> bool:
-    """Whether the first column's name stands in a text, alone in its field as far as that is quickly told."""
-    name, end = columns[0].encode(), re.escape(csv_records.one_byte(dialect).encode())
-    if dialect.escape or not re.fullmatch(rb"[A-Za-z]\w*", name):
-        return name in text
-    # What comes before is asked behind the name: a pattern that begins with a text is fast.
-    return bool(re.search(rb"%b(?<![!#-~]%b)[^!#-~]*(?:%b|[\r\n]|\Z)" % (name, name, end), text))
+    """Whether the names of all columns stand in a text, each alone in its field as far as that is quickly told."""
+    delimiter = csv_records.one_byte(dialect).encode()
+    end = re.escape(delimiter)
+    other = rb"(?!%b)[!#-~]" % end
+
+    def stands(name: bytes) -> bool:
+        if dialect.escape or not re.fullmatch(rb"[A-Za-z]\w*", name):
+            return name in text
+        # What comes before is asked behind the name: a pattern that begins with a text is fast.
+        return bool(re.search(rb"%b(?<!%b%b)[^!#-~]*(?:%b|[\r\n]|\Z)" % (name, other, name, end), text))
+
+    return all(stands(name.encode()) for name in columns if not name.startswith("_c"))
 
 
 def _batches(part: Part, dialect: Dialect, wanted: list[str]) -> Iterator[pa.RecordBatch]:
@@ -117,7 +123,7 @@ def _batches(part: Part, dialect: Dialect, wanted: list[str]) -> Iterator[pa.Rec
         faults = [(places[at], raw, fault) for at, raw, fault in broken]
         faults += [(other.place, other.raw, other.fault) for other in records.broken]
         batch = _batch(table, number + places[good], wanted, [(number + at, raw, fault) for at, raw, fault in faults])
-        yield batch if dialect.columns else _without_headers(batch, records.text, part.columns, dialect)
+        yield batch if dialect.columns else _without_headers(batch, records.text, part, dialect)
         number += count + len(records.broken)
 
 
@@ -174,14 +180,25 @@ def _batch(table: pa.Table, lines: np.ndarray, wanted: list[str], broken: list[t
     return pa.RecordBatch.from_arrays([raw, line, fault, *values], ["raw", "line", "fault", *wanted])
 
 
-def _without_headers(batch: pa.RecordBatch, text: bytes, columns: tuple[str, ...], dialect: Dialect) -> pa.RecordBatch:
-    """The rows that do not repeat the header, as those of files that were put together do."""
-    if not columns or not _may_repeat_header(text, columns, dialect):
+def _without_headers(batch: pa.RecordBatch, text: bytes, part: Part, dialect: Dialect) -> pa.RecordBatch:
+    """The rows that do not repeat the header, as those of files that were put together do; UnreadableFileError where
+    one has the header's names in another order, and so have the rows behind it.
+    """
+    if not part.columns or not _may_repeat_header(text, part.columns, dialect):
         return batch
-    is_header = pa.array(np.ones(batch.num_rows, bool))
-    for name in columns:
-        said = pc.utf8_lower(pc.utf8_trim_whitespace(batch.column(name)))
-        is_header = pc.and_(is_header, pc.fill_null(pc.equal(said, name.strip().lower()), name.startswith("_c")))
+    is_header = is_other = pa.array(np.ones(batch.num_rows, bool))
+    names = pa.array([name.strip().lower() for name in part.columns])
+    for name in part.columns:
+        said = batch.column(OWN + batch.schema.names[OWN:].index(name))
+        said, unnamed = pc.utf8_lower(pc.utf8_trim_whitespace(said)), name.startswith("_c")
+        is_header = pc.and_(is_header, pc.fill_null(pc.equal(said, name.strip().lower()), unnamed))
+        is_other = pc.and_(is_other, pc.or_(pc.is_in(said, names), pc.and_(pc.is_null(said), unnamed)))
+    is_other = pc.and_not(is_other, is_header)
+    if len(part.columns) > 1 and pc.any(is_other).as_py():
+        line = batch.column(LINE).filter(is_other)[0]
+        raise UnreadableFileError.of(
+            part.path, f"a second header in record {line}, of the columns in another order; deliver two files"
+        )
     return batch.filter(pc.invert(is_header)) if pc.any(is_header).as_py() else batch
 
 
@@ -193,5 +210,6 @@ def _without_last(batches: Iterator[pa.RecordBatch], number: int) -> Iterator[pa
         while sum(later.num_rows for later in held[1:]) >= number:
             yield held.pop(0)
     if held:
-        rest = pa.Table.from_batches(held).sort_by("line")
+        rest = pa.Table.from_batches(held)
+        rest = rest.take(pc.sort_indices(rest.column(LINE)))
         yield from rest.slice(0, max(0, rest.num_rows - number)).to_batches()

@@ -20,6 +20,10 @@ from jobs.sources.formats.parts import Part
 _OBJECT = msgspec.json.Decoder(Record)
 # No JSON, but what some programs write for a number that is none; a text is found first, so that it stays.
 _NO_NUMBER = re.compile(rb'"(?:[^"\\]|\\.)*+"|-?\b(?:NaN|Infinity)\b')
+_NO_OBJECT = {
+    rb"\{'.*": "expected JSON, found single quotes (Python's?)",
+    rb"\[.*\]\s*": "expected an object with names, found a list of values; write it as CSV or as objects",
+}
 _MOST_DIGITS = 38  # of a number that may be an id
 
 
@@ -100,8 +104,8 @@ def _objects(lines: list[bytes]) -> tuple[list[str | None], list[str | None], li
             raw, fault = texts.shown(line), "expected UTF-8, found bytes that are none"
         except (msgspec.DecodeError, RecursionError):
             raw, record = texts.shown(line), _mended(line)
-            if record is None and line.startswith(b"{'"):
-                fault = "expected JSON, found single quotes (Python's?)"
+            if record is None:
+                fault = next((fault for shape, fault in _NO_OBJECT.items() if re.fullmatch(shape, line)), None)
         raws.append(raw)
         faults.append(fault)
         found.append(record)
@@ -110,12 +114,14 @@ def _objects(lines: list[bytes]) -> tuple[list[str | None], list[str | None], li
 
 def _mended(line: bytes) -> Record | None:
     """The object of a line with null for NaN and Infinity, and without what lists of objects and files that were put
-    together leave around it: a comma, a mark of UTF-8, a separator.
+    together leave around it: a comma, a mark of UTF-8, a separator; or that a text in the line holds.
     """
     text = line.removeprefix(codecs.BOM_UTF8).strip(b" \t\r\x1e").removesuffix(b",")
     if b"NaN" in text or b"Infinity" in text:
         text = _NO_NUMBER.sub(lambda found: found[0] if found[0][:1] == b'"' else b"null", text)
     try:
+        if text.startswith(b'"{'):
+            text = msgspec.json.decode(text, type=str).encode()
         return _OBJECT.decode(text) if text != line else None
     except (msgspec.DecodeError, RecursionError):
         return None

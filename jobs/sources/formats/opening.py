@@ -24,6 +24,16 @@ _NO_TEXT = {
     b"7z\xbc\xaf": "a 7z archive; unpack it",
     b"Rar!": "a RAR archive; unpack it",
     b"PK\x05\x06": "an empty zip archive",
+    b"ARROW1": "Arrow's own format (Feather); write it as Parquet",
+    b"\x89HDF": "HDF5; write it as Parquet",
+    b"\x80\x03": "a pickle of Python; write it as Parquet",
+    b"\x80\x04": "a pickle of Python; write it as Parquet",
+    b"\x80\x05": "a pickle of Python; write it as Parquet",
+    b"\x1f\x9d": "packed by compress; unpack it",
+    b"\xff\x06\x00\x00sNaPpY": "packed by Snappy; unpack it",
+    b"-----BEGIN PGP": "encrypted; decrypt it",
+    b"version https://git-lfs": "a pointer of Git LFS in place of the file; fetch it (git lfs pull)",
+    b"\0" * 16: "nothing but NUL at its start, as a copy leaves that broke off; deliver it again",
     b"SQLite format 3": "an SQLite database; export its table as CSV",
 }
 _PAGE = re.compile(rb"<(!doctype|\?xml|html|head|body|meta|style|table|script|div)\b", re.IGNORECASE)
@@ -75,6 +85,8 @@ def _member(path: str, archive: zipfile.ZipFile) -> IO[bytes]:
     names = [name for name in archive.namelist() if not re.search(r"/\Z|(^|/)(__MACOSX/|\.)", name)]
     if any(name.startswith("xl/") for name in names):
         raise _no_text(path, "an Excel workbook; save its sheet as CSV UTF-8")
+    if "mimetype" in names and "content.xml" in names:
+        raise _no_text(path, "an OpenDocument sheet; save it as CSV UTF-8")
     if len(names) != 1:
         listed = (
             f"{len(names)} files ({', '.join(names[:3])}{', ..' if len(names) > 3 else ''})" if names else "no file"

@@ -15,6 +15,7 @@ from pyarrow import fs
 
 from jobs.errors import DataError
 
+RAW, LINE, FAULT, OWN = 0, 1, 2, 3  # places in a batch: our columns, and the first of the file's own
 BLOCK = 8 << 20  # bytes of a text that are parsed at once
 _OF_FILES = (
     pa.ArrowException, OSError, EOFError, UnicodeError, lzma.LZMAError, zlib.error, zipfile.BadZipFile,

@@ -13,7 +13,7 @@ from jobs.sources.formats.parts import UnreadableFileError
 QUOTES = "expected quotes that close, and are doubled within quotes"
 
 
-def of_csv(path, text: str | bytes = "", parts=None, most=0, **said) -> tuple[list[str], list[tuple]]:
+def of_csv(path, text: str | bytes = "", parts=None, most=0, named=True, **said) -> tuple[list[str], list[tuple]]:
     """The names of a CSV, and line and fields of each row, or line, raw and fault of one that is none."""
     if text:
         path.write_bytes(text.encode() if isinstance(text, str) else text)
@@ -21,7 +21,11 @@ def of_csv(path, text: str | bytes = "", parts=None, most=0, **said) -> tuple[li
     names = csv_rows.header(f"file:{path}", dialect)
     most = most or path.stat().st_size
     parts = csv_rows.split(f"file:{path}", path.stat().st_size, most, dialect, tuple(names))
-    rows = [row for part in parts for batch in csv_rows.read(part, dialect, names) for row in batch.to_pylist()]
+    batches = [batch for part in parts for batch in csv_rows.read(part, dialect, names)]
+    if not named:
+        rows = [row for batch in batches for row in zip(*[column.to_pylist() for column in batch.columns], strict=True)]
+        return names, [(line, *fields) for _, line, _, *fields in rows]
+    rows = [row for batch in batches for row in batch.to_pylist()]
     if names:
         assert csv_rows.count(f"file:{path}", dialect, tuple(names)) == len(rows), "counted apart from the parse"
     said = [(row["line"], *([row["raw"], row["fault"]] if row["fault"] else [row[name] for name in names]))
@@ -124,6 +128,14 @@ def test_names_are_told_apart_and_a_delimiter_at_the_end_is_no_field(tmp_path):
 def test_a_header_that_stands_again_is_no_row(tmp_path):
     rows = [(2, "1", "a"), (4, "2", "id"), (6, "id", "b")]
     assert of_csv(tmp_path / "a", "id,n\n1,a\nid,n\n2,id\n ID,n\nid,b\n") == (["id", "n"], rows)
+    with pytest.raises(UnreadableFileError, match="a second header in record 3, of the columns in another order"):
+        of_csv(tmp_path / "a", "id,n\n1,a\nn,id\nb,2\n")
+
+
+def test_columns_may_be_called_as_the_reader_calls_its_own(tmp_path):
+    assert of_csv(tmp_path / "a", "line,fault,raw\n7,b,\nline,fault,raw\n8,,c\n9,,\n", skip_last=1, named=False) == (
+        ["line", "fault", "raw"], [(2, "7", "b", None), (4, "8", None, "c")],
+    )  # fmt: skip
 
 
 def test_an_empty_csv_has_no_columns_and_a_header_alone_no_rows(tmp_path):

@@ -35,17 +35,18 @@ def test_a_line_of_json_says_its_values_as_they_stand_there(tmp_path):
     (tmp_path / "a").write_bytes(
         b'\xef\xbb\xbf{"a":1.50,"b":"x\\u00e9\\n\\"","c":null,"d":{"e":1.50, "f":[1]},"g":1e7,'
         b'"h":12345678901234567890}\n\n \t \n[1]\n{"a":"broken \xff"}\r\n{"a":true} x\n{"a":NaN,"b":"NaN"}\n'
-        b'{"a":"","a":"last"}\n{\'a\': None}\n{"a":"half a pair \\ud83d"}'
+        b'{"a":"","a":"last"}\n{\'a\': None}\n{"a":"half a pair \\ud83d"}\n"{\\"a\\":\\"in a text\\"}"'
     )
     rows = of_json(tmp_path / "a")
-    assert [row["line"] for row in rows] == [1, 4, 5, 6, 7, 8, 9, 10]
+    assert [row["line"] for row in rows] == [1, 4, 5, 6, 7, 8, 9, 10, 11]
     assert rows[0]["record"] == {
         "a": "1.50", "b": 'xé\n"', "c": None, "d": '{"e":1.50, "f":[1]}', "g": "10000000", "h": "12345678901234567890",
     }  # fmt: skip
     good = {"a": None, "b": "NaN"}, {"a": "last"}
-    assert [row["record"] for row in rows[1:]] == [None, None, None, *good, None, None]
+    assert [row["record"] for row in rows[1:]] == [None, None, None, *good, None, None, {"a": "in a text"}]
     assert rows[2]["raw"] == "withheld, 16 bytes that are no text: 7b 22 61 22 3a 22 62 72 6f 6b 65 6e 20 ff 22 7d"
     assert [row["fault"] for row in rows if row["fault"]] == [
+        "expected an object with names, found a list of values; write it as CSV or as objects",
         "expected UTF-8, found bytes that are none", "expected JSON, found single quotes (Python's?)",
     ]  # fmt: skip
 

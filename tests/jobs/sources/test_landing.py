@@ -89,3 +89,11 @@ def test_the_nearest_files_are_named(tmp_path):
 def test_a_glob_that_says_no_day_is_refused(glob, said):
     with pytest.raises(ValueError, match=said):
         globs.compiled(glob)
+
+
+@pytest.mark.parametrize("log", ["_delta_log/0.json", ".hoodie/hoodie.properties", "metadata/v1.metadata.json"])
+def test_the_files_of_a_table_are_no_delivery(tmp_path, log):
+    land(tmp_path, f"table/{log}", "table/ds=2026-06-10/a.parquet", "2026-06-10/b.parquet")
+    assert found(tmp_path, "{ds}/*.parquet") == {"2026-06-10/b.parquet": LAST}
+    with pytest.raises(DataError, match=r"found table/ds=2026-06-10/a.parquet of a table of Delta, Iceberg or Hudi"):
+        found(tmp_path, "table/ds={ds}/*.parquet")
