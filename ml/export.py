@@ -2,7 +2,7 @@
 
 Writes the folder that Hugging Face's `AutoModel.from_pretrained(FOLDER, trust_remote_code=True)` loads, without
 Huaxiang: config.json, preprocessor_config.json (the vocabulary), model.safetensors, modeling_huaxiang.py, and a model
-card. Its vectors are those of `python -m ml.encode` but for the last block, which days without an event change.
+card. Its vectors are those of `python -m ml.encode`, gold.user_embeddings.
 Products are described as silver.products describes them now.
 """
 

@@ -20,8 +20,8 @@ tags: [user-embeddings, sequential-recommendation, e-commerce]
 # {name}, version {version}
 
 A causal Transformer over the events of a shop's users, made by Huaxiang. It turns a user's newest {max_len} events into
-a vector of {width} numbers (his state, then faded means of states and of products), and scores the shop's products as
-the next one.
+a vector of {width} numbers, that of `gold.user_embeddings`: his state, faded means of states and of products, and what
+the times of his events let expect as of a day. It scores the shop's products as the next one.
 
     from deltalake import DeltaTable
     from transformers import AutoFeatureExtractor, AutoModel
@@ -33,8 +33,9 @@ the next one.
     best = extractor.products(model.scores(vectors).topk(10).indices)
 
 The extractor takes dicts with the columns of `gold.user_sequences`: `event_times`, `event_types`, `product_ids`,
-`price_buckets`, and `event_days`, `event_hours` where they are known. `trust_remote_code` runs
-`modeling_huaxiang.py` of this folder; read it first. The weights alone are `model.safetensors`.
+`price_buckets`, and `event_days`, `event_hours` where they are known; `ds` is the day at whose end a vector is true
+(`extractor(rows, as_of=day)` in place of it). `trust_remote_code` runs `modeling_huaxiang.py` of this folder; read it
+first. The weights alone are `model.safetensors`.
 
 ## Data
 Event logs of one shop up to {ds}; events from {cutoff} on were held out. Users who refuse training were left out.
@@ -48,7 +49,6 @@ The first product of the held-out week among all products, history not masked:
 ## Limits
 - It knows one shop: its products, prices and event types. A product that is not among its `product_ids` is read as
   unknown and never suggested; write the folder anew for products that came later.
-- `gold.user_embeddings` has a last block that this folder has not: what the days since the last event let expect.
 - Vectors of different versions cannot be compared.
 - A vector is made of a person's behaviour. It is personal data wherever the user is known, and no ground for a decision
   that matters to a person.
@@ -75,7 +75,7 @@ def card(encoder: Encoder, origin: Origin) -> str:
     """The text of README.md."""
     config = encoder.model.config
     return CARD.format(
-        name=origin.name, version=origin.version, max_len=config.max_len, width=encoder.lasting_width,
+        name=origin.name, version=origin.version, max_len=config.max_len, width=encoder.width,
         ds=origin.tags.get("ds", "an unknown day"), cutoff=origin.cutoff, products=len(encoder.catalogue.product_ids),
         git_sha=origin.tags.get("mlflow.source.git.commit", "unknown"), figures=_figures(origin.metrics),
     )  # fmt: skip

@@ -20,13 +20,15 @@ from ml.data.sequences import SEQUENCE_COLUMNS, pack
 from ml.data.snapshot import Snapshot
 from ml.hugging_face import folder
 from ml.hugging_face.card import Origin
+from ml.transformer.clock import FACTS
 from ml.transformer.encoder import Encoder
 from ml.transformer.model import BehaviourModel
-from ml.transformer.readout import Readout
+from ml.transformer.readout import Outlook, Readout
 
 ORIGIN = Origin("huaxiang-behaviour-x", "3", datetime.date(2017, 11, 25), {"ds": "2017-12-01"},
                 {"test.model.hr_10": 0.25, "test.popularity.hr_10": 0.125})  # fmt: skip
 NOON = 1_511_956_800  # 2017-11-29
+DAY = datetime.date(2017, 12, 20)
 
 
 @pytest.fixture
@@ -41,8 +43,10 @@ def encoder(frozen: Snapshot) -> Encoder:
     model = BehaviourModel(frozen.config.model, feature_count(frozen.vocabularies(), frozen.config.model))
     with torch.no_grad():
         model.bos_D.normal_()
-    none = np.zeros(0)
-    return Encoder.of(model, frozen.vocabularies(), frozen.catalogue(), Readout(np.array([0.5, 0.2]), none, none, None))
+    random, shapes = np.random.default_rng(0), [(FACTS, 5), (5,), (5, 5), (5,), (5, 2), (2,)]
+    outlook = Outlook(np.full(FACTS, 2.0), np.full(FACTS, 3.0), *(random.normal(0, 0.2, shape) for shape in shapes))
+    readout = Readout(np.array([0.5, 0.2]), np.array([1.0, 2.0]), np.array([0.3, 0.4]), outlook)
+    return Encoder.of(model, frozen.vocabularies(), frozen.catalogue(), readout)
 
 
 def odd_rows() -> list[dict]:
@@ -73,10 +77,14 @@ def test_a_user_has_the_vector_of_encode(
     sequences = pack(batches, encoder.catalogue, encoder.vocabularies)
 
     with torch.no_grad():
-        vectors = model(**extractor(rows)).pooler_output
-    lasting = encoder.lasting(sequences)
-    assert vectors.shape == lasting.shape == (len(rows), 3 * 16)
-    assert np.abs(vectors.numpy() - lasting).max() < 1e-5
+        vectors = model(**extractor(rows, as_of=DAY)).pooler_output
+        dated = model(**extractor([row | {"ds": str(DAY)} for row in rows])).pooler_output
+    published = encoder.vectors(sequences, DAY)
+    assert vectors.shape == published.shape == (len(rows), 3 * 16 + 2)
+    assert np.abs(vectors.numpy() - published).max() < 2e-5
+    assert torch.equal(vectors, dated)
+    with pytest.raises(ValueError, match="expected as_of, or `ds` in each row"):
+        extractor(rows)
 
     ours = encoder.next_product(sequences, np.diff(sequences.offsets))(np.arange(len(rows)))
     scores = model.scores(vectors)
@@ -107,4 +115,4 @@ def test_its_code_needs_nothing_of_ours() -> None:
     modules = {node.module.split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     plain = [node for node in ast.walk(tree) if isinstance(node, ast.Import)]
     modules |= {alias.name.split(".")[0] for node in plain for alias in node.names}
-    assert modules == {"__future__", "math", "numpy", "torch", "transformers"}
+    assert modules == {"__future__", "datetime", "math", "numpy", "torch", "transformers"}
