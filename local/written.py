@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pyarrow as pa
 from deltalake import DeltaTable, QueryBuilder
 from deltalake.exceptions import TableNotFoundError
@@ -44,9 +46,9 @@ def show(console: Console, warehouse: str, ds: str) -> None:
 
 
 def segments(warehouse: str, ds: str) -> Table:
-    frame = DeltaTable(tables.SEGMENTS.path(warehouse)).to_pandas(
-        partitions=[("ds", "=", ds)], columns=["segment_id", "segment_name", "segment_name_zh", "size", "share"]
-    )
+    night = [("ds", "=", date.fromisoformat(ds))]
+    columns = ["segment_id", "segment_name", "segment_name_zh", "size", "share"]
+    frame = DeltaTable(tables.SEGMENTS.path(warehouse)).to_pandas(filters=night, columns=columns)
     listing = Table("segment", "name", "人群", "users", "share", box=None, header_style="bold", pad_edge=False)
     for column in (0, 3, 4):
         listing.columns[column].justify = "right"

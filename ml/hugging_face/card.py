@@ -23,10 +23,13 @@ A causal Transformer over the events of a shop's users, made by Huaxiang. It tur
 a vector of {width} numbers, that of `gold.user_embeddings`: his state, faded means of states and of products, and what
 the times of his events let expect as of a day. It scores the shop's products as the next one.
 
+    from datetime import date
+
     from deltalake import DeltaTable
     from transformers import AutoFeatureExtractor, AutoModel
 
-    table = DeltaTable("warehouse/gold/user_sequences").to_pyarrow_table(partitions=[("ds", "=", "{ds}")])
+    night = [("ds", "=", date.fromisoformat("{ds}"))]
+    table = DeltaTable("warehouse/gold/user_sequences").to_pyarrow_table(filters=night)
     extractor = AutoFeatureExtractor.from_pretrained("FOLDER", trust_remote_code=True)
     model = AutoModel.from_pretrained("FOLDER", trust_remote_code=True).eval()
     vectors = model(**extractor(table.slice(0, 64).to_pylist())).pooler_output

@@ -30,7 +30,7 @@ def write(encoder: Encoder, folder: Path, origin: Origin) -> None:
     if foreign:
         raise UsageError(f"--hf: expected an empty folder or an earlier export at {folder}, found {foreign[0]}")
     folder.mkdir(parents=True, exist_ok=True)
-    config, outlook = encoder.model.config, encoder.readout and encoder.readout.outlook
+    config, outlook = encoder.model.config, None if encoder.readout is None else encoder.readout.outlook
     write_json(folder / CONFIG, {
         "model_type": "huaxiang", "architectures": ["HuaxiangModel"], "dtype": "float32",
         "auto_map": {"AutoConfig": f"{CODE.stem}.HuaxiangConfig", "AutoModel": f"{CODE.stem}.HuaxiangModel"},

@@ -80,6 +80,7 @@ def test_a_segment_s_taste_is_held_against_all(warehouse, capsys):
 
 
 @pytest.mark.parametrize("code", examples(lambda page: blocks(page, "python")))
+@pytest.mark.filterwarnings("error::DeprecationWarning")
 def test_a_python_example_runs(code, warehouse, monkeypatch):
     monkeypatch.chdir(warehouse.parent)
     if SPARK_OF_ITS_OWN in code:
