@@ -8,6 +8,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from jobs.collect import fields
+from jobs.lake.engine import frames
 from jobs.sources.consent import is_unknown
 from jobs.sources.mapping import CONSENTS
 from jobs.sources.spec import EVENT_FIELDS, Feed
@@ -109,12 +110,13 @@ def _unlike(frame: DataFrame, feed: Feed, counts: list[dict], stood: DataFrame |
     if feed.version or not duplicates or "event_id" not in frame.columns:
         return []
     same = ["event_id", "ds"]
-    what = [*same, F.to_json(F.struct(*EVENT_FIELDS)).alias("content")]
     good = frame.where("reason IS NULL AND NOT ignored AND NOT outside")
-    every = good.select(*what) if stood is None else good.select(*what).unionByName(stood.select(*what))
-    several = every.join(good.where("duplicate").select(*same).distinct(), same, "left_semi")
+    # The few that are held against each other are found first: JSON of every record is dear.
+    repeated = F.broadcast(good.where("duplicate").select(*same).distinct())
+    content = F.to_json(F.struct(*EVENT_FIELDS)).alias("content")
+    held = [repeated.join(rows, same).select(*same, content) for rows in (good, stood) if rows is not None]
     differ = (F.min("content") != F.max("content")).alias("differ")
-    said = several.groupBy(*same).agg(F.count("*").alias("records"), differ)
+    said = frames.union(held).groupBy(*same).agg(F.count("*").alias("records"), differ)
     unlike = said.where("differ").agg(F.sum(F.col("records") - 1)).first()[0]
     if not unlike:
         return []
