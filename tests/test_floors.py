@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 # From the ground up: a room may import those of the lines above it, and itself.
 FLOORS = (
-    ("errors", "clock", "chance"),
+    ("errors", "clock", "chance", "texts"),
     ("settings", "tables", "conf"),
     ("language",),
     ("lake",),

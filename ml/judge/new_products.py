@@ -28,7 +28,7 @@ from ml.data.events import day_number
 from ml.data.sequences import Sequences
 from ml.data.snapshot import Snapshot
 from ml.data.text_encoders import NONE
-from ml.data.texts import TextVectors, texts_of
+from ml.data.texts import texts_of, vectors
 from ml.data.vocabulary import FIRST, UNKNOWN, Vocabularies
 from ml.measures.metrics import hit_rate, ndcg_of_ranks
 from ml.measures.next_product import TOP, HeldOutWeek, rank_of
@@ -64,7 +64,7 @@ def compare(
     products, texts = snapshot.products(), None
     if text_encoder != NONE:
         ways |= {"text encoder": (0, text_encoder), "both": (words, text_encoder)}
-        texts = TextVectors.of(text_encoder, texts_of(products), None)
+        texts = vectors(text_encoder, texts_of(products))
     sold = snapshot.vocabularies().product.names
     hidden = sold.filter(pa.array(stable_hash(sold) % FOLDS == fold))
     vocabularies = _without(snapshot, products, hidden)

@@ -13,11 +13,11 @@ import pyarrow as pa
 import torch
 from torch import Tensor
 
+from jobs.texts import TextVectors
 from ml.common.hashing import mixed
 from ml.data.catalogue import TEXTS, Catalogue
 from ml.data.events import day_number
 from ml.data.sequences import Sequences, purchase_id
-from ml.data.texts import TextVectors
 from ml.data.vocabulary import FIRST, Vocabularies
 from ml.transformer import clock, package
 from ml.transformer.layout import Layout

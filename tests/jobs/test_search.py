@@ -16,6 +16,7 @@ from jobs import search
 from jobs.__main__ import main
 from jobs.errors import UsageError
 from jobs.tables import SILVER_EVENTS, SILVER_PRODUCTS
+from jobs.texts import PACKAGE, packaged
 
 PRODUCTS = [("p1", "Fuji apples", ["FOOD", "FRUIT"]), ("p2", "Fuji apples", ["FOOD", "FRUIT"]),
             ("p3", "红富士苹果 5斤", None), ("p4", None, ["FOOD", "BREAD"]), ("p5", None, None)]  # fmt: skip
@@ -38,7 +39,7 @@ class _Fruit:
 def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A warehouse of five products and four searches, without an encoder."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(search, "_installed", lambda: False)
+    monkeypatch.setattr(search, "installed", lambda: False)
     ids, titles, paths = zip(*PRODUCTS, strict=True)
     kind = pa.list_(pa.string())
     products = {"product_id": ids, "title": titles, "category_path": pa.array(paths, kind)}
@@ -50,10 +51,11 @@ def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 @pytest.fixture
 def encoder(shop: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    package = ModuleType(search.ENCODER)
+    package = ModuleType(PACKAGE)
     package.USE = _Fruit
-    monkeypatch.setitem(sys.modules, search.ENCODER, package)
-    monkeypatch.setattr(search, "_installed", lambda: True)
+    monkeypatch.setitem(sys.modules, PACKAGE, package)
+    monkeypatch.setattr(search, "packaged", packaged.__wrapped__)
+    monkeypatch.setattr(search, "installed", lambda: True)
     ENCODED.clear()
 
 
@@ -83,7 +85,7 @@ def test_meaning_crosses_languages_and_a_text_is_encoded_once(shop: str) -> None
     ENCODED.clear()
     assert len(found(shop, "fruit", top=1)) == 1
     assert ENCODED == ["fruit"]
-    kept = next(Path(shop, "cache").glob("huaxiang/*.npz"))
+    kept = next(Path(shop, "cache").glob("huaxiang/*.parquet"))
     kept.write_bytes(kept.read_bytes()[:100])  # a search that was killed
     assert len(found(shop, "fruit")) == 2
 

@@ -11,13 +11,13 @@ import pyarrow as pa
 import pytest
 import torch
 
+from jobs.texts import TextVectors
 from ml.common.cli import UsageError
 from ml.common.model_settings import Config
 from ml.data import texts
 from ml.data.catalogue import TEXTS
 from ml.data.snapshot import Snapshot, take
 from ml.data.text_encoders import encode
-from ml.data.texts import TextVectors
 from ml.judge import new_products
 from ml.training.processes import Ranks
 from ml.training.trainer import Trainer
