@@ -13,7 +13,7 @@ from contextlib import contextmanager, nullcontext
 import pyarrow as pa
 from deltalake import DeltaTable, Field, Schema, write_deltalake
 from pyspark.errors import AnalysisException
-from pyspark.sql import DataFrame, DataFrameWriter
+from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
 from pyspark.sql.types import _parse_datatype_string
@@ -80,7 +80,7 @@ def replace(frame: DataFrame, path: str, table: Table, predicate: str, configura
     """The slice that `predicate` describes becomes `frame`, in one commit; the table is made on first use."""
     created(path, table, configuration)
     frame = inside(fitted(frame, path), predicate)
-    if not DeltaTable(path).file_uris():
+    if _is_free(frame.sparkSession, path, predicate):
         _writer(frame).mode("append").save(of_engine(path))
     elif any("<" in kind for _, kind in frame.dtypes):
         # Sail unites the rows that stay in a file with the new ones, and knows the elements of a stored list or map by
@@ -97,6 +97,13 @@ def replace(frame: DataFrame, path: str, table: Table, predicate: str, configura
                 write_deltalake(path, rows, mode="overwrite", predicate=predicate)
     else:
         _replaced(frame, path, predicate)
+
+
+def _is_free(spark: SparkSession, path: str, predicate: str) -> bool:
+    """Whether no row stands in the slice: a new night's, most of all. Then there is nothing to write anew."""
+    return not DeltaTable(path).file_uris() or (
+        spark.read.format("delta").load(of_engine(path)).where(predicate).select(F.lit(1)).limit(1).isEmpty()
+    )
 
 
 def append(frame: DataFrame, path: str, table: Table, configuration: dict[str, str]) -> None:
