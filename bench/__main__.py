@@ -1,5 +1,5 @@
-"""`python -m bench build --events 20e6 --days 90`, `night --history 20e6 --new 200e3`, `training`, `rivals FILE`,
-`personas`, `segment --users 1e6`, `audiences`, `ask`: each prints its tables.
+"""`python -m bench build --events 20e6 --days 90`, `night --history 20e6 --new 200e3`, `training [--users 5e6]`,
+`rivals FILE`, `personas`, `segment --users 1e6`, `audiences`, `ask`: each prints its tables.
 """
 
 from __future__ import annotations
@@ -44,7 +44,9 @@ def parser() -> argparse.ArgumentParser:
     night.add_argument("--new", type=plan.count, default=200_000, help="events of the night (default: %(default)s)")
     training = what.add_parser("training", help="training step and encoding, against the processor's matrix rate")
     training.add_argument("--threads", type=plan.count, default=os.cpu_count(), help="(default: all cores)")
+    training.add_argument("--users", type=plan.count, help="in place of it, what so many made-up users hold and take")
     training.add_argument("--seed", type=int, default=1)
+    training.add_argument("--work", type=Path, help="folder for a temporary folder (default: the system's)")
     rivals = what.add_parser("rivals", help="ours beside rectools and RePlay on a file of ml.benchmark")
     rivals.add_argument("file", type=Path, help="lines of `user item item ...`, such as Amazon Beauty's")
     rivals.add_argument("--only", nargs="+", choices=("ours", "rectools", "replay"), default=["rectools", "replay"])
@@ -171,7 +173,14 @@ def _night(where: Place, made: Plan, way: str, repeat: int) -> Table:
 
 
 def training(given: argparse.Namespace) -> None:
-    """Print the table of the training step and the encoding."""
+    """Print the table of the training step and the encoding; or that of a training of so many users."""
+    if given.users:
+        from bench import fed
+
+        out.print(shown.machine())
+        with place(given, given.users * fed.BYTES_A_USER // BYTES_AN_EVENT) as where:
+            out.print(fed.run(where, given.users, given.seed, say))
+        return
     import torch  # seconds to import, and only this verb needs it
 
     from bench import training as measured

@@ -22,6 +22,7 @@ from jobs.tables import (
     PREDICTIONS,
     RECOMMENDATIONS,
     SEQUENCE_LENGTH,
+    SILVER_PRODUCTS,
     SILVER_USERS,
     USER_EMBEDDINGS,
     USER_FEATURES,
@@ -307,6 +308,27 @@ def _batch(table: Table, columns: dict[str, pa.Array], count: int) -> pa.RecordB
 def chunks(users: int, seed: int) -> Iterator[Chunk]:
     for first in range(0, users, CHUNK):
         yield Chunk(seed, first, min(CHUNK, users - first))
+
+
+def products() -> pa.RecordBatch:
+    """Rows of silver.products."""
+    number = np.arange(PRODUCTS)
+    category = _names("CAT", CATEGORIES).take(pa.array(number % CATEGORIES))
+    columns = {
+        "product_id": _names("S", PRODUCTS), "title": _names("Thing ", PRODUCTS), "category": category,
+        "category_path": _lists(category, np.ones(PRODUCTS, int)),
+        "brand": _names("BRA", BRANDS).take(pa.array(number % BRANDS)),
+        "usual_price": decimals(10_000 * (5 + number % 200)),
+    }  # fmt: skip
+    return _batch(SILVER_PRODUCTS, columns, PRODUCTS)
+
+
+def write_sequences(warehouse: str, users: int, seed: int, ds: date) -> None:
+    """All that a training reads as of ds, which of gold.user_features is the number of rows: those of one user."""
+    sequences = (chunk.sequences(ds, second=True) for chunk in chunks(users, seed))
+    lake.write_partition(USER_SEQUENCES, warehouse, str(ds), sequences)
+    lake.write_partition(USER_FEATURES, warehouse, str(ds), [Chunk(seed, 0, 1).features(ds, second=True)])
+    write_deltalake(SILVER_PRODUCTS.path(warehouse), pa.Table.from_batches([products()]))
 
 
 def write(warehouse: str, users: int, seed: int, ds: date, say: Callable[[str], None]) -> None:

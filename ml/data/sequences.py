@@ -45,6 +45,7 @@ def midnight(ds: datetime.date) -> int:
     return int(datetime.datetime.combine(ds + datetime.timedelta(days=1), datetime.time(), datetime.UTC).timestamp())
 
 
+BLOCK_USERS = 65_536
 _OF_EVENTS = ("times", "items", "context_EC", "days")
 
 
@@ -76,6 +77,10 @@ class Sequences:
     def lengths_before(self, day: int) -> np.ndarray:
         """Events of each user before a day (since 1970)."""
         return _sums(self.days < day, self.offsets)
+
+    def owners(self, events: np.ndarray) -> np.ndarray:
+        """User (index) of each of the events (indices)."""
+        return np.searchsorted(self.offsets, events, side="right") - 1
 
     def sums(self, values_E: np.ndarray) -> np.ndarray:
         """Sum (U) of values of each user's events."""
@@ -249,6 +254,12 @@ def _pack_batch(batch: pa.RecordBatch, catalogue: Catalogue, vocabularies: Vocab
     return Sequences(batch["user_id"], offsets, times, items, context, days)
 
 
-def _sums(flags: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-    total = np.concatenate([[0], np.cumsum(flags)])
-    return total[offsets[1:]] - total[offsets[:-1]]
+def _sums(values_E: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Sum (U) of each user's values, which are flags or float64. By blocks: numpy adds up flags in a copy."""
+    totals = np.zeros(len(offsets) - 1, np.float64 if values_E.dtype.kind == "f" else np.int64)
+    some = np.flatnonzero(np.diff(offsets))
+    for start in range(0, len(some), BLOCK_USERS):
+        users = some[start : start + BLOCK_USERS]
+        first, end = offsets[users[0]], offsets[users[-1] + 1]
+        totals[users] = np.add.reduceat(values_E[first:end], offsets[users] - first, dtype=totals.dtype)
+    return totals

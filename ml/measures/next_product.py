@@ -41,20 +41,20 @@ class HeldOutWeek:
     @classmethod
     def of(cls, sequences: Sequences, catalogue: Catalogue, cutoff: datetime.date) -> HeldOutWeek:
         """cutoff: the first day of the week."""
-        known = (sequences.days >= day_number(cutoff)) & (sequences.items >= FIRST)
-        owner = np.repeat(np.arange(len(sequences)), np.diff(sequences.offsets))[known]
-        items = sequences.items[known]
+        known = np.flatnonzero((sequences.days >= day_number(cutoff)) & (sequences.items >= FIRST))
+        owner, items = sequences.owners(known), sequences.items[known]
         users, first = np.unique(owner, return_index=True)
         categories = np.zeros((len(users), len(catalogue.category_names)), bool)
         categories[np.searchsorted(users, owner), catalogue.category_I[items]] = True
         categories[:, 0] = False  # no category
-        history = sequences.lengths_until(cutoff - datetime.timedelta(days=1))
-        return cls(sequences, history, users, items[first] - FIRST, categories)
+        return cls(sequences, sequences.lengths_before(day_number(cutoff)), users, items[first] - FIRST, categories)
 
-    def at_most(self, wanted: int) -> HeldOutWeek:
-        """The week of at most `wanted` of the users, evenly over their order."""
-        kept = evenly(len(self.users), wanted)
-        return HeldOutWeek(self.sequences, self.history, self.users[kept], self.target[kept], self.categories_BC[kept])
+    @classmethod
+    def of_some(cls, sequences: Sequences, catalogue: Catalogue, cutoff: datetime.date, most: int) -> HeldOutWeek:
+        """The week of at most `most` of the users, evenly over their order, with their sequences alone."""
+        known = np.flatnonzero((sequences.days >= day_number(cutoff)) & (sequences.items >= FIRST))
+        users = np.unique(sequences.owners(known))
+        return cls.of(sequences.part(users[evenly(len(users), most)]), catalogue, cutoff)
 
 
 @dataclass(frozen=True)

@@ -44,13 +44,13 @@ class TrainingData:
         own = users if ranks.world == 1 else users.filter(pa.array(place_U >= 0))
         sequences = snapshot.sequences(catalogue, vocabularies, own)
         # Evenly over all lengths, as users go by them.
-        week = HeldOutWeek.of(sequences, catalogue, snapshot.cutoff)
-        week = week.at_most(-(-config.train.validation_users // ranks.world))
+        most = -(-config.train.validation_users // ranks.world)
+        week = HeldOutWeek.of_some(sequences, catalogue, snapshot.cutoff, most)
 
         def validate(model: BehaviourModel) -> dict[str, float]:
             sums = [0.0, 0.0, 0.0]
             if len(week.users):
-                scorer = Encoder.of(model, vocabularies, catalogue).next_product(sequences, week.history)
+                scorer = Encoder.of(model, vocabularies, catalogue).next_product(week.sequences, week.history)
                 scores = score(week, scorer, catalogue)
                 sums = [float((scores.rank <= TOP).sum()), float(scores.ndcg.sum()), float(len(week.users))]
             hits, ndcg, users = ranks.sum(*sums)

@@ -16,6 +16,7 @@ from ml.common.cli import UsageError
 from ml.common.hashing import first_by_hash
 from ml.common.lake import arrow_schema
 from ml.common.model_settings import Config
+from ml.data import sequences as packed
 from ml.data import snapshot as room
 from ml.data.snapshot import Snapshot, take
 from tests.ml.conftest import DS, USERS
@@ -82,3 +83,14 @@ def test_a_snapshot_of_an_earlier_version_is_refused(frozen: Snapshot) -> None:
     pq.write_table(frozen.users().drop_columns(["row"]), path)
     with pytest.raises(UsageError, match=r"found none of \['row'\]; an earlier version took the snapshot"):
         frozen.users()
+
+
+def test_sums_and_owners_know_users_without_events(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(packed, "BLOCK_USERS", 2)
+    events = np.arange(6)
+    sequences = packed.Sequences(
+        pa.array(["a", "b", "c", "d", "e"]), np.array([0, 0, 3, 3, 5, 6]), events, events, events[:, None], events
+    )
+    assert sequences.owners(events).tolist() == [1, 1, 1, 3, 3, 4]
+    assert sequences.lengths_before(4).tolist() == [0, 3, 0, 1, 0]
+    assert sequences.sums(events / 2).tolist() == [0, 1.5, 0, 3.5, 2.5]
