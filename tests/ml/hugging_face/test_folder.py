@@ -70,7 +70,7 @@ def test_a_user_has_the_vector_of_encode(
     folder.write(encoder, into, ORIGIN)
     extractor = transformers.AutoFeatureExtractor.from_pretrained(into, trust_remote_code=True)
     model = transformers.AutoModel.from_pretrained(into, trust_remote_code=True).eval()
-    _, batch = next(frozen._sequence_batches())
+    *_, batch = next(frozen._sequence_batches())
     schema = pa.schema([arrow_schema(USER_SEQUENCES).field(name) for name in SEQUENCE_COLUMNS])
     batches = [batch.select(SEQUENCE_COLUMNS).cast(schema), pa.RecordBatch.from_pylist(odd_rows(), schema)]
     rows = [row for part in batches for row in part.to_pylist()]

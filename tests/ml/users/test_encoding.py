@@ -123,7 +123,7 @@ def test_served_by_mlflow_with_a_signature(frozen: Snapshot) -> None:
     model = BehaviourModel(frozen.config.model, feature_count(frozen.vocabularies(), frozen.config.model))
     folder = package.save(model, frozen)
     served = mlflow.pyfunc.load_model(str(folder))
-    _, batch = next(frozen._sequence_batches())
+    *_, batch = next(frozen._sequence_batches())
     said = served.predict(batch.to_pandas())
     own = frozen.sequences(frozen.catalogue(), frozen.vocabularies())
     assert (said == Encoder.load(folder, frozen.products()).states(own)).all()
