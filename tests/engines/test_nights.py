@@ -1,4 +1,9 @@
-"""The same nights on Sail, on Apache Spark, and on both in turns, end in equal tables, row by row."""
+"""The same nights on Sail alone and on both engines in turns end in equal tables, row by row.
+
+Of two warehouses one is begun by Sail and one by Apache Spark, so that each night runs on Apache Spark once, over what
+Sail wrote, and each but the first on Sail over what Apache Spark wrote. Where all three are equal, nights on Apache
+Spark alone would be, too.
+"""
 
 from __future__ import annotations
 
@@ -50,13 +55,13 @@ class Nights:
 
 @pytest.fixture(scope="module")
 def warehouses(tmp_path_factory) -> tuple[Path, Path, Path]:
-    """Of Sail alone, of Apache Spark alone, and of both in turns: side by side, for a night of few rows on Apache Spark
-    is planned longer than it is computed, by one core.
+    """Of Sail alone, of turns that Sail begins, and of turns that Apache Spark begins: side by side, for a night of few
+    rows on Apache Spark is planned longer than it is computed, by one core.
     """
     folder = tmp_path_factory.mktemp("nights")
     landing = folder / "landing"
     shop.land(landing)
-    in_turns = {"sail": ("sail",), "spark": ("spark",), "both": ("sail", "spark")}
+    in_turns = {"sail": ("sail",), "sail-first": ("sail", "spark"), "spark-first": ("spark", "sail")}
     engines = {
         name: [Nights(engine_, folder / f"{name}-{engine_}.log", landing) for engine_ in names]
         for name, names in in_turns.items()
@@ -71,11 +76,11 @@ def warehouses(tmp_path_factory) -> tuple[Path, Path, Path]:
 
     try:
         with ThreadPoolExecutor() as side_by_side:
-            sail, spark, both = side_by_side.map(run, engines)
+            alone, sail_first, spark_first = side_by_side.map(run, engines)
     finally:
         for one in chain(*engines.values()):
             one.process.kill()
-    return sail, spark, both
+    return alone, sail_first, spark_first
 
 
 def test_the_nights_have_all_that_is_compared(warehouses):
@@ -83,11 +88,6 @@ def test_the_nights_have_all_that_is_compared(warehouses):
     assert {name for name in HELD if not written.get(name)} == set()
 
 
-def test_both_engines_write_the_same_rows(warehouses):
-    sail, spark, _ = warehouses
-    assert compare.differences(str(sail), str(spark)) == {}
-
-
-def test_an_engine_goes_on_where_the_other_ended(warehouses):
-    sail, _, both = warehouses
-    assert compare.differences(str(sail), str(both)) == {}
+@pytest.mark.parametrize("begun_by", [1, 2], ids=["sail", "spark"])
+def test_nights_in_turns_end_in_the_rows_of_sail_alone(warehouses, begun_by):
+    assert compare.differences(str(warehouses[0]), str(warehouses[begun_by])) == {}
