@@ -4,9 +4,10 @@ python -m ml.benchmark FILE [--attributes JSON] [--seed S] [--preset NAME] [--th
 python -m ml.benchmark --baskets HISTORY.json FUTURE.json [--seed S] [--threads N]
 
 FILE has one user a line (`user item item ...`). Protocol: ml/judge/leave_one_out.py. The rows (ml/judge/members.py):
-the built-in item neighbours, the model of the nightly training, the average of several trainings of it from seeds S,
-S + 1000 .., and both mixed with the neighbours. Epochs, neighbours' setting and the mix are chosen on validation items;
-the test items only judge. The last line is one JSON object; its hr@k and ndcg@k are the row that validates best.
+the model of the nightly training, which here knows the lists of others (ml/judge/list_model.py), the built-in item
+neighbours, and where the preset has members the average of so many trainings from seeds S, S + 1000 .. Epochs and the
+neighbours' setting are chosen on validation items; the test items only judge. The last line is one JSON object; its
+hr@k and ndcg@k are the row that validates best.
 
 --baskets asks for the next basket. Protocol: ml/baskets/protocol.py; the rows: ml/baskets/comparison.py. The last line
 is one JSON object, too. Seconds are of the whole command, or of a row: what it takes to have it, training included.

@@ -1,4 +1,4 @@
-"""Ours: one training of the preset `benchmark`, no attributes, neighbours or averaging; see bench/rivals/lane.py."""
+"""Ours: one training of the preset `benchmark`, no attributes or averaging; see bench/rivals/lane.py."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from bench.rivals import lane
 from bench.training import CONF
 from ml.common.model_settings import load
-from ml.judge import list_training
+from ml.judge import list_neighbours, list_training
 
 
 def main() -> None:
@@ -23,7 +23,8 @@ def main() -> None:
         found = {"hr@10": row["val_hr_10"], "ndcg@10": row["val_ndcg_10"]}
         lane.say(epoch, time.perf_counter() - begun - scored, found, row["validation_seconds"])
 
-    list_training.train(lists, config.with_train(epochs=min(said.epochs, config.train.epochs)), print, say)
+    followers = list_training.followers_of(lists, config, list_neighbours.fit(lists).setting)
+    list_training.train(lists, config.with_train(epochs=min(said.epochs, config.train.epochs)), followers, print, say)
 
 
 if __name__ == "__main__":

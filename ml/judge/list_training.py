@@ -1,6 +1,6 @@
-"""One training of the nightly model on item lists, kept as it validated best, and its ranking of all items.
+"""One training of ml.benchmark's model on item lists, kept as it validated best.
 
-Legend: B users of a chunk, P places of their events, I items, D width.
+Legend: E events of a step, P places that are asked, I items, D width.
 """
 
 from __future__ import annotations
@@ -9,53 +9,50 @@ import copy
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import nn
 
 from ml.common.arrays import evenly
 from ml.common.model_settings import Config
-from ml.data.batches import GROUP, step_count
-from ml.data.sequences import Sequences
+from ml.data.batches import GROUP, Step, step_count
 from ml.data.vocabulary import FIRST
 from ml.judge import list_neighbours
 from ml.judge.leave_one_out import HELD_OUT, ItemLists, metrics, ranks
+from ml.judge.list_followers import Followers, history
+from ml.judge.list_model import ListLoss, ListModel, ModelScorer
+from ml.judge.list_neighbours import Setting
 from ml.training.data import TrainingData
 from ml.training.processes import Ranks
 from ml.training.trainer import Trainer
-from ml.transformer.layout import Layout
-from ml.transformer.model import BehaviourModel
 
 VALIDATION = HELD_OUT
 START_NORM = 0.2  # of an item's factors, which are added to its random vector of about half that
 
 
-@dataclass(frozen=True)
-class ModelScorer:
-    """Probabilities of the model; a scorer of ml/judge/leave_one_out.py. vectors_ID: rows of the catalogue."""
+class ListTrainer(Trainer):
+    """The nightly loop, whose softmax knows the followers. None: there are too many items for all of them in it."""
 
-    model: BehaviourModel
-    sequences: Sequences
-    vectors_ID: Tensor
-    prior_I: Tensor
+    def __init__(self, data: TrainingData, config: Config, followers: Followers | None) -> None:
+        self.followers = followers
+        super().__init__(data, config, Ranks(0, 1, torch.device("cpu")), folder=None)
 
-    @classmethod
-    @torch.no_grad()
-    def of(cls, model: BehaviourModel, lists: ItemLists) -> ModelScorer:
-        catalogue, _ = lists.catalogue()
-        vectors_ID = model.eval().items(torch.from_numpy(catalogue.features_IF))
-        prior_I = model.popularity.detach() * torch.from_numpy(catalogue.log_count_I[FIRST:])
-        return cls(model, lists.sequences(), vectors_ID, prior_I)
+    def _built(self) -> ListModel:
+        return ListModel(self.config.model, self.data.feature_count)
 
-    @torch.no_grad()
-    def __call__(self, users: np.ndarray, ends: np.ndarray) -> Tensor:
-        items_P, context_PC, places_B = self.sequences.latest(users, ends, self.model.config.max_len)
-        layout = Layout.of(places_B)
-        states_PD = self.model(self.vectors_ID, torch.from_numpy(items_P), torch.from_numpy(context_PC), layout)
-        logits_BI = torch.addmm(self.prior_I, states_PD[layout.last_B], self.vectors_ID[FIRST:].T)
-        return logits_BI.softmax(dim=1)
+    def _lossed(self) -> nn.Module:
+        over_all = super()._lossed()
+        return over_all if self.followers is None else ListLoss(self.model, over_all)
+
+    def _read(self, step: Step) -> tuple[tuple[Any, ...], int]:
+        read, targets = super()._read(step)
+        if self.followers is None:
+            return read, targets
+        items_E, asked_P = read[0].numpy() - FIRST, np.arange(len(read[0]))
+        entries = self.followers.entries(items_E, step.lengths, asked_P, learned=True)
+        return (*read, *entries, history(items_E, step.lengths, asked_P)), targets
 
 
 def fitted_to(config: Config, lists: ItemLists) -> Config:
@@ -71,20 +68,25 @@ def fitted_to(config: Config, lists: ItemLists) -> Config:
     return config.with_train(epochs=epochs, validate_every=every)
 
 
-def trainer_of(lists: ItemLists, config: Config) -> Trainer:
+def followers_of(lists: ItemLists, config: Config, setting: Setting) -> Followers | None:
+    """None where there are more items than the softmax goes over."""
+    return Followers.of(lists, setting) if len(lists.names) <= config.train.full_softmax_below else None
+
+
+def trainer_of(lists: ItemLists, config: Config, followers: Followers | None) -> ListTrainer:
     """A training that validates on validation items, from vectors of items that start near their neighbours'."""
     catalogue, count = lists.catalogue()
     users = lists.judged[evenly(len(lists.judged), config.train.validation_users)]
 
-    def validate(model: BehaviourModel) -> dict[str, float]:
+    def validate(model: ListModel) -> dict[str, float]:
         begun = time.perf_counter()
-        quality = metrics(ranks(lists, ModelScorer.of(model, lists), VALIDATION, users))
+        quality = metrics(ranks(lists, ModelScorer.of(model, followers, lists), VALIDATION, users))
         seconds = time.perf_counter() - begun
         return {"val_hr_10": quality["hr@10"], "val_ndcg_10": quality["ndcg@10"], "validation_seconds": seconds}
 
     everybody = np.arange(len(lists.train_events))
     data = TrainingData(lists.train_events, everybody, lists.sequences(), catalogue, count, validate)
-    trainer = Trainer(data, config, Ranks(0, 1, torch.device("cpu")), folder=None)
+    trainer = ListTrainer(data, config, followers)
     with torch.no_grad():
         start_ID = torch.from_numpy(START_NORM * list_neighbours.factors(lists, config.model.d_model))
         trainer.model.features.weight[FIRST : FIRST + len(start_ID)] += start_ID
@@ -94,11 +96,12 @@ def trainer_of(lists: ItemLists, config: Config) -> Trainer:
 def train(
     lists: ItemLists,
     config: Config,
+    followers: Followers | None,
     say: Callable[[str], None],
     watch: Callable[[dict[str, float], int], None] = lambda row, epoch: None,
-) -> tuple[BehaviourModel, int]:
+) -> tuple[ListModel, int]:
     """The model as it validated best, and the epochs until then. watch: told each validated epoch's row and number."""
-    trainer = trainer_of(lists, config)
+    trainer = trainer_of(lists, config, followers)
     best, kept, at, waited = -1.0, {}, 0, 0
 
     def report(row: dict[str, float]) -> None:

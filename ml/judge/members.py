@@ -1,4 +1,4 @@
-"""The rows of ml.benchmark: item neighbours, trainings, their average, and mixes of both; the best by validation."""
+"""The rows of ml.benchmark: one training, the item neighbours, and the average of trainings; the best by validation."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ml.common.arrays import evenly
 from ml.common.model_settings import Config
 from ml.judge import leave_one_out, list_neighbours
 from ml.judge.leave_one_out import PROTOCOL, ItemLists, ListScorer, metrics, ranks
-from ml.judge.list_training import VALIDATION, ModelScorer, fitted_to, train
-from ml.transformer.model import BehaviourModel
+from ml.judge.list_followers import Followers
+from ml.judge.list_model import ListModel, ModelScorer
+from ml.judge.list_training import VALIDATION, fitted_to, followers_of, train
 
 TEST = VALIDATION - 1
-SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6)  # of the neighbours, tried in the mix
 SEED_STEP = 1_000  # between trainings that are averaged, so that those of seeds 1, 2, 3 share none
 
 
@@ -37,36 +36,16 @@ def average(models: list[ModelScorer]) -> ListScorer:
     return scorer
 
 
-def mix(model: ListScorer, neighbours: ListScorer, *shares: float) -> ListScorer:
-    """(1 - share) x the model's probabilities + share x the neighbours' scores, scaled to sum to one.
-
-    One ranking a share.
-    """
-
-    def scorer(users: np.ndarray, ends: np.ndarray) -> Tensor:
-        model_BI, near_BI = model(users, ends), neighbours(users, ends)
-        near_BI /= near_BI.sum(dim=1, keepdim=True).clamp_min(1e-12)
-        return torch.stack([torch.lerp(model_BI, near_BI, share) for share in shares])
-
-    return scorer
-
-
-def best_share(lists: ItemLists, model: ListScorer, neighbours: ListScorer, users: np.ndarray) -> float:
-    """The share of the neighbours in the mix that validates best by ndcg@10."""
-    rank_SU = ranks(lists, mix(model, neighbours, *SHARES), VALIDATION, users)
-    return max(zip(SHARES, rank_SU, strict=True), key=lambda pair: metrics(pair[1])["ndcg@10"])[0]
-
-
 @dataclass(frozen=True)
 class Member:
     """One training: its weights as it validated best, the epochs until then, the seconds of all its epochs."""
 
-    model: BehaviourModel
+    model: ListModel
     epochs: int
     seconds: float
 
 
-def _member(lists: ItemLists, config: Config, threads: int, member: int) -> Member:
+def _member(lists: ItemLists, config: Config, followers: Followers | None, threads: int, member: int) -> Member:
     torch.set_num_threads(threads)
     began = time.perf_counter()
 
@@ -74,18 +53,18 @@ def _member(lists: ItemLists, config: Config, threads: int, member: int) -> Memb
         print(f"training {member + 1} of {config.train.members}, {line}", flush=True)
 
     seeded = config.with_train(seed=config.train.seed + SEED_STEP * member)
-    model, epochs = train(lists, seeded, say)
+    model, epochs = train(lists, seeded, followers, say)
     return Member(model, epochs, time.perf_counter() - began)
 
 
-def members(lists: ItemLists, config: Config, threads: int) -> list[Member]:
+def members(lists: ItemLists, config: Config, followers: Followers | None, threads: int) -> list[Member]:
     """All trainings, side by side where there are cores: one thread each is faster than many threads on one."""
     count = config.train.members
     at_once = min(count, threads)
     if at_once == 1:
-        return [_member(lists, config, threads, member) for member in range(count)]
+        return [_member(lists, config, followers, threads, member) for member in range(count)]
     with ProcessPoolExecutor(at_once, mp_context=multiprocessing.get_context("spawn")) as pool:
-        work = partial(_member, lists, config, threads // at_once)
+        work = partial(_member, lists, config, followers, threads // at_once)
         return list(pool.map(work, range(count)))
 
 
@@ -99,7 +78,7 @@ def _judged(lists: ItemLists, scorer: ListScorer, seconds: float) -> dict:
 
 def run(lists: ItemLists, config: Config, threads: int, say: Callable[[str], None]) -> dict:
     """All rows: settings, validation and test metrics, and what each took. say: told a line a row."""
-    config, began, users = fitted_to(config, lists), time.perf_counter(), lists.judged
+    config, began = fitted_to(config, lists), time.perf_counter()
     rows: dict[str, dict] = {}
 
     def judge(name: str, scorer: ListScorer, seconds: float, **settings: object) -> None:
@@ -108,28 +87,21 @@ def run(lists: ItemLists, config: Config, threads: int, say: Callable[[str], Non
 
     neighbours = list_neighbours.fit(lists)
     near_seconds = time.perf_counter() - began
-    judge("item_knn", neighbours, near_seconds, **vars(neighbours.setting))
-    begun = time.perf_counter()
-    trained = members(lists, config, threads)
-    all_seconds = time.perf_counter() - begun
+    followers = followers_of(lists, config, neighbours.setting)
+    trained = members(lists, config, followers, threads)
+    all_seconds = time.perf_counter() - began
     torch.set_num_threads(threads)
-    models = [ModelScorer.of(member.model, lists) for member in trained]
-    rankings: dict[str, tuple[ListScorer, float]] = {"model": (models[0], trained[0].seconds)}
+    models = [ModelScorer.of(member.model, followers, lists) for member in trained]
+    judge("model", models[0], near_seconds + trained[0].seconds)
+    judge("item_knn", neighbours, near_seconds, **vars(neighbours.setting))
     if len(models) > 1:
-        rankings["average"] = (average(models), all_seconds)
-    for name, (scorer, seconds) in rankings.items():
-        judge(name, scorer, seconds)
-        begun = time.perf_counter()
-        sample = users[evenly(len(users), config.train.validation_users)]
-        share = best_share(lists, scorer, neighbours, sample)
-        seconds += near_seconds + time.perf_counter() - begun
-        judge(f"{name}+item_knn", mix(scorer, neighbours, share), seconds, share=share)
+        judge("average", average(models), all_seconds)
     best = max(rows, key=lambda name: rows[name]["validation"]["ndcg@10"])
     return rows[best]["test"] | {
         "row": best,
         "item_knn": rows["item_knn"]["test"],
         "rows": rows,
-        "users": len(users),
+        "users": len(lists.judged),
         "items": len(lists.names),
         "repeated_targets": leave_one_out.repeated(lists),
         "attributes": int(lists.features_IF.max(initial=0)),

@@ -131,9 +131,18 @@ class NextItemLoss(nn.Module):
         # Not buffers: DDP would send them to all ranks in each step.
         self.features_IF, self.log_count_I, self.texts = features_IF, log_count_I, texts
 
-    def _items(self, rows: Tensor | slice) -> Tensor:
+    def vectors(self, rows: Tensor | slice) -> Tensor:
+        """Of the items in these rows of the catalogue (.., D)."""
         text = None if self.texts is None else self.texts[1][self.texts[0][rows]]
         return self.model.items(self.features_IF[rows], text)
+
+    def factors(self, vectors_ID: Tensor, states_PD: Tensor) -> tuple[Tensor, Tensor]:
+        """States (P, D + 1) and items (I, D + 1) whose products are the logits: the popularity is one more channel.
+
+        vectors_ID: of the whole catalogue; without padding and the unknown product in what is given.
+        """
+        states_PK = torch.cat([states_PD, self.model.popularity.expand(len(states_PD), 1)], dim=1)
+        return states_PK, torch.cat([vectors_ID, self.log_count_I[:, None]], dim=1)[FIRST:]
 
     def forward(
         self,
@@ -146,14 +155,11 @@ class NextItemLoss(nn.Module):
         """Summed loss over the places whose event has a known product. Without negatives: over all items."""
         target_P = is_target(items_P)
         if negatives_N is None:
-            vectors_ID = self._items(slice(None))
+            vectors_ID = self.vectors(slice(None))
             states_PD = self.model(vectors_ID, items_P, context_PC, layout)[target_P]
-            # The popularity is one more channel.
-            states_PK = torch.cat([states_PD, self.model.popularity.expand(len(states_PD), 1)], dim=1)
-            items_IK = torch.cat([vectors_ID, self.log_count_I[:, None]], dim=1)[FIRST:]
-            return exact_cross_entropy(states_PK, items_IK, items_P[target_P] - FIRST)
+            return exact_cross_entropy(*self.factors(vectors_ID, states_PD), items_P[target_P] - FIRST)
         rows_U, place = torch.unique(torch.cat([items_P, negatives_N]), return_inverse=True)
-        vectors_UD, prior_U = self._items(rows_U), self.log_count_I[rows_U]
+        vectors_UD, prior_U = self.vectors(rows_U), self.log_count_I[rows_U]
         at_P, at_N = place[: len(items_P)], place[len(items_P) :]
         states_PD, at_P = self.model(vectors_UD, at_P, context_PC, layout)[target_P], at_P[target_P]
         weight = self.model.popularity

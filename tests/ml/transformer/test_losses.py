@@ -65,3 +65,23 @@ def test_the_partition_with_more_on_some_logits_is_torchs_in_value_and_gradients
     wanted = torch.autograd.grad(3 * expected, [states, items, more])
     for got, want in zip(torch.autograd.grad(3 * found, [states, items, more]), wanted, strict=True):
         torch.testing.assert_close(got, want, rtol=1e-4, atol=1e-4)
+
+
+def test_single_logits_can_be_lifted_and_barred(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(losses, "CHUNK_LOGITS", 301 * 16)  # three chunks, the last one short
+    random = torch.Generator().manual_seed(4)
+    states = torch.randn(40, 24, generator=random).requires_grad_()
+    items = torch.randn(301, 24, generator=random).requires_grad_()
+    more = torch.randn(200, generator=random).requires_grad_()
+    place = torch.randint(0, 40, (200,), generator=random).sort().values
+    item = torch.randperm(301, generator=random)[:200]
+    barred = losses.Cells(place[::7], item[::7])  # some of them lifted as well
+    target = torch.full((40,), int(item[1]))
+    logits = (states @ items.T).index_put((place, item), more, accumulate=True)
+    expected = F.cross_entropy(logits.index_put(tuple(barred), torch.tensor(-math.inf)), target, reduction="sum")
+    lifted = (losses.Cells(place, item), more)
+    found = losses.exact_cross_entropy(states, items, target, torch.float32, lifted, barred)
+    torch.testing.assert_close(found, expected)
+    wanted = torch.autograd.grad(3 * expected, [states, items, more])
+    for got, want in zip(torch.autograd.grad(3 * found, [states, items, more]), wanted, strict=True):
+        torch.testing.assert_close(got, want, rtol=1e-4, atol=1e-4)
