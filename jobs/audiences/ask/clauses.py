@@ -20,6 +20,9 @@ _GLUE = {
     "RANK", "BELONG", "WAS", "INBETWEEN", "EITHER", "AMONGEND", "REST", "BEFOREHAND", "SOMETHING", "ONWARDS", "AGO",
     "AGE", "TO", "FIELD", "ABOUT", "ANY", "BYAMOUNT", "BOTH", "HABIT",
 }  # fmt: skip
+_WITH_EVENT = (
+    "Q", "MEASURE", "AGAIN", "WITHINSPAN", "EXCLUSIVE", "DISCOUNTED", "FULLPRICE", "HOURLIST", "WEEKDAYLIST",
+)  # fmt: skip
 _IDLE_UNITS = ("product", "products", "item", "items", "种", "款", "件")
 _ACTS = ("EVENT", "ORDERS", "BUYERS", "FIRSTBUY", "LASTBUY", "BACK")
 
@@ -87,6 +90,8 @@ class Clauses:
         elif "OPEN" in token:
             within = self.tokens[place:]
             self._grouped |= place > 0 and "NEG" in self.tokens[place - 1] and any("AND" in one for one in within)
+        elif "LABEL" in token and not self.frames and frame.empty and "COMMA" in (*self.tokens, token)[place + 1]:
+            pass  # what the list is called
         elif "SAMEPERIOD" in token and self.frames and self.frames[-1].windows and not frame.windows:
             frame.windows = list(self.frames[-1].windows)
         elif (
@@ -127,6 +132,8 @@ class Clauses:
                 self._event(token)
         elif "UNIT" in token and token.said in _IDLE_UNITS:
             frame.idle = True
+        elif "NUM" in token and token.said == "one" and frame.bare and not self._ahead(place + 1):
+            frame.slots["SAME"] = "any"  # bought one
         elif "ANY" in token and frame.bare and not any("OBJ" in one for one in self._ahead(place + 1)):
             frame.slots["SAME"] = "any"
         elif "ONLY" in token and next(
@@ -212,7 +219,8 @@ class Clauses:
             return
         if "BREAKSPAN" in frame.slots and not frame.windows and any(one.may("BACK") for one in after):
             return
-        if link == "AFTER" and (not after or not any(one.may("EVENT", "BUYERS") for one in after)):
+        bought = frame.events and frame.things.names and after and "OBJ" in after[0]  # coffee after milk
+        if link == "AFTER" and (not after or not (bought or any(one.may("EVENT", "BUYERS") for one in after))):
             return
         if link == "THEN":
             if any("BACK" in one for one in after) and "BREAKSPAN" in frame.slots:
@@ -228,6 +236,8 @@ class Clauses:
     def _goes_on(self, after: list[Token]) -> bool:
         """Whether what follows a comma belongs to what stands before it: a window, a count, a measure alone."""
         frame = self.frame
+        if frame.link == "AFTER" and all("APART" in one for one in after):
+            return True
         if frame.slots.keys() == {"WITHINSPAN"} and not (frame.acts or frame.things.names):
             return True
         if not (frame.acts or "COLUMN" in frame.slots):
@@ -347,7 +357,7 @@ class Clauses:
             self._add(token["OBJ+"])
         if "WINDOW+" in token:
             frame.windows.append(token["WINDOW+"])
-        for slot in ("Q", "MEASURE", "AGAIN", "WITHINSPAN"):
+        for slot in _WITH_EVENT:
             if f"{slot}+" in token:
                 frame.slots[slot] = token[f"{slot}+"]
 
@@ -466,6 +476,7 @@ class Clauses:
             "PRIORSPAN",
             "PRIOR",
             "unit",
+            "APART",
         ):
             if also in token and also not in frame.slots:
                 frame.slots[also] = token[also]

@@ -7,6 +7,9 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import cache
+
+from opencc import OpenCC
 
 LONGEST = 500  # characters of a sentence
 
@@ -15,10 +18,11 @@ _UNIT = re.compile(
     r"|(?P<quoted>\"[^\"]*\"|“[^”]*”|「[^」]*」|『[^』]*』|《[^》]*》|'[^'\s][^']*'(?!\w))"
     r"|(?P<word>[^\W\d_\u3400-\u9fff]+(?:['_][^\W\d_\u3400-\u9fff]+)*)|(?P<sign>>=|<=|\S)"
 )
+_SCRIPT = OpenCC("t2s")
 _CHINESE = re.compile(r"[\u3400-\u9fff]")
 _DIGITS = dict(zip("零〇一二两俩三四五六七八九", (0, 0, 1, 2, 2, 2, 3, 4, 5, 6, 7, 8, 9), strict=True))
 _SCALES = {"十": 10, "百": 100, "千": 1000, "万": 10_000, "亿": 100_000_000}
-_NUMERAL = re.compile(r"[零〇一二两三四五六七八九十百千万亿]+")
+_NUMERAL = re.compile(r"[零〇一二两俩三四五六七八九十百千万亿]+")
 _ONES = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
 )
@@ -42,10 +46,21 @@ class Unit:
 
 
 def folded(sentence: str) -> str:
-    """The sentence in one width, with plain quotes and small letters."""
+    """The sentence in one width and one script, with plain quotes and small letters."""
     plain = unicodedata.normalize("NFKC", sentence).replace("’", "'").replace("‘", "'")
     plain = "".join(" " if unicodedata.category(c) in ("Cc", "Cf", "Co", "Cs", "So", "Sk", "Mn") else c for c in plain)
-    return re.sub(r"\s*&\s*", " and ", plain).lower()
+    return simplified(re.sub(r"\s*&\s*", " and ", plain).lower())
+
+
+def simplified(text: str) -> str:
+    """Traditional characters as simplified ones, each in its place."""
+    return text if text.isascii() else "".join(map(_simplified, text))
+
+
+@cache
+def _simplified(character: str) -> str:
+    found = _SCRIPT.convert(character) if _CHINESE.match(character) else character
+    return found if len(found) == 1 else character
 
 
 def units(text: str) -> list[Unit]:

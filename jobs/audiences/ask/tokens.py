@@ -7,12 +7,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from jobs.audiences.ask import text
+from jobs.audiences.ask.inflection import bases
 from jobs.audiences.ask.names import Names
 from jobs.audiences.ask.text import Unit
 from jobs.audiences.ask.vague import vague
@@ -23,6 +25,7 @@ _CALLED_BEFORE = re.compile(
 )
 _CALLED_AFTER = re.compile(r"audience|segment|tag|受众|人群|分群|客群|标签")
 _LONGEST_PHRASE = 10  # units
+_INFLECTED = {"EVENT", "NOISE", "SHUN", "ADD", "REMOVE"}
 _COST = {"known": 1.0, "noise": 0.9, "unknown": 4.0, "part": 1.6, "mark": 0.1}
 
 
@@ -49,16 +52,31 @@ class Token:
 @cache
 def lexicon() -> dict[str, dict[str, Any]]:
     """Kinds and values by phrase."""
-    # Each scalar as a text: to YAML, "no" and "on" are flags.
-    document = yaml.load(Path(__file__).with_name("lexicon.yaml").read_text(encoding="utf-8"), yaml.BaseLoader)
     found: dict[str, dict[str, Any]] = {}
-    for kind, values in document.items():
+
+    def add(kind: str, value: str, languages: dict[str, list[str]]) -> None:
+        for phrase in (one for phrases in languages.values() for written in phrases for one in expanded(written)):
+            found.setdefault(key_of(phrase), {}).setdefault(kind, value)
+
+    for kind, values in _document("lexicon.yaml").items():
         for value, languages in values.items():
-            for phrase in (phrase for phrases in languages.values() for phrase in phrases):
-                found.setdefault(key_of(phrase), {}).setdefault(kind, value)
+            add(kind, value, languages)
+    for languages in _document("function_words.yaml").values():
+        add("NOISE", "", languages)
     for kind, phrase, value in vague().phrases():
         found.setdefault(key_of(phrase), {})[kind] = value
     return found
+
+
+def _document(name: str) -> dict[str, dict]:
+    # Each scalar as a text: to YAML, "no" and "on" are flags.
+    return yaml.load(Path(__file__).with_name(name).read_text(encoding="utf-8"), yaml.BaseLoader)
+
+
+def expanded(written: str) -> Iterator[str]:
+    """The phrases of one with choices: `(in|to) (the|) cart` is four."""
+    parts = [part.split("|") if place % 2 else [part] for place, part in enumerate(re.split(r"\(([^()]+)\)", written))]
+    return ("".join(one) for one in product(*parts))
 
 
 def key_of(phrase: str) -> str:
@@ -112,6 +130,8 @@ def _from(units: list[Unit], start: int, sentence: str, names: Names) -> Iterato
         phrase = text.joined(units[start : start + taken])
         known = lexicon().get(phrase, {})
         kinds = {**names.of(phrase, exact=bool(known)), **known}
+        if not kinds and taken == 1 and first.kind == "word" and (base := _base(phrase)):
+            kinds = lexicon()[base]
         if kinds:
             cost = _COST["noise"] if kinds.keys() <= {"NOISE"} else _COST["known"]
             cost = _COST["part"] if "UNSURE" in kinds else cost
@@ -145,12 +165,17 @@ def _mended(units: list[Unit], names: Names) -> tuple[list[Unit], dict[int, str]
     mended, notes = [], {}
     for unit in units:
         right = None
-        if unit.kind == "word" and unit.text not in _words() and not names.knows(unit.text):
+        if unit.kind == "word" and unit.text not in _words() and not names.knows(unit.text) and not _base(unit.text):
             right = names.mended(unit.text, _single_words())
         if right is not None:
             notes[unit.start] = f"read as {right!r}"
         mended.append(unit if right is None else replace(unit, text=right))
     return mended, notes
+
+
+def _base(word: str) -> str | None:
+    """The word of the lexicon that it is a form of, of those whose forms mean the same."""
+    return next((one for one in bases(word) if lexicon().get(one, {}).keys() & _INFLECTED), None)
 
 
 @cache

@@ -29,7 +29,7 @@ def _aged(m: Match) -> Made:
     return {"BAND": ("age_band", held)} if held else None
 
 
-@rule("NEG KIDS", "CMP? NUM KIDS", "NUM CMPPOST KIDS", "CMP? Q KIDS", "KIDS")
+@rule("NEG KIDS", "CMP? NUM KIDS", "NUM CMPPOST KIDS", "CMP? Q KIDS", "NUM KIDS CMPPOST", "KIDS")
 def _kids(m: Match) -> Made:
     if m.has("NEG"):
         return {"BAND": ("kids", {"exactly": 0})}

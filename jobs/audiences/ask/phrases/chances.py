@@ -41,12 +41,13 @@ def probable(m: Match, column: str) -> Made:
     "HIGH|LOW PEOPLE RISK",
     "QPCT RISK",
     "PEOPLE RISK HIGH|LOW",
-    "FUTURESPAN? RISK Q|QPCT|HIGH|LOW FUTURESPAN?",
+    "FUTURESPAN|WITHINSPAN? RISK|CHURN PROBABILITY? Q|QPCT|HIGH|LOW FUTURESPAN|WITHINSPAN?",
 )
 def _churn(m: Match) -> Made:
     if m.has("PEOPLE") and m.said("PEOPLE") not in ("流失", "churned", "lapsed", "lost", "lapse"):
         return None
-    return probable(m, "churn_28d") if (m.get("FUTURESPAN") or 28) in (28, 30) and (m.get("FUTURESPAN") != 30) else None
+    days = m.get("FUTURESPAN") or (days_of(m.get("WITHINSPAN")) if m.has("WITHINSPAN") else 28)
+    return probable(m, "churn_28d") if days == 28 else None
 
 
 @rule("LIKELY FUTURESPAN EVENT Q", "FUTURESPAN LIKELY EVENT Q", "LIKELY EVENT Q FUTURESPAN")
@@ -62,7 +63,7 @@ def _expected_to_spend(m: Match) -> Made:
     "LIKELY|UNLIKELY FUTURESPAN|WITHINSPAN? NEG? EVENT|BACK OBJ? FUTURESPAN|WITHINSPAN?",
     "HIGH|LOW CHANCE FUTURESPAN|WITHINSPAN?",
     "FUTURESPAN? CHANCE HIGH|LOW",
-    "FUTURESPAN? CHANCE FUTURESPAN? Q|QPCT",
+    "FUTURESPAN|WITHINSPAN? CHANCE FUTURESPAN|WITHINSPAN? Q|QPCT",
     "Q|QPCT CHANCE FUTURESPAN|WITHINSPAN?",
     "LIKELY|UNLIKELY BUYERS FUTURESPAN|WITHINSPAN?",
     "CHANCE FUTURESPAN|WITHINSPAN Q|QPCT|HIGH|LOW",

@@ -42,6 +42,8 @@ def _hours(m: Match) -> Made:
             n if kind == "CLOCKWORD" else n % 12 + (12 if half == "pm" else 0)
             for n, half, kind in ((first, low, kinds[0]), (last, high, kinds[1]))
         )
+    if m.has("CLOCKWORD") and first == 12 and last < 12 and not halves and part is None:
+        last += 12  # 中午12点到2点
     if not (0 <= first <= 24 and 0 <= last <= 24) or first == last:
         return None
     first %= 24
@@ -81,6 +83,13 @@ def _part_of_day(m: Match) -> Made:
     parts = {"morning": range(5, 12), "afternoon": range(12, 18), "evening": range(18, 23), "night": (23, *range(5)),
              "early": range(5)}  # fmt: skip
     return {"HOURLIST": sorted(parts[m.get("HOURS")])}
+
+
+@rule("THEPAST|LAST WEEKDAYS", "CAL WEEKDAYS")
+def _last_weekday(m: Match) -> Made:
+    """Last Monday: of this week, or of the one before?"""
+    one = " " not in m.get("WEEKDAYS")
+    return {"UNSAID": True} if one and (m.has("CAL") or m.found[0][1].said in ("last", "the last")) else None
 
 
 @rule("WEEKDAYS OR WEEKDAYS", "WEEKDAYS AND WEEKDAYS", "WEEKDAYS")

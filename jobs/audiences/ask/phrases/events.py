@@ -29,6 +29,20 @@ def _cart(m: Match) -> Made:
     return {"EVENT": "cart" if m.has("TOCART") else "uncart"} | ({"OBJ+": m.get("OBJ")} if m.has("OBJ") else {})
 
 
+@rule("EXCEPT OBJ REST? NEG EVENT")
+def _nothing_else(m: Match) -> Made:
+    """除了香烟什么都没买: cigarettes alone."""
+    if m.said("NEG")[0] not in "什啥一":
+        return None
+    return {"EVENT": m.get("EVENT"), "OBJ+": m.get("OBJ"), "EXCLUSIVE+": True}
+
+
+@rule("ALWAYS EVENT? DISCOUNTED|FULLPRICE|HOURLIST|WEEKDAYLIST EVENT?")
+def _always(m: Match) -> Made:
+    kind, token = next((kind, token) for kind, token in m.found if kind not in ("ALWAYS", "EVENT"))
+    return {"EVENT": m.get("EVENT") or "purchase", "EXCLUSIVE+": True, f"{kind}+": token[kind]}
+
+
 @rule("PRICEWORD Q", "PRICEWORD CMP? NUM CMPPOST?", "Q PRICEWORD")
 def _priced(m: Match) -> Made:
     if m.has("Q"):

@@ -39,10 +39,13 @@ def _bought_again(m: Match) -> Made:
     "PEOPLE QSPAN",
     "WITHINSPAN PEOPLE",
     "PEOPLE WITHINSPAN",
+    "PEOPLE COMMA WINDOW",
 )
 def _active(m: Match) -> Made:
     """Words for who is here, or not, of other days than theirs."""
     said = m.said("PEOPLE")
+    if m.has("COMMA") and m.after is not None:
+        return None
     window = m.get("WINDOW")
     follows = m.after is not None and m.after.may("NEG", "NEGANY", "EVENT", "EACHCAL", "Q", "ONLY", "OBJ", "FIRSTBUY")
     if m.found[0][0] == "PEOPLE" and not said.isascii() and follows and said != "活跃":
@@ -66,7 +69,7 @@ def _active(m: Match) -> Made:
     parts = rule_.get("all", ())
     if window and not window.keys() & {"each", "at_least_in"} and len(parts) == 2 and "not" in parts[1]:
         return {"USER": {"all": [parts[0], {"not": parts[1]["not"] | {"in": window}}]}}
-    if window and set(rule_) == {"first", "in"}:
+    if window and set(rule_) in ({"first", "in"}, {"then", "same"}):
         return {"USER": rule_ | {"in": window}}
     return None
 

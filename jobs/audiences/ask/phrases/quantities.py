@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 from jobs.audiences.ask.phrases.pattern import Made, Match, Rules, into
@@ -39,6 +40,12 @@ def _of_money(m: Match) -> Made:
     return {"Q": ("money", held)} if held else None
 
 
+@rule("CMP? NUM|NTIMES TIMESOVER CMPPOST?")
+def _times_over(m: Match) -> Made:
+    held = compared(m, "NUM", "NTIMES", per=lambda n: 100 * n)
+    return {"QPCT": held} if held else None
+
+
 @rule("CMP NUM ORDERS|TIMES|UNIT? AND|BUT CMP NUM ORDERS|TIMES|UNIT")
 def _from_so_many_to(m: Match) -> Made:
     ends = {}
@@ -50,10 +57,30 @@ def _from_so_many_to(m: Match) -> Made:
     return {"Q": (m.all("ORDERS", "TIMES", "UNIT")[-1], {"between": [ends["low"], ends["high"]]})}
 
 
-@rule("ORDERS BETWEEN NUM AND NUM")
+@rule("ORDERS BETWEEN NUM AND|TO NUM", "ORDERS CMP NUM", "ORDERS NUM CMPPOST")
 def _orders_between(m: Match) -> Made:
+    """As tables write it: orders > 10."""
     held = compared(m, "NUM")
-    return {"Q": ("orders", held)} if held else None
+    return {"Q": ("orders", held)} if held and m.said("ORDERS").isascii() else None
+
+
+@rule("ORDINAL NUM ORDERS", "ORD ORDERS")
+def _so_many_by_then(m: Match) -> Made:
+    """The second order, 第二单: two or more of them."""
+    number = Decimal(m.get("NUM", "ORD"))
+    return {"Q": ("orders", {"at_least": number})} if 2 <= number <= 100 else None
+
+
+@rule("CMP? NUM AMONG|BELONG NUM", "CMP? NUM AMONG|BELONG NUM ORDERS")
+def _so_many_of(m: Match) -> Made:
+    """One in ten of their orders."""
+    part, whole = m.all("NUM")
+    if not 0 < part < whole or m.said("BELONG") not in ("", "in") or m.said("AMONG") not in ("", "out of"):
+        return None
+    if not (m.has("ORDERS") or (m.after and m.after.may("AMONG", "ORDERS"))):
+        return None
+    unit = {"unit": "orders"} if m.has("ORDERS") else {}
+    return {"QPCT": {m.get("CMP") or "at_least": 100 * part / whole}} | unit
 
 
 @rule(
@@ -77,12 +104,6 @@ def _of_percent(m: Match) -> Made:
     bare = not m.has("CMP", "CMPPOST", "TO", "AND")
     unit = next((token["unit"] for kind, token in m.found if kind == "PCT" and "unit" in token), None)
     return {"QPCT": held} | ({"PCT": m.get("PCT")} if bare else {}) | ({"unit": unit} if unit else {})
-
-
-@rule("CMP? NUM TIMESOVER CMPPOST?")
-def _times_over(m: Match) -> Made:
-    held = compared(m, "NUM", per=lambda n: 100 * n)
-    return {"QPCT": held} if held else None
 
 
 @rule("COMPARED CMPPOST")
@@ -122,6 +143,13 @@ def _saved(m: Match) -> Made:
 def _discounts(m: Match) -> Made:
     """So much money off."""
     fits = m.get("Q")[0] == "money" and m.said("DISCOUNTED") in ("discount", "discounts", "优惠", "折扣")
+    return {"EVENT": "purchase", "Q+": m.get("Q"), "MEASURE+": "discount_money"} if fits else None
+
+
+@rule("EVENT? Q OFF DISCOUNTED?")
+def _money_off(m: Match) -> Made:
+    """Over 25 dollars off."""
+    fits = m.get("Q")[0] == "money" and m.get("EVENT") in (None, "purchase")
     return {"EVENT": "purchase", "Q+": m.get("Q"), "MEASURE+": "discount_money"} if fits else None
 
 

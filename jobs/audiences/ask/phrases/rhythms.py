@@ -73,6 +73,12 @@ def _no_show(_: Match) -> Made:
     return {"NEG": "", "NEG+": "any"}
 
 
+@rule("SHUN EVENT?")
+def _shunned(m: Match) -> Made:
+    said = m.get("EVENT") or "purchase"
+    return {"NEG": "", "NEG+": "purchase" if said == "spend" else said}
+
+
 @rule("ABOUT CHURN")
 def _about_to(m: Match) -> Made:
     return {"USER": {"is": {"churn_28d": {"at_least": vague().numbers.likely}}}} if m.said("ABOUT") == "about" else None

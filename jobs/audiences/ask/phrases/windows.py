@@ -15,7 +15,7 @@ rule = into(RULES)
 
 @rule("CMP? LAST|THEPAST SPAN WITHIN|AMONGEND?")
 def _last(m: Match) -> Made:
-    return None if m.has("CMP") else recent(days_of(m.get("SPAN")))
+    return None if m.has("CMP") and m.said("CMP") != "over" else recent(days_of(m.get("SPAN")))
 
 
 @rule("THEPAST TUNIT", "LAST TUNIT")
@@ -55,10 +55,11 @@ def _festival(m: Match) -> Made:
 
 
 def _feast(said: str, year: int) -> tuple[date, ...]:
-    if said in ("thanksgiving", "black friday"):  # the fourth Thursday of November, and the day after
+    after_thanksgiving = {"thanksgiving": 0, "black friday": 1, "cyber monday": 4}
+    if said in after_thanksgiving:  # the fourth Thursday of November
         first = date(year, 11, 1)
         thursday = first + timedelta(days=(3 - first.weekday()) % 7 + 21)
-        return (thursday + (said == "black friday") * _DAY,)
+        return (thursday + after_thanksgiving[said] * _DAY,)
     return tuple(date(year, *map(int, day.split("-"))) for day in said.split())
 
 
@@ -80,6 +81,17 @@ def _beside(m: Match) -> Made:
     earlier = m.has("BEFOREDATE", "PRIOR")
     span = [day - days * _DAY, day - _DAY] if earlier else [day + _DAY, day + days * _DAY]
     return {"WINDOW": {"between": span}} if span[1] <= m.ds else None
+
+
+@rule("WEEKDAYOF")
+def _day_of_a_week(m: Match) -> Made:
+    """上周三: a day, not every Wednesday."""
+    week, *days = m.get("WEEKDAYOF").split()
+    monday = m.ds - timedelta(days=m.ds.weekday() + 7 * (week == "last"))
+    found = tuple(monday + (int(day) - 1) * _DAY for day in days)
+    if found[0] > m.ds:
+        return {"UNSAID": True}
+    return {"DATE": found[0]} if len(found) == 1 else {"PERIOD": found}
 
 
 @rule("TUNIT PRIOR", "PRIOR TUNIT", "AGAIN|PRIOR CAL")
@@ -197,6 +209,17 @@ def _break(m: Match) -> Made:
     if m.has("EVENT") and not m.has("NEG"):
         return None
     return {"BREAKSPAN": days_of(span)} if days_of(span) else None
+
+
+@rule("WITHIN? CMP? SPAN APART", "LAST|WITHIN|CMP? SPAN AFTERWARDS")
+def _of_the_step_before(m: Match) -> Made:
+    """No more than 14 days apart; in the 7 days after."""
+    if m.get("CMP") not in (None, "at_most"):
+        return None
+    if m.has("APART"):
+        return {"WITHINSPAN": m.get("SPAN"), "APART": ""}
+    follows = m.after is not None and not m.after.may("AND", "BUT", "COMMA", "OR")
+    return None if follows else {"WITHINSPAN": m.get("SPAN"), "APART": ""}
 
 
 @rule("CMP SPAN THEN|AFTERDATE|AFTER", "SPAN CMPPOST THEN|AFTERDATE|AFTER")

@@ -14,13 +14,20 @@ from jobs.audiences.ask.names import Names
 from jobs.audiences.ask.phrases import reduced
 from jobs.audiences.ask.reader.built import rule_by
 from jobs.audiences.ask.reader.choices import Choices
-from jobs.audiences.ask.reader.sentence import CHECKED, Sentence, span
+from jobs.audiences.ask.reader.sentence import Sentence, in_words, span
 from jobs.audiences.ask.reader.tidied import apart, by_device, of_stages, with_ends
 from jobs.audiences.ask.tokens import Token, tokens
 from jobs.audiences.ask.vocabulary import Vocabulary
-from jobs.audiences.rule import words
 
 _MOST_READINGS = 6
+# What is understood, and no rule says.
+_NO_RULE = {
+    "BOTTOM": "ranks count from the top; say: less than so much",
+    "SINGLEORDER": "nothing counts by the order; say: the average order",
+    "UNRECORDED": "nothing records it",
+    "LABEL": "expected what is meant by it, such as: at least 3 orders in the last 90 days",
+    "HABIT": "expected how often, or a share, such as: at least 80% of orders on weekends",
+}
 
 
 def read(sentence: str, vocabulary: Vocabulary, lang: str | None = None) -> Answer:
@@ -59,12 +66,13 @@ class Reader:
         while script is not None and len(readings) <= _MOST_READINGS:
             choices = Choices(script)
             try:
-                rule, found = rule_by(Sentence(self.names.vocabulary, plain, choices), frames)
+                sentence_ = Sentence(self.names.vocabulary, plain, choices)
+                rule, found = rule_by(sentence_, frames)
             except NotSaidError as error:
                 left.append(Part(span(plain, [t for f in frames for t in f.tokens]) or sentence.strip(), str(error)))
                 break
             if rule is not None:
-                readings.append(Reading(rule, words.rule(CHECKED.validate_python(rule))))
+                readings.append(Reading(rule, in_words(sentence_, rule)))
                 parts = parts or tuple(found)
             script = choices.next()
         unlike = {one.says: one for one in readings}
@@ -105,6 +113,8 @@ class Reader:
         return said, unread
 
     def _unknown(self, token: Token) -> str:
+        if reason := next((_NO_RULE[kind] for kind in token.kinds if kind in _NO_RULE), None):
+            return reason
         near = self.names.nearest(token.said) if "UNKNOWN" in token or "QUOTED" in token else []
         hint = f"; nearest: {', '.join(near)}" if near else ""
         return (

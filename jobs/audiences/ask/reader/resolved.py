@@ -119,6 +119,10 @@ def resolved(sentence: Sentence, said: Frame, frames: list[Frame], place: int) -
         slots.setdefault("unit", "orders")
     if "ELSE" in slots:
         raise NotSaidError("expected what else; say: only bought X")
+    if "EXCLUSIVE" in slots and not (frame.events or frame.things.names):
+        frame.events = ("purchase",)
+    if "compared" not in slots:
+        frame.windows = [one for k, one in enumerate(frame.windows) if one not in frame.windows[:k]]
     if len(frame.windows) > 1 and "compared" not in slots:
         if {"ever": True} in frame.windows:
             frame.windows = [w for w in frame.windows if w != {"ever": True}]

@@ -56,6 +56,8 @@ def in_steps(frames: list[Frame]) -> list[Frame]:
         if frame.link == "AFTER":
             steps = [*(frame.slots.get("steps") or [frame]), *(before.slots.get("steps") or [before])]
             limit = before.slots.pop("WITHINSPAN", None)
+            if "APART" in frame.slots:
+                limit = frame.slots.pop("WITHINSPAN")
             if limit:
                 before.slots["WITHINSPAN"] = limit
         else:

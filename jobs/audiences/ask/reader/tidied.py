@@ -20,7 +20,11 @@ def of_stages(said: list[Token]) -> list[Token]:
 
 
 def with_ends(plain: str) -> str:
-    """A note on the end of a range as the word that says it: `10个以上(不含10个)` is 超过10个."""
+    """A note on the end of a range as the word that says it: `10个以上(不含10个)` is 超过10个.
+
+    So is an adverb before a small number: 就买过一次 is 只买过一次.
+    """
+    plain = re.sub(r"(?:就|才)(?=(?:下|买|购|来|消费|成交)[^\W\d]{0,2}[一1两2](?:次|单|笔|回))", "只", plain)
     plain = re.sub(r"\((?:含|包含|包括)[^()]{1,6}\)", "", plain)
     number = r"(?:\d[\d.,]*|[一二两三四五六七八九十百千万半成]+)[^\W\d]{0,2}?"
     strict = re.compile(rf"({number})(?:及|或)?以([上下])([^()]{{0,12}})\((?:不含|不包含|不包括)[^()]{{1,6}}\)")
@@ -29,6 +33,8 @@ def with_ends(plain: str) -> str:
 
 def apart(token: Token, plain: str) -> list[Token]:
     """ "100 on milk and over 50 on beer": what follows a number elsewhere begins another one here."""
+    if token.said == "+" and not re.search(r"\d\s*$", plain[: token.start]):
+        return [Token({"AND": ""}, token.start, token.end, "+")]
     words_ = token.said.split(" ", 1)
     if "CMPPOST" not in token or words_[0] != "and" or not re.match(r"\s*[$€£¥]?\s*\d", plain[token.end :]):
         return [token]

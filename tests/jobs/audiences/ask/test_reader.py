@@ -204,6 +204,27 @@ SAID = """
 - [捞一下近30天买过牛奶的人, we would like households who grabbed a bag of milk in the last 30 days,
    {did: purchase, where: {category: MILK}, in: {last_days: 30}}]
 - [近30天木有下单的人, {not: {did: purchase, in: {last_days: 30}}}]
+- [近30天買過牛奶嘅人, 近３０天买过牛奶的朋友们, i'm after folks who acquired some milk in the last 30 days,
+   {did: purchase, where: {category: MILK}, in: {last_days: 30}}]
+- [上周三买过牛奶, {did: purchase, where: {category: MILK}, in: {between: [2017-11-22, 2017-11-22]}}]
+- [就买过一次的用户, one-time buyers, {did: purchase, count: orders, exactly: 1}]
+- [spent at least 3x as much on milk as on coffee in the last 90 days,
+   {compared: {did: purchase, sum: amount, where: {category: MILK}, in: {last_days: 90}},
+    to: {where: {category: COFFEE}}, at_least: 3}]
+- ["bought milk this year and skipped coffee in the 7 days after",
+   {then: [{did: purchase, where: {category: MILK}}, {not: purchase, where: {category: COFFEE}, within: {days: 7}}],
+    in: {current: year}}]
+- ["bought coffee after milk, no more than 14 days apart", bought coffee within 14 days after milk,
+   {then: [{did: purchase, where: {category: MILK}}, {did: purchase, where: {category: COFFEE}, within: {days: 14}}]}]
+- [近60天除了咖啡什么都没买,
+   {share: {did: purchase, where: {category: COFFEE}, in: {last_days: 60}}, at_least: 1}]
+- [always uses coupons, 每次都用券, {share: {did: purchase, where: {discount: {more_than: 0}}}, at_least: 1}]
+- [新客里已经下了第二单的, new customers with a second order,
+   {all: [{first: purchase, in: {last_days: 30}}, {did: purchase, count: orders, at_least: 2}]}]
+- ["羊毛党：订单里八成以上用了优惠", "whales: at least 80% of orders with a coupon",
+   {share: {did: purchase, count: orders, where: {discount: {more_than: 0}}}, at_least: 0.8}]
+- [近7天加购未付的用户, cart abandoners in the last 7 days,
+   {then: [{did: cart}, {not: purchase}], same: product, in: {last_days: 7}}]
 - [bougt cofee in the last 7 days, {did: purchase, where: {category: COFFEE}, in: {last_days: 7}}]
 """
 PAIRS = [(sentence, rule) for *sentences, rule in yaml.safe_load(SAID) for sentence in sentences if rule]
@@ -260,7 +281,9 @@ def test_a_sentence_of_two_meanings_is_asked_back(sentence):
     ("one order worth at least $150", "one order"), ("一单里买了10种以上商品", "一单里"),
     ("近90天消费最少的100人", "最少的"), ("消费高的用户", "消费高的"), ("当天搜索当天下单", "当天"),
     ("两周买一次牛奶", "两周买一次"), ("bought about 3 times this month", "about"),
-    ("最近3次购买都是牛奶", "3"), ("bought milk only in November", "only"),
+    ("最近3次购买都是牛奶", "3"), ("羊毛党", "羊毛党"), ("bought milk last monday", "last monday"),
+    ("bottom 10% by spend", "bottom"), ("bought milk and coffee 14 days apart", "apart"), ("喜欢牛奶的人", "喜"),
+    ("bought milk only in November", "only"),
     ("想买牛奶的人", "想买"), ("usually shops on Sundays", "usually"), ("通常周日购物", "通常"),
     ("customers who want to buy milk", "want to buy"),
     ("never bought anything but milk", "anything but milk"), ("viewed or searched for phones", "searched"),
