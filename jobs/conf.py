@@ -37,7 +37,7 @@ def read(path: Path, model: type[Model], thing: str, prepared: Callable[[Any], A
     try:
         # An accent is one with its letter, as in what is read by it (jobs/sources/formats/texts.py).
         text = unicodedata.normalize("NFC", path.read_text(encoding="utf-8"))
-        document = yaml.load(text, _Loader)
+        document = loaded(text)
         return model.model_validate(prepared(document) if prepared else document)
     except OSError as error:
         article = "an" if thing[0] in "aeiou" else "a"
@@ -48,6 +48,11 @@ def read(path: Path, model: type[Model], thing: str, prepared: Callable[[Any], A
         mistakes = [f"{_place(mistake) or 'the file'}: {_in_words(mistake, model)}" for mistake in _nearest(error)]
         listed = f" {mistakes[0]}" if len(mistakes) == 1 else "".join(f"\n  {mistake}" for mistake in mistakes)
         raise UsageError(f"{path} is not a valid {thing}:{listed}") from None
+
+
+def loaded(text: str) -> Any:
+    """What a text in YAML says, where every key is a text."""
+    return yaml.load(text, _Loader)
 
 
 class _Loader(yaml.SafeLoader):

@@ -15,7 +15,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
-from jobs.collect import counts, doubts, drift, parse
+from jobs.collect import counts, doubts, drift, hints, parse
 from jobs.collect import run as collect
 from jobs.collect.ledger import Due
 from jobs.lake.engine import columns, frames
@@ -78,6 +78,8 @@ def _try(spark: SparkSession, source: Source, kind: str, folder: str, ds: date |
         print(f"{kind}: up to {_RECORDS:,} records of {', '.join(file.name for file in files)}{of_day}")
         _show(frame, records, feed, kind)
         _explain(frame, feed, rows)
+        for hint in hints.said(records, feed) if kind == "events" else ():
+            print(f"hint: {hint}")
         drift.check_records(kind, rows, frame)
         drift.check_columns(feed, kind, rows, records)
         drift.check_types(kind, rows, frame)

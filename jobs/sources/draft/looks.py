@@ -3,31 +3,39 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 _TESTED = 2_000  # distinct values of a column
-_MOST = 0.98  # of the values must look alike: a sample has a few broken ones
+_MOST = 0.98  # of the values must look alike: a sample has a few broken ones,
+_ONE_BROKEN = 8  # and of so many one may be, such as a row of units
 _SOME = 0.2  # of the values are mail addresses: better once too often than in the clear
 _FEW = 40  # values of a list of codes, at most
 
 _YEAR, _TWO_YEARS = r"((?:19|20)[0-9]{2})", "[0-9]{2}"
 _PIECES = {
-    "yyyy": _YEAR, "yy": _TWO_YEARS, "MMM": "[A-Z][a-z]{2}", "MM": "(?:0[1-9]|1[0-2])", "M": "(?:0?[1-9]|1[0-2])",
+    "yyyy": _YEAR, "yy": _TWO_YEARS, "MMMM": "[A-Z][a-z]{3,8}", "MMM": "[A-Z][A-Za-z]{2}",
+    "EEE": "[A-Z][a-z]{2}", "'GMT'": "GMT", "MM": "(?:0[1-9]|1[0-2])", "M": "(?:0?[1-9]|1[0-2])",
     "dd": "(?:0[1-9]|[12][0-9]|3[01])", "d": "(?:0?[1-9]|[12][0-9]|3[01])", "HH": "(?:[01][0-9]|2[0-3])",
-    "H": "(?:[01]?[0-9]|2[0-3])", "h": "(?:0?[1-9]|1[0-2])", "mm": "[0-5][0-9]", "ss": "[0-5][0-9]",
-    "SSS": "[0-9]{3}", "a": "[AaPp][Mm]", "'T'": "T", "XXX": r"(?:Z|[+-][0-9]{2}:[0-9]{2})",
+    "H": "(?:[01]?[0-9]|2[0-3])", "hh": "(?:0[1-9]|1[0-2])",
+    "h": "(?:0?[1-9]|1[0-2])", "mm": "[0-5][0-9]", "ss": "[0-5][0-9]",
+    "SSSSSS": "[0-9]{6}", "SSS": "[0-9]{3}",
+    "a": r"(?:[AaPp]\.? ?[Mm]\.?|[上下]午|午[前後]|오[전후])", "'T'": "T", "XXX": r"(?:Z|[+-][0-9]{2}:[0-9]{2})",
     "XX": r"(?:Z|[+-][0-9]{4})",
 }  # fmt: skip
 LETTERS = re.compile("|".join(sorted(map(re.escape, _PIECES), key=len, reverse=True)))
 _DATES = (
     "yyyy/MM/dd", "yyyy/M/d", "yyyy-M-d", "yyyy.MM.dd", "yyyyMMdd", "dd.MM.yyyy", "d.M.yyyy", "MM/dd/yyyy", "M/d/yyyy",
     "dd/MM/yyyy", "d/M/yyyy", "dd-MM-yyyy", "MM-dd-yyyy", "d-M-yyyy", "yyyy年MM月dd日", "yyyy年M月d日", "dd-MMM-yyyy",
-    "dd MMM yyyy", "d MMM yyyy", "MMM d, yyyy", "M/d/yy", "d/M/yy", "dd.MM.yy",
+    "d-MMM-yyyy", "dd-MMM-yy", "dd MMM yyyy", "d MMM yyyy", "MMM d, yyyy", "MMMM d, yyyy", "EEE, dd MMM yyyy", "M/d/yy",
+    "d/M/yy", "dd.MM.yy", "yyyy. M. d.",
 )  # fmt: skip
 _HOURS = ("", " HH:mm:ss", " HH:mm", " H:mm", " H:mm:ss", " h:mm a", " h:mm:ss a", " HH:mm:ss.SSS", "'T'HH:mm:ss",
-          "'T'HH:mm:ssXXX", " HH:mm:ssXXX", " HH:mm:ss XXX")  # fmt: skip
+          "'T'HH:mm:ssXXX", " HH:mm:ssXXX", " HH:mm:ss XXX", " HH:mm:ss XX", " HH:mm:ss 'GMT'", " HH", " h:mma",
+          " ah:mm", " ah:mm:ss", " a h:mm:ss", " HH:mm:ss:SSS", " hh.mm.ss.SSSSSS a", "-HH.mm.ss.SSSSSS",
+          " HH时mm分", " HH時mm分")  # fmt: skip
 
 
 def _shape(pattern: str) -> re.Pattern:
@@ -40,28 +48,42 @@ def _shape(pattern: str) -> re.Pattern:
 
 _ISO = re.compile(
     _YEAR + r"-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
-    r"(?P<hours>[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)? ?(?P<zone>Z|UTC|[+-][0-9]{2}(?::?[0-9]{2})?)?)?"
+    r"(?P<hours>[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]+)?)? ?"
+    r"(?P<zone>(?:Z|UTC|[+-][0-9]{2}(?::?[0-9]{2})?)(?:\[[A-Za-z_/]+\])?)?)?"
 )
 PATTERNS = {date + hours: _shape(date + hours) for date in _DATES for hours in _HOURS} | {
-    pattern: _shape(pattern) for pattern in ("yyyyMMddHHmmss", "dd/MMM/yyyy:HH:mm:ss XX", "yyyyMMdd HHmmss")
-}
+    pattern: _shape(pattern)
+    for pattern in ("yyyyMMddHHmmss", "yyyyMMddHHmm", "yyyyMMdd'T'HHmmss", "yyyyMMdd'T'HHmmssXXX", "yyyyMMdd HHmmss",
+                    "dd/MMM/yyyy:HH:mm:ss XX", "yyyy年MM月dd日HH时mm分ss秒", "yyyy年M月d日HH时mm分ss秒")
+}  # fmt: skip
 _CLOCK = re.compile(r"(?:[01]?[0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9])?")
 _EPOCHS = {"epoch_s": (10, 1), "epoch_ms": (13, 10**3), "epoch_us": (16, 10**6), "epoch_ns": (19, 10**9)}
 _YEARS = range(2000, 2040)  # of an epoch that is one
 
-_SIGNS = "€$£¥￥₹元"
+# Beside the signs of Unicode, how money is called: codes of currencies, and words.
+_MONEY = frozenset(
+    re.findall(
+        r"\S+",
+        "AED ARS AUD BRL CAD CHF CLP CNY COP CZK DKK EGP EUR GBP HKD HUF IDR ILS INR JPY KRW KWD MAD MXN MYR NGN NOK "
+        "NZD PHP PLN QAR RMB RON RUB SAR SEK SGD THB TRY TWD UAH USD VND ZAR kr kr. zł Kč Ft lei руб руб. р. Rs Rs. "
+        "Rp RM R R$ S/ A$ C$ US$ HK$ NT$ S$ 元 円 원 đ",
+    )
+)
 _PLAIN = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)")
 _WAYS = {  # (decimal, thousands): what is written so, and of which some value must be
     (",", ""): (r"[+-]?[0-9]+(,[0-9]+)?", r",[0-9]+$"),
-    (".", ","): (r"[+-]?[0-9]{1,3}(,[0-9]{3})*(\.[0-9]+)?|[+-]?[0-9]+(\.[0-9]+)?", r",[0-9]{3}"),
+    (".", ","): (r"[+-]?[0-9]{1,3}((,[0-9]{2,3})*,[0-9]{3})?(\.[0-9]+)?|[+-]?[0-9]+(\.[0-9]+)?", r",[0-9]{3}"),
     (",", "."): (r"[+-]?[0-9]{1,3}(\.[0-9]{3})*(,[0-9]+)?|[+-]?[0-9]+(,[0-9]+)?", r"\.[0-9]{3}"),
+    (".", "'"): (r"[+-]?[0-9]{1,3}('[0-9]{3})*(\.[0-9]+)?|[+-]?[0-9]+(\.[0-9]+)?", r"'[0-9]{3}"),
     (",", " "): (r"[+-]?[0-9]{1,3}([ \u00a0\u202f][0-9]{3})*(,[0-9]+)?|[+-]?[0-9]+(,[0-9]+)?", r"[ \u00a0\u202f]"),
 }
+_THREE = re.compile(r"-?[0-9]{1,3}[.,][0-9]{3}|0")
+_AROUND = " \u00a0\u202f+-()"
 _ONLY_THREE = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+")  # 1,234: rather a thousand than one and a bit
 
 _WHOLE_FLOAT = re.compile(r"[0-9]+\.0+")
 _MAIL = re.compile(r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}")
-_PHONE = re.compile(r"(?:\+|00)[0-9][0-9 ()/-]{7,16}[0-9]|1[3-9][0-9]{9}")
+_PHONE = re.compile(r"(?:\+|00)[1-9][0-9 ()/-]{7,16}[0-9]|1[3-9][0-9]{9}")
 _AGENT = re.compile(r"(?:Mozilla|Opera|Dalvik|okhttp|curl)/.*")
 _PATH = re.compile(r"[^.>/|]*[^\W\d_][^.>/|]*([.>/|])[^.>/|]*[^\W\d_][^>]*")
 
@@ -79,14 +101,18 @@ class Time:
 
 @dataclass(frozen=True, slots=True)
 class Number:
-    """How a number is written."""
+    """How a number is written: `signs` are the marks of money around it, several where not all have the same ones;
+    `in_threes` where just three digits stand behind its only sign, so that 12.000 may be twelve or twelve thousand.
+    """
 
     decimal: str = "."
     thousands: str = ""
-    sign: str = ""
+    signs: tuple[str, ...] = ()
+    several: bool = False
     is_whole: bool = False
     largest: float = 0.0
     has_negative: bool = False
+    in_threes: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +171,15 @@ def is_value(cell: str) -> bool:
     return bool(_PLAIN.fullmatch(cell) or _ISO.fullmatch(cell) or _MAIL.fullmatch(cell) or _time([cell]))
 
 
+def _enough(values: list[str]) -> float:
+    """How many of the values must look alike."""
+    return min(_MOST * len(values), len(values) - (len(values) >= _ONE_BROKEN))
+
+
 def _share(shape: re.Pattern, values: list[str]) -> float:
-    return sum(1 for value in values if shape.fullmatch(value)) / len(values)
+    """How many of the values have a shape; all of them where one among many has not."""
+    wrong = sum(not shape.fullmatch(value) for value in values)
+    return 1 if wrong == 1 and len(values) >= _ONE_BROKEN else 1 - wrong / len(values)
 
 
 def _time(values: list[str]) -> Time | None:
@@ -155,23 +188,33 @@ def _time(values: list[str]) -> Time | None:
             int(value.split(".")[0]) for value in values if re.fullmatch(rf"[0-9]{{{digits}}}(\.[0-9]*)?", value)
         ]
         years = [datetime.fromtimestamp(number // unit, UTC).year for number in numbers]
-        if len([year for year in years if year in _YEARS]) >= _MOST * len(values):
+        if len([year for year in years if year in _YEARS]) >= _enough(values):
             return Time(name, has_zone=True, first_year=min(years))
     if _share(_ISO, values) >= _MOST:
         found = [match for value in values if (match := _ISO.fullmatch(value))]
         zones, hours = [match["zone"] for match in found], any(match["hours"] for match in found)
         return Time("iso", any(zones), hours, first_year=min(int(match[1]) for match in found))
-    fits = [name for name, shape in PATTERNS.items() if shape.fullmatch(values[0])]
+    some = values[:2]  # one of which may be broken
+    fits = [name for name, shape in PATTERNS.items() if any(map(shape.fullmatch, some))]
     fits = [name for name in fits if _share(PATTERNS[name], values) >= _MOST]
     if not fits:
         return None
+    if months_last := [name for name in fits if _order(name)[0] == "d"]:
+        fits = [*months_last, *fits] if _is_narrow(values) else fits
     first = fits[0]
     order = [_order(name) for name in fits]
     others = tuple(name for name, other in zip(fits, order, strict=True) if other != order[0])
     shape = PATTERNS[first]
     years = [int(match[1]) for value in values if shape.groups and (match := shape.fullmatch(value))]
     has_hours = "H" in first or "h" in first
-    return Time(first, "X" in first, has_hours, others[:1], min(years, default=None))
+    return Time(first, "X" in first or "GMT" in first, has_hours, others[:1], min(years, default=None))
+
+
+def _is_narrow(values: list[str]) -> bool:
+    """Whether days of two readings, 1/3 to 9/3, are of a much shorter time where the month stands behind."""
+    pairs = [tuple(map(int, found)) for value in values if len(found := re.findall("[0-9]+", value)[:2]) == 2]
+    spans = [max(days) - min(days) for days in ([31 * a + b for a, b in pairs], [31 * b + a for a, b in pairs])]
+    return 3 * spans[1] < spans[0]
 
 
 def _order(pattern: str) -> str:
@@ -179,10 +222,10 @@ def _order(pattern: str) -> str:
 
 
 def _number(values: list[str]) -> Number | None:
-    bare = [_without_sign(value) for value in values]
-    signs = Counter(sign for _, sign in bare if sign)
+    bare = [_without_marks(value) for value in values]
+    marks = Counter(found for _, found in bare if found)
     texts = [text for text, _ in bare]
-    sign = signs.most_common(1)[0][0] if signs else ""
+    signs = tuple(dict.fromkeys(mark for found, _ in marks.most_common() for mark in found))
     ways: list[tuple[str, str]] = []
     if _share(_PLAIN, texts) >= _MOST:
         ways = [(".", "")]
@@ -191,7 +234,7 @@ def _number(values: list[str]) -> Number | None:
             fits = [text for text in texts if re.fullmatch(shape, text)]
             with_some = [text for text in fits if re.search(some, text)]
             only_three = way == (",", "") and with_some and all(_ONLY_THREE.fullmatch(text) for text in with_some)
-            if len(fits) >= _MOST * len(texts) and with_some and not only_three:
+            if len(fits) >= _enough(texts) and with_some and not only_three:
                 ways.append(way)
     if not ways:
         return None
@@ -200,15 +243,28 @@ def _number(values: list[str]) -> Number | None:
     if not read:
         return None
     whole = all(number.is_integer() for number in read) and not any(decimal in text for text in texts)
-    return Number(decimal, thousands, sign, whole, max(map(abs, read)), min(read) < 0)
+    three = _share(_THREE, texts) >= _MOST and any(sign in text for text in texts for sign in ".,")
+    return Number(decimal, thousands, signs, len(marks) > 1, whole, max(map(abs, read)), min(read) < 0, three)
 
 
-def _without_sign(value: str) -> tuple[str, str]:
-    """A number without a sign of money, and as -1.50 where it is (1.50) or 1.50-; that sign."""
-    negative = re.fullmatch(r"\((.*)\)|([^-]*[0-9.]) ?-", value)
-    value = f"-{negative[1] or negative[2]}" if negative else value
-    found = re.search(f"[{re.escape(_SIGNS)}]", value)
-    return re.sub(rf" ?[{re.escape(_SIGNS)}] ?", "", value, count=1), found.group() if found else ""
+def _without_marks(value: str) -> tuple[str, tuple[str, ...]]:
+    """A number without the marks of money around it, and as -1.50 where it is (1.50) or 1.50-; these marks."""
+    digits = [k for k, sign in enumerate(value) if sign in "0123456789"]
+    if not digits:
+        return value, ()
+    before, number, after = value[: digits[0]], value[digits[0] : digits[-1] + 1], value[digits[-1] + 1 :]
+    first, last = before.strip(_AROUND), after.strip(_AROUND)
+    if first.endswith((".", ",")) and not _is_money(first):  # .50
+        first, number = first[:-1], first[-1] + number
+    marks = tuple(mark for mark in (first, last.removeprefix(".")) if mark)
+    if not all(map(_is_money, marks)):
+        return value, ()
+    is_negative = "-" in before + after or (before.startswith("(") and after.endswith(")"))
+    return "-" * is_negative + number, marks
+
+
+def _is_money(mark: str) -> bool:
+    return mark in _MONEY or (len(mark) == 1 and unicodedata.category(mark) == "Sc")
 
 
 def _read(text: str, decimal: str, thousands: str) -> float | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from jobs.errors import DataError
-from jobs.sources.draft import words
+from jobs.sources.draft import hunches, words
 from jobs.sources.draft.looks import Look, Number, Time, look
 from jobs.sources.draft.sample import Columns, Sample
 from jobs.sources.mapping import EVENT_FIELDS
@@ -15,7 +15,8 @@ from jobs.sources.mapping import EVENT_FIELDS
 @dataclass
 class Proposal:
     """`fields`, `products`, `users`: our field to what the mapping says of it; `notes`: what was seen, by our field or
-    the feed's key; `doubts`: what is not sure, by the same. `codes`: codes of event_type that we do not know, and how
+    the feed's key; `doubts`: what is not sure, by the same. `unread`: what stands in a column that is called as a field
+    of ours is and cannot be read as one. `codes`: codes of event_type that we do not know, and how
     many records have them. `pii`: personal columns and what is done with them.
     """
 
@@ -27,8 +28,11 @@ class Proposal:
     may_be_empty: list[str] = field(default_factory=list)
     whole: list[str] = field(default_factory=list)
     lower: list[str] = field(default_factory=list)
+    ignore: dict[str, list[str]] = field(default_factory=dict)
+    null: dict[str, list[str]] = field(default_factory=dict)
     pii: dict[str, str] = field(default_factory=dict)
     codes: dict[str, int] = field(default_factory=dict)
+    unread: dict[str, str] = field(default_factory=dict)
     zone: str = "UTC"
     opened: int | None = None
     notes: dict[str, str] = field(default_factory=dict)
@@ -63,13 +67,15 @@ def propose(sample: Sample) -> Proposal:
     _product(made)
     _type(made)
     _quantity(made)
+    _text(made, "session_id")
     for name in ("price", "amount", "discount"):
-        _money(made, name)
-    for name in ("session_id", "query", "user_agent"):
+        _money(made, name, sample)
+    for name in ("query", "user_agent"):
         _text(made, name)
     _personal(made)
     _dimensions(made)
     _identity(made, sample)
+    _nothing(made, sample)
     made.fields = {name: made.fields[name] for name in EVENT_FIELDS if name in made.fields}
     made.lower = [made.user] if made.looks[made.user].kind == "mail" else []
     made.whole = sorted(
@@ -107,8 +113,8 @@ def _time(made: Proposal) -> None:
         times = named = _serials(made)
     if not times:
         raise DataError(
-            f"expected a column of times, found {_said(made)}; a draft is made from a file of events, and users and "
-            "products are put beside it by hand"
+            f"expected a column of times, found {_said(made)}{_unread_times(made)}; a draft is made from a file of "
+            "events, and users and products are put beside it by hand"
         )
     name = (named or sorted(times, key=lambda name: not made.looks[name].time.has_hours))[0]
     if not made.looks[name].time.has_hours and exact:
@@ -132,11 +138,22 @@ def _time(made: Proposal) -> None:
         doubts.append(f"{seen.others[0]} reads all of them too")
     if not seen.has_zone:
         doubts.append(f"no zone is written; taken as {made.zone}, else say zone: as in shop_zone")
+    if seen.format == "excel":
+        doubts.append("days of a sheet since 1900; where it counts from 1904: format: days, from: 1904-01-01")
     if not named:
         doubts.append("chosen by its look alone")
     if others := [other for other in times if other != name]:
         doubts.append(f"other times: {', '.join(others)}")
     _doubt(made, "event_time", doubts)
+
+
+def _unread_times(made: Proposal) -> str:
+    """What stands in a column that is called as a time, in a way that no draft knows."""
+    named = [name for name in _named(made, words.FIELDS["event_time"], made.looks) if made.looks[name].counts]
+    if not named:
+        return ""
+    such = made.looks[named[0]].counts[0][0]
+    return f" ({named[0]} is called so, and holds {such!r}: write the mapping by hand, with its format)"
 
 
 def _serials(made: Proposal) -> list[str]:
@@ -159,21 +176,24 @@ def _doubt(made: Proposal, field_: str, doubts: list[str]) -> None:
 
 def _may_be_id(seen: Look) -> bool:
     fraction = seen.number is not None and not seen.number.is_whole and not seen.has_fraction_zero
-    money = seen.number is not None and (seen.number.has_negative or bool(seen.number.sign))
+    money = seen.number is not None and (seen.number.has_negative or bool(seen.number.signs))
     return (
         bool(seen.distinct) and seen.time is None and seen.kind in ("", "phone", "mail") and not fraction and not money
     )
 
 
 def _user(made: Proposal) -> None:
-    ids = [name for name, seen in made.looks.items() if _may_be_id(seen)]
+    called = [name for name, seen in made.looks.items() if words.is_one(name, words.FIELDS["user_id"]) and seen.number]
+    ids = list(dict.fromkeys([*[name for name, seen in made.looks.items() if _may_be_id(seen)], *called]))
     named = _named(made, words.FIELDS["user_id"], ids)
-    personal = [name for name in named if made.looks[name].kind]
+    personal = [name for name in named if made.looks[name].kind or words.is_personal(name) or "name" in name.lower()]
+    personal = [name for name in personal if not words.is_one(name, words.FIELDS["user_id"]) or made.looks[name].kind]
     plain = [name for name in named if name not in personal]
     products = _named(made, words.FIELDS["product_id"], ids)
     others = [name for name in ids if name not in products and _is_idlike(made.looks[name])]
-    # A session's id is a user's at the worst, and so is what is the same in all records.
-    others.sort(key=lambda name: (words.is_one(name, words.ALL), made.looks[name].distinct == 1))
+    others = [name for name in others if made.looks[name].distinct > 1 and not name.endswith(".position")]
+    # A session's id is a user's at the worst.
+    others.sort(key=lambda name: words.is_one(name, words.ALL))
     found = [*plain, *personal, *others]
     if not found:
         raise DataError(f"expected a column of users, found {_said(made)}; a draft is made from a file of events")
@@ -229,6 +249,7 @@ def _type(made: Proposal) -> None:
     if not found:
         made.fields["event_type"] = {"constant": "purchase"}
         made.doubts["event_type"] = "no column of event types was seen; every record counts as a purchase"
+        _status(made, codes)
         return
     seen = made.looks[found[0]]
     told = {code: words.event_type(code) for code, _ in seen.counts}
@@ -238,9 +259,25 @@ def _type(made: Proposal) -> None:
     if any(code.lower() != kind for code, kind in pairs.items()):
         spec["map"] = pairs
     made.fields["event_type"] = spec
-    made.notes["event_type"] = ", ".join(f"{code} {number:,}" for code, number in seen.counts[:8])
+    made.notes["event_type"] = _counted(seen)
     if made.codes:
         made.doubts["event_type"] = "records with the codes that have no event type are refused until `map` names them"
+
+
+def _status(made: Proposal, codes: list[str]) -> None:
+    """What became of an order, where every one counts as a purchase: those that nobody paid are left out."""
+    for column in _named(made, words.STATUS, codes)[:1]:
+        seen = made.looks[column]
+        made.doubts["event_type"] += (
+            f"; {column} is {', '.join(f'{code} {number:,}' for code, number in seen.counts[:5])}"
+        )
+        if none := [code for code, _ in seen.counts if words.is_not_bought(code)]:
+            made.ignore[column] = none
+            made.doubts["ignore"] = "orders that came to nothing by their word are left out"
+
+
+def _counted(seen: Look) -> str:
+    return ", ".join(f"{code} {number:,}" for code, number in seen.counts[:8])
 
 
 def _known_share(seen: Look) -> float:
@@ -249,7 +286,7 @@ def _known_share(seen: Look) -> float:
 
 
 def _quantity(made: Proposal) -> None:
-    numbers = [column for column, seen in made.looks.items() if seen.number and not seen.number.sign]
+    numbers = [column for column, seen in made.looks.items() if seen.number and not seen.number.signs]
     named = _named(made, words.FIELDS["quantity"], numbers)
     if not named:
         money = [c for name in ("price", "amount") for c in _named(made, words.FIELDS[name], numbers)]
@@ -257,7 +294,11 @@ def _quantity(made: Proposal) -> None:
         if not named or len(set(money)) < 2:
             return
         made.doubts["quantity"] = "by its name it may be money (our amount); taken as pieces, for it is often 1"
-    made.fields["quantity"] = {"column": named[0]} | _written(made.looks[named[0]].number)
+    number = made.looks[named[0]].number
+    if number.in_threes and number.thousands:  # 1,000 of a kind is rather one, and weighed
+        number = replace(number, decimal=number.thousands, thousands="")
+        made.doubts["quantity"] = "just three digits behind the sign: taken as a fraction, else say thousands"
+    made.fields["quantity"] = {"column": named[0]} | _written(number)
     made.notes["quantity"] = _examples(made.looks[named[0]])
     if made.looks[named[0]].number.has_negative:
         made.notes["quantity"] += "; negative ones count as refunds"
@@ -277,18 +318,31 @@ def _examples(seen: Look) -> str:
     return f"such as {', '.join(code for code, _ in seen.counts[:3])}"
 
 
-def _money(made: Proposal, name: str) -> None:
+def _money(made: Proposal, name: str, sample: Sample) -> None:
     numbers = [column for column, seen in made.looks.items() if seen.number]
     named = _named(made, words.FIELDS[name], numbers)
     if not named:
+        _unread(made, name)
         return
-    column, seen = named[0], made.looks[named[0]].number
-    spec: dict = {"column": column} | _written(seen)
-    if seen.sign:
-        spec["sign"] = seen.sign
     doubts = []
+    if order := _columns(made.fields.get("session_id", {})):
+        of_order = [c for c in named if hunches.is_of_order(sample.columns[c], sample.columns[order[0]])]
+        named = [*[c for c in named if c not in of_order], *of_order]
+        if named[0] in of_order:
+            doubts.append(f"the same in all lines of an order ({order[0]}): the order's money would count in each line")
+    column, seen = named[0], made.looks[named[0]].number
+    if seen.in_threes and not seen.thousands:
+        seen = replace(seen, decimal={".": ",", ",": "."}[seen.decimal], thousands=seen.decimal)
+        doubts.append("just three digits behind the sign: taken as thousands, else leave out decimal and thousands")
+    spec: dict = {"column": column} | _written(seen)
+    if seen.signs:
+        spec["sign"] = seen.signs[0] if len(seen.signs) == 1 else list(seen.signs)
+    if seen.several:
+        doubts.append("not all have the same sign: where these are several currencies, they are added up")
     if seen.is_whole and words.CENTS.search(column.casefold()):
         spec["scale"] = 0.01
+    elif hunches.in_cents(sample.columns[column]):
+        doubts.append("all are whole and end as prices in cents do: then say scale: 0.01")
     elif seen.is_whole and seen.largest >= 1_000:
         doubts.append("all are whole numbers; where they are cents, say scale: 0.01")
     if words.plain(column) == "salesprice":
@@ -297,6 +351,15 @@ def _money(made: Proposal, name: str) -> None:
         doubts.append(f"others are called alike: {', '.join(named[1:4])}")
     made.fields[name], made.notes[name] = spec, _examples(made.looks[column])
     _doubt(made, name, doubts)
+
+
+def _unread(made: Proposal, name: str) -> None:
+    """Say that a column is called money and holds something else."""
+    texts = [
+        c for c in made.looks if c not in made.taken and words.is_one(c, words.FIELDS[name]) and made.looks[c].counts
+    ]
+    if texts:
+        made.unread[name] = f"{texts[0]} holds {made.looks[texts[0]].counts[0][0]!r}"
 
 
 def _text(made: Proposal, name: str) -> None:
@@ -379,6 +442,20 @@ def _identity(made: Proposal, sample: Sample) -> None:
     if again:
         made.notes["id"] = f"{again:,} of {sample.rows:,} records equal an earlier one in these"
         made.doubts["id"] = "equal records count once; where each is an event of its own, say number_equal: true"
+
+
+def _nothing(made: Proposal, sample: Sample) -> None:
+    """Values that seem to say that nothing is known."""
+    signed = {c for name in ("quantity", "amount", "discount") for c in _columns(made.fields.get(name, {}))}
+    found = {}
+    for column, values in sample.columns.items():
+        if column not in made.pii and not made.looks[column].time:
+            found[column] = hunches.filler(values, may_be_negative=column in signed)
+    if "user_id" not in made.doubts and (guest := hunches.guest(sample.columns[made.user])):
+        found[made.user] = guest
+    made.null = {column: [value] for column, value in found.items() if value}
+    if made.null:
+        made.doubts["null"] = "these seem to say that nothing is known"
 
 
 def _needed(made: Proposal) -> list[str]:

@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import yaml
-
-from jobs.conf import CONF
+from jobs.conf import CONF, loaded
 from jobs.errors import UsageError
 from jobs.sources.draft import page, proposal, sample
 from jobs.sources.spec import Source
@@ -27,7 +25,7 @@ def run(file: str, name: str, write: bool, folder: Path = SOURCES) -> str:
     path = file if "://" in file else str(Path(file).resolve())
     taken = sample.take(path if "://" in path else f"file:{path}")
     text = page.written(name, path, taken, proposal.propose(taken))
-    Source.model_validate(yaml.safe_load(text))
+    Source.model_validate(loaded(text))
     if not write:
         return text.rstrip("\n")
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -198,7 +199,9 @@ def _list_of_objects(columns: Columns) -> str | None:
     """A column that holds lists of objects in most records; those of keys and values are no records."""
     for name, values in columns.items():
         there = [value for value in values if value]
-        lists = [value for value in there if value.startswith("[{") and not ('"key"' in value and '"value"' in value)]
+        lists = [
+            value for value in there if re.match(r"\[\s*\{", value) and not ('"key"' in value and '"value"' in value)
+        ]
         if len(lists) > len(values) / 2:
             return name
     return None

@@ -22,7 +22,7 @@ FIELDS: Words = _listed(
         householdid householdkey openid distinctid anonymousid deviceid cookieid 用户id 用户编号 会员id
         会员编号 会员号 会员卡号 客户id 客户编号 买家id 用户 会员 客户 买家 顾客 kundennummer kundennr kundenid
         kunde user member customer cust client buyer visitor household card cardid
-        cardno loyaltyid accountid account who email mail 邮箱 手机号
+        cardno loyaltyid accountid account who 买家会员名 下单帐号 帐号 账号 email mail 邮箱 手机号
         """,
         "event_time": """
         eventtime eventtimestamp timestamp ts datetime actiontime servertime clienttime ordertime paytime
@@ -38,17 +38,18 @@ FIELDS: Words = _listed(
         """,
         "product_id": """
         productid skuid sku itemid itemno goodsid spuid articleid artid stockcode asin 商品id 商品编号 商品编码
-        货号 商品 artikelnummer artikelnr artnr artikel product item article goods ean gtin barcode upc plu pid
-        aid 条码
+        货号 sku编码 sku 宝贝id 商品 artikelnummer artikelnr artnr artikel product item article goods ean gtin barcode
+        upc plu pid aid 条码
         """,
         "quantity": """
-        quantity qty pieces units numitems itemcount buynum 购买数量 商品数量 数量 件数 menge anzahl stück
-        count num
+        quantity qty pieces units numitems itemcount buynum 购买数量 订购数量 商品数量 宝贝总数量 数量 件数 menge anzahl
+        stück count num
         """,
         "price": "unitprice itemprice listprice price 商品单价 单价 商品价格 价格 einzelpreis stückpreis preis",
         "amount": """
-        amount lineamount linetotal totalprice totalamount salesvalue salesprice payamount payment paid
-        paidamount revenue total subtotal sales spend 实付金额 支付金额 订单金额 交易金额 实付 金额 总价
+        amount lineamount linetotal orderlinetotal totalprice totalamount salesvalue salesprice payamount payment paid
+        paidamount revenue total subtotal sales spend 商家实收金额 买家实际支付金额 实付金额 支付金额 订单金额 交易金额
+        实付 金额 总价
         gesamtpreis gesamt betrag umsatz summe
         """,
         "discount": "discount discountamount coupon couponamount coupondisc 优惠金额 优惠 折扣 rabatt",
@@ -64,7 +65,7 @@ FIELDS: Words = _listed(
 PRODUCTS: Words = _listed(
     {
         "title": """
-        title producttitle productname itemname goodsname description 商品名称 商品名 品名 商品标题 bezeichnung
+        title producttitle productname itemname goodsname description 宝贝标题 商品名称 商品名 品名 商品标题 bezeichnung
         artikelname
         """,
         "category_path": """
@@ -100,6 +101,15 @@ EVENTS: Words = _listed(
 )
 _OTHERS: Words = _listed(
     {
+        "status": """
+        orderstatus itemstatus financialstatus paymentstatus status orderstate state 订单状态 交易状态 支付状态 状态
+        bestellstatus zahlungsstatus
+        """,
+        "not_bought": """
+        cancelled canceled cancel voided void failed failure unpaid pending draft abandoned expired declined onhold
+        wccancelled wcfailed wcpending wconhold pendingpayment awaitingpayment 交易关闭 已关闭 已取消 取消 待付款
+        等待买家付款 未付款 storniert offen
+        """,
         "event_ids": """
         eventid messageid logid uuid recordid rowid lineid insertid id 事件id 流水号
         """,
@@ -114,21 +124,40 @@ _OTHERS: Words = _listed(
     }
 )
 EVENT_IDS = _OTHERS["event_ids"]
+STATUS = _OTHERS["status"]
+_NOT_BOUGHT = _OTHERS["not_bought"]
+# By which exports of databases write the type of a value.
+_TYPED = re.compile(
+    r"\.(\$(oid|date|numberLong|numberInt|numberDecimal|numberDouble)|[SN]|(int|string|double|float)_value)\Z"
+)
 PERSONAL = _OTHERS["personal"]
 _PERSONAL_INSIDE = _OTHERS["personal_inside"]
 MONEY_OR_PIECES = ("amount", "total", "sales")
-ALL = frozenset(word for known in (*FIELDS.values(), *PRODUCTS.values(), *USERS.values(), PERSONAL) for word in known)
+ALL = frozenset(
+    word for known in (*FIELDS.values(), *PRODUCTS.values(), *USERS.values(), PERSONAL, EVENT_IDS) for word in known
+)
 CENTS = re.compile("cent|分$|minor|pence")
 
 
 def plain(name: str) -> str:
-    """A name without case and signs, by the last part of a.b: `order.User-ID` is `userid`."""
-    return re.sub(r"[\W_]+", "", name.rsplit(".", 1)[-1].casefold())
+    """A name without case, signs and the name of a type, by the last part of a.b: `order.User-ID` is `userid`."""
+    return re.sub(r"[\W_]+", "", _last(name).casefold())
+
+
+def _last(name: str) -> str:
+    """The last part of a.b, and of `a.b.$oid`; a dot at the end is of a word that was cut short."""
+    return _untyped(name).rstrip(". ").rsplit(".", 1)[-1]
+
+
+def _untyped(name: str) -> str:
+    while found := _TYPED.search(name):
+        name = name[: found.start()]
+    return name
 
 
 def is_one(name: str, words: Collection[str]) -> bool:
     """Whether a column is called exactly so; `user.id` is also `userid`."""
-    return plain(name) in words or plain("".join(name.split(".")[-2:])) in words
+    return plain(name) in words or plain("".join(_untyped(name).split(".")[-2:])) in words
 
 
 def rank(name: str, words: tuple[str, ...]) -> int | None:
@@ -137,7 +166,7 @@ def rank(name: str, words: tuple[str, ...]) -> int | None:
     if exact:
         return exact[0]
     said = plain(name)
-    parts = re.findall("[a-z]+", re.sub("([a-z])([A-Z])", r"\1 \2", name.rsplit(".", 1)[-1]).lower())
+    parts = re.findall("[a-z]+", re.sub("([a-z])([A-Z])", r"\1 \2", _last(name)).lower())
     inside = [
         k
         for k, word in enumerate(words)
@@ -148,6 +177,11 @@ def rank(name: str, words: tuple[str, ...]) -> int | None:
 
 def is_personal(name: str) -> bool:
     return is_one(name, PERSONAL) or any(word in plain(name) for word in _PERSONAL_INSIDE)
+
+
+def is_not_bought(code: str) -> bool:
+    """Whether a word for the state of an order says that nobody has bought."""
+    return re.sub(r"[\W_]+", "", code.casefold()) in _NOT_BOUGHT
 
 
 def event_type(code: str) -> str | None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
+_VIEWS = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}  # of which Arrow takes no rows
+
 
 def exploded(rows: pa.RecordBatch, column: str) -> tuple[pa.RecordBatch, np.ndarray]:
     """A row for each entry of the list in `column`, and the place of the row that it was taken from. Rows whose list is
@@ -56,6 +58,8 @@ def _of_list(rows: pa.RecordBatch, name: str) -> tuple[pa.RecordBatch, np.ndarra
 
 def _beside(rows: pa.RecordBatch, name: str, parents: np.ndarray, fields: dict[str, pa.Array]) -> pa.RecordBatch:
     """The rows `parents` of a batch with `fields` in place of a column."""
-    taken = rows.drop_columns([name]).take(pa.array(parents))
+    others = rows.drop_columns([name])
+    plain = pa.schema([field.with_type(_VIEWS.get(field.type, field.type)) for field in others.schema])
+    taken = others.cast(plain).take(pa.array(parents))
     others = {other: taken.column(other) for other in taken.schema.names if other not in fields}
     return pa.RecordBatch.from_pydict(others | fields)

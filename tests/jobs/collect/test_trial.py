@@ -95,6 +95,17 @@ def test_a_wide_table_whose_columns_have_any_name(spark, tmp_path, monkeypatch, 
     assert "name, record, source_file, x0," in out
 
 
+def test_what_the_values_hint_at_is_said(spark, shop, capsys):
+    landing = shop(
+        "2026-01-31", *[line(k, paid=99 + 100 * (k % 9 + 3), uid="u0" if k % 2 else f"u{k}") for k in range(40)]
+    )
+    trial.run(spark, "shop", landing, None)
+    out = capsys.readouterr().out
+    assert "hint: paid is whole and ends as prices in cents do: then say scale: 0.01" in out
+    assert 'hint: uid is u0 in 52% of records: does it say nothing? then null: {uid: ["u0"]}' in out
+    assert out.count("hint:") == 2
+
+
 def test_of_a_large_file_its_start_is_read(spark, shop, monkeypatch, capsys):
     monkeypatch.setattr(trial, "_RECORDS", 5)
     landing = shop("2026-01-31", "no record", *[line(k) for k in range(30)])

@@ -14,9 +14,10 @@ from pyspark.sql import functions as F
 
 from jobs.__main__ import main
 from jobs.collect import times
+from jobs.conf import loaded
 from jobs.errors import DataError, UsageError
 from jobs.sources import spec
-from jobs.sources.draft import looks, places, run
+from jobs.sources.draft import hunches, looks, places, run
 from jobs.sources.draft.looks import look
 from jobs.sources.mapping import FieldSpec
 
@@ -37,7 +38,7 @@ def of_file(tmp_path, path) -> tuple[dict, str]:
     run.run(str(path), "my_shop", True, folder)
     spec.load("my_shop", folder)
     text = (folder / "my_shop.yaml").read_text()
-    return yaml.safe_load(text), text
+    return loaded(text), text
 
 
 def lines(header: str, *rows: str) -> str:
@@ -207,6 +208,66 @@ def test_objects_in_objects_and_lists_in_them(tmp_path):
     assert "1234567" not in text
 
 
+def test_the_order_of_a_shop_system(tmp_path):
+    """Its total stands in each of its lines, a state says whether anybody paid, -1 that nobody knows a campaign."""
+    rows = [f"{900 + k // 2};wc-{['completed', 'cancelled'][k % 10 == 9]};{k % 9 + 1}/3/2024 3:05 p.m.;{k % 7};Ann B;"
+            f"S{k % 5};{['Rs. 1,23,400.50', 'Rs. 99.00'][k % 2]};Rs. {300 + k // 2}.10;{[-1, 7, 8][k % 3]}"
+            for k in K]  # fmt: skip
+    header = "Order Number,Order Status,Order Date,Customer No.,Billing Name,SKU,Line Total,Order Total,Campaign"
+    said, text = drafted(tmp_path, "orders.csv", lines(header.replace(",", ";"), *rows))
+    feed = said["events"]
+    assert feed["fields"] == {
+        "user_id": "Customer No.", "event_time": {"column": "Order Date", "format": "d/M/yyyy h:mm a"},
+        "event_type": {"constant": "purchase"}, "product_id": "SKU",
+        "amount": {"column": "Line Total", "thousands": ",", "sign": "Rs."}, "session_id": "Order Number",
+    }  # fmt: skip
+    assert feed["ignore"] == {"Order Status": ["wc-cancelled"]}
+    assert feed["null"] == {"Campaign": ["-1"]}
+    assert "Order Status is wc-completed 36, wc-cancelled 4" in text
+
+
+def test_values_with_their_types_in_a_list_of_an_object(tmp_path):
+    charges = [
+        {"_id": {"$oid": f"65e{k}"}, "createdAt": {"$date": {"$numberLong": str(1709650000000 + k)}},
+         "customer": {"$oid": f"75e{k % 6}"}, "amount": {"$numberInt": str(950 + 100 * k)}}
+        for k in K
+    ]  # fmt: skip
+    said, text = drafted(tmp_path, "charges.json", json.dumps({"object": "list", "data": charges}, indent=1))
+    feed = said["events"]
+    assert (feed["explode"], feed["id"]) == ("data", ["data._id.$oid"])
+    assert feed["fields"]["user_id"] == "data.customer.$oid"
+    assert feed["fields"]["event_time"] == {"column": "data.createdAt.$date.$numberLong", "format": "epoch_ms"}
+    assert feed["fields"]["amount"] == "data.amount.$numberInt"
+    assert "# ? all are whole and end as prices in cents do: then say scale: 0.01" in text
+
+
+def test_what_a_draft_does_not_read_is_said(tmp_path):
+    rows = [f"c{k % 5},2024-01-01 10:0{k % 10}:00,s{k % 3},{k % 3 + 1},000,12.{k:03d},about {k}" for k in K]
+    rows = ["id,yyyy-mm-dd,,pcs,EUR,EUR", *[row.replace(",000,", ".000,") for row in rows]]
+    said, text = drafted(tmp_path, "a.csv", lines("customer,date,sku,qty,price,total", *rows))
+    assert said["events"]["fields"]["price"] == {"column": "price", "decimal": ",", "thousands": "."}
+    assert "# ? just three digits behind the sign: taken as thousands" in text
+    assert "# ? amount: total holds 'EUR', which a draft does not read" in text
+    with pytest.raises(DataError, match=r"found user, date \(date is called so, and holds '1. März 2024'"):
+        drafted(tmp_path / "b", "b.csv", lines("user,date", *["u1,1. März 2024"] * 20))
+
+
+def test_hunches():
+    prices, some = [*["1999", "850", "2495"] * 10], [str(k) for k in range(30)]
+    assert hunches.in_cents(prices)
+    assert not any(map(hunches.in_cents, [[*prices, "8.5"], ["12000", "9900"] * 15, ["1980", "2480"] * 15, some]))
+    assert hunches.filler([*some, "-1"]) == "-1"
+    assert hunches.filler([*some, "-1"], may_be_negative=True) is None
+    assert hunches.filler([*some, "-3", "-1"]) is None
+    assert (hunches.filler([*some, *["9999"] * 2]), hunches.filler([*some, "n/a"])) == ("9999", "n/a")
+    assert hunches.filler([*some, "999", "1000"]) is None
+    assert (hunches.guest(["0"] * 20 + some), hunches.guest([*some, *some])) == ("0", None)
+    orders = [f"o{k // 2}" for k in range(30)]
+    assert hunches.is_of_order([f"{k // 2}" for k in range(30)], orders)
+    assert not hunches.is_of_order(["9.90"] * 30, orders)
+    assert not hunches.is_of_order(some, orders)
+
+
 @pytest.mark.parametrize(
     ("header", "row", "said"),
     [
@@ -236,7 +297,8 @@ def test_times(value, format_):
 
 def test_the_loader_reads_every_pattern_that_a_draft_may_propose(spark):
     piece = {"yyyy": "2024", "yy": "24", "MMM": "Mar", "MM": "03", "M": "3", "dd": "05", "d": "5", "HH": "09", "H": "9",
-             "h": "9", "mm": "08", "ss": "07", "SSS": "123", "a": "AM", "'T'": "T", "XXX": "+08:00",
+             "hh": "09", "h": "9", "mm": "08", "ss": "07", "SSS": "123", "a": "AM", "'T'": "T", "MMMM": "March",
+             "EEE": "Tue", "SSSSSS": "123456", "'GMT'": "GMT", "XXX": "+08:00",
              "XX": "+0800"}  # fmt: skip
     texts = {pattern: looks.LETTERS.sub(lambda found: piece[found.group()], pattern) for pattern in looks.PATTERNS}
     assert all(looks.PATTERNS[pattern].fullmatch(text) for pattern, text in texts.items())
@@ -248,15 +310,17 @@ def test_the_loader_reads_every_pattern_that_a_draft_may_propose(spark):
 @pytest.mark.parametrize(
     ("values", "written"),
     [
-        (["1.50", "(2)"], (".", "", "")), (["1,234"], (".", ",", "")), (["7,99"], (",", "", "")),
-        (["1.234,50"], (",", ".", "")), (["1 234,50"], (",", " ", "")), (["$5", "$6.10"], (".", "", "$")),
-        (["1899123"], (".", "", "")), (["4711234567890"], (".", "", "")),
+        (["1.50", "(2)"], (".", "", ())), (["1,234"], (".", ",", ())), (["7,99"], (",", "", ())),
+        (["1.234,50"], (",", ".", ())), (["1 234,50"], (",", " ", ())), (["$5", "$6.10", "-$.5"], (".", "", ("$",))),
+        (["1899123"], (".", "", ())), (["4711234567890"], (".", "", ())), (["1'234.50"], (".", "'", ())),
+        (["￥12.50元"], (".", "", ("￥", "元"))), (["Rs. 1,23,400"], (".", ",", ("Rs.",))),
+        (["1 234,50 руб.", "12,50 руб."], (",", " ", ("руб.",))), (["USD 1.50"], (".", "", ("USD",))),
     ],
 )  # fmt: skip
 def test_numbers(values, written):
     seen = look("x", values)
     assert seen.time is None
-    assert (seen.number.decimal, seen.number.thousands, seen.number.sign) == written
+    assert (seen.number.decimal, seen.number.thousands, seen.number.signs) == written
 
 
 @pytest.mark.parametrize(
