@@ -167,10 +167,10 @@ def _pieces(quantity: Column) -> Column:
     return F.when(quantity == F.floor(quantity), quantity.cast("bigint")).when(quantity.isNotNull(), one)
 
 
-def event_columns(feed: Feed) -> dict[str, Column]:
+def event_columns(feed: Feed, layout: Layout) -> dict[str, Column]:
     """Our event columns, by name. The money of what was sold by weight is for the one piece."""
     ours = {name: field(name, feed) for name in EVENT_FIELDS}
-    weighed = is_weighed(feed)
+    weighed = is_weighed(feed, layout)
     if weighed is None or "price" not in feed.fields:
         return ours
     weight = F.abs(called(operands("quantity", feed)[0].typed))
@@ -179,9 +179,12 @@ def event_columns(feed: Feed) -> dict[str, Column]:
     return ours | {"price": F.when(~weighed, ours["price"]), "amount": amount}
 
 
-def is_weighed(feed: Feed) -> Column | None:
-    """True where a quantity has a fraction; None where the mapping reads none."""
-    if "quantity" not in feed.fields or not (found := operands("quantity", feed)):
+def is_weighed(feed: Feed, layout: Layout) -> Column | None:
+    """True where a quantity has a fraction; None where none can: the mapping reads none, or whole numbers alone."""
+    spec = feed.fields.get("quantity")
+    if spec is None or not (found := operands("quantity", feed)):
+        return None
+    if spec.scale == 1 and not spec.map and all(map(layout.is_whole, spec.columns)):
         return None
     quantity = called(found[0].typed)
     return F.coalesce(quantity != F.floor(quantity), F.lit(False))

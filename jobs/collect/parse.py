@@ -31,7 +31,7 @@ def parse_events(records: DataFrame, source: Source, keys: Keys, start: date, si
     """
     feed, layout = source.events, Layout.of(records)
     frame = fields.with_typed(records, feed)
-    frame = frame.withColumns(fields.event_columns(feed) | {"event_id": fields.identity(feed)})
+    frame = frame.withColumns(fields.event_columns(feed, layout) | {"event_id": fields.identity(feed)})
     ignored = selection.is_ignored(feed)
     frame = frame.withColumn("ds", fields.shop_day(source, ds))
     frame = frame.withColumn("reason", reasons.of_event(source, keys, ds))
@@ -44,7 +44,7 @@ def parse_events(records: DataFrame, source: Source, keys: Keys, start: date, si
             "session_id": keys.session(F.col("session_id")),
         }
     )
-    attributes = _with_weight(layout.attributes(feed.mapped_columns), feed).alias("attributes")
+    attributes = _with_weight(feed, layout).alias("attributes")
     line = _line(feed, records)
     frame = frame.select(
         *EVENT_FIELDS, "event_id", attributes, "reason", "doubt", "ignored", "ds", *line, *_carried(feed, layout),
@@ -70,9 +70,9 @@ def _line(feed: Feed, records: DataFrame) -> list[str]:
     return ["line"] if asked and "line" in records.columns else []
 
 
-def _with_weight(attributes: Column, feed: Feed) -> Column:
+def _with_weight(feed: Feed, layout: Layout) -> Column:
     """`attributes` of an event, with the quantity and the price that have no column of ours where it was weighed."""
-    weighed = fields.is_weighed(feed)
+    attributes, weighed = layout.attributes(feed.mapped_columns), fields.is_weighed(feed, layout)
     if weighed is None:
         return attributes
     names = [name for name in ("quantity", "price") if name in feed.fields]

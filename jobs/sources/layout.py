@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.types import NumericType, StringType, StructType
+from pyspark.sql.types import IntegralType, NumericType, StringType, StructType
 
 from jobs.lake.engine import columns
 
@@ -30,6 +30,9 @@ class Layout:
 
     def is_number(self, column: str) -> bool:
         return self.types is not None and isinstance(self.types.get(column), NumericType)
+
+    def is_whole(self, column: str) -> bool:
+        return self.types is not None and isinstance(self.types.get(column), IntegralType)
 
     def _held(self, column: str) -> Column:
         """What stands under exactly this name, as it was read."""
@@ -74,4 +77,4 @@ class Layout:
         for name in self.others(named):
             held = self.text(name)
             pieces.append(F.when(held.isNotNull(), F.create_map(F.lit(name), held)).otherwise(nothing))
-        return F.map_concat(*pieces) if pieces else nothing
+        return F.map_concat(*pieces) if len(pieces) > 1 else (pieces or [nothing])[0]
