@@ -21,13 +21,15 @@ from jobs.audiences.rule.conditions import Condition
 from jobs.conf import Strict
 from jobs.errors import UsageError
 from jobs.lake import expressions
+from jobs.language import gathered
 from jobs.tables import USER_PROFILES
 
 KINDS = ("where", "rule", "union", "intersect", "except", "lookalike")
 _ID = re.compile(r"[a-z][a-z0-9_]*")
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 # What does not say who is in it.
-_BESIDE = {"name", "name_zh", "description", "description_zh", "owner", "schedule", "holdout", "examples"}
+_BESIDE = {"name", "name_zh", "description", "description_zh", "further", "owner", "schedule", "holdout",
+           "examples"}  # fmt: skip
 
 
 class Weekly(Strict):
@@ -72,6 +74,7 @@ class Definition(Strict):
     name_zh: str = Field(min_length=1)
     description: str = Field(min_length=1)
     description_zh: str = Field(min_length=1)
+    further: dict[str, dict[str, Annotated[str, Field(min_length=1)]]] = Field(default_factory=dict)  # name_es, ..
     owner: str = Field(min_length=1)
     where: Annotated[str, AfterValidator(_held)] | None = Field(None, min_length=1)
     rule: Condition | None = None
@@ -83,6 +86,11 @@ class Definition(Strict):
     suppress: Suppression = Suppression()
     holdout: float = Field(0.0, ge=0, le=0.5)
     examples: Examples = Examples()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _languages(cls, document: object) -> object:
+        return gathered(document, "name", "description")
 
     @model_validator(mode="after")
     def _one_kind(self) -> Definition:

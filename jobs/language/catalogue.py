@@ -15,7 +15,8 @@ from jobs.tables import FEATURE_NAMES
 
 LANGUAGES = CONF / "languages"
 MODEL = "en"  # the language whose keys every other one must have
-TABLED = ("en", "zh")  # those that the tables have texts in
+CHINESE = "zh"
+TABLED = (MODEL, CHINESE)  # those that the tables have texts in
 Steps = list[tuple[float, str]]  # (at least, text), the highest first
 
 
@@ -46,7 +47,8 @@ class Words(Strict):
 class Verify(Strict):
     """Words by which a text is held against its facts. up, down: of a direction; neutral: phrases with such a word that
     tell none; never: of numbers, dates, money and orders; traits: by the id of the fact that they need; nouns: by the
-    id of the fact that they are of; plain: further words that may stand in a text, beside those of the templates.
+    id of the fact that they are of; joins: words that a clause ends at; plain: further words that may stand in a text,
+    beside those of the templates.
     """
 
     up: list[str]
@@ -55,7 +57,15 @@ class Verify(Strict):
     never: list[str]
     traits: dict[str, list[str]]
     nouns: dict[str, list[str]]
+    joins: list[str]
     plain: list[str]
+
+
+class Example(Strict):
+    """What a language model is shown as a portrait, its lines: with a taste among the facts, and without one."""
+
+    taste: str
+    bare: str
 
 
 class Catalogue(Strict):
@@ -63,6 +73,7 @@ class Catalogue(Strict):
 
     name: str
     numbers: Numbers
+    spaced: bool  # whether there are spaces between words
     lists: Joints
     stop: str
     catch_all: list[str]
@@ -86,6 +97,7 @@ class Catalogue(Strict):
     action: dict[str, list[str]]
     rule: dict[str, str]
     verify: Verify
+    example: Example
     page: dict[str, str]
     causes: dict[str, str]
     stage_names: dict[str, str]

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
-from jobs.language.catalogue import MODEL, words
+from jobs.language.catalogue import CHINESE, MODEL, words
 
 LEAST_USERS = 50  # behind a fact that leaves the house
 SURE = 0.95  # the confidence of a direction from which on a sentence may be built on it
-CHINESE = "zh"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +23,7 @@ class Fact:
     kind: what it is of (size, money, trait, taste (share of what they buy), move, expectation, profile); unit: users,
     share, money, number or text; comparison: the same number of everybody, null where there is none; direction: above,
     below or equal to it; confidence: probability that the direction is no chance of who was counted; users: behind it.
+    labels: those of further languages, which stand in no table.
     """
 
     id: str
@@ -36,6 +36,7 @@ class Fact:
     confidence: float = 1.0
     users: int = 0
     text: str = ""  # in place of the number, where the fact is a word
+    labels: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
     def direction(self) -> str:
@@ -49,13 +50,13 @@ class Fact:
         return self.value / self.comparison if self.comparison else 1.0
 
     def called(self, language: str) -> str:
-        """Its label in a language. What the shop calls it is in English where it has no other word."""
+        """Its label in a language. What the shop has no word for in it is called as in English."""
         of = words(language)
         if self.id in of.facts:
             return of.facts[self.id]
         if self.id in of.traits:
             return of.traits[self.id].name
-        return self.label_zh if language == CHINESE else self.label
+        return self.label_zh if language == CHINESE else self.labels.get(language, self.label)
 
     def sure(self) -> bool:
         return self.confidence >= SURE
@@ -63,7 +64,7 @@ class Fact:
     def row(self) -> dict:
         """The struct of gold.segments.facts."""
         cells = asdict(self)
-        cells.pop("text")
+        del cells["text"], cells["labels"]
         return cells | {"direction": self.direction}
 
 
@@ -96,8 +97,9 @@ def of_segment(segment: Mapping, everyone: Mapping) -> list[Fact]:
         unit = "share" if "_share_" in trait["feature"] or "abandonment" in trait["feature"] else "number"
         facts.append(Fact(trait["feature"], "trait", value, unit, label, label_zh, base, surely, size))
     for place, taste in enumerate(segment["tastes"], start=1):
-        facts.append(Fact(f"taste_{place}", "taste", taste["share"], "share", taste["label"], taste["label_zh"],
-                          taste["base"], taste["confidence"], taste["users"]))  # fmt: skip
+        told = taste["label"], taste["label_zh"], taste["base"], taste["confidence"], taste["users"]
+        labels = taste.get("labels", {})
+        facts.append(Fact(f"taste_{place}", "taste", taste["share"], "share", *told, labels=labels))
     expected, usual = segment["expected"], everyone["expected"]
     if expected and usual:
         chance, base = expected["purchase_28d"], usual["purchase_28d"]

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from jobs.language import catalogue
 from jobs.language.catalogue import Catalogue, large, step
 from jobs.language.facts import Fact
+from jobs.language.labels import Labels
 from jobs.language.restricted import restricted
 
 STRONG = 0.35  # standard deviations of users from which on a habit sets a segment apart
@@ -113,10 +114,13 @@ class Portrait:
         return next((name for name, holds in rules if holds), "offer")
 
     @classmethod
-    def of_row(cls, segment: Mapping) -> Portrait:
-        """Of a row of gold.segments."""
-        names = [name for name in Fact.__dataclass_fields__ if name != "text"]
-        facts = [Fact(**{name: fact[name] for name in names}) for fact in segment["facts"]]
+    def of_row(cls, segment: Mapping, labels: Labels | None = None) -> Portrait:
+        """Of a row of gold.segments. labels: what categories are called in further languages."""
+        names = [name for name in Fact.__dataclass_fields__ if name not in ("text", "labels")]
+        facts = [
+            Fact(**{name: fact[name] for name in names}, labels=labels.of_english(fact["label"]) if labels else {})
+            for fact in segment["facts"]
+        ]
         return cls(facts, {trait["feature"]: trait["z"] for trait in segment["traits"]}, segment["segment_id"])
 
     def text(self, language: str) -> str:

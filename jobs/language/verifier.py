@@ -11,12 +11,12 @@ from collections.abc import Collection, Iterable, Mapping
 from functools import cache
 
 from jobs.language.catalogue import words
-from jobs.language.facts import CHINESE, Fact
+from jobs.language.facts import Fact
 from jobs.language.restricted import restricted
 
 LINES, LONGEST = 3, 320
 _PLACEHOLDER = re.compile(r"\{\{\s*([\w]+)(?:\.(usual|name))?\s*\}\}")
-_CLAUSE = re.compile(r"[.,;:!?()。，；：！？、（）]\s*|\b(?:and|but|while|y|pero)\b")
+_STOPS = r"[.,;:!?()。，；：！？、（）]\s*"
 _WORD = re.compile(r"[^\W\d_]+")
 _SLOT = re.compile(r"\{\w+\}")
 _ENDS = ("", "s", "es", "ed", "d", "ing", "ly", "er")  # of the forms of a word
@@ -39,7 +39,7 @@ def render(text: str, facts: Iterable[Fact], language: str) -> str:
             return fact.called(language)
         return shown(fact, fact.value if part is None else fact.comparison or 0.0, language)
 
-    space = "" if language == CHINESE else " "
+    space = " " if words(language).spaced else ""
     return space.join(line.strip() for line in _PLACEHOLDER.sub(filled, text).strip().splitlines() if line.strip())
 
 
@@ -74,13 +74,13 @@ def _of_words(bare: str, language: str, labels: Collection[str]) -> list[str]:
     found = []
     if re.search(r"\d", bare) or re.search(r"[%‰$€£¥@#_/\\<>{}\[\]=|`~^*]", bare):
         found.append("a digit or a mark stands outside a placeholder")
-    if language != CHINESE and (inside := re.findall(r"(?<![.!?\n])[ \t,;:(\"'-]+([A-Z]\w*)", bare)):
+    if words(language).spaced and (inside := re.findall(r"(?<![.!?\n])[ \t,;:(\"'-]+([A-Z]\w*)", bare)):
         found.append(f"a name stands outside a placeholder: {', '.join(inside)}")
     never = [word for word in words(language).verify.never if _has(bare, word, language)]
     named = [label for label in labels if len(label) > 1 and _has(bare, label, language)]
     found += [f"{word!r} may not be said" for word in never]
     found += [f"{label!r} stands outside a placeholder" for label in sorted(named)]
-    strange = (strange_in_chinese if language == CHINESE else strange_words)(bare, language)
+    strange = (strange_words if words(language).spaced else strange_runs)(bare, language)
     return found + [f"{word!r} is no fact's and no plain word" for word in strange]
 
 
@@ -110,8 +110,10 @@ def strange_words(text: str, language: str) -> list[str]:
     return sorted({word for word in _WORD.findall(text.casefold()) if not plain(word)})
 
 
-def strange_in_chinese(text: str, language: str) -> list[str]:
-    """Characters that no plain word covers and no part of a template of two characters or more."""
+def strange_runs(text: str, language: str) -> list[str]:
+    """In a language without spaces: characters that no plain word covers and no part of a template of two characters or
+    more.
+    """
     known, templates = _vocabulary(language)
     strange = []
     for run in _WORD.findall(text):
@@ -138,7 +140,7 @@ def _of_claims(lines: Iterable[str], known: Mapping[str, Fact], language: str) -
         for trait, names in of.traits.items():
             if trait not in here and any(_has(bare, name, language) for name in names):
                 found.append(f"a claim about {trait} without {{{{{trait}}}}} in its line")
-        clauses = _clauses(line, known)
+        clauses = _clauses(line, known, language)
         for n, (plain, own) in enumerate(clauses):
             for fact in own:
                 names = of.nouns.get(fact.id, [])
@@ -150,33 +152,32 @@ def _of_claims(lines: Iterable[str], known: Mapping[str, Fact], language: str) -
             told = own or next((facts for _, facts in [*clauses[n + 1 :], *reversed(clauses[:n])] if facts), [])
             signs = {fact.direction for fact in told if fact.comparison is not None and fact.sure()}
             for side, named in (("above", of.up), ("below", of.down)):
-                if any(_has(_without(plain, of.neutral, language), word, language) for word in named) and signs != {
-                    side
-                }:
+                if any(_has(_without(plain, of.neutral), word, language) for word in named) and signs != {side}:
                     found.append(f"{plain!r} says {side}, its facts say {', '.join(sorted(signs)) or 'nothing'}")
     last = {id_ for id_, _ in _PLACEHOLDER.findall(lines[-1])} & known.keys() if len(lines) == LINES else set()
     held = sorted(id_ for id_ in last if restricted(known[id_].label, known[id_].label_zh))
     return found + [f"{{{{{id_}}}}} is of goods that no advice puts forward" for id_ in held]
 
 
-def _clauses(line: str, known: Mapping[str, Fact]) -> list[tuple[str, list[Fact]]]:
+def _clauses(line: str, known: Mapping[str, Fact], language: str) -> list[tuple[str, list[Fact]]]:
     """The clauses of a line with marks for its facts, and the facts of each."""
     ids = iter(_PLACEHOLDER.findall(line))
-    plain = [clause.strip() for clause in _CLAUSE.split(_PLACEHOLDER.sub(_MARK, line)) if clause.strip()]
+    joins = "".join(rf"|\b{re.escape(word)}\b" for word in words(language).verify.joins)
+    plain = [clause.strip() for clause in re.split(_STOPS + joins, _PLACEHOLDER.sub(_MARK, line)) if clause.strip()]
     return [
         (clause, [known[id_] for id_, _ in (next(ids) for _ in range(clause.count(_MARK))) if id_ in known])
         for clause in plain
     ]
 
 
-def _without(text: str, phrases: Iterable[str], language: str) -> str:
+def _without(text: str, phrases: Iterable[str]) -> str:
     for phrase in phrases:
-        text = text.replace(phrase, "") if language == CHINESE else re.sub(re.escape(phrase), "", text, flags=re.I)
+        text = re.sub(re.escape(phrase), "", text, flags=re.I)
     return text
 
 
 def _has(text: str, word: str, language: str) -> bool:
-    """Whether a text has a word; in Chinese, the characters."""
-    if language == CHINESE:
+    """Whether a text has a word; without spaces between them, its characters."""
+    if not words(language).spaced:
         return word in text
     return re.search(rf"(?<!\w){re.escape(word.casefold())}(?!\w)", text.casefold()) is not None

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
 from jobs import language
-from jobs.language import TABLED, Labels, Portrait
+from jobs.language import TABLED, Further, Labels, Portrait
+from jobs.language.verifier import render
 from jobs.settings import Settings
 
 FLOWS, SEGMENTS, STAGES, WAYS = 5, 4, 3, 2  # the most that are told at first sight
@@ -17,16 +19,25 @@ Rows = list[dict]
 
 
 class Page:
-    """One night in one language. night: see `reading.read_night`; labels: of the source's categories."""
+    """One night in one language. night: see `reading.read_night`; labels: of the source's categories; audiences: what
+    further languages say of them, by audience.
+    """
 
-    def __init__(self, s: Settings, night: dict[str, pd.DataFrame], code: str, labels: Labels) -> None:
-        self.s, self.code, self.words, self.labels = s, code, language.words(code), labels
+    def __init__(
+        self, s: Settings, night: dict[str, pd.DataFrame], code: str, labels: Labels,
+        audiences: Mapping[str, Further] | None = None,
+    ) -> None:  # fmt: skip
+        self.s, self.code, self.words = s, code, language.words(code)
+        self.labels, self.further = labels, audiences or {}
         self.rows: dict[str, Rows] = {name: _records(frame) for name, frame in night.items()}
         self.run = self.rows["run"][0]
         living = self.rows.get("segments", [])
         self.names = {row["segment_id"]: self._name(row) for row in [*living, *self.rows.get("ended", [])]}
         self.english = {row["segment_name"]: self.names[row["segment_id"]] for row in living}
-        self.portraits = {row["segment_id"]: Portrait.of_row(row) for row in living if _listed(row.get("facts"))}
+        told = [row for row in living if _listed(row.get("facts"))]
+        self.portraits = {row["segment_id"]: Portrait.of_row(row, labels) for row in told}
+        written = [row for row in self.rows.get("written", []) if row["language"] == code]
+        self.written = {row["segment_id"]: row["answer"] for row in written}
 
     def sections(self) -> dict[str, Any]:
         """By name of the section, for the template."""
@@ -96,7 +107,7 @@ class Page:
             portrait = self.portraits.get(row["segment_id"])
             if portrait and portrait.returns is not None and year:
                 stakes.append((float(row["spend_365d"]) / year * (1 - portrait.returns), row["segment_id"], portrait))
-        named = {row["audience_id"]: self._text(row, "name") for row in self.rows.get("audiences", [])}
+        named = {row["audience_id"]: self._of_audience(row, "name") for row in self.rows.get("audiences", [])}
         first = sorted(stakes, key=lambda stake: (-stake[0], stake[1]))[:FIRST]
         return {
             "first": [(self.names[group], self.say("at_stake", share=self.words.percent(stake)),
@@ -110,10 +121,15 @@ class Page:
 
     def _audience(self, row: dict) -> dict:
         return {
-            "name": self._text(row, "name"), "about": self._text(row, "description"), "id": row["audience_id"],
+            "name": self._of_audience(row, "name"), "about": self._of_audience(row, "description"),
+            "id": row["audience_id"],
             "users": self.count(row["size"]), "moves": self._moves(row),
             "refused": self.say("refused") if isinstance(row["refused"], str) else "", "why": row["refused"],
         }  # fmt: skip
+
+    def _of_audience(self, row: dict, column: str) -> str:
+        """Its name or description, as conf/audiences says it in a further language."""
+        return language.said(self.further.get(row["audience_id"], {}), self.code, column) or self._text(row, column)
 
     def health(self) -> dict:
         """Checks, records, and how good the suggestions of four weeks ago were."""
@@ -185,12 +201,22 @@ class Page:
             "name": self.names[row["segment_id"]], "users": self.count(row["size"]), "part": part,
             "share": self.words.percent(row["share"]), "a_head": self.say("a_head", spend=self.words.amount(head)),
             "moves": self._moves(row),
-            "portrait": self._text(row, "description") if self.code in TABLED or not portrait
-            else portrait.text(self.code),
+            "portrait": self._portrait(row, portrait),
             "tastes": tastes, "ways": ways, "rule": self._rule(row),
             "fits": self.say("fits", fit=self.words.percent(row["rule_fidelity"]))
             if row["rule_fidelity"] is not None else "",
         }  # fmt: skip
+
+    def _portrait(self, row: dict, portrait: Portrait | None) -> str:
+        """As it stands in the row; in a further language as a model wrote it that night, else by the templates."""
+        if self.code in TABLED or not portrait:
+            return self._text(row, "description")
+        if answer := self.written.get(row["segment_id"]):
+            return render(answer, portrait.facts.values(), self.code)
+        return portrait.text(self.code)
+
+    def _category(self, category: str) -> str:
+        return self.labels.called(category, self.code)
 
     def more(self) -> dict:
         """What stands behind a click: all moves, stages, tags, offers and checks."""
@@ -217,7 +243,7 @@ class Page:
         parts = _listed(row.get("name_parts" if of == "segment" else "family_parts"))
         if self.code in TABLED or not parts:
             return self._text(row, f"{of}_name")
-        return self.words.named(parts, lambda category: self.labels(category)[0])
+        return self.words.named(parts, self._category)
 
     def traits(self, traits: list[dict] | None) -> list[dict]:
         """Traits of a segment with their names in this language."""
@@ -228,7 +254,7 @@ class Page:
             return self._text(trait, "name")
         kind, _, department = trait["feature"].partition(":")
         if department:
-            return self.words.department.name.format(name=self.labels(department)[0])
+            return self.words.department.name.format(name=self._category(department))
         return self.words.traits[kind].name
 
     def _rule(self, row: dict) -> str:
@@ -237,7 +263,7 @@ class Page:
         found = [of["conditions"] for of in self.rows.get("rules", []) if of["segment_id"] == row["segment_id"]]
         if not found or found[0] is None:
             return ""
-        return language.rule(found[0], self.code, lambda category: self.labels(category)[0])
+        return language.rule(found[0], self.code, self._category)
 
     def _ended(self, row: dict) -> str:
         if self.code in TABLED:

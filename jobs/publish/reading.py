@@ -37,6 +37,8 @@ def read_night(s: Settings) -> dict[str, pd.DataFrame]:
         "run": run,
         # All columns: model versions of long ago have no conditions.
         "rules": _ask_where_written(s, f"SELECT * FROM gold.segment_models WHERE model_version = '{version}'"),
+        "written": _ask_where_written(s, "SELECT segment_id, language, answer FROM ops.portraits WHERE verdict ="
+                         f" 'accepted' AND {day} AND run_id IN (SELECT run_id FROM gold.segments WHERE {day})"),
         "before": ask(s, f"SELECT max(ds) AS ds FROM ops.runs WHERE ds < DATE '{s.ds}' HAVING max(ds) IS NOT NULL"),
         "segments": segments[alive].reset_index(drop=True),
         "ended": segments[~alive],

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import base64
 import io as bytes_io
-from datetime import date
+from collections.abc import Iterable
 from pathlib import Path
 
 import jinja2
 import pandas as pd
-from pydantic import Field
 
-from jobs.conf import CONF, Strict, read
-from jobs.errors import UsageError
 from jobs.lake import pages
-from jobs.language import MODEL, Labels, languages, words
+from jobs.language import MODEL, TABLED, Further, Pages, words
 from jobs.publish import pictures
 from jobs.publish.page import Page
 from jobs.publish.reading import read_night
@@ -52,24 +49,6 @@ def draw(page: Page, night: dict[str, pd.DataFrame], points: pd.DataFrame) -> di
     return images
 
 
-class Pages(Strict):
-    """conf/pages.yaml: the languages of the page; the first is that of <ds>.html."""
-
-    languages: list[str] = Field(min_length=1)
-
-    @classmethod
-    def load(cls, path: Path = CONF / "pages.yaml") -> Pages:
-        """Of the file; UsageError where a language has no words."""
-        pages = read(path, cls, "list of languages")
-        if unknown := [code for code in pages.languages if code not in languages()]:
-            raise UsageError(f"expected languages of {', '.join(languages())} in {path}, found {', '.join(unknown)}")
-        return pages
-
-    def files(self, ds: date) -> dict[str, str]:
-        """The name of a night's page by language."""
-        return {code: f"{ds}.html" if code == self.languages[0] else f"{ds}.{code}.html" for code in self.languages}
-
-
 def render(page: Page, images: dict[str, bytes], files: dict[str, str]) -> str:
     """The page as one HTML file that needs nothing else. files: of all languages."""
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True)
@@ -82,6 +61,15 @@ def render(page: Page, images: dict[str, bytes], files: dict[str, str]) -> str:
     )
 
 
+def _further(languages: Iterable[str]) -> dict[str, Further]:
+    """What further languages say of audiences, by audience; read where a page is in one."""
+    if {*languages} <= {*TABLED}:
+        return {}
+    from jobs.audiences import Book  # a second, which other pages do not need
+
+    return {audience: definition.further for audience, definition in Book.load().by_id.items()}
+
+
 def run(s: Settings) -> str:
     """Write the page in each language, and its pictures, to the warehouse's report folder and log them to MLflow."""
     night = read_night(s)
@@ -89,9 +77,9 @@ def run(s: Settings) -> str:
     folder = pages.local_folder(s.warehouse)
     folder.mkdir(parents=True, exist_ok=True)
     source, names, files = load(s.source), Pages.load().files(s.ds), list[Path]()
-    labels = Labels(source.labels, source.labels_zh)
+    labels, audiences = source.category_labels(), _further(names)
     for code, name in names.items():
-        page = Page(s, night, code, labels)
+        page = Page(s, night, code, labels, audiences)
         # Where no font has the language's letters, its pictures are in English.
         drawn = page if pictures.writes(page.words.page["sizes"]) else Page(s, night, MODEL, labels)
         images = draw(drawn, night, points)

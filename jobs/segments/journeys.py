@@ -8,8 +8,7 @@ from datetime import date, timedelta
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
-from jobs.language import words
-from jobs.segments.tastes import Labels
+from jobs.language import Labels, words
 
 DAYS, BEFORE = 28, timedelta(days=7)  # purchases of so many days, and what came at most so long before one
 MOST_USERS = 50_000  # journeys are told of a sample, by a stable hash

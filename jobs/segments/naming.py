@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from jobs.language import Labels
 from jobs.segments import families, names
 from jobs.segments.assign import SegmentModel
 from jobs.segments.names import Known, Name, Options, Phrase
 from jobs.segments.portraits import Portraits
-from jobs.segments.tastes import FAINT_LIFT, FAINTLY, MOST, Counts, Labels
+from jobs.segments.tastes import FAINT_LIFT, FAINTLY, MOST, Counts
 
 
 @dataclass(frozen=True, slots=True)

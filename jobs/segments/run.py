@@ -15,7 +15,7 @@ from jobs.errors import DataError
 from jobs.features import with_days
 from jobs.lake import consents, delta, erasures, staging
 from jobs.lake.engine import frames
-from jobs.language import Labels, is_code
+from jobs.language import Labels, Pages, is_code
 from jobs.language.connection import LanguageModel
 from jobs.segments import changes, flows, journeys, portraits, profiles, summary, tags, tastes, written
 from jobs.segments.assign import Scorer, SegmentModel, model_rows
@@ -154,7 +154,7 @@ def run(spark: SparkSession, s: Settings) -> str:
     rules = rules.model_copy(update={"tags": of_tags})
     vectors = seen_by(spark, s, model)
     before = erasures.with_segments(last.read(spark, s, USER_SEGMENTS), last.gone)
-    labels = Labels(source.labels, source.labels_zh)
+    labels = source.category_labels()
     traits = all_traits(model.departments, labels)
     members = frames.kept(placed(features, vectors, before, scorer, traits))
 
@@ -184,8 +184,9 @@ def run(spark: SparkSession, s: Settings) -> str:
         by_segment, of_model, portrayed, counts, labels, summary.expected(members, expected), moves, ways
     )
     writer = LanguageModel.load()
+    told = counts.labels(labels, Pages.load().with_tables())
     living = summary.living_rows(
-        of_night, model, naming, lambda facts: written.portraits(s, writer, facts, counts.labels(labels)), writer.model
+        of_night, model, naming, lambda facts: written.portraits(s, writer, facts, told), writer.model
     )
     ended = summary.ended_rows(summary.names(segments_before), model, moves)
     staging.put_rows(living + ended, s, SEGMENTS)

@@ -10,12 +10,12 @@ from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
 from jobs import language
-from jobs.language import Fact, words
+from jobs.language import Fact, Labels, words
 from jobs.segments.assign import SegmentModel
 from jobs.segments.flows import Flow, came_and_went, successors
 from jobs.segments.naming import Naming
 from jobs.segments.portraits import Portraits
-from jobs.segments.tastes import Counts, Labels
+from jobs.segments.tastes import Counts
 from jobs.segments.written import TEMPLATES
 
 _OF_MODEL = ("rule_fidelity", "parents", "status")  # columns that a night takes over

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
-from jobs.language import says_nothing
+from jobs.language import Labels, says_nothing
 
 BOUGHT = 0.05  # of all events, from which on purchases alone tell the tastes; below, all that is done to products
 CATEGORIES = 300  # of the most users, that tastes are told by
@@ -20,8 +20,6 @@ SURE = 0.95  # probability that a larger share is no chance of a few users
 FAINT_LIFT, FAINTLY = 1.1, 0.7  # what of these keeps a taste in a name
 MOST = 6  # tastes told of a segment
 MILLION = 1_000_000
-
-Labels = Callable[[str], tuple[str, str]]  # of a category: English and Chinese
 
 
 class Count(NamedTuple):
@@ -44,10 +42,10 @@ class Counts:
     of: dict[int, dict[str, Count]]
     nothing: frozenset[str] = frozenset()
 
-    def labels(self, label: Labels) -> dict[str, set[str]]:
+    def labels(self, labels: Labels, languages: Iterable[str]) -> dict[str, set[str]]:
         """What the categories are called, by language."""
-        both = [label(category) for category in {c for counts in self.of.values() for c in counts}]
-        return {"en": {english for english, _ in both}, "zh": {chinese for _, chinese in both}}
+        categories = {category for counts in self.of.values() for category in counts}
+        return {code: {labels.called(category, code) for category in categories} for code in languages}
 
     def together(self, segments: Iterable[int]) -> tuple[int, dict[str, Count]]:
         """Users, and the counts of several segments as one group."""
@@ -60,7 +58,8 @@ class Counts:
     def tastes(
         self, segments: Iterable[int], labels: Labels, most: int = MOST, lift: float = LEAST_LIFT, sure: float = SURE
     ) -> list[dict]:
-        """category, label, label_zh, share, base, lift, users and confidence of a group of segments, clearest first.
+        """category, label, label_zh, labels (of further languages), share, base, lift, users and confidence of a group
+        of segments, clearest first.
 
         The order is that of (share - base) / sqrt(base): a small category is not clear by a large lift alone. Two
         categories of one label are one taste.
@@ -78,8 +77,8 @@ class Counts:
                 continue
             label, label_zh = labels(category)
             found.append({
-                "category": category, "label": label, "label_zh": label_zh, "share": round(share, 6),
-                "base": round(usual, 6), "lift": round(share / usual, 4), "users": users,
+                "category": category, "label": label, "label_zh": label_zh, "labels": labels.in_further(category),
+                "share": round(share, 6), "base": round(usual, 6), "lift": round(share / usual, 4), "users": users,
                 "confidence": round(confidence, 4), "clear": (share - usual) / math.sqrt(usual),
             })  # fmt: skip
         told: list[dict] = []

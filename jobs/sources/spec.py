@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from jobs.conf import CONF, Strict, nearest, read
 from jobs.errors import UsageError
+from jobs.language import Labels, gathered
 from jobs.sources import globs, patterns
 from jobs.sources.dialect import OF_CSV, Dialect
 from jobs.sources.mapping import (
@@ -257,6 +258,17 @@ class Source(Strict):
     thresholds: Thresholds = Thresholds()
     labels_zh: dict[str, str] = Field(default_factory=dict)
     labels: dict[str, str] = Field(default_factory=dict)
+    further: dict[str, dict[str, dict[str, str]]] = Field(default_factory=dict)  # of labels_<language>
+
+    @model_validator(mode="before")
+    @classmethod
+    def _languages(cls, document: object) -> object:
+        return gathered(document, "labels")
+
+    def category_labels(self) -> Labels:
+        """What categories are called, in every language."""
+        further = {code: fields["labels"] for code, fields in self.further.items()}
+        return Labels(self.labels, self.labels_zh, further=further)
 
     @field_validator("shop_zone")
     @classmethod

@@ -82,7 +82,7 @@ PORTRAITS = Table(
     columns(
         ("ds", "date", "the night", "日期"),
         ("segment_id", "int", "the segment", "人群编号"),
-        ("language", "string", "of the text: en or zh", "语言"),
+        ("language", "string", "of the text", "语言"),
         ("digest", "string", "of facts, prompt, model and language: an accepted answer is taken again by it", "摘要"),
         ("model", "string", "as in conf/language_model.yaml", "模型"),
         ("sent", "string", "the facts as JSON: all that left the house", "发送内容"),

@@ -6,6 +6,7 @@ import json
 
 import pytest
 import yaml
+from pydantic import ValidationError
 from pyspark.errors import PySparkException
 
 from jobs.audiences import validate
@@ -19,6 +20,16 @@ SAID = {"name": "A", "name_zh": "甲", "description": "x", "description_zh": "x"
 def loaded(folder, where: str) -> Book:
     (folder / "a.yaml").write_text(yaml.safe_dump(SAID | {"where": where}, allow_unicode=True), encoding="utf-8")
     return Book.load(folder)
+
+
+def test_an_audience_has_names_in_languages_that_there_are(tmp_path):
+    """They stand beside who is in it, which they do not change."""
+    plain = Definition.model_validate(SAID | {"where": "recency_days < 3"})
+    spoken = Definition.model_validate(SAID | {"where": "recency_days < 3", "name_es": "Fieles"})
+    assert spoken.further == {"es": {"name": "Fieles"}}
+    assert spoken.meaning() == plain.meaning()
+    with pytest.raises(ValidationError, match="name_tlh"):
+        Definition.model_validate(SAID | {"where": "recency_days < 3", "name_tlh": "HIq"})
 
 
 @pytest.mark.parametrize(

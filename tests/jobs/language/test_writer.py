@@ -10,10 +10,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from jobs.errors import UsageError
+from jobs.language import languages, words
 from jobs.language.connection import LanguageModel
 from jobs.language.facts import Fact, of_segment
 from jobs.language.verifier import faults, render
-from jobs.language.writer import EXAMPLES, Writer, prompt, told
+from jobs.language.writer import Writer, prompt, told
 from tests.jobs.language.test_portrait import EVERYONE, segment
 
 GOOD = (
@@ -147,12 +148,12 @@ def test_true_sentences_are_taken(language, text):
     assert faults(FRAME[language] + text, measured(), language, ()) == []
 
 
-@pytest.mark.parametrize("language", EXAMPLES)
+@pytest.mark.parametrize("language", languages())
 def test_what_the_prompt_shows_would_be_taken(language):
-    with_taste, without = EXAMPLES[language]
-    for example, sent in ((with_taste, '[{"id": "taste_1"}]'), (without, "[]")):
-        assert faults(example, FACTS, language, LABELS[language]) == []
-        assert prompt(language, sent).endswith(example)
+    shown = words(language).example
+    for example, sent in ((shown.taste, '[{"id": "taste_1"}]'), (shown.bare, "[]")):
+        assert faults(example, FACTS, language, LABELS.get(language, ())) == []
+        assert prompt(language, sent).endswith(example.strip())
 
 
 def test_an_unsure_fact_bears_no_direction():

@@ -10,10 +10,9 @@ import pandas as pd
 import pytest
 
 from jobs.errors import UsageError
-from jobs.language import Labels, words
+from jobs.language import Labels, Pages, words
 from jobs.publish import report
 from jobs.publish.page import Page
-from jobs.publish.report import Pages
 from jobs.settings import Settings
 from tests.jobs.language.test_portrait import EVERYONE, of_segment, segment
 
@@ -158,6 +157,24 @@ def test_a_further_language_is_a_file_alone():
     english -= spanish | {"cat", "food", "english", "beer", "shop"}  # words of the shop, and the link
     found = {word for line in lines for word in re.findall(r"[^\W\d_]{3,}", line.casefold())}
     assert found & english == set()
+
+
+def test_a_further_language_has_the_shop_s_names_where_they_are_given():
+    """Some categories and an audience have a Spanish name, the others stay English; a model's text goes first."""
+    labels = Labels({"CAT": "tea", "ALE": "beer", "MEAT": "beef"}, {}, further={"es": {"CAT": "té", "MEAT": "vaca"}})
+    columns = ["audience_id", "name", "name_zh", "description", "description_zh", "size", "entered", "left", "refused"]
+    audiences = pd.DataFrame([("a", "Deal seekers", "甲", "x", "x", 5, 0, 0, None),
+                              ("b", "Best ones", "乙", "x", "x", 5, 0, 0, None)], columns=columns)  # fmt: skip
+    written = pd.DataFrame([(3, "es", "Son {{size}} clientes de {{taste_1.name}}.")],
+                           columns=["segment_id", "language", "answer"])  # fmt: skip
+    more = {"audiences": audiences, "written": written, "overlaps": pd.DataFrame()}
+    told = Page(SETTINGS, night(**more), "es", labels, {"a": {"es": {"name": "Buscan ofertas"}}})
+    assert told.names[3] == "Té · gasto bajo"
+    assert [one["name"] for one in told.todo()["audiences"]] == ["Buscan ofertas", "Best ones"]
+    portraits = {one["id"]: one["portrait"] for family in told.families() for one in family["segments"]}
+    assert portraits[3] == "Son 100 clientes de vaca."
+    assert "beer" in portraits[7]
+    assert labels.called("ALE", "es") == "beer"
 
 
 def test_the_first_language_of_the_setting_has_the_plain_name(tmp_path):

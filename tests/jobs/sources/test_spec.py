@@ -52,6 +52,17 @@ def users(**feed) -> dict:
     return {"users": {"id": ["id"], "fields": {}} | feed}
 
 
+def test_categories_have_labels_in_languages_that_there_are(tmp_path):
+    labels = {"labels": {"ALE": "beer", "TEA": "tea"}, "labels_zh": {"ALE": "啤酒"}, "labels_es": {"ALE": "cerveza"}}
+    write(tmp_path, GOOD | labels)
+    told = spec.load("shop", tmp_path).category_labels()
+    assert [told.called("ALE", code) for code in ("en", "zh", "es")] == ["beer", "啤酒", "cerveza"]
+    assert [told.called("TEA", code) for code in ("en", "zh", "es")] == ["tea", "tea", "tea"]
+    write(tmp_path, GOOD | {"labels_tlh": {"ALE": "HIq"}})
+    with pytest.raises(UsageError, match="labels_tlh"):
+        spec.load("shop", tmp_path)
+
+
 def test_users_of_a_database(tmp_path):
     jdbc = JDBC | {"user_env": "DB_USER", "password_env": "DB_PASSWORD", "partition_column": "id", "partitions": 4}
     write(tmp_path, GOOD | users(jdbc=jdbc))
