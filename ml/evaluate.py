@@ -1,8 +1,10 @@
 """Scores a trained snapshot on its held-out week: python -m ml.evaluate --snapshot DIR
 
-Input: what a user did before the week. All products are ranked for the first product of the week: hr@10, ndcg@10,
-mrr; and their categories: the share of the week's categories among the first ten. The history is NOT masked: buying
-again is normal in a shop. Beside the model: popularity and item co-occurrence. Leaves DIR/evaluation.json and metrics.
+Input: what a user did before the week. All products are ranked for those of the week's first visit, which is what is
+bought or viewed at one time, in no order: hr@10 (whether one of them is among the first ten), ndcg@10, mrr (of the one
+ranked best); and their categories: the share of the week's categories among the first ten. The history is NOT masked:
+buying again is normal in a shop. Beside the model: popularity and item co-occurrence. Leaves DIR/evaluation.json and
+metrics.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ def main(argv: list[str] | None = None) -> None:
     figure.savefig(snapshot.folder / "evaluation.png", dpi=110)
     for name in ("evaluation.md", "evaluation.png"):
         run.artifacts(snapshot.folder / name, "evaluation")
-    print(f"{users:,} users, first product of the 7 days to {snapshot.ds}, all products ranked, history not masked")
+    print(f"{users:,} users, first visit of the 7 days to {snapshot.ds}, all products ranked, history not masked")
     print(table + f"{time.perf_counter() - began:.1f} s")
 
 

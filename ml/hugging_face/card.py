@@ -45,7 +45,7 @@ Event logs of one shop up to {ds}; events from {cutoff} on were held out. Users 
 {products:,} products are known, with the descriptions that they had when the folder was written. Code: git {git_sha}.
 
 ## Figures
-The first product of the held-out week among all products, history not masked:
+The products of the held-out week's first visit among all products, history not masked:
 
 {figures}
 

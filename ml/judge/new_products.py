@@ -2,10 +2,11 @@
 
 Protocol: a tenth of the products that sold before the held-out week (by a stable hash of the id, `fold` says which) is
 left out of the training: its events keep their time, kind and price, and name no product. A user with one of them in
-the week is asked for the first, the history not masked. It is ranked among all products, as the nights rank (a product
-without a sale has the popularity of none, far below all others); among all, as if it sold as usual (the mean of the
-logarithms); and among those left out, as offers of something untried are chosen. What is told: nothing of the words,
-hashed words of the title, the text encoder's vector, or both; category path, brand and price always.
+the week is asked for those that he has at the first time, the history not masked. Each is ranked among all products,
+as the nights rank (a product without a sale has the popularity of none, far below all others); among all, as if it
+sold as usual (the mean of the logarithms); and among those left out, as offers of something untried are chosen. What
+is told: nothing of the words, hashed words of the title, the text encoder's vector, or both; category path, brand and
+price always.
 
 Legend: U users, E events, I products, B users of a chunk.
 """
@@ -120,8 +121,9 @@ def _row(
     ranks: dict[str, list[np.ndarray]] = {"all": [], "as_usual": [], "new": []}
     for among, known in (("all", catalogue), ("as_usual", as_usual)):
         probabilities = Encoder.of(trainer.model, vocabularies, known).next_product(asked, week.history)
-        for chunk in np.array_split(np.arange(len(week.users)), max(1, -(-len(week.users) // _CHUNK))):
-            scores_BI, target = probabilities(week.users[chunk]), torch.from_numpy(week.target[chunk]).long()
+        for chunk in np.array_split(np.arange(len(week.target_T)), max(1, -(-len(week.target_T) // _CHUNK))):
+            scores_BI = probabilities(week.users[week.owner_T[chunk]])
+            target = torch.from_numpy(week.target_T[chunk]).long()
             ranks[among].append(rank_of(target, scores_BI).numpy())
             if among == "all":
                 ranks["new"].append(rank_of(among_new[target], scores_BI[:, new]).numpy())

@@ -65,8 +65,13 @@ def ndcg_of_hits(hit_NK: np.ndarray, relevant_N: np.ndarray) -> np.ndarray:
     hit_NK: whether the item at each place is relevant. relevant_N: how many are, in the list or not.
     """
     gain_K = 1 / np.log2(2 + np.arange(hit_NK.shape[1]))
-    best = np.concatenate([[1.0], np.cumsum(gain_K)])[np.minimum(relevant_N, hit_NK.shape[1])]
-    return (hit_NK * gain_K).sum(axis=1) / best
+    return (hit_NK * gain_K).sum(axis=1) / best_dcg(relevant_N, hit_NK.shape[1])
+
+
+def best_dcg(relevant_N: np.ndarray, most: int) -> np.ndarray:
+    """DCG@most of the best list where so many items are relevant; 1 where none is."""
+    gain_K = 1 / np.log2(2 + np.arange(most))
+    return np.concatenate([[1.0], np.cumsum(gain_K)])[np.minimum(relevant_N, most)]
 
 
 def ndcg_of_scores(relevant_NC: np.ndarray, score_NC: np.ndarray, most: int) -> np.ndarray:

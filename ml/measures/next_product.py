@@ -1,4 +1,7 @@
-"""How good a ranking of all products is for the next one. Legend: B users, I rankable products, C categories."""
+"""How good a ranking of all products is for what is bought next: all that is bought at one time, in no order.
+
+Legend: B users, T products of their next visits, I rankable products, C categories.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from ml.data.catalogue import Catalogue
 from ml.data.events import day_number
 from ml.data.sequences import Sequences
 from ml.data.vocabulary import FIRST
-from ml.measures.metrics import hit_rate, ndcg_of_ranks
+from ml.measures.metrics import best_dcg, hit_rate, ndcg_of_ranks
 
 TOP = 10
 _CHUNK = 256
@@ -28,14 +31,16 @@ WeekScorer = Callable[[np.ndarray], Tensor]
 class HeldOutWeek:
     """Users with a product in the held-out week, the events that they had before, what came next.
 
-    users: indices into sequences. history: events before the week, by user of the sequences. target: the first product
-    of the week, 0-based without padding and unknown. categories_BC: bool, categories of the week's products.
+    users: indices into sequences. history: events before the week, by user of the sequences. target_T: the products of
+    the first moment of the week that has one, each once, 0-based without padding and unknown; owner_T: whose they are
+    (index into users), ascending. categories_BC: bool, categories of the week's products.
     """
 
     sequences: Sequences
     history: np.ndarray
     users: np.ndarray
-    target: np.ndarray
+    owner_T: np.ndarray
+    target_T: np.ndarray
     categories_BC: np.ndarray
 
     @classmethod
@@ -43,11 +48,14 @@ class HeldOutWeek:
         """cutoff: the first day of the week."""
         known = np.flatnonzero((sequences.days >= day_number(cutoff)) & (sequences.items >= FIRST))
         owner, items = sequences.owners(known), sequences.items[known]
-        users, first = np.unique(owner, return_index=True)
+        users, first, place = np.unique(owner, return_index=True, return_inverse=True)
         categories = np.zeros((len(users), len(catalogue.category_names)), bool)
-        categories[np.searchsorted(users, owner), catalogue.category_I[items]] = True
+        categories[place, catalogue.category_I[items]] = True
         categories[:, 0] = False  # no category
-        return cls(sequences, sequences.lengths_before(day_number(cutoff)), users, items[first] - FIRST, categories)
+        next_ = sequences.times[known] == sequences.times[known[first]][place]
+        owner_T, target_T = np.unique(np.stack([place[next_], items[next_] - FIRST]), axis=1)
+        history = sequences.lengths_before(day_number(cutoff))
+        return cls(sequences, history, users, owner_T, target_T, categories)
 
     @classmethod
     def of_some(cls, sequences: Sequences, catalogue: Catalogue, cutoff: datetime.date, most: int) -> HeldOutWeek:
@@ -59,15 +67,13 @@ class HeldOutWeek:
 
 @dataclass(frozen=True)
 class Scores:
-    """Per user of a week: rank of the next product (1 = first; ties share their mean), recall of the categories."""
+    """Per user of a week: rank of the product of the next visit that is ranked best (1 = first; ties share their mean),
+    NDCG@TOP over all of its products, recall of the categories.
+    """
 
     rank: np.ndarray
+    ndcg: np.ndarray
     category_recall: np.ndarray
-
-    @property
-    def ndcg(self) -> np.ndarray:
-        """NDCG@TOP per user."""
-        return ndcg_of_ranks(self.rank, TOP)
 
     def means(self) -> dict[str, float]:
         """The recall of categories is left out where no week names one."""
@@ -82,19 +88,28 @@ class Scores:
 
 
 def score(week: HeldOutWeek, scorer: WeekScorer, catalogue: Catalogue) -> Scores:
-    """Ranks all products of the catalogue for each user, by chunks. The history is not masked: people buy again."""
+    """Ranks all products of the catalogue for each user of a week that has some, by chunks. The history is not masked:
+    people buy again.
+    """
     category_I = torch.from_numpy(catalogue.category_I[FIRST:]).long()
     ranks, recalls = [], []
     for chunk in np.array_split(np.arange(len(week.users)), max(1, -(-len(week.users) // _CHUNK))):
         scores_BI = scorer(week.users[chunk]).cpu()
-        ranks.append(rank_of(torch.from_numpy(week.target[chunk]).long(), scores_BI))
+        first, end = np.searchsorted(week.owner_T, [chunk[0], chunk[-1] + 1])
+        for start in range(first, end, _CHUNK):
+            asked = slice(start, min(start + _CHUNK, end))
+            rows = torch.from_numpy(week.owner_T[asked] - chunk[0])
+            ranks.append(rank_of(torch.from_numpy(week.target_T[asked]).long(), scores_BI[rows]).numpy())
         mass_CB = scores_BI.new_zeros(len(catalogue.category_names), len(chunk))
         mass_BC = mass_CB.index_add_(0, category_I, scores_BI.T.contiguous()).T
         mass_BC[:, 0] = -1  # "no category" is masked
         top_BK = mass_BC.topk(min(TOP, mass_BC.shape[1]), dim=1).indices
         truth_BC = torch.from_numpy(week.categories_BC[chunk])
         recalls.append(truth_BC.gather(1, top_BK).sum(1).double() / truth_BC.sum(1))  # nan where the week names none
-    return Scores(torch.cat(ranks).numpy(), torch.cat(recalls).numpy())
+    rank_T, starts = np.concatenate(ranks), np.searchsorted(week.owner_T, np.arange(len(week.users)))
+    gained = np.add.reduceat(ndcg_of_ranks(rank_T, TOP), starts)
+    ndcg = gained / best_dcg(np.diff(np.append(starts, len(rank_T))), TOP)
+    return Scores(np.minimum.reduceat(rank_T, starts), ndcg, torch.cat(recalls).numpy())
 
 
 def rank_of(target_B: Tensor, scores_BI: Tensor) -> Tensor:

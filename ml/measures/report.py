@@ -72,7 +72,7 @@ def _subplots(*shape: int, **options: object) -> tuple:
 
 
 def rankings_picture(scores: Mapping[str, Scores], title: str) -> Figure:
-    """Left: mean ndcg@10 with its 95% interval. Right: share of users whose next product is among the first k."""
+    """Left: mean ndcg@10 with its 95% interval. Right: share of users with one of the next products in the first k."""
     figure, (bars, curve) = _subplots(1, 2, figsize=(10, 4))
     names = list(scores)
     means = [ranking.ndcg.mean() for ranking in scores.values()]
@@ -83,7 +83,13 @@ def rankings_picture(scores: Mapping[str, Scores], title: str) -> Figure:
     firsts = np.unique(np.geomspace(1, last, 60).astype(int))
     for name, ranking in scores.items():
         curve.plot(firsts, [(ranking.rank <= k).mean() for k in firsts], label=name)
-    curve.set(title="next product among the first k", xlabel="k", ylabel="share of users", xscale="log", ylim=(0, 1))
+    curve.set(
+        title="a product of the next visit among the first k",
+        xlabel="k",
+        ylabel="share of users",
+        xscale="log",
+        ylim=(0, 1),
+    )
     curve.legend()
     figure.suptitle(title)
     return figure
