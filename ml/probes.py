@@ -42,7 +42,7 @@ def main(argv: list[str] | None = None) -> None:
     args = flags.parse_args(argv)
     snapshot, began = Snapshot.open(args.snapshot), time.perf_counter()
     encoder = Encoder.load(folder_of(snapshot), snapshot.products())
-    sequences = snapshot.sequences(encoder.catalogue, encoder.vocabularies)
+    sequences = snapshot.sequences_among(encoder.catalogue, encoder.vocabularies)
     probes = of_future(outcomes.read(snapshot.warehouse, snapshot.ds, sequences.user_ids))
     if lake.exists(SILVER_USERS, snapshot.warehouse):
         columns = ["user_id", "age_band", "income_band", "attributes"]

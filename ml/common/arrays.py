@@ -20,9 +20,10 @@ def find_sorted(values: np.ndarray, among: np.ndarray) -> np.ndarray:
     return np.where(among[at] == values, at, -1)
 
 
-def matrix(lists: pa.ChunkedArray) -> np.ndarray:
+def matrix(lists: pa.ChunkedArray | pa.Array) -> np.ndarray:
     """(rows, width) of lists that are equally long."""
-    return lists.combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(len(lists), -1)
+    whole = lists.combine_chunks() if isinstance(lists, pa.ChunkedArray) else lists
+    return whole.flatten().to_numpy(zero_copy_only=False).reshape(len(lists), -1)
 
 
 def lists(rows: np.ndarray, kind: pa.DataType, null: np.ndarray | None = None) -> pa.ListArray:
@@ -36,8 +37,9 @@ def lists(rows: np.ndarray, kind: pa.DataType, null: np.ndarray | None = None) -
 
 def aligned(ids: pa.Array, rows: np.ndarray, user_ids: pa.Array) -> np.ndarray:
     """The rows of `ids`, in the order of user_ids, float64; nan for who has none."""
-    blank = np.full((1, rows.shape[1]), np.nan)
-    return np.vstack([rows, blank])[find(user_ids, ids)].astype(np.float64)
+    place, found = find(user_ids, ids), np.full((len(user_ids), rows.shape[1]), np.nan)
+    found[place >= 0] = rows[place[place >= 0]]
+    return found
 
 
 def of_users(batch: pa.RecordBatch, user_ids: pa.Array) -> tuple[pa.RecordBatch, np.ndarray]:

@@ -61,22 +61,28 @@ def open_table(table: Table, warehouse: str, version: int | None = None) -> Delt
         ) from None
 
 
-def read_batches(opened: DeltaTable, columns: list[str], ds: datetime.date | None = None) -> Iterator[pa.RecordBatch]:
-    """Batches of at most BATCH_ROWS rows, in the order of the table's files; `ds` keeps one partition. A column that
-    the contract has got since the table was written is left out.
+def read_batches(
+    opened: DeltaTable, columns: list[str], ds: datetime.date | None = None, also: pc.Expression | None = None
+) -> Iterator[pa.RecordBatch]:
+    """Batches of at most BATCH_ROWS rows, in the order of the table's files; `ds` keeps one partition, `also` those of
+    its rows that it is true for. A column that the contract has got since the table was written is left out.
 
     The files are opened at once, not with the first batch: inside a streamed write delta-rs could not.
     """
-    where = None if ds is None else pc.field("ds") == pa.scalar(ds)
     rows = opened.to_pyarrow_dataset()
     scanner = rows.scanner(
         columns=_there(columns, rows.schema),
-        filter=where,
+        filter=_where(ds, also),
         batch_size=BATCH_ROWS,
         batch_readahead=2,
         fragment_readahead=1,
     )
     return scanner.to_batches()
+
+
+def _where(ds: datetime.date | None, also: pc.Expression | None) -> pc.Expression | None:
+    of_day = None if ds is None else pc.field("ds") == pa.scalar(ds)
+    return of_day if also is None else also if of_day is None else of_day & also
 
 
 def _there(columns: list[str], schema: pa.Schema) -> list[str]:
@@ -98,9 +104,15 @@ def read_row_group(group: ParquetFileFragment, columns: list[str]) -> Iterator[p
     ).to_batches()
 
 
-def read(opened: DeltaTable, columns: list[str], ds: datetime.date | None = None) -> pa.Table:
-    where = None if ds is None else pc.field("ds") == pa.scalar(ds)
-    return opened.to_pyarrow_dataset().to_table(columns=columns, filter=where)
+def read(
+    opened: DeltaTable, columns: list[str], ds: datetime.date | None = None, also: pc.Expression | None = None
+) -> pa.Table:
+    return opened.to_pyarrow_dataset().to_table(columns=columns, filter=_where(ds, also))
+
+
+def count(opened: DeltaTable, ds: datetime.date) -> int:
+    """Rows of one partition."""
+    return opened.to_pyarrow_dataset().count_rows(_where(ds, None))
 
 
 def select(table: Table, warehouse: str, columns: list[str], where: str) -> Iterator[pa.RecordBatch]:

@@ -109,9 +109,15 @@ class Snapshot:
     def products(self) -> pa.Table:
         return lake.read(self.opened(SILVER_PRODUCTS), PRODUCT_COLUMNS)
 
-    def features(self, columns: list[str] = USER_FEATURES.column_names, ds: datetime.date | None = None) -> pa.Table:
-        """Rows of gold.user_features at ds (None: the snapshot's), less those who refuse that is learned from them."""
-        rows = lake.read(self.opened(USER_FEATURES), columns, ds or self.ds)
+    def features(
+        self, columns: list[str] = USER_FEATURES.column_names, ds: datetime.date | None = None,
+        users: pa.Array | None = None,
+    ) -> pa.Table:  # fmt: skip
+        """Rows of gold.user_features at ds (None: the snapshot's) of `users` (None: of all), less those who refuse that
+        is learned from them.
+        """
+        among = None if users is None else pc.field("user_id").isin(users)
+        rows = lake.read(self.opened(USER_FEATURES), columns, ds or self.ds, among)
         return rows.filter(pc.invert(pc.is_in(rows["user_id"], value_set=self.refusing())))
 
     def refusing(self) -> pa.Array:
@@ -119,13 +125,20 @@ class Snapshot:
         version = self.versions.get(SILVER_USERS.full_name)
         return pa.array([], pa.string()) if version is None else refusing(self.warehouse, "training", version)
 
-    def sequences(self, catalogue: Catalogue, vocabularies: Vocabularies, users: pa.Table | None = None) -> Sequences:
-        """Packed sequences of users, rows of `users`, in their order; None: of all, in the order of the files.
+    def sequences_among(
+        self, catalogue: Catalogue, vocabularies: Vocabularies, user_ids: pa.Array | None = None
+    ) -> Sequences:
+        """Packed sequences of those of user_ids who have one (None: of all), in the order of the files."""
+        batches = (batch for _, _, batch in self._sequence_batches())
+        if user_ids is not None:
+            batches = (batch.filter(pc.is_in(batch["user_id"], value_set=user_ids)) for batch in batches)
+        return pack(batches, catalogue, vocabularies)
+
+    def sequences(self, catalogue: Catalogue, vocabularies: Vocabularies, users: pa.Table) -> Sequences:
+        """Packed sequences of users, rows of `users`, in their order.
 
         Only the row groups that they lie in are read, and beside what is given back a batch is held.
         """
-        if users is None:
-            return pack((batch for _, _, batch in self._sequence_batches()), catalogue, vocabularies)
         part_U, row_U = (users[name].to_numpy() for name in ("part", "row"))
         order = np.lexsort((row_U, part_U))
         parts, starts = np.unique(part_U[order], return_index=True)

@@ -48,12 +48,14 @@ def read_facts(
     return user_ids, _facts(features, states, lake.open_table(USER_SEQUENCES, warehouse), ds, heads)
 
 
-def of_snapshot(heads: Heads, snapshot: Snapshot, sequence_ids: pa.Array, states_UD: np.ndarray) -> np.ndarray:
-    """The numbers (U, E) of the snapshot's users, in order of their ids.
+def of_snapshot(
+    heads: Heads, snapshot: Snapshot, features: pa.Table, sequence_ids: pa.Array, states_UD: np.ndarray
+) -> np.ndarray:
+    """The numbers (U, E) of the users of `features` (gold.user_features as of the snapshot), in order of their ids.
 
     states_UD: of the model that the heads are of, in the order of sequence_ids.
     """
-    features = snapshot.features().select(heads.config.columns).sort_by("user_id").combine_chunks()
+    features = features.select(heads.config.columns).sort_by("user_id").combine_chunks()
     states = aligned(sequence_ids, states_UD, features["user_id"].combine_chunks())
     return expected(heads, _facts(features, states, snapshot.opened(USER_SEQUENCES), snapshot.ds, heads))
 

@@ -58,17 +58,20 @@ def one_after_the_other(parts: list[UserFacts]) -> UserFacts:
 
 
 def events_by_category(batches: Iterable[pa.RecordBatch], user_ids: pa.Array, categories: list[str]) -> csr_matrix:
-    """Events (U, C) in the sequences of user_ids; batches hold user_id and categories (a list a user)."""
-    names, shape = pa.array(categories, pa.string()), (len(user_ids), len(categories))
-    total = csr_matrix(shape)
+    """Events (U, C) in the sequences of user_ids; batches hold user_id and categories (a list a user), a user once."""
+    names, row_U = pa.array(categories, pa.string()), np.zeros(len(user_ids), np.int64)
+    parts, rows = [csr_matrix((1, len(categories)))], 1  # of who is in no batch
     for batch in batches:
         batch, place = of_users(batch, user_ids)
         column = pc.index_in(batch["categories"].flatten(), value_set=names)
-        user = np.repeat(place, batch["categories"].value_lengths().fill_null(0).to_numpy(zero_copy_only=False))
+        lengths = batch["categories"].value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
+        row = np.repeat(np.arange(len(place)), lengths)
         known = column.is_valid().to_numpy(zero_copy_only=False)
-        cells = (np.ones(int(known.sum())), (user[known], column.drop_null().to_numpy()))
-        total = total + csr_matrix(cells, shape)
-    return total
+        cells = (np.ones(int(known.sum())), (row[known], column.drop_null().to_numpy()))
+        parts.append(csr_matrix(cells, (len(place), len(categories))))
+        row_U[place] = rows + np.arange(len(place))
+        rows += len(place)
+    return vstack(parts, format="csr")[row_U]
 
 
 def read_events(

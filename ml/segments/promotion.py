@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from jobs.tables import SEGMENT_MODELS
 from ml.common import lake
 from ml.common.cli import UsageError
+from ml.common.hashing import first_by_hash
 from ml.common.registry import Registry
 from ml.common.runs import Run
 from ml.data.snapshot import Snapshot
@@ -81,13 +83,14 @@ def write_segments(
     """Fits, names and writes the segments of a version that has none yet, and says a line a segment."""
     number, warehouse = str(version.version), registry.warehouse  # MLflow gives an int from some stores
     folder = folder_of(snapshot)
-    users = users_by(folder, snapshot)
+    features = features_of(snapshot, config.max_users)
+    users = users_by(folder, snapshot, features)
     former = champion_before(registry, version)
     if (model := SegmentModel.read(warehouse, number)) is not None:
         say(f"gold.segment_models has version {number} already")
-        return Continuity.of(model, users, view_of(former, registry, users, model.scaler, snapshot, say))
+        return Continuity.of(model, users, view_of(former, registry, users, model.scaler, snapshot, features, say))
     scaler = kmeans.scaler_of(users, config)
-    before = view_of(former, registry, users, scaler, snapshot, say)
+    before = view_of(former, registry, users, scaler, snapshot, features, say)
     model, choices = kmeans.fit(users, config, scaler, before, Trial.load(snapshot.folder))
     identities = identify(model, users, before, highest_id(warehouse), config)
     heads = Heads.load(folder)
@@ -105,17 +108,25 @@ def write_segments(
     return Continuity.of(replace(model, ids=ids), users, before)
 
 
-def users_by(folder: Path, snapshot: Snapshot) -> Users:
-    """The snapshot's users with the vectors of the model in `folder`, after all their events, and what it expects."""
-    encoder = Encoder.load(folder, snapshot.products())
-    sequences = snapshot.sequences(encoder.catalogue, encoder.vocabularies)
+def features_of(snapshot: Snapshot, most: int) -> pa.Table:
+    """gold.user_features of at most `most` of the snapshot's users, the first by a stable hash."""
+    user_ids = snapshot.features(["user_id"])["user_id"].combine_chunks()
+    if len(user_ids) <= most:
+        return snapshot.features()
+    return snapshot.features(users=user_ids.take(pa.array(first_by_hash(user_ids, most))))
+
+
+def users_by(folder: Path, snapshot: Snapshot, features: pa.Table) -> Users:
+    """The users of `features` with the vectors of the model in `folder`, after all events, and what it expects."""
+    encoder, user_ids = Encoder.load(folder, snapshot.products()), features["user_id"].combine_chunks()
+    sequences = snapshot.sequences_among(encoder.catalogue, encoder.vocabularies, user_ids)
     states = encoder.vectors(sequences, snapshot.ds)
     heads = Heads.load(folder)
     expected_UE, kinds = None, 0
     if heads is not None:
-        expected_UE = expected.of_snapshot(heads, snapshot, sequences.user_ids, states)
+        expected_UE = expected.of_snapshot(heads, snapshot, features, sequences.user_ids, states)
         kinds = len(heads.kinds) if heads.kinds else 0
-    return Users.of(snapshot.features(), sequences.user_ids, states, expected_UE, kinds)
+    return Users.of(features, sequences.user_ids, states, expected_UE, kinds)
 
 
 def champion_before(registry: Registry, version: ModelVersion) -> tuple[SegmentModel, str] | None:
@@ -128,14 +139,14 @@ def champion_before(registry: Registry, version: ModelVersion) -> tuple[SegmentM
 
 def view_of(
     former: tuple[SegmentModel, str] | None, registry: Registry, users: Users, scaler: Scaler, snapshot: Snapshot,
-    say: Callable[[str], None],
+    features: pa.Table, say: Callable[[str], None],
 ) -> Before | None:  # fmt: skip
-    """What the champion says of the snapshot's users, carried into the new model's inputs; None without a champion."""
+    """What the champion says of the same users, carried into the new model's inputs; None without a champion."""
     if former is None:
         return None
     model, run_id = former
     with registry.files(run_id) as folder:
-        theirs = users_by(folder, snapshot)
+        theirs = users_by(folder, snapshot, features)
     turn = procrustes(theirs.embedding_UD, users.embedding_UD)
     say(f"vectors turned onto the champion's: {turn.fit:.0%} of their variance is the same")
     return Before.of(model, theirs, scaler, turn)

@@ -6,6 +6,7 @@ Legend: U users, D width of a vector; the state comes first (ml/transformer/read
 from __future__ import annotations
 
 import datetime
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,16 +33,17 @@ class States:
         """Those of ds, as of ds; of each the `first` numbers (None: all). Raises DataError where another model version
         wrote them, or none.
         """
-        rows = lake.read(lake.open_table(table, warehouse), _columns(table), ds)
-        if table is RESCORED_EMBEDDINGS:
-            rows = rows.filter(pc.field("as_of") == ds)
-        versions = rows["model_version"].unique().to_pylist()
+        opened = lake.open_table(table, warehouse)
+        also = pc.field("as_of") == pa.scalar(ds) if table is RESCORED_EMBEDDINGS else None
+        versions = lake.read(opened, ["model_version"], ds, also)["model_version"].unique().to_pylist()
         if versions != [version]:
             raise DataError(
                 f"expected {table.full_name} at ds={ds} by model version {version}, found versions "
                 f"{versions}; run `python -m ml.encode` for that day"
             )
-        return cls(rows["user_id"].combine_chunks(), np.ascontiguousarray(matrix(rows["embedding"])[:, :first]))
+        batches = lake.read_batches(opened, ["user_id", "embedding"], ds, also)
+        (user_ids,), rows_UD = _stacked(batches, lake.count(opened, ds), first)
+        return cls(user_ids, rows_UD)
 
     def of(self, user_ids: pa.Array) -> np.ndarray:
         """float32 (U, D) of user_ids. Raises DataError where one has none."""
@@ -56,8 +58,22 @@ class States:
         return aligned(self.user_ids, self.rows_UD, user_ids)
 
 
-def _columns(table: Table) -> list[str]:
-    return ["user_id", "embedding", "model_version", *(["as_of"] if table is RESCORED_EMBEDDINGS else [])]
+def _stacked(
+    batches: Iterable[pa.RecordBatch], count: int, first: int | None = None
+) -> tuple[list[pa.Array], np.ndarray]:
+    """The columns beside `embedding`, and of it the `first` numbers, put where they stay: a batch is held beside them.
+    count: rows of the batches, or more.
+    """
+    rows_UD, others, filled = np.zeros((count, 0), np.float32), [], 0
+    for batch in batches:
+        vectors = matrix(batch["embedding"])[:, :first]
+        if not others:
+            rows_UD = np.empty((count, vectors.shape[1]), np.float32)
+        rows_UD[filled : filled + len(vectors)] = vectors
+        others.append(batch.drop_columns(["embedding"]))
+        filled += len(vectors)
+    columns = pa.Table.from_batches(others).combine_chunks().columns if others else []
+    return [column.combine_chunks() for column in columns], rows_UD[:filled]
 
 
 @dataclass(frozen=True)
@@ -75,13 +91,15 @@ class FormerStates:
             return None
         opened = lake.open_table(USER_EMBEDDINGS, warehouse)
         nights = {part["ds"] for part in opened.partitions() if part["ds"] <= str(ds)}
-        columns = ["user_id", "input_hash", "embedding", "model_version"]
-        if not nights or not {*columns} <= {field.name for field in opened.schema().fields}:
+        columns = ["user_id", "input_hash", "embedding"]
+        if not nights or not {*columns, "model_version"} <= {field.name for field in opened.schema().fields}:
             return None
-        rows = lake.read(opened, columns, datetime.date.fromisoformat(max(nights))).combine_chunks()
-        if pc.unique(rows["model_version"]).to_pylist() != [version] or rows["input_hash"].null_count:
+        night = datetime.date.fromisoformat(max(nights))
+        known = lake.read(opened, ["model_version", "input_hash"], night)
+        if known["model_version"].unique().to_pylist() != [version] or known["input_hash"].null_count:
             return None
-        return cls(rows["user_id"].combine_chunks(), rows["input_hash"].to_numpy(), matrix(rows["embedding"]))
+        stacked, rows_UD = _stacked(lake.read_batches(opened, columns, night), known.num_rows)
+        return cls(stacked[0], stacked[1].to_numpy(), rows_UD)
 
     def places(self, user_ids: pa.Array, input_hash: np.ndarray) -> np.ndarray:
         """Index (B) of each user's state; -1 where he has none, or of other input."""

@@ -19,6 +19,7 @@ from ml.common.model_settings import Config
 from ml.data import sequences as packed
 from ml.data import snapshot as room
 from ml.data.snapshot import Snapshot, take
+from ml.segments import promotion
 from tests.ml.conftest import DS, USERS
 
 
@@ -49,20 +50,28 @@ def test_who_refuses_is_not_learned_from(lake: str, tmp_path: Path, debug: Confi
     )
     refused = {"u001", "u003"}
     everybody = {f"u{user:03d}" for user in range(USERS)}
-    sequences = snapshot.sequences(snapshot.catalogue(), snapshot.vocabularies())
+    sequences = snapshot.sequences_among(snapshot.catalogue(), snapshot.vocabularies())
     for ids in (snapshot.users()["user_id"], snapshot.features()["user_id"], sequences.user_ids):
         assert set(ids.to_pylist()) == everybody - refused
     chosen = snapshot.sequences(snapshot.catalogue(), snapshot.vocabularies(), snapshot.users())
     assert chosen.user_ids.equals(snapshot.users()["user_id"].combine_chunks())  # rows of who refused are skipped
 
 
+def ids_of(rows: pa.Table) -> set[str]:
+    return set(rows["user_id"].to_pylist())
+
+
 def test_users_are_packed_where_they_stay_as_all_of_them_are(frozen: Snapshot) -> None:
     catalogue, vocabularies = frozen.catalogue(), frozen.vocabularies()
-    everybody = frozen.sequences(catalogue, vocabularies)
+    everybody = frozen.sequences_among(catalogue, vocabularies)
     users = frozen.sample(20)
     ids = frozen.users()["user_id"].combine_chunks()
     assert users["user_id"].to_pylist() == ids.take(pa.array(first_by_hash(ids, 20))).to_pylist()
     found = frozen.sequences(catalogue, vocabularies, users)
+    some = frozen.sequences_among(catalogue, vocabularies, users["user_id"].combine_chunks())
+    assert some.user_ids.to_pylist() == [user for user in everybody.user_ids.to_pylist() if user in ids_of(users)]
+    features = promotion.features_of(frozen, 20)
+    assert ids_of(features) == ids_of(users)  # what segments are fitted on is as large a sample
     place = {user: index for index, user in enumerate(everybody.user_ids.to_pylist())}
     expected = everybody.part(np.array([place[user] for user in found.user_ids.to_pylist()]))
     assert found.user_ids.equals(expected.user_ids)

@@ -99,7 +99,7 @@ def test_a_new_product_is_known_by_its_text_and_no_text_is_encoded_twice(
     place = extended.catalogue.product_ids.index("new").as_py() + 2
     assert not torch.allclose(extended.vectors_ID[place], twin.vectors_ID[place])
     # What a user bought reads otherwise, though no feature of it does.
-    sequences = worded.sequences(twin.catalogue, twin.vocabularies)
+    sequences = worded.sequences_among(twin.catalogue, twin.vocabularies)
     bought = replace(sequences, items=np.full_like(sequences.items, place))
     assert (twin.catalogue.features_IF[place] == extended.catalogue.features_IF[place]).all()
     assert (twin.fingerprints(bought) != extended.fingerprints(bought)).all()

@@ -125,7 +125,7 @@ def test_served_by_mlflow_with_a_signature(frozen: Snapshot) -> None:
     served = mlflow.pyfunc.load_model(str(folder))
     *_, batch = next(frozen._sequence_batches())
     said = served.predict(batch.to_pandas())
-    own = frozen.sequences(frozen.catalogue(), frozen.vocabularies())
+    own = frozen.sequences_among(frozen.catalogue(), frozen.vocabularies())
     assert (said == Encoder.load(folder, frozen.products()).states(own)).all()
     assert served.metadata.signature.inputs.input_names()[:2] == ["user_id", "event_times"]
     with pytest.raises(mlflow.exceptions.MlflowException, match="product_ids"):
