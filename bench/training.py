@@ -103,7 +103,7 @@ def encoding(seed: int) -> Timing:
     sequences = Sequences(
         pa.array(np.arange(ENCODED).astype(str)),
         np.arange(0, events + 1, LENGTH),
-        np.zeros(events, np.int64),
+        np.arange(events),
         (2 + random.integers(0, ITEMS, events)).astype(np.int32),
         random.integers(1, 100, (events, CONTEXT)).astype(np.uint8),
         np.zeros(events, np.int32),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ml.common.hashing import mixed
 from ml.common.model_settings import Config, TrainConfig
 from ml.data.vocabulary import FIRST
 
@@ -18,21 +19,22 @@ GROUP = 8  # neighbours by length that stay together, so that ranks get equal sh
 class Step:
     """One step of all ranks: places of users in the snapshot's order, the window of each, and the shared negatives.
 
-    negatives: None where the softmax goes over all products. correction: float32, -log(expected draws) of each
-    negative, added to its logits.
+    keys: uint64, what a user's events at one time are shuffled by. negatives: None where the softmax goes over all
+    products. correction: float32, -log(expected draws) of each negative, added to its logits.
     """
 
     users: np.ndarray
     starts: np.ndarray
     lengths: np.ndarray
+    keys: np.ndarray
     negatives: np.ndarray | None
     correction: np.ndarray | None
 
-    def of_rank(self, place_U: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """A rank's users, as places in its own share (see `places`), with starts and lengths; may be empty."""
+    def of_rank(self, place_U: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """A rank's users, as places in its own share (see `places`), with starts, lengths and keys; may be empty."""
         place = place_U[self.users]
         mine = place >= 0
-        return place[mine], self.starts[mine], self.lengths[mine]
+        return place[mine], self.starts[mine], self.lengths[mine], self.keys[mine]
 
 
 def owners(part_U: np.ndarray, train_events: np.ndarray, world: int) -> np.ndarray:
@@ -83,12 +85,14 @@ def epoch_steps(train_events: np.ndarray, log_count_I: np.ndarray, config: Confi
     edges = np.concatenate([[0], np.arange(random.integers(1, GROUP + 1), len(lengths), GROUP), [len(lengths)]])
     if len(log_count_I) <= FIRST:
         return
+    (key,) = np.random.SeedSequence([train.seed, epoch]).generate_state(1, np.uint64)
     draw = Negatives.of(log_count_I[FIRST:].astype(np.float64), train)
     size, order = _groups_a_step(train), random.permutation(len(edges) - 1)
     for first in range(0, len(order), size):
         groups = np.sort(order[first : first + size])
         users = np.concatenate([np.arange(edges[group], edges[group + 1]) for group in groups])
-        yield Step(users, starts[users], kept[users], *draw(random))
+        keys = mixed(key + users.astype(np.uint64))
+        yield Step(users, starts[users], kept[users], keys, *draw(random))
 
 
 @dataclass(frozen=True)

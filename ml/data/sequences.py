@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pyarrow as pa
@@ -35,6 +35,7 @@ GAPS, HOURS, WEEKDAYS = 32, 24, 7
 VISIT_ENDS = 2  # the event is, or is not, the last of a visit
 VISIT_SECONDS, DAY_SECONDS = 1800, 86_400
 CONTEXT = 6
+OF_EVENT = 2  # the first columns of the context: type and price; the others are of the time and of the place
 CONTEXT_SIZE = 1 + TYPES + PRICE_BUCKETS + GAPS + HOURS + WEEKDAYS + VISIT_ENDS  # ids of all together; 0 = padding
 
 
@@ -99,6 +100,23 @@ class Sequences:
         user_ids = self.user_ids.take(pa.array(users))
         arrays = (getattr(self, name)[event] for name in _OF_EVENTS)
         return Sequences(user_ids, offsets, *arrays)
+
+    def shuffled(self, users: np.ndarray, key_U: np.ndarray) -> Sequences:
+        """Those of the users (indices), with all that was done at one time, such as the lines of a basket, in an order
+        that the users' keys (uint64) draw: it is stored by the ids of products, which nothing should be learned from.
+
+        Products, types and prices change places; gaps and ends of visits belong to the place.
+        """
+        part = self.part(users)
+        lengths = np.diff(part.offsets)
+        opens_E = np.diff(part.times, prepend=part.times[:1]) != 0
+        opens_E[part.offsets[:-1][lengths > 0]] = True
+        place_E = np.arange(len(part.items)) - np.repeat(part.offsets[:-1], lengths)
+        key_E = mixed(np.repeat(key_U, lengths) + place_E.astype(np.uint64))
+        order = np.lexsort((key_E, np.cumsum(opens_E)))
+        context_EC = part.context_EC.copy()
+        context_EC[:, :OF_EVENT] = context_EC[order, :OF_EVENT]
+        return replace(part, items=part.items[order], context_EC=context_EC)
 
     def fingerprints(self, item_I: np.ndarray, max_len: int) -> np.ndarray:
         """int64 (U): equal where the newest max_len events are equal in product, context and order. item_I: uint64, a

@@ -72,11 +72,11 @@ class ItemLists:
         return np.arange(len(self.items)) < np.repeat(self.offsets[:-1] + ends, self.lengths)
 
     def sequences(self) -> Sequences:
-        """As the model reads them: no times, no context."""
+        """As the model reads them: no context, and times that say the order alone."""
         nothing = np.zeros((len(self.items), 0), np.uint8)
         users = pa.array(np.arange(len(self.lengths)).astype(str))
         items = (self.items + FIRST).astype(np.int32)
-        times, days = np.zeros(len(items), np.int64), np.zeros(len(items), np.int32)
+        times, days = np.arange(len(items)), np.zeros(len(items), np.int32)
         return Sequences(users, self.offsets, times, items, nothing, days)
 
     def catalogue(self) -> tuple[Catalogue, int]:

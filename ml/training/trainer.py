@@ -128,11 +128,13 @@ class Trainer:
 
     def _read(self, step: Step) -> tuple[tuple[Any, ...], int]:
         """What the loss is called on, and its targets on this rank. A rank without users joins with padding."""
-        users, starts, lengths = step.of_rank(self.data.place_U)
+        users, starts, lengths, keys = step.of_rank(self.data.place_U)
         idle = not len(users)
         if idle:
-            users, starts, lengths = (np.zeros(1, np.int64) for _ in range(3))
-        items_P, context_PC, places_B = self.data.sequences.run(users, starts, lengths, placeholder=idle)
+            sequences, users, starts, lengths = self.data.sequences, *(np.zeros(1, np.int64) for _ in range(3))
+        else:
+            sequences, users = self.data.sequences.shuffled(users, keys), np.arange(len(users))
+        items_P, context_PC, places_B = sequences.run(users, starts, lengths, placeholder=idle)
         negatives = [] if step.negatives is None else [step.negatives, step.correction]
         items_P, context_PC, *negatives = (
             torch.from_numpy(array).to(self.ranks.device) for array in (items_P, context_PC, *negatives)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import psutil
+import pyarrow as pa
 import pytest
 import torch
 from deltalake import DeltaTable, WriterProperties, write_deltalake
@@ -25,12 +26,15 @@ from ml.common.model_settings import Config
 from ml.common.runs import Run
 from ml.data import snapshot
 from ml.data.batches import GROUP, Negatives, epoch_steps, owners, places
+from ml.data.catalogue import Catalogue
+from ml.data.sequences import CONTEXT, Sequences
 from ml.data.snapshot import Snapshot
 from ml.data.vocabulary import FIRST
 from ml.training import checkpoint
 from ml.training.data import TrainingData
 from ml.training.processes import Ranks
 from ml.training.trainer import Speed, Trainer
+from ml.transformer.layout import Layout
 from tests.ml.conftest import DS, ROOT, USERS, command
 
 ALONE = Ranks(0, 1, torch.device("cpu"))
@@ -239,6 +243,44 @@ def test_every_user_once_an_epoch_and_even_ranks(debug: Config) -> None:
             sizes = [len(step.of_rank(share)[0]) for share in shares]
             assert max(sizes) - min(sizes) <= debug.train.batch_users // GROUP  # a group is 8 users, 3 ranks: 3, 3, 2
             assert (step.starts + step.lengths <= lengths[step.users]).all()
+
+
+def baskets(distinct_times: bool) -> tuple[Sequences, Catalogue]:
+    """300 users with five visits of four products each, drawn evenly with replacement and stored in sorted order."""
+    users, visits, lines, products = 300, 5, 4, 8
+    drawn = np.sort(np.random.default_rng(5).integers(0, products, (users, visits, lines)), axis=2)
+    day = np.tile(np.repeat(np.arange(visits), lines), users)
+    times = day * 86_400 + (np.arange(len(day)) % lines if distinct_times else 0)
+    rows = FIRST + products
+    context = np.tile(1 + np.arange(CONTEXT, dtype=np.uint8), (len(day), 1))
+    offsets = np.arange(users + 1) * visits * lines
+    sequences = Sequences(pa.array([f"u{user}" for user in range(users)]), offsets, times,
+                          (FIRST + drawn.ravel()).astype(np.int32), context, day.astype(np.int32))  # fmt: skip
+    features = np.arange(rows, dtype=np.int32)[:, None]
+    log_count = np.concatenate([np.zeros(FIRST), np.ones(products)]).astype(np.float32)
+    ids = pa.array([f"p{i}" for i in range(products)])
+    return sequences, Catalogue(ids, features, log_count, np.zeros(rows, np.int32), [""])
+
+
+def test_the_order_of_a_basket_is_not_learned(debug: Config) -> None:
+    """Of random baskets that are stored by the ids of their products, nothing tells the next one. With times of their
+    own the same events are an order, which is learned.
+    """
+    loss = {}
+    for distinct_times in (False, True):
+        sequences, catalogue = baskets(distinct_times)
+        events, everybody = np.diff(sequences.offsets), np.arange(len(sequences))
+        data = TrainingData(events, everybody, sequences, catalogue, len(catalogue.features_IF), lambda model: {})
+        trainer = Trainer(data, debug.with_train(epochs=4, full_softmax_below=20), ALONE, folder=None)
+        trainer.fit(4, report=lambda row: None, advance=lambda epoch: None)
+        items_P, context_PC, places_B = sequences.run(everybody, 0 * events, np.minimum(events, 16))
+        read = (torch.from_numpy(items_P), torch.from_numpy(context_PC), Layout.of(places_B))
+        with torch.no_grad():
+            trainer.model.eval()
+            loss[distinct_times] = float(trainer.loss(*read)) / len(items_P)
+    chance = np.log(len(catalogue.product_ids))
+    assert loss[False] > chance - 0.01
+    assert loss[True] < chance - 0.2
 
 
 def test_negatives_are_drawn_half_evenly_and_half_by_what_sells() -> None:
