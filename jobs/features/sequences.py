@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import date
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from jobs.features import nights
-from jobs.lake import deliveries, delta, turns
+from jobs.lake import deliveries, delta, touched, turns
 from jobs.lake.engine import frames
 from jobs.settings import Settings
 from jobs.tables import RESTATED, SEQUENCE_LENGTH, SILVER_EVENTS, SILVER_USERS, USER_SEQUENCES
@@ -80,17 +80,10 @@ def merge(
 ) -> DataFrame:
     """One row a user: `stored` sequences with the `fresh` events (rows of silver.events) put in.
 
-    Only users with a fresh event, or a day that was made anew (`restated`: user_id, ds), are taken apart. A fresh event
-    replaces the stored one of the same id; of a restated day, only the fresh events stand.
+    A fresh event replaces the stored one of the same id; of a day that was made anew (`restated`: user_id, ds), only
+    the fresh events stand.
     """
-    touched = fresh.select("user_id").distinct()
-    touched = touched if restated is None else touched.unionByName(restated.select("user_id")).distinct()
-    touched = F.broadcast(touched)  # the stored sequences are not shuffled: most of them stay as they are
-    columns = ["user_id", "length", "last_event_ds", *_ARRAYS]
-    same = stored.join(touched, "user_id", "left_anti")
-    same = same.select(*columns[:3], *[frames.computed(F.col(name)).alias(name) for name in _ARRAYS])
-    old = unpack(stored.join(touched, "user_id", "left_semi"))
-    kept = old.join(fresh.select("event_id"), F.col("step.event_id") == F.col("event_id"), "left_anti")
+    kept = unpack(stored).join(fresh.select("event_id"), F.col("step.event_id") == F.col("event_id"), "left_anti")
     if restated is not None:
         known = F.broadcast(restated)
         kept = (
@@ -98,7 +91,28 @@ def merge(
             .join(known, ["user_id", "ds"], "left_anti")
             .select("user_id", "step")
         )
-    return same.unionByName(build(kept.unionByName(as_steps(fresh)), length).select(*columns))
+    return build(kept.unionByName(as_steps(fresh)), length)
+
+
+def extended(stored: DataFrame, later: DataFrame, length: int = SEQUENCE_LENGTH) -> DataFrame:
+    """One row a user: `stored` sequences with the `later` ones behind, whose days all come after. Nothing is sorted: a
+    night does this to everybody's.
+    """
+    named = [F.col(name).alias(f"later_{name}") for name in ("length", "last_event_ds", *_ARRAYS)]
+    known = stored.join(F.broadcast(later.select("user_id", *named)), "user_id", "left")
+    both = F.col("length") + F.coalesce("later_length", F.lit(0))
+    start = F.greatest(both - length, F.lit(0)) + 1
+
+    def joined(name: str) -> Column:
+        behind = F.coalesce(F.col(f"later_{name}"), F.array().cast(stored.schema[name].dataType))
+        return F.slice(F.concat(name, behind), start, length)
+
+    known = known.select(
+        "user_id", F.least(both, F.lit(length)).alias("length"),
+        F.coalesce("later_last_event_ds", "last_event_ds").alias("last_event_ds"),
+        *[joined(name).alias(name) for name in _ARRAYS],
+    )  # fmt: skip
+    return known.unionByName(later.join(stored.select("user_id"), "user_id", "left_anti").select(*known.columns))
 
 
 def shortened(stored: DataFrame, merged: DataFrame, length: int = SEQUENCE_LENGTH) -> DataFrame:
@@ -124,26 +138,29 @@ def _restated(spark: SparkSession, s: Settings, events: DataFrame, base: date) -
     return rows.select("user_id", "ds").unionByName(whole.select("user_id", "ds")).distinct()
 
 
-def _by_merge(spark: SparkSession, s: Settings, events: DataFrame, base: date) -> tuple[DataFrame, DataFrame]:
-    """The sequences as of ds, and the events since `base` that they are made of, kept until those are written."""
+def _by_merge(spark: SparkSession, s: Settings, events: DataFrame, base: date) -> tuple[DataFrame, list[DataFrame]]:
+    """The sequences as of ds, and the frames that they are made of, kept until those are written.
+
+    Only those of users with a day that was made anew are taken apart.
+    """
     stored = with_days(delta.read(spark, s.warehouse, USER_SEQUENCES).where(f"ds = DATE'{base}'"))
-    restated = _restated(spark, s, events, base)
+    fresh = events.where(f"ds > DATE'{base}'").select(*READS)
+    restated = frames.kept(_restated(spark, s, events, base))
     days = [row["ds"] for row in restated.select("ds").distinct().collect()]
-    fresh = events.where(f"ds > DATE'{base}'")
     if not days:
-        return merge(stored, news := frames.kept(fresh.select(*READS))), news
+        return extended(stored, later := frames.kept(build(as_steps(fresh)))), [restated, later]
+    part = touched.parts(restated)
+    (of_late, of_others), (before, same) = part(fresh), part(stored)
     again = events.where(delta.ds_list(days)).join(F.broadcast(restated), ["user_id", "ds"], "left_semi")
     # Few rows, found among six weeks of them, and asked for often.
-    news = frames.kept(fresh.unionByName(again).select(*READS))
-    merged = merge(stored, news, restated)
-    # Only who has a restated day can have lost events.
-    asked = F.broadcast(restated.select("user_id").distinct())
-    before, of_asked = (frame.join(asked, "user_id", "left_semi") for frame in (stored, news))
-    short = [row["user_id"] for row in shortened(before, merge(before, of_asked, restated)).collect()]
-    if not short:
-        return merged, news
-    whole = build(as_steps(events.where(F.col("user_id").isin(short))))
-    return merged.where(~F.col("user_id").isin(short)).unionByName(whole.select(*merged.columns)), news
+    news, before = frames.kept(of_late.unionByName(again.select(*READS))), frames.kept(before)
+    merged, later = frames.kept(merge(before, news, restated)), frames.kept(build(as_steps(of_others)))
+    frame, kept = extended(same, later), [restated, news, before, merged, later]
+    short = [row["user_id"] for row in shortened(before, merged).collect()]
+    if short:
+        whole = build(as_steps(events.where(F.col("user_id").isin(short))))
+        merged = merged.where(~F.col("user_id").isin(short)).unionByName(whole)
+    return frame.unionByName(merged), kept
 
 
 @turns.one_at_a_time("sequences")
@@ -158,11 +175,10 @@ def run(spark: SparkSession, s: Settings) -> str:
 def _put(spark: SparkSession, s: Settings) -> str:
     events = delta.read(spark, s.warehouse, SILVER_EVENTS).where(f"ds <= DATE'{s.ds}'")
     base = base_day(spark, s)
-    frame, kept = (build(as_steps(events)), None) if base is None else _by_merge(spark, s, events, base)
+    frame, kept = (build(as_steps(events)), []) if base is None else _by_merge(spark, s, events, base)
     frame = frame.withColumns({"ds": F.lit(s.ds), "run_id": F.lit(s.run_id)})
     frame = delta.in_files(frame, delta.count(s.warehouse, SILVER_USERS), USERS_A_FILE)
     delta.replace_where(frame, s.warehouse, USER_SEQUENCES, f"ds = DATE'{s.ds}'")
-    if kept is not None:
-        frames.free(kept)
+    frames.free(*kept)
     count = delta.count(s.warehouse, USER_SEQUENCES, f"ds = DATE'{s.ds}'")
     return f"{count:,} users, " + (f"from those of {base} and newer events" if base else "from the whole history")

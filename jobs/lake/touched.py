@@ -7,6 +7,7 @@ table's log does not tell who came late. Whose hash is the same as a touched one
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -98,6 +99,23 @@ def touched(spark: SparkSession, s: Settings) -> Touched:
         return Touched(whole, others, users)
     known = spark.createDataFrame([(row["user_id"], row["ds"]) for row in named], "user_id string, ds date")
     return Touched(whole, others, known, sorted({row["name"] for row in named}))
+
+
+def parts(users: DataFrame) -> Callable[[DataFrame], tuple[DataFrame, DataFrame]]:
+    """What parts a frame into the rows of `users`, which has their user_id, and those of all others.
+
+    Few users are named, so that of the others' rows no more than the user_id is read where a table is.
+    """
+    ids = [row[0] for row in users.select("user_id").distinct().take(MOST_NAMED + 1)]
+
+    def part(frame: DataFrame) -> tuple[DataFrame, DataFrame]:
+        if len(ids) <= MOST_NAMED:
+            named = F.col("user_id").isin(ids)
+            return frame.where(named), frame.where(~named)
+        known = F.broadcast(users.select("user_id").distinct())
+        return frame.join(known, "user_id", "left_semi"), frame.join(known, "user_id", "left_anti")
+
+    return part
 
 
 def put(frame: DataFrame, spark: SparkSession, s: Settings, table: Table, what: Touched) -> None:

@@ -29,7 +29,7 @@ FIRST = orders.DAYS if ASKED == "all" else tuple(map(int, ASKED))
 def shop(tmp_path, monkeypatch) -> Settings:
     for module in (collect, spec):
         monkeypatch.setattr(module, "load", lambda name: orders.SOURCE)
-    for made in (sequences.build, sequences.merge, sequences.shortened):
+    for made in (sequences.build, sequences.extended, sequences.merge, sequences.shortened):
         monkeypatch.setattr(made, "__defaults__", (*made.__defaults__[:-1], orders.SHORT))
     return orders.begun(tmp_path)
 

@@ -31,12 +31,16 @@ def test_order_ties_and_length(spark):
 
 def test_yesterdays_sequences_and_new_events_give_what_the_history_gives(spark):
     history = [{"event_id": f"{n:02}", "event_time": at(f"2017-06-{1 + n // 3:02} 0{n % 3}:00")} for n in range(12)]
+    history += [{"event_id": "n", "user_id": "new", "event_time": at("2017-06-04 00:00")}]
+    history += [{"event_id": "q", "user_id": "quiet", "event_time": at("2017-06-01 00:00"), "product_id": None}]
     cut = date(2017, 6, 3)
     old = silver(spark, *[h for h in history if h["event_time"].date() <= cut])
     new = silver(spark, *[h for h in history if h["event_time"].date() > cut])
     whole = sequences.build(sequences.as_steps(silver(spark, *history)), length=5)
     stored = sequences.build(sequences.as_steps(old), length=5)
     assert arrays(sequences.merge(stored, new, length=5)) == arrays(whole)
+    later = sequences.build(sequences.as_steps(new), length=5)
+    assert arrays(sequences.extended(stored, later, length=5)) == arrays(whole)
 
 
 def test_a_fresh_event_replaces_the_stored_one_and_other_users_stay(spark):
