@@ -58,8 +58,6 @@ def _server():
         "RUNTIME__MEMORY_POOL__FAIR__MAX_SIZE": memory(),
         "RUNTIME__TEMPORARY_FILES__PATHS": json.dumps([str(spilled)]),
         "EXECUTION__CHECKPOINT__PATH": kept.as_uri(),
-        # Of few rows among many, no more than the columns that choose them are read of the others.
-        "PARQUET__PUSHDOWN_FILTERS": "true",
     }
     os.environ.update({f"SAIL_{name}": str(value) for name, value in settings.items()})
     os.environ.setdefault("RUST_LOG", "error")
