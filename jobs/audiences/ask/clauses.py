@@ -132,10 +132,16 @@ class Clauses:
                 self._event(token)
         elif "UNIT" in token and token.said in _IDLE_UNITS:
             frame.idle = True
-        elif "NUM" in token and token.said == "one" and frame.bare and not self._ahead(place + 1):
+        elif "NUM" in token and token.said == "one" and frame.bare:
             frame.slots["SAME"] = "any"  # bought one
         elif "ANY" in token and frame.bare and not any("OBJ" in one for one in self._ahead(place + 1)):
             frame.slots["SAME"] = "any"
+        elif (
+            "ONLY" in token
+            and place
+            and self.tokens[place - 1].may("FULLPRICE", "DISCOUNTED", "HOURLIST", "WEEKDAYLIST")
+        ):
+            frame.slots["EXCLUSIVE"] = True
         elif "ONLY" in token and next(
             ("WINDOW" in one for one in self.tokens[place + 1 :] if "NOISE" not in one), False
         ):
@@ -150,7 +156,8 @@ class Clauses:
         elif "UNKNOWN" in token and frame.events == ("search",):
             self._query(token)
         elif "SINCE" in token and frame.neg is not None and self.frames and not self._ahead(place + 1):
-            frame.link = "THEN"
+            frame.link = "THEN"  # but not since
+            frame.events, frame.things = frame.events or self.frames[-1].events, self.frames[-1].things
         elif "PRIOR" in token:
             frame.slots["PRIOR"] = True
             frame.tokens.append(token)
@@ -214,7 +221,13 @@ class Clauses:
                 return
         if link == "BUT" and frame.windows and not (frame.acts or frame.users or frame.things.names):
             return
-        topic = not frame.events and frame.things.names and after and not any("OBJ" in one for one in after)
+        topic = (
+            not frame.events
+            and frame.neg is None
+            and frame.things.names
+            and after
+            and not any("OBJ" in one for one in after)
+        )
         if link == "COMMA" and topic:
             return
         if "BREAKSPAN" in frame.slots and not frame.windows and any(one.may("BACK") for one in after):
@@ -407,6 +420,8 @@ class Clauses:
 
     def _window(self, place: int, token: Token) -> None:
         frame = self.frame
+        if "EVERSUM" in token and frame.link != "BUT" and any(one.first for one in self.frames):
+            return  # of the days at the head
         after = self._ahead(place + 1)
         comes = any(one.may(*_ACTS, "NEG") or (one.may("Q", "TOPN") and frame.things.names) for one in after)
         if (
@@ -477,6 +492,7 @@ class Clauses:
             "PRIOR",
             "unit",
             "APART",
+            "TO",
         ):
             if also in token and also not in frame.slots:
                 frame.slots[also] = token[also]

@@ -10,6 +10,7 @@ from typing import Any
 
 from jobs.audiences.ask.answer import Part
 from jobs.audiences.ask.tokens import Token
+from jobs.audiences.rule.parts import Window
 
 # What a number may have become: weeks, months, quarters, years of days, years of months; percent, tenths.
 _UNITS = tuple(map(Decimal, ("1", "7", "30", "90", "365", "12", "0.01", "0.1", "1000")))
@@ -49,25 +50,43 @@ def lost(said: Sequence[Token], rule: dict[str, Any]) -> Iterator[Part]:
             (wanted and not keys & wanted and not (grouped and "NEG" in token))
             or (compared and not grouped and not keys & compared)
             or ("NUM" in token and "FESTIVAL" not in token and not grouped and not _stands(token["NUM"], numbers, keys))
-            or (names and not any(_named(thing, texts) for thing in names))
+            or (names and token.said not in texts and not any(_named(thing, texts) for thing in names))
         )
         if missing:
             yield Part(token.said, "has no place in the rule")
 
 
-def holds_for_nobody(rule: dict[str, Any]) -> bool:
-    """Whether a rule asks for what it leaves out, in the same days: no one means that."""
+def holds_for_nobody(rule: dict[str, Any], ds: date) -> bool:
+    """Whether a rule asks for what it leaves out, in the same days or in days of these: no one means that."""
     parts = rule.get("all", [])
-    done = [one for one in parts if "did" in one]
+    done = [
+        {"did": one["again"]} | {key: value for key, value in one.items() if key in ("where", "in")}
+        if "again" in one
+        else one
+        for one in parts
+        if one.keys() & {"did", "again"}
+    ]
     undone = [one["not"] for one in parts if "did" in one.get("not", {})]
     return any(
         never.keys() <= {"did", "where", "in"}
         and never["did"] == one["did"]
         and never.get("where") in (None, one.get("where"))
-        and never.get("in") in (None, one.get("in"))
+        and _holds_all_of(never.get("in"), one.get("in"), ds)
         and not one.keys() & {"at_most", "less_than", "none"}
         for one in done for never in undone
     )  # fmt: skip
+
+
+def _holds_all_of(outer: dict[str, Any] | None, inner: dict[str, Any] | None, ds: date) -> bool:
+    """Whether the days of a window are all within another; of one in periods, those of any that must have something."""
+    if outer is None or outer == inner:
+        return True
+    if inner is None or outer.keys() & {"each", "at_least_in"}:
+        return False
+    first, last = Window.model_validate(outer).days(ds)
+    window = Window.model_validate(inner)
+    spans = window.periods(ds) if window.each else [] if window.at_least_in else [window.days(ds)]
+    return any((first is None or (begin is not None and first <= begin)) and end <= last for begin, end in spans)
 
 
 def _named(thing: dict[str, Any], texts: set[str]) -> bool:
@@ -79,6 +98,7 @@ def _stands(number: Decimal, numbers: set[Decimal], keys: set[str]) -> bool:
         return True
     reach = {number * unit for unit in _UNITS} | {number + 1, number - 1, 1 + number / 100, 1 - number / 100}
     reach |= {number * months for months in range(2, 25)} | {1 + number / 10, 1 - number / 10}
+    reach |= {number / 24} if number % 24 == 0 else set()  # hours as days
     reach |= {one + 1 for one in reach}  # more than so many days ago
     return bool(reach & numbers)
 

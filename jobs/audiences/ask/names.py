@@ -124,7 +124,8 @@ class Names:
             for thing in self._larger(label, sorted(set(categories)), by_label):
                 _add(exact, label, thing)
         for brand in v.brands:
-            _add(exact, brand, {"brand": [brand]})
+            for word in next((group for group in vague().values if _key(brand) in group), (brand,)):
+                _add(exact, word, {"brand": [brand]})
         told = any(name in v.labels for path in v.paths for name in path[1:])  # what people call them
         for category in sorted(self._categories):
             parts = {part for label in v.labels.get(category, () if told else (category,)) for part in _parts(label)}

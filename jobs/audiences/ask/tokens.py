@@ -11,6 +11,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import rjieba
 import yaml
 
 from jobs.audiences.ask import text
@@ -21,7 +22,7 @@ from jobs.audiences.ask.vague import vague
 
 _CALLED_BEFORE = re.compile(
     r"(audiences?|segments?|tags?|tagged|members of|left|entered|joined|moved (away )?from"
-    r"|受众|人群包?|分群|标签为?|属于|离开过?|进入)$"
+    r"|受众|人群包?|分群|标签[为是含]?|属于|离开过?|进入)$"
 )
 _CALLED_AFTER = re.compile(r"audience|segment|tag|受众|人群|分群|客群|标签")
 _LONGEST_PHRASE = 10  # units
@@ -98,11 +99,24 @@ def tokens(sentence: str, names: Names) -> list[Token]:
         _, before, token = best[place]
         found.append(token)
         place = before
-    kept = [token for token in reversed(found) if token is not None and not token.kinds.keys() <= {"NOISE"}]
+    every = [token for token in reversed(found) if token is not None]
+    passed = {token.start for token in every if token.kinds.keys() <= {"NOISE"} and token.end - token.start == 1}
+    kept = [token for token in every if not token.kinds.keys() <= {"NOISE"}]
+    kept = sorted([*kept, *_of_letters(sentence, passed)], key=lambda token: token.start)
     return [
         replace(token, notes=tuple(note for place, note in notes.items() if token.start <= place < token.end))
         for token in kept
     ]
+
+
+def _of_letters(sentence: str, passed: set[int]) -> Iterator[Token]:
+    """Chinese words that the lexicon does not have, each letter of which would be passed over: 自有 is not 自 and 有."""
+    start = 0
+    for word in rjieba.cut(sentence, hmm=False) if passed else ():
+        end = start + len(word)
+        if len(word) > 1 and passed >= {*range(start, end)} and word not in lexicon():
+            yield Token({"UNKNOWN": word}, start, end, word)
+        start = end
 
 
 def _from(units: list[Unit], start: int, sentence: str, names: Names) -> Iterator[tuple[int, float, Token | None]]:
@@ -136,7 +150,7 @@ def _from(units: list[Unit], start: int, sentence: str, names: Names) -> Iterato
             cost = _COST["noise"] if kinds.keys() <= {"NOISE"} else _COST["known"]
             cost = _COST["part"] if "UNSURE" in kinds else cost
             ends = units[start + taken - 1].end
-            if _only_a_name(kinds, phrase, sentence[ends:]) and not _called(sentence, first.start, ends):
+            if _only_a_name(kinds, phrase, sentence[ends:]) and not _called(sentence, first.start, ends, kinds):
                 cost = 1.05 * taken
             yield taken, cost - 0.02 * taken * taken / len(units), token(taken, kinds)
     if times := {"once": 1, "twice": 2, "thrice": 3}.get(first.text):
@@ -154,8 +168,10 @@ def _only_a_name(kinds: Mapping[str, Any], phrase: str, after: str) -> bool:
     return of_tag and not re.match("者|用户|客户|人群", after)
 
 
-def _called(sentence: str, start: int, end: int) -> bool:
+def _called(sentence: str, start: int, end: int, kinds: Mapping[str, Any]) -> bool:
     """Whether a word beside the span says that it is the name of an audience, a segment or a tag."""
+    if kinds.keys() == {"AUDIENCE"} and sentence[:start].endswith("不在"):
+        return True
     before, after = sentence[:start].rstrip(" \"'“「"), sentence[end:].lstrip(" \"'”」")
     return bool(_CALLED_BEFORE.search(before) or _CALLED_AFTER.match(after))
 
@@ -165,7 +181,8 @@ def _mended(units: list[Unit], names: Names) -> tuple[list[Unit], dict[int, str]
     mended, notes = [], {}
     for unit in units:
         right = None
-        if unit.kind == "word" and unit.text not in _words() and not names.knows(unit.text) and not _base(unit.text):
+        known = unit.text in _words() or names.knows(unit.text) or _base(unit.text)
+        if unit.kind == "word" and not known:
             right = names.mended(unit.text, _single_words())
         if right is not None:
             notes[unit.start] = f"read as {right!r}"

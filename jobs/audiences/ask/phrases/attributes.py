@@ -29,6 +29,14 @@ def _aged(m: Match) -> Made:
     return {"BAND": ("age_band", held)} if held else None
 
 
+@rule("NUM HOUSEHOLD CMPPOST?", "NUM CMPPOST HOUSEHOLD", "CMP NUM HOUSEHOLD")
+def _household(m: Match) -> Made:
+    held = compared(m, "NUM")
+    if held and not m.has("CMP", "CMPPOST"):
+        held = {"exactly": held["at_least"]}
+    return {"BAND": ("household", held)} if held else None
+
+
 @rule("NEG KIDS", "CMP? NUM KIDS", "NUM CMPPOST KIDS", "CMP? Q KIDS", "NUM KIDS CMPPOST", "KIDS")
 def _kids(m: Match) -> Made:
     if m.has("NEG"):

@@ -24,9 +24,10 @@ def _overdue(m: Match) -> Made:
     return {"OVERDUE": next(iter(held.values()))} if kind in ("times", "bare") else None
 
 
-@rule("ADD OBJ? TOCART", "REMOVE OBJ? FROMCART", "TOCART ADD", "FROMCART REMOVE", "TOCART")
+@rule("ADD OBJ|Q? TOCART", "REMOVE OBJ? FROMCART", "TOCART ADD", "FROMCART REMOVE", "TOCART")
 def _cart(m: Match) -> Made:
-    return {"EVENT": "cart" if m.has("TOCART") else "uncart"} | ({"OBJ+": m.get("OBJ")} if m.has("OBJ") else {})
+    also = {f"{kind}+": m.get(kind) for kind in ("OBJ", "Q") if m.has(kind)}
+    return {"EVENT": "cart" if m.has("TOCART") else "uncart"} | also
 
 
 @rule("EXCEPT OBJ REST? NEG EVENT")

@@ -85,6 +85,11 @@ def _in_audience(m: Match) -> Made:
     return {"USER": {"audience": m.get("AUDIENCE")}}
 
 
+@rule("NEG AUDIENCE")
+def _not_in_audience(m: Match) -> Made:
+    return {"USER": {"not": {"audience": m.get("AUDIENCE")}}} if m.said("NEG") in ("不在", "不属于") else None
+
+
 @rule("SUGGESTED OBJ", "OBJ SUGGESTED")
 def _suggested(m: Match) -> Made:
     things = m.get("OBJ")

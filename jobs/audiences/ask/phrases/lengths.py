@@ -43,6 +43,8 @@ def _span_alone(m: Match) -> Made:
 
 def days_of(span: tuple[int, str]) -> int | None:
     number, unit = span
+    if unit == "hour" and number % 24 == 0:
+        return number // 24
     return number * DAYS[unit] if unit in DAYS else None
 
 

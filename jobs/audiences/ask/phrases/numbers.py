@@ -39,6 +39,13 @@ def _percent(m: Match) -> Made:
     return {"PCT": m.get("NUM") * (10 if m.has("TENTHS") else 1)}
 
 
+@rule("NUM TO PCT")
+def _to_percent(m: Match) -> Made:
+    """40-60 %, 四到六成: both ends."""
+    low = m.get("NUM") * (10 if m.said("PCT").endswith("成") else 1)
+    return {"PCTS": [low, m.get("PCT")]} if low < m.get("PCT") else None
+
+
 @rule("CURRENCY NUM CURRENCY?", "NUM CURRENCY")
 def _money(m: Match) -> Made:
     return {"MONEY": m.get("NUM")}

@@ -17,6 +17,18 @@ def _repeat_buyers(m: Match) -> Made:
     return {"EVENT": "purchase", "OBJ+": m.get("OBJ"), "Q+": ("orders", {"at_least": 2})}
 
 
+@rule("PEOPLE OBJ BUYERS")
+def _lapsed_buyers(m: Match) -> Made:
+    """Lapsed coffee buyers: who buys no coffee any more, or nothing."""
+    rule_, things = m.get("PEOPLE"), m.get("OBJ")
+    parts = rule_.get("all", ())
+    if len(things) != 1 or len(parts) != 2 or parts[0] != {"did": "purchase"}:
+        return None
+    bought = {"did": "purchase", "where": {k: v[0] if len(v) == 1 else v for k, v in things[0].items()}}
+    no_more = {"all": [bought, {"not": bought | {"in": parts[1]["not"]["in"]}}]}
+    return {"USER": {"PICK": [no_more, {"all": [bought, *parts[1:]]}]}}
+
+
 @rule("PEOPLE Q")
 def _again_so_often(m: Match) -> Made:
     return {"UNSAID": True} if m.said("PEOPLE") in ("复购", "repeat") else None

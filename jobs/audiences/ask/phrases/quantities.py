@@ -96,6 +96,11 @@ def _counted(m: Match) -> Made:
     return {"Q": (m.get("ORDERS", "UNIT", "TIMES") or "times", held)} if held else None
 
 
+@rule("PCTS INBETWEEN?")
+def _between_percents(m: Match) -> Made:
+    return {"QPCT": {"between": m.get("PCTS")}}
+
+
 @rule("BETWEEN? PCT TO|AND PCT INBETWEEN?", "CMP? PCT CMPPOST?")
 def _of_percent(m: Match) -> Made:
     if len(m.all("PCT")) == 2 and m.has("AND") and not m.has("BETWEEN"):
@@ -104,6 +109,16 @@ def _of_percent(m: Match) -> Made:
     bare = not m.has("CMP", "CMPPOST", "TO", "AND")
     unit = next((token["unit"] for kind, token in m.found if kind == "PCT" and "unit" in token), None)
     return {"QPCT": held} | ({"PCT": m.get("PCT")} if bare else {}) | ({"unit": unit} if unit else {})
+
+
+@rule("WAS OBJ NUM TIMESOVER CMPPOST?")
+def _times_that_of(m: Match) -> Made:
+    """咖啡的花费是茶的两倍以上"""
+    if len(m.get("OBJ")) != 1:
+        return None
+    held = compared(m, "NUM", per=lambda n: 100 * n)
+    to = {key: list(value) for key, value in m.get("OBJ")[0].items()}
+    return {"QPCT": held, "THAN": "", "TO": to} if held else None
 
 
 @rule("COMPARED CMPPOST")

@@ -27,6 +27,8 @@ def _each(m: Match) -> Made:
         return None
     if m.has("EACH") and not m.has("LAST", "THEPAST", "PRIOR"):
         return None
+    if m.has("EACHCAL") and m.said("EACHCAL").startswith("a "):
+        return None  # twice a month in the last six
     if cal and cal != unit:
         days = days_of((number, unit))
         if unit == "year" and cal == "month":

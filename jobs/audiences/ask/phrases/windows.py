@@ -38,7 +38,9 @@ def _days_alone(m: Match) -> Made:
 def _festival(m: Match) -> Made:
     cal, said = m.get("CAL"), m.get("FESTIVAL")
     bare = m.said("FESTIVAL") in ("christmas", "xmas", "halloween", "thanksgiving", "圣诞", "valentine's", "valentines")
-    dated = m.before and m.before.may("SINCE", "AFTERDATE", "BEFOREDATE", "UNTIL", "BETWEEN", "TO", "AND", "BELONG")
+    dated = (
+        m.before and m.before.may("SINCE", "AFTERDATE", "BEFOREDATE", "UNTIL", "BETWEEN", "TO", "AND", "BELONG")
+    ) or (m.after and m.after.may("TO", "UNTIL"))
     paid = (m.before and m.before.may("CMP", "EVENT", "MEASURE")) or (m.after and m.after.may("CMPPOST", "CMP", "TO"))
     if paid and m.said("FESTIVAL").isdigit():
         return None
@@ -112,6 +114,7 @@ def calendar(name: str, ds: date) -> dict[str, Any]:
         "this_quarter": {"after": first - _DAY}, "today": {"last_days": 1}, "yesterday": {"last_days": 1, "skip": 1},
         "day_before": {"last_days": 1, "skip": 2},
         "last_week": {"last_weeks": 1}, "last_month": {"last_months": 1},
+        "past_quarter": {"last_days": 90},
         "last_quarter": {"between": [date(before.year, before.month - 2, 1), before]},
         "last_year": {"between": [date(ds.year - 1, 1, 1), date(ds.year - 1, 12, 31)]},
     }  # fmt: skip
@@ -124,6 +127,15 @@ def _between(m: Match) -> Made:
         return None
     first, last = (found if isinstance(found, tuple) else (found, found) for found in m.all("DATE", "PERIOD"))
     return {"WINDOW": {"between": [first[0], last[1]]}} if first[0] <= last[1] else None
+
+
+@rule("SINCE EDGE PERIOD", "PERIOD DECADE")
+def _within_period(m: Match) -> Made:
+    first, last = m.get("PERIOD")
+    if m.has("EDGE"):
+        return {"WINDOW": {"after": last if m.get("EDGE") == "last" else first - _DAY}}
+    begin, end = map(int, m.get("DECADE").split())
+    return {"PERIOD": (first.replace(day=begin), min(last, first + (end - 1) * _DAY))}
 
 
 @rule("SINCE DATE|PERIOD|YEAR ONWARDS?", "DATE|PERIOD ONWARDS", "SINCE DATE|PERIOD AFTERDATE")
@@ -239,6 +251,14 @@ def _within(m: Match) -> Made:
     return {"WITHINSPAN": m.get("SPAN")} if not m.has("CMP") else None
 
 
+@rule("LASTBUY BELONG|WAS? SPAN AGO|BEFOREDATE|FORMERLY", "LASTBUY BELONG|WAS? CMP SPAN AGO|BEFOREDATE|FORMERLY")
+def _last_was_ago(m: Match) -> Made:
+    days, how = days_of(m.get("SPAN")), m.get("CMP") or "at_least"
+    if not days or how not in ("at_least", "more_than"):
+        return None
+    return {"LASTBUY": "", "WINDOW+": {"before_days": days + (how == "more_than")}}
+
+
 @rule("CMP WINDOW|PRIORSPAN|PRIOR")
 def _than_then(m: Match) -> Made:
     """More than in other days."""
@@ -261,6 +281,6 @@ def _than_then(m: Match) -> Made:
     return {"COMPARED": how, "THAN": ""} | than
 
 
-@rule("EVER")
-def _ever(_: Match) -> Made:
-    return {"WINDOW": {"ever": True}}
+@rule("EVER", "EVERSUM")
+def _ever(m: Match) -> Made:
+    return {"WINDOW": {"ever": True}} | ({"EVERSUM": ""} if m.has("EVERSUM") else {})

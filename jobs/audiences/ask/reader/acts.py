@@ -55,13 +55,18 @@ def acts_of(sentence: Sentence, frame: Frame) -> Rule:
         return _mixed(sentence, frame)
     plain = not frame.slots.keys() & {"TOPN", "SHARE", "HEAVY", "compared", "EXCLUSIVE", "Q", "OFTEN"}
     if set(frame.things.joins) == {"COMMA"} and frame.neg is None and plain:
-        how = sentence.pick(("listed", str(names)), ["all", "any"])
+        end = max(token.end for token in frame.tokens if "OBJ" in token)
+        each = sentence.plain[end:].startswith("都")  # A、B都买了
+        how = "all" if each else sentence.pick(("listed", str(names)), ["all", "any"])
         frame = replace(frame, things=Things(names, how))
     if how == "all" and len(names) > 1 and frame.slots.keys() & {"TOPN", "SHARE", "HEAVY", "compared", "EXCLUSIVE"}:
         frame = replace(frame, things=Things(names))
     elif how == "all" and len(names) > 1 and frame.slots.keys() & {"Q", "OFTEN"}:
         how = sentence.pick(("together", str(names)), ["any", "all"])
         frame = replace(frame, things=Things(names, how))
+    neither = any(re.match("都|一|neither", token.said) for token in frame.tokens if "NEG" in token)
+    if frame.neg is not None and how == "all" and len(names) > 1 and neither:
+        frame, how = replace(frame, things=Things(names)), "any"
     if frame.neg is not None and how == "all" and len(names) > 1:
         how = sentence.pick(("none of", str(names)), ["any", "all"])
         frame = replace(frame, things=Things(names, how))

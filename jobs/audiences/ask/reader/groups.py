@@ -7,11 +7,13 @@ import re
 from jobs.audiences.ask.frames import NotSaidError, Rule
 from jobs.audiences.ask.reader.sentence import Sentence
 
+_COUNTED = {"kids": r"kid|child", "household": r"household_size|family_size"}  # attributes that count
+
 
 def band(sentence: Sentence, column: str, held: Rule) -> Rule:
     """The groups of a column that lie within; where a border cuts one: with it, or without."""
-    if column == "kids":
-        return _kids(sentence, held)
+    if column in _COUNTED:
+        return _counted(sentence, column, held)
     scale = 1000 if column == "income_band" else 1
     values = sentence.vocabulary.values.get(column, ())
     bands = [(value, *_ends(value, scale)) for value in values if _ends(value, scale)]
@@ -42,18 +44,18 @@ def band(sentence: Sentence, column: str, held: Rule) -> Rule:
     return {"is": {column: chosen[0] if len(chosen) == 1 else chosen}}
 
 
-def _kids(sentence: Sentence, held: Rule) -> Rule:
-    """Of how many children there are, where an attribute counts them."""
+def _counted(sentence: Sentence, what: str, held: Rule) -> Rule:
+    """Of how many children or people there are, where an attribute counts them."""
     for column, values in sentence.vocabulary.values.items():
         counts = {value: int(found.group()) for value in values if (found := re.match(r"\d+", value))}
-        if re.search(r"kid|child", column) and len(counts) == len(values):
+        if re.search(_COUNTED[what], column) and len(counts) == len(values):
             how, number = next(iter(held.items()))
             number = int(number)
             chosen = [value for value, n in counts.items() if _holds(n, how, number)]
             if not chosen:
                 raise NotSaidError(f"{column} tells {', '.join(values)}")
             return {"is": {column: chosen[0] if len(chosen) == 1 else chosen}}
-    raise NotSaidError("nothing records how many children there are")
+    raise NotSaidError(f"nothing records how many there are: {what}")
 
 
 def _holds(n: int, how: str, number: int) -> bool:

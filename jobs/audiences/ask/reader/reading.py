@@ -80,7 +80,7 @@ class Reader:
         left = list(dict.fromkeys(left))
         if len(unlike) == 1 and not left:
             left += list(lost(said, readings[0].rule))
-            if holds_for_nobody(readings[0].rule):
+            if holds_for_nobody(readings[0].rule, self.names.vocabulary.ds):
                 left.append(Part(sentence.strip(), "read so, it asks for what it leaves out"))
         if not unlike and not left:
             left.append(Part(sentence.strip()[:80], "expected something that people did or are; found nothing of it"))

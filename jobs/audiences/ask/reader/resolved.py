@@ -66,6 +66,9 @@ def resolved(sentence: Sentence, said: Frame, frames: list[Frame], place: int) -
             raise NotSaidError("expected a window, such as the last 30 days, found a length of time alone")
     if "REGULAR" in slots and not slots.keys() & {"EVERY", "OVERDUE"}:
         slots.setdefault("EACHCAL", "month")
+    bought_before = before is not None and before.events and before.neg is None
+    if "WITHINSPAN" in slots and "BACK" in slots and bought_before and not sentence.chinese:
+        raise NotSaidError("expected either how soon after it, or who came back; say: then bought it within 14 days")
     if "WITHINSPAN" in slots and "BACK" in slots:
         days = days_of(slots.pop("WITHINSPAN"))
         frame.windows.append({"last_days": days})
@@ -119,6 +122,10 @@ def resolved(sentence: Sentence, said: Frame, frames: list[Frame], place: int) -
         slots.setdefault("unit", "orders")
     if "ELSE" in slots:
         raise NotSaidError("expected what else; say: only bought X")
+    narrowed_ = slots.keys() & {"HOURLIST", "WEEKDAYLIST"}
+    shoppers = re.search(r"\bshoppers?\b|买家", sentence.plain)
+    if narrowed_ and shoppers and not (frame.events or frame.things.names) and len(frames) == 1:
+        frame.events = ("purchase",)
     if "EXCLUSIVE" in slots and not (frame.events or frame.things.names):
         frame.events = ("purchase",)
     if "compared" not in slots:

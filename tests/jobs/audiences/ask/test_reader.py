@@ -225,6 +225,18 @@ SAID = """
    {share: {did: purchase, count: orders, where: {discount: {more_than: 0}}}, at_least: 0.8}]
 - [近7天加购未付的用户, cart abandoners in the last 7 days,
    {then: [{did: cart}, {not: purchase}], same: product, in: {last_days: 7}}]
+- [近45天下单4次以上且总花费超过120元,
+   {all: [{did: purchase, count: orders, at_least: 4, in: {last_days: 45}},
+          {did: purchase, sum: amount, more_than: 120, in: {last_days: 45}}]}]
+- [牛奶和啤酒都不买的, {not: {did: purchase, where: {category: [BEERS/ALES, MILK]}}}]
+- [40-60% of spend goes to milk, 四到六成的消费花在牛奶上,
+   {share: {did: purchase, sum: amount, where: {category: MILK}}, between: [0.4, 0.6]}]
+- [bought milk or beer but never coffee, 买过牛奶或啤酒但从没买过咖啡,
+   {all: [{did: purchase, where: {category: [BEERS/ALES, MILK]}}, {not: {did: purchase, where: {category: COFFEE}}}]}]
+- [10月中旬以来没买过牛奶, {not: {did: purchase, where: {category: MILK}, in: {after: 2017-10-10}}}]
+- [忠诚的咖啡买家，近六周没下单,
+   {all: [{is: {lifecycle_stage: loyal}}, {did: purchase, where: {category: COFFEE}},
+          {not: {did: purchase, in: {last_days: 42}}}]}]
 - [bougt cofee in the last 7 days, {did: purchase, where: {category: COFFEE}, in: {last_days: 7}}]
 """
 PAIRS = [(sentence, rule) for *sentences, rule in yaml.safe_load(SAID) for sentence in sentences if rule]
@@ -263,6 +275,8 @@ def test_a_sentence_is_one_rule(sentence, rule):
     "bought milk, coffee in the last 30 days",
     "近30天买过牛奶且金额超过50",  # of milk, or of all
     "bought coffee over 20 dollars", "买过100元以上的咖啡",  # the price of one, or all of it
+    "lapsed coffee buyers", "流失的咖啡买家",  # of coffee, or of anything
+    "viewed phones but did not buy milk in the last 60 days",
     "aged over 40",  # within a group
     "top 10% of beer buyers by spend", "beer buyers in the top 10% by spend",
 ])  # fmt: skip
@@ -281,7 +295,8 @@ def test_a_sentence_of_two_meanings_is_asked_back(sentence):
     ("one order worth at least $150", "one order"), ("一单里买了10种以上商品", "一单里"),
     ("近90天消费最少的100人", "最少的"), ("消费高的用户", "消费高的"), ("当天搜索当天下单", "当天"),
     ("两周买一次牛奶", "两周买一次"), ("bought about 3 times this month", "about"),
-    ("最近3次购买都是牛奶", "3"), ("羊毛党", "羊毛党"), ("bought milk last monday", "last monday"),
+    ("最近3次购买都是牛奶", "3"), ("11月回流、之前三个月没下单的", "回流"), ("非会员", "非"),
+    ("羊毛党", "羊毛党"), ("bought milk last monday", "last monday"),
     ("bottom 10% by spend", "bottom"), ("bought milk and coffee 14 days apart", "apart"), ("喜欢牛奶的人", "喜"),
     ("bought milk only in November", "only"),
     ("想买牛奶的人", "想买"), ("usually shops on Sundays", "usually"), ("通常周日购物", "通常"),
