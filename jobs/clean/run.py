@@ -52,7 +52,7 @@ def run(spark: SparkSession, s: Settings, held: list[Source] | None = None) -> s
     warehouse's events; who gives them answers for it that their days are the shops'.
     """
     scope, rules, delivered = touched.touched(spark, s), load_rules(), delta.version(s.warehouse, BRONZE_EVENTS)
-    facts, products = _product_facts(spark, s)
+    facts, products, may_lack = _product_facts(spark, s)
     # Read twice, and a title is read in Python.
     facts = frames.kept(dimensions.described(facts, products, rules.titles))
     bronze = delta.read(spark, s.warehouse, BRONZE_EVENTS, delivered)
@@ -60,6 +60,8 @@ def run(spark: SparkSession, s: Settings, held: list[Source] | None = None) -> s
 
     clean = delta.read(spark, s.warehouse, SILVER_EVENTS).where(scope.where)
     written = scope.of(clean).where(F.col("run_id") == s.run_id)  # whose files are found by their statistics
+    if may_lack:
+        products = _still_known(products, facts, delta.read(spark, s.warehouse, SILVER_EVENTS))
     delta.overwrite(dimensions.current_products(facts, products, written), s.warehouse, SILVER_PRODUCTS)
     frames.free(facts)
     users, known_users = _user_facts(spark, s)
@@ -162,18 +164,28 @@ def _files(s: Settings, kind: str) -> list[str]:
     return [row["source_file"] for row in delta.rows(s.warehouse, LOADS, loaded, "DISTINCT source_file")]
 
 
-def _product_facts(spark: SparkSession, s: Settings) -> tuple[DataFrame, DataFrame]:
-    """(facts of the newest records, rows of silver.products)."""
+def _product_facts(spark: SparkSession, s: Settings) -> tuple[DataFrame, DataFrame, bool]:
+    """(facts of the newest records, rows of silver.products, whether some of these may have no record any more)."""
     records, previous, all_of_them = _records(spark, s, BRONZE_PRODUCTS, SILVER_PRODUCTS)
     if all_of_them:
-        return dimensions.product_facts(records), previous
+        return dimensions.product_facts(records), previous, delta.exists(s.warehouse, SILVER_PRODUCTS)
     stood, said = previous, previous.where(F.col("record_file").isin(_files(s, "products")))
-    if not said.isEmpty():  # by a file that was loaded again: it may have other records now
+    may_lack = not said.isEmpty()
+    if may_lack:  # by a file that was loaded again: it may have other records now
         ids = F.broadcast(said.select(F.col("product_id").alias("id")))
         theirs = delta.read(spark, s.warehouse, BRONZE_PRODUCTS).join(ids, "id", "left_semi")
         records = records.join(ids, "id", "left_anti").unionByName(theirs)
         stood = previous.join(ids.withColumnRenamed("id", "product_id"), "product_id", "left_anti")
-    return dimensions.newer(dimensions.product_facts(records), stood, "product_id"), previous
+    return dimensions.newer(dimensions.product_facts(records), stood, "product_id"), previous, may_lack
+
+
+def _still_known(previous: DataFrame, facts: DataFrame, events: DataFrame) -> DataFrame:
+    """`previous` rows of silver.products without those whose record was withdrawn and that no event names."""
+    withdrawn = previous.where("has_record").join(facts, "product_id", "left_anti").select("product_id")
+    if withdrawn.isEmpty():
+        return previous
+    named = events.join(F.broadcast(withdrawn), "product_id", "left_semi").select("product_id")
+    return previous.join(withdrawn.join(named, "product_id", "left_anti"), "product_id", "left_anti")
 
 
 def _user_facts(spark: SparkSession, s: Settings) -> tuple[DataFrame, DataFrame]:
