@@ -9,6 +9,7 @@ days a warehouse is, is written last, so that a killed run is run again and ends
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import replace
 from datetime import date
 
@@ -23,8 +24,25 @@ from jobs.features import sequences
 from jobs.lake import contracts, delta, touched, turns
 from jobs.settings import Settings
 from jobs.sources import shops
+from jobs.sources.formats import texts
 from jobs.sources.spec import Source, load
-from jobs.tables import BRONZE_EVENTS, LOADS, RESTATED, SILVER_EVENTS, SILVER_USERS, USER_FEATURES, USER_SEQUENCES
+from jobs.tables import (
+    BRONZE_EVENTS,
+    BRONZE_PRODUCTS,
+    BRONZE_USERS,
+    LOADS,
+    RESTATED,
+    SILVER_EVENTS,
+    SILVER_USERS,
+    USER_FEATURES,
+    USER_SEQUENCES,
+)
+
+_IDS = {
+    BRONZE_EVENTS: ("user_id", "product_id", "session_id", "event_id"),
+    BRONZE_USERS: ("id",),
+    BRONZE_PRODUCTS: ("id",),
+}
 
 
 def recut(events: DataFrame, shop: Source, first: date, last: date) -> DataFrame:
@@ -120,8 +138,26 @@ def run(spark: SparkSession, warehouse: str) -> str:
     """Retype, then cut the days of every source whose zone they are not in anew; one line a person can read."""
     with turns.of(warehouse, "bronze", "silver", "features", "sequences"):
         retyped = contracts.migrate(spark, warehouse)
-        said = _recut(spark, warehouse)
+        said = "; ".join([_recut(spark, warehouse), *_apart(spark, warehouse)])
     return f"money of four decimals in {', '.join(retyped)}; {said}" if retyped else said
+
+
+def _apart(spark: SparkSession, warehouse: str) -> list[str]:
+    """What to do where ids were stored with accents behind their letters, which now are one with them: a user of old
+    nights would be another one. Their files say them anew.
+    """
+    days: dict[str, set[date]] = {}
+    for table, names in _IDS.items():
+        for name in names:
+            frame = delta.read_or_empty(spark, warehouse, table).where(F.col(name).rlike(texts.APART))
+            for row in frame.select("source", "landed_ds", name).distinct().collect():
+                if unicodedata.normalize("NFC", row[name]) != row[name]:
+                    days.setdefault(row["source"], set()).add(row["landed_ds"])
+    return [
+        f"{source} has ids with accents behind their letters on {len(found):,} days: python -m jobs collect --again "
+        f"--source {source} --since {min(found)} --ds {max(found)} loads them as they are read now"
+        for source, found in sorted(days.items())
+    ]
 
 
 def _recut(spark: SparkSession, warehouse: str) -> str:

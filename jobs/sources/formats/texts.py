@@ -31,7 +31,7 @@ _PAIRS = ("big5", "big5hkscs", "cp932", "cp949", "cp950", "euc_jp", "gb18030", "
 # Letters of UTF-8 that are none of another encoding: one is written in a way that a few may be by chance.
 _SURE, _SURE_OF_PAIRS = 2, 8
 _LETTERS = re.compile(rb"[\xc2-\xf4][\x80-\xbf]+")
-_APART = "[\u0300-\u036f\u1100-\u11ff\u3099\u309a]"  # accents, and pieces of Korean and Japanese letters
+APART = "[\u0300-\u036f\u1100-\u11ff\u3099\u309a]"  # accents, and pieces of Korean and Japanese letters
 _SHOWN = 16  # bytes of what is no text
 
 
@@ -191,7 +191,7 @@ def composed(values: pa.Array) -> pa.Array:
     """
     if pc.all(pc.string_is_ascii(values)).as_py() is not False:
         return values
-    apart = pc.fill_null(pc.match_substring_regex(values, _APART), False)
+    apart = pc.fill_null(pc.match_substring_regex(values, APART), False)
     if not pc.any(apart).as_py():
         return values
     # Arrow's own utf8_normalize leaves them as they are.
