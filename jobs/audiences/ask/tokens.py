@@ -110,7 +110,7 @@ def tokens(sentence: str, names: Names) -> list[Token]:
 
 
 def _of_letters(sentence: str, passed: set[int]) -> Iterator[Token]:
-    """Chinese words that the lexicon does not have, each letter of which would be passed over: 自有 is not 自 and 有."""
+    """Chinese words that the lexicon does not have, each letter of which would be passed over: 自有."""
     start = 0
     for word in rjieba.cut(sentence, hmm=False) if passed else ():
         end = start + len(word)
