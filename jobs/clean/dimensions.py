@@ -149,6 +149,8 @@ def loaded_again(records: DataFrame, previous: DataFrame, names: Collection[str]
     by one of `names`, which may have no record of theirs any more: what a file said before is not told apart in them.
     """
     files = [row[0] for row in _by_file(records).select(_file()).distinct().collect()]
+    if not files and not names:
+        return previous.limit(0)
     # Without their versions. (Sail finds no column in a lambda of this predicate.)
     stated = F.regexp_replace(F.concat_ws("\n", F.map_values("stated")), r"(^|\n)[^\t\n]*\t", "$1")
     without_days = F.regexp_replace(stated, r"(^|\n)[0-9-]{10} ", "$1")
@@ -230,3 +232,10 @@ def current_users(facts: DataFrame, previous: DataFrame, events: DataFrame) -> D
         "user_id", *_USER, "first_seen_ds",
         F.coalesce("has_record", F.lit(False)).alias("has_record"), *_RECORD, "stated",
     )  # fmt: skip
+
+
+def seen_earlier(previous: DataFrame, events: DataFrame) -> DataFrame:
+    """user_id of `events` (silver.events) whom `previous` (silver.users) does not know, or not since so early a day."""
+    first = events.groupBy("user_id").agg(F.min("ds").alias("ds"))
+    known = previous.where("first_seen_ds IS NOT NULL").select("user_id", "first_seen_ds")
+    return first.join(known, "user_id", "left").where("first_seen_ds IS NULL OR first_seen_ds > ds").select("user_id")

@@ -64,8 +64,7 @@ def run(spark: SparkSession, s: Settings, held: list[Source] | None = None) -> s
         products = _still_known(products, facts, delta.read(spark, s.warehouse, SILVER_EVENTS))
     delta.overwrite(dimensions.current_products(facts, products, written), s.warehouse, SILVER_PRODUCTS)
     frames.free(facts)
-    users, known_users = _user_facts(spark, s)
-    delta.overwrite(dimensions.current_users(users, known_users, written), s.warehouse, SILVER_USERS)
+    _put_users(spark, s, written)
     _put_refunds(spark, s, scope, rules)
     counted = _put_missing(s, scope, rules, clean)
     balance.put(spark, s, scope, delivered)
@@ -188,20 +187,32 @@ def _still_known(previous: DataFrame, facts: DataFrame, events: DataFrame) -> Da
     return previous.join(withdrawn.join(named, "product_id", "left_anti"), "product_id", "left_anti")
 
 
-def _user_facts(spark: SparkSession, s: Settings) -> tuple[DataFrame, DataFrame]:
-    """(what users' records say, rows of silver.users). Where a file was loaded again, all records of the users who
-    stand in it, or did, are asked: what it said before may have hidden what others say.
+def _put_users(spark: SparkSession, s: Settings, written: DataFrame) -> None:
+    """Write silver.users; `written` are the run's rows of silver.events. In a night only the rows of users of whom a
+    record tells, or who are seen for the first time, are made anew.
     """
     records, previous, all_of_them = _records(spark, s, BRONZE_USERS, SILVER_USERS)
     if all_of_them:
-        return dimensions.user_facts(records), previous
-    fresh, stood = dimensions.user_facts(records), previous
+        users = dimensions.current_users(dimensions.user_facts(records), previous, written)
+        delta.overwrite(users, s.warehouse, SILVER_USERS)
+        return
+    # Where a file was loaded again, all records of the users who stand in it, or did, are asked: what it said before
+    # may have hidden what others say.
+    ids = records.select("id")
     said = dimensions.loaded_again(records, previous, _files(s, "users")).select(F.col("user_id").alias("id"))
-    if not said.isEmpty():
-        ids = F.broadcast(records.select("id").unionByName(said).distinct())
-        fresh = dimensions.user_facts(delta.read(spark, s.warehouse, BRONZE_USERS).join(ids, "id", "left_semi"))
-        stood = previous.join(ids.withColumnRenamed("id", "user_id"), "user_id", "left_anti")
-    return dimensions.newer_users(fresh, stood), previous
+    again = not said.isEmpty()
+    if again:
+        ids = ids.unionByName(said).distinct()
+        records = delta.read(spark, s.warehouse, BRONZE_USERS).join(F.broadcast(ids), "id", "left_semi")
+    told = ids.select(F.col("id").alias("user_id"))
+    changed = frames.kept(told.unionByName(dimensions.seen_earlier(previous, written)).distinct())
+    part = touched.parts(changed)
+    mine, others = part(previous)
+    stood = mine.join(told, "user_id", "left_anti") if again else mine
+    facts = dimensions.newer_users(dimensions.user_facts(records), stood)
+    users = frames.kept(delta.conform(dimensions.current_users(facts, mine, part(written)[0]), SILVER_USERS))
+    delta.overwrite(others.select(*users.columns).unionByName(users), s.warehouse, SILVER_USERS)
+    frames.free(changed, users)
 
 
 def _put_refunds(spark: SparkSession, s: Settings, scope: Touched, rules: Rules) -> None:

@@ -102,8 +102,8 @@ def touched(spark: SparkSession, s: Settings) -> Touched:
 
 
 def parts(users: DataFrame) -> Callable[[DataFrame], tuple[DataFrame, DataFrame]]:
-    """What parts a frame into the rows of `users`, which has their user_id, and those of all others. Few users are named:
-    cheaper than a join.
+    """What parts a frame into the rows of `users`, which has their user_id, and those of all others. Few users are
+    named, which is cheaper than a join.
     """
     ids = [row[0] for row in users.select("user_id").distinct().take(MOST_NAMED + 1)]
 
