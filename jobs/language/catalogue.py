@@ -140,8 +140,10 @@ class Catalogue(Strict):
         return "".join(marks.get(mark, mark) for mark in text)
 
     def percent(self, share: float) -> str:
-        text = f"{share:.0%}" if share >= 0.03 or share == 0 else f"{share:.1%}".replace(".0%", "%")
-        return text.replace(".", self.numbers.decimal)
+        places = 0 if share >= 0.03 else 1 if share >= 0.01 else 2  # so that near ones are told apart
+        text = f"{100 * share:.{places}f}"
+        text = text.rstrip("0").rstrip(".") if places else text
+        return f"{text}%".replace(".", self.numbers.decimal)
 
     def listed(self, words: Sequence[str]) -> str:
         """The words as a list within a sentence."""

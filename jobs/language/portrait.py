@@ -31,11 +31,14 @@ LOOKING = 0.05  # share of money over share of users below which a segment buys 
 
 
 class Portrait:
-    """The facts of one segment, ready to be told in any language. number: which of several texts it has."""
+    """The facts of one segment, ready to be told in any language. number: which of several texts it has; named: the
+    parts of its name (gold.segments.name_parts).
+    """
 
-    def __init__(self, facts: Iterable[Fact], z: dict[str, float], number: int) -> None:
+    def __init__(self, facts: Iterable[Fact], z: dict[str, float], number: int, named: Iterable[str] = ()) -> None:
         self.facts = {fact.id: fact for fact in facts}
         self.z, self.number = z, number
+        self.named = {key.partition(":")[0] for key in named}
         self.tastes = [f for f in self.facts.values() if f.kind == "taste" and f.sure() and f.times >= CLEAR]
         self.offered = [f for f in self.tastes[:OFFERED] if not restricted(f.label, f.label_zh)]
 
@@ -75,13 +78,15 @@ class Portrait:
         return "light" if self.weight <= LIGHT else "plain"
 
     def habits(self, told: str) -> list[str]:
-        """Keys of the habits that set it apart, strongest first; what `told` already says is left out."""
+        """Keys of the habits that set it apart: those that its name says, then the strongest first; what `told` already
+        says is left out.
+        """
         known = {"best": {"monetary_90d", "frequency_28d"}, "light": {"monetary_90d", "frequency_28d"},
                  "taste": {"frequency_28d"}, "plain": {"frequency_28d"}, "leaving": {"frequency_28d", "monetary_90d"},
                  "new": {"tenure_days"}, "looking": {*BOUGHT}}[told]  # fmt: skip
         strong = [h for h in HABITS if h in self.facts and h not in known and self.facts[h].sure()
-                  and abs(self.z.get(h, 0)) >= STRONG]  # fmt: skip
-        return sorted(strong, key=lambda h: (h in SHARED, -abs(self.z[h]), h))
+                  and (h in self.named or abs(self.z.get(h, 0)) >= STRONG)]  # fmt: skip
+        return sorted(strong, key=lambda h: (h not in self.named, h in SHARED, -abs(self.z[h]), h))
 
     def outlook(self) -> str:
         if self.returns is None:
@@ -121,7 +126,9 @@ class Portrait:
             Fact(**{name: fact[name] for name in names}, labels=labels.of_english(fact["label"]) if labels else {})
             for fact in segment["facts"]
         ]
-        return cls(facts, {trait["feature"]: trait["z"] for trait in segment["traits"]}, segment["segment_id"])
+        parts = segment.get("name_parts")
+        z = {trait["feature"]: trait["z"] for trait in segment["traits"]}
+        return cls(facts, z, segment["segment_id"], () if parts is None else parts)
 
     def text(self, language: str) -> str:
         """The three sentences in a language, as one text."""

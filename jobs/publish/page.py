@@ -224,6 +224,7 @@ class Page:
         def percent(value: float | None) -> str:
             return "–" if value is None else self.words.percent(value)
 
+        offers = self.rows.get("offers", [])
         return {
             "moves": [(self._of(row["from_segment_id"]), self._of(row["to_segment_id"]), self._cause(row["cause"]),
                        self.count(row["users"])) for row in self.rows.get("changes", [])],
@@ -231,9 +232,9 @@ class Page:
                        for row in self.rows.get("stages", [])],
             "tags": [(self._tag(row), self.words.tag_kinds[row["kind"]], self.count(row["users"]),
                       percent(row["coverage"]), percent(row["previous_coverage"]))
-                     for row in self.rows.get("tags", [])],
-            "offers": [(row["title"] or row["product_id"], percent(row["score"]), self._reason(row))
-                       for row in self.rows.get("offers", [])],
+                     for row in self.rows.get("tags", []) if row["users"]],
+            "offers": [(title, percent(row["score"]), self._reason(row))
+                       for title, row in zip(_titles(offers), offers, strict=True)],
             "checks": [(row["table"], self.words.severities.get(row["severity"], row["severity"]),
                         f"{row['met']} / {row['expectations']}") for row in self.rows.get("checks", [])],
         }  # fmt: skip
@@ -309,6 +310,16 @@ class Page:
 def _records(frame: pd.DataFrame) -> Rows:
     """The rows, with None for all that is null."""
     return frame.astype(object).where(frame.notna(), None).to_dict("records") if len(frame) else []
+
+
+def _titles(offers: Rows) -> list[str]:
+    """Of products, not in capitals, which read as shouting; of the same title with the product's id."""
+    titles = [row["title"] or row["product_id"] for row in offers]
+    shown = [title.capitalize() if title.isupper() else title for title in titles]
+    return [
+        f"{title} ({row['product_id']})" if shown.count(title) > 1 else title
+        for title, row in zip(shown, offers, strict=True)
+    ]
 
 
 def _listed(value: Any) -> list:

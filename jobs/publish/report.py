@@ -56,9 +56,9 @@ def render(page: Page, images: dict[str, bytes], files: dict[str, str]) -> str:
     others = [
         {"code": other, "file": file, "name": words(other).name} for other, file in files.items() if other != page.code
     ]
-    return environment.get_template("report.html.j2").render(
-        ds=page.s.ds, code=page.code, t=page.words.page, others=others, images=encoded, **page.sections()
-    )
+    gap = " " if page.words.spaced else ""  # between sentences
+    told = {"ds": page.s.ds, "code": page.code, "t": page.words.page, "others": others, "images": encoded, "gap": gap}
+    return environment.get_template("report.html.j2").render(told, **page.sections())
 
 
 def _further(languages: Iterable[str]) -> dict[str, Further]:

@@ -6,6 +6,7 @@ language and be held against what is true tonight.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import combinations
@@ -21,6 +22,8 @@ PLAIN = "plain"
 # How much a theme tells a marketer, beside how strong it is.
 TELLING = {"value": 1.5, "recency": 1.5, "tenure": 1.5, "variety": 0.5}
 OWN = 2.5  # the lift from which on a taste alone names a family
+# Phrases that claim a measure, not a comparison, with the days on average between which they are true.
+MEASURED = {"tenure_days:low": (0.0, 90.0), "recency_days:high": (28.0, math.inf)}
 Name = tuple[str, str]  # English, Chinese
 _JOINTS = (" · ", " and ")  # of English names
 
@@ -34,13 +37,19 @@ class Phrase(NamedTuple):
     chinese: str
 
 
-def phrases(z: Mapping[str, float], traits: Iterable[Trait], least: float = STRONG) -> list[Phrase]:
-    """Phrases for a group with mean z-scores `z` from `least` on, one a theme, those that say most first."""
+def phrases(
+    z: Mapping[str, float], traits: Iterable[Trait], least: float = STRONG, means: Mapping[str, float] | None = None
+) -> list[Phrase]:
+    """Phrases for a group with mean z-scores `z` from `least` on, one a theme, those that say most first. means: of its
+    traits, by which a phrase that claims a measure is left out where it is not true.
+    """
     chosen, themes = [], set()
     for trait in sorted(traits, key=lambda t: (-abs(z[t.key]) * TELLING.get(t.theme, 1.0), t.key)):
         side = "high" if z[trait.key] > 0 else "low"
         english, chinese = (trait.high, trait.high_zh) if side == "high" else (trait.low, trait.low_zh)
-        if abs(z[trait.key]) < least or not english or trait.theme in themes:
+        low, high = MEASURED.get(f"{trait.key}:{side}", (-math.inf, math.inf))
+        true = means is None or low <= means[trait.key] <= high
+        if abs(z[trait.key]) < least or not english or trait.theme in themes or not true:
             continue
         themes.add(trait.theme)
         chosen.append(Phrase(f"{trait.key}:{side}", trait.theme, english, chinese))

@@ -67,12 +67,17 @@ def of_group(
     users = sum(sizes[one] for one in segments)
     each = [(sizes[one] / users, portraits.z_scores(one)) for one in segments]
     z = {trait.key: sum(part * scores[trait.key] for part, scores in each) for trait in portraits.traits}
+    means = {
+        trait.key: sum(sizes[one] / users * portraits.means[one][trait.key] for one in segments)
+        for trait in portraits.traits
+    }
     tastes = counts.tastes(segments, labels)
     faint = counts.tastes(segments, labels, 4 * MOST, FAINT_LIFT, FAINTLY)
     phrases = names.of_tastes(tastes)
     traits = [t for t in portraits.traits if t.theme != "taste" or not phrases]
-    strong = names.phrases(z, traits)
-    weak = [p for p in names.phrases(z, traits, names.STRONG / 2) if p.key not in {s.key for s in strong}]
+    strong = names.phrases(z, traits, means=means)
+    weak = names.phrases(z, traits, names.STRONG / 2, means)
+    weak = [phrase for phrase in weak if phrase.key not in {one.key for one in strong}]
     clear, lift = (tastes[0]["clear"], tastes[0]["lift"]) if tastes else (0.0, 1.0)
     return Known(phrases, strong + weak, clear, lift, tuple(names.of_tastes(faint, FAINT_LIFT)))
 

@@ -111,7 +111,7 @@ def living_rows(night: Night, model: SegmentModel, naming: Naming, write: Write,
     texts = write(facts_of)
     for segment in rows:
         group = segment["segment_id"]
-        portrait = language.Portrait(facts_of[group], night.portraits.z_scores(group), group)
+        portrait = language.Portrait(facts_of[group], night.portraits.z_scores(group), group, segment["name_parts"])
         worded = [texts.get((group, code)) for code in ("en", "zh")]
         english, chinese = worded if all(worded) else (portrait.text("en"), portrait.text("zh"))
         segment |= {"facts": [fact.row() for fact in facts_of[group]], "description": english,

@@ -135,7 +135,7 @@ def test_a_further_language_is_a_file_alone():
     """Spanish: every word of the page is of its file, but for the shop's own."""
     tags = pd.DataFrame([("deal seeker", "rule", 7, 0.1, None), ("Cat food · light spenders", "mined", 9, 0.2, 0.1)],
                         columns=["tag", "kind", "users", "coverage", "previous_coverage"])  # fmt: skip
-    offers = pd.DataFrame([("p", "Lamp", 0.2, "buy again", "You bought it")],
+    offers = pd.DataFrame([("p", "LAMP", 0.2, "buy again", "You bought it"), ("q", "LAMP", 0.1, "model", "Fits")],
                           columns=["product_id", "title", "score", "reason_kind", "reason"])  # fmt: skip
     conditions = [{"term": "monetary_90d", "low": 1200.0, "high": None}, {"term": "dept:CAT", "low": None, "high": 0.3}]
     rules = pd.DataFrame([{"segment_id": 3, "conditions": conditions}])
@@ -146,6 +146,7 @@ def test_a_further_language_is_a_file_alone():
     assert {"Qué ha cambiado y por qué", "Cat food · gasto bajo", "Gasto bajo", "busca ofertas", "ya lo compró"} <= {
         *lines
     }
+    assert {"Lamp (p)", "Lamp (q)"} <= {*lines}
     assert "gasto en 90 días por encima de 1.200; parte del gasto en cat food como mucho 30%" in lines
     assert (
         "Terminó con la versión 2 del modelo; la mayoría de sus 40 clientes pasó a 7."
@@ -154,7 +155,7 @@ def test_a_further_language_is_a_file_alone():
     english, spanish = (
         set(re.findall(r"[^\W\d_]{3,}", str(words(code).model_dump()).casefold())) for code in ("en", "es")
     )
-    english -= spanish | {"cat", "food", "english", "beer", "shop"}  # words of the shop, and the link
+    english -= spanish | {"cat", "food", "english", "beer", "shop", "lamp"}  # words of the shop, and the link
     found = {word for line in lines for word in re.findall(r"[^\W\d_]{3,}", line.casefold())}
     assert found & english == set()
 

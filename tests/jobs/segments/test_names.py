@@ -47,6 +47,20 @@ def test_no_two_names_differ_by_a_word_only():
     assert alike(("Beer · big spenders", "啤酒·高消费"), ("Wine · big spenders", "葡萄酒·高消费"))
 
 
+def test_a_phrase_that_claims_a_measure_is_said_where_it_is_true():
+    """Below the mean of a young shop are not newcomers, nor are long unseen those of whom a week ago is long."""
+    z = dict.fromkeys([trait.key for trait in KNOWN], 0.0) | {"tenure_days": -1.0, "recency_days": 0.8}
+    means = dict.fromkeys(z, 0.0)
+    said = {
+        (tenure, recency): {
+            phrase.english
+            for phrase in phrases(z, KNOWN, means=means | {"tenure_days": tenure, "recency_days": recency})
+        }
+        for tenure, recency in ((279, 20), (40, 20), (279, 90))
+    }
+    assert said == {(279, 20): set(), (40, 20): {"newcomers"}, (279, 90): {"long unseen"}}
+
+
 def test_a_number_is_the_last_resort():
     found = texts({7: known(monetary_90d=1.0), 8: known(monetary_90d=1.0)})
     assert found == {7: ("Big spenders", "高消费"), 8: ("Big spenders 8", "高消费 8")}
