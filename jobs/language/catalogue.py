@@ -139,11 +139,17 @@ class Catalogue(Strict):
         marks = {",": self.numbers.thousands, ".": self.numbers.decimal}
         return "".join(marks.get(mark, mark) for mark in text)
 
-    def percent(self, share: float) -> str:
-        places = 0 if share >= 0.03 else 1 if share >= 0.01 else 2  # so that near ones are told apart
+    def percent(self, share: float, more: int = 0) -> str:
+        """more: places than say enough of it by itself."""
+        places = (0 if share >= 0.03 or share == 0 else 1) + more
         text = f"{100 * share:.{places}f}"
         text = text.rstrip("0").rstrip(".") if places else text
         return f"{text}%".replace(".", self.numbers.decimal)
+
+    def against(self, share: float, base: float) -> tuple[str, str]:
+        """Two shares that are held against each other, with the digits that tell them apart."""
+        pairs = [(self.percent(share, more), self.percent(base, more)) for more in range(3)]
+        return next(((one, other) for one, other in pairs if one != other), pairs[0])
 
     def listed(self, words: Sequence[str]) -> str:
         """The words as a list within a sentence."""

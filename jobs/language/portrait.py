@@ -174,8 +174,10 @@ class Portrait:
         for habit in self.habits(told):
             fact, side = self.facts[habit], "high" if self.z[habit] > 0 else "low"
             if texts := words.apart.get(habit, {}).get(side):
-                shown = words.percent if fact.unit == "share" else words.amount
-                filled = slots | {"value": shown(fact.value), "base": shown(fact.comparison or 0)}
+                value, base = fact.value, fact.comparison or 0.0
+                shown = (words.amount(value), words.amount(base))
+                shown = words.against(value, base) if fact.unit == "share" else shown
+                filled = slots | dict(zip(("value", "base"), shown, strict=True))
                 clauses.append(self._one(texts).format(**filled))
         clauses = (clauses or words.apart_nothing)[:2]
         if len(clauses) == 1:

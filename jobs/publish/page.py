@@ -188,11 +188,10 @@ class Page:
 
     def _segment(self, row: dict, part: float) -> dict:
         portrait, head = self.portraits.get(row["segment_id"]), float(row["spend_28d"]) / max(row["size"], 1)
-        tastes = [
-            (fact.called(self.code), self.say("share_against", share=self.words.percent(fact.value),
-                                              base=self.words.percent(fact.comparison or 0)))
-            for fact in (portrait.tastes if portrait else [])
-        ]  # fmt: skip
+        tastes = []
+        for fact in portrait.tastes if portrait else []:
+            share, base = self.words.against(fact.value, fact.comparison or 0.0)
+            tastes.append((fact.called(self.code), self.say("share_against", share=share, base=base)))
         ways = [(self._text(way, "path"), self.say("way", share=self.words.percent(way["share"]),
                                                    lift=self.words.amount(way["lift"])))
                 for way in _listed(row["journeys"])[:WAYS] if self.code in TABLED]  # fmt: skip

@@ -68,7 +68,9 @@ def test_numbers_and_lists():
     english, chinese = words("en"), words("zh")
     assert [english.amount(value) for value in (1234.6, 15.2, 2.53, 3.0)] == ["1,235", "15", "2.5", "3"]
     assert [english.percent(share) for share in (0.126, 0.004, 0)] == ["13%", "0.4%", "0%"]
-    assert [english.percent(share) for share in (0.0299, 0.0024, 0.0017)] == ["3%", "0.24%", "0.17%"]
+    assert english.against(0.0024, 0.0017) == ("0.24%", "0.17%")
+    assert words("es").against(0.164, 0.155) == ("16,4%", "15,5%")
+    assert english.against(0.17, 0.155) == ("17%", "16%")
     assert english.listed(["a", "b", "c"]) == "a, b and c"
     assert chinese.listed(["甲", "乙", "丙"]) == "甲、乙和丙"
     assert [english.much(times) for times in (4.2, 2.0, 1.2)] == [
