@@ -143,7 +143,12 @@ class Clauses:
         ):
             frame.slots["EXCLUSIVE"] = True
         elif "ONLY" in token and next(
-            ("WINDOW" in one for one in self.tokens[place + 1 :] if "NOISE" not in one), False
+            (
+                "WINDOW" in one and one["WINDOW"] != {"ever": True}
+                for one in self.tokens[place + 1 :]
+                if "NOISE" not in one
+            ),
+            False,
         ):
             self.stray.append(token)  # only in those days
         elif "ONLY" in token:

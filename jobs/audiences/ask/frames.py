@@ -308,7 +308,9 @@ def _every(frame: Frame, thing: Rule) -> Rule:
         raise NotSaidError(f"expected a number of {unit}s, every one of which counts")
     period |= {"skip": -(-skip // per)} if skip else {}
     plain = replace(
-        frame, windows=[period | {"each": True}], slots={k: v for k, v in frame.slots.items() if k != "EACHCAL"}
+        frame,
+        windows=[period | {"each": True}],
+        slots={k: v for k, v in frame.slots.items() if k not in ("EACHCAL", "REGULAR")},
     )
     return _one(plain, thing, date.min)
 

@@ -150,6 +150,9 @@ class Names:
         for title in v.titles:
             if len(text.units(title)) > 1 and title not in self._categories:
                 _add(titles, title, {"title": [title]})
+        for level in (*levels, also):
+            for phrase in [one for one in level if " " in one and one.isascii()]:
+                level.setdefault(phrase.replace(" ", ""), level[phrase])  # icecream
         return [*levels, dict(also), dict(titles), self._in_part()]
 
     def _larger(self, label: str, categories: list[str], by_label: Mapping[str, list[str]]) -> list[dict]:

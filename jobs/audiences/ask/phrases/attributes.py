@@ -43,7 +43,10 @@ def _kids(m: Match) -> Made:
         return {"BAND": ("kids", {"exactly": 0})}
     if m.has("Q") or (m.has("NUM") and m.said("KIDS").startswith(("with", "ha", "有"))):
         return None
-    return {"BAND": ("kids", compared(m, "NUM") if m.has("NUM") else {"at_least": 1})}
+    held = compared(m, "NUM") if m.has("NUM") else {"at_least": 1}
+    if held and m.has("NUM") and not m.has("CMP", "CMPPOST"):
+        held = {"exactly": held["at_least"]} if "at_least" in held else held  # two children are two
+    return {"BAND": ("kids", held)}
 
 
 @rule("INCOME BELONG|WAS? IS", "AGE BELONG|WAS? IS", "IS AGE", "IS INCOME", "FIELD WAS? IS", "IS FIELD")

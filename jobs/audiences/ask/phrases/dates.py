@@ -66,7 +66,8 @@ def _chinese_date(m: Match) -> Made:
 
 @rule("NUM TUNIT QUARTERNAME|HALFNAME", "CAL? QUARTERNAME|HALFNAME NUM?")
 def _part_of_year(m: Match) -> Made:
-    if m.before and m.before.may("LAST", "CMP", "EACH", "FUTURE"):
+    held = m.before and m.before.may("CMP") and m.before.said not in ("高于", "多于", "低于", "少于", "大于", "小于")
+    if held or (m.before and m.before.may("LAST", "EACH", "FUTURE")):
         return None
     number, size = (int(m.get("QUARTERNAME", "HALFNAME")), 3 if m.has("QUARTERNAME") else 6)
     cal, year = m.get("CAL"), m.get("NUM")
@@ -79,6 +80,13 @@ def _part_of_year(m: Match) -> Made:
     first = size * (number - 1) + 1
     of = int(year) if year else m.ds.year - (cal == "last_year" if cal else date(m.ds.year, first, 1) > m.ds)
     return {"PERIOD": (date(of, first, 1), whole_month(of, first + size - 1)[1])}
+
+
+@rule("FIRST MONTHNAME")
+def _first_of_a_month(m: Match) -> Made:
+    """The first of November."""
+    found = _latest(m, int(m.get("MONTHNAME")), 1)
+    return {"DATE": found} if found and m.said("FIRST") == "the first" else None
 
 
 @rule("MONTHNAME NUM|ORD COMMA NUM", "NUM|ORD MONTHNAME COMMA NUM", "NUM|ORD MONTHNAME NUM?",

@@ -70,6 +70,11 @@ def _moved(m: Match) -> Made:
     return {"USER": {"moved_from": m.get("SEGMENT")} | ({"in": window} if window else {})}
 
 
+@rule("BELONG? SEGMENTWORD SEGMENT OR|COMMA SEGMENT", "BELONG? SEGMENT OR SEGMENT SEGMENTWORD")
+def _in_one_of_segments(m: Match) -> Made:
+    return is_("segment_name", m.all("SEGMENT"))
+
+
 @rule("SEGMENTWORD SEGMENT", "BELONG? SEGMENT SEGMENTWORD", "BELONG SEGMENT")
 def _in_segment(m: Match) -> Made:
     return is_("segment_name", m.get("SEGMENT"))

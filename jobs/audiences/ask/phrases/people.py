@@ -10,9 +10,10 @@ RULES: Rules = []
 rule = into(RULES)
 
 
-@rule("PEOPLE OBJ")
+@rule("PEOPLE OBJ", "OBJ PEOPLE")
 def _repeat_buyers(m: Match) -> Made:
-    if m.said("PEOPLE") not in ("复购", "repeat buyers", "repeat customers") or (m.before and "WITHINSPAN" in m.before):
+    back = ("回头客", "老客", "老客户") if m.found[0][0] == "OBJ" else ("复购", "repeat buyers", "repeat customers")
+    if m.said("PEOPLE") not in back or (m.before and "WITHINSPAN" in m.before):
         return None
     return {"EVENT": "purchase", "OBJ+": m.get("OBJ"), "Q+": ("orders", {"at_least": 2})}
 

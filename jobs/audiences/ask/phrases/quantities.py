@@ -61,7 +61,7 @@ def _from_so_many_to(m: Match) -> Made:
 def _orders_between(m: Match) -> Made:
     """As tables write it: orders > 10."""
     held = compared(m, "NUM")
-    return {"Q": ("orders", held)} if held and m.said("ORDERS").isascii() else None
+    return {"Q": ("orders", held)} if held and (m.said("ORDERS").isascii() or m.said("ORDERS") == "订单") else None
 
 
 @rule("ORDINAL NUM ORDERS", "ORD ORDERS")

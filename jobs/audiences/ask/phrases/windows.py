@@ -205,6 +205,8 @@ def _prior(m: Match) -> Made:
 @rule("FUTURE SPAN WITHIN?", "FUTURE TUNIT")
 def _future(m: Match) -> Made:
     span = m.get("SPAN") or (1, m.get("TUNIT"))
+    if "following" in m.said("FUTURE"):
+        return {"WITHINSPAN": span, "APART": ""}
     return {"FUTURESPAN": days_of(span)} if days_of(span) else None
 
 

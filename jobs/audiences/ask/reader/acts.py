@@ -56,8 +56,8 @@ def acts_of(sentence: Sentence, frame: Frame) -> Rule:
     plain = not frame.slots.keys() & {"TOPN", "SHARE", "HEAVY", "compared", "EXCLUSIVE", "Q", "OFTEN"}
     if set(frame.things.joins) == {"COMMA"} and frame.neg is None and plain:
         end = max(token.end for token in frame.tokens if "OBJ" in token)
-        all_ = sentence.plain[end:].startswith("都")  # A、B都买了
-        how = "all" if all_ else sentence.pick(("listed", str(names)), ["all", "any"])
+        together = sentence.plain[end:].startswith("都")  # A、B都买了
+        how = "all" if together else sentence.pick(("listed", str(names)), ["all", "any"])
         frame = replace(frame, things=Things(names, how))
     if how == "all" and len(names) > 1 and frame.slots.keys() & {"TOPN", "SHARE", "HEAVY", "compared", "EXCLUSIVE"}:
         frame = replace(frame, things=Things(names))

@@ -107,6 +107,8 @@ def completed(sentence: Sentence, frames: list[Frame]) -> list[Frame]:
         elif not own and (frame.acts or frame.things.names):
             if _measured_of(frame, before) and sentence.pick(("measured", place), [True, False]):
                 frame.things = before.things if before is not None else frame.things
+            if _so_often(frame, before):
+                frame.things = before.things
             frame.events = (
                 ("purchase",) if (frame.slots.get("Q") or ("",))[0] != "products" or before is None else before.events
             )
@@ -145,7 +147,8 @@ def completed(sentence: Sentence, frames: list[Frame]) -> list[Frame]:
         ):
             frame.things = after.things
         named = next((f for f in (*reversed(done), *frames[place + 1 :]) if f.things.names), None)
-        same = (frame.neg is not None and _again(frame)) or frame.slots.get("SAME") in ("it", "any")
+        all_of_them = any(token.said.startswith("都") for token in frame.tokens if "NEG" in token)
+        same = (frame.neg is not None and (all_of_them or _again(frame))) or frame.slots.get("SAME") in ("it", "any")
         if own and not frame.things.names and not same and not frame.anything and _elided(frame, before):
             same = sentence.pick(("of what", place), [True, False])
         alone = frame.slots.get("SAME") == "any" or (frame.slots.get("SAME") == "it" and before is None)
@@ -185,6 +188,12 @@ def _measured_of(frame: Frame, before: Frame | None) -> bool:
     said = [token.said for token in frame.tokens if "MEASURE" in token]
     bare = said and all(one in ("金额", "次数", "件数", "数量", "amount", "quantity", "total amount") for one in said)
     return bool(bare and before and before.things.names and not frame.things.names and "TOPN" not in frame.slots)
+
+
+def _so_often(frame: Frame, before: Frame | None) -> bool:
+    """Whether "but not more than twice" counts what stands before."""
+    counted = frame.slots.keys() == {"Q"} and frame.slots["Q"][0] == "times" and frame.link in ("BUT", "COMMA")
+    return counted and before is not None and before.acts and bool(before.things.names and not frame.things.names)
 
 
 def _elided(frame: Frame, before: Frame | None) -> bool:

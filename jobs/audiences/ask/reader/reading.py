@@ -94,9 +94,12 @@ class Reader:
         for found in re.finditer(r"\(([^()]*)\)", plain):
             within = [token for token in said if found.start() < token.start and token.end < found.end()]
             linked = any(token.may("AND", "OR") for token in within)
-            if not linked or sum("EVENT" in token for token in within) < 2:
+            acts = sum("EVENT" in token for token in within)
+            if not linked or acts == 1:
                 continue
             rule = self.read(found[1], lang).rule
+            if rule is None and not acts:
+                continue
             dated = any(token.may("LAST", "THEPAST", "CAL", "WITHIN") for token in said if token not in within)
             if rule is None or (dated and "'in'" not in str(rule)):
                 unread.append(Part(found[1], "expected what people did or are in brackets"))

@@ -47,6 +47,9 @@ def resolved(sentence: Sentence, said: Frame, frames: list[Frame], place: int) -
         and (frame.link == "THEN" or (frame.link == "TIGHT" and waited and sentence.chinese))
     ):  # put into the cart and not bought for so many days
         slots["WITHINSPAN"], frame.link = slots.pop("SPAN"), "THEN"
+    if {"SPAN", "FORMERLY", "LASTBUY"} <= slots.keys() and (days := days_of(slots["SPAN"])):
+        frame.windows.append({"before_days": days})  # 上次买是60天以前
+        slots = frame.slots = {k: v for k, v in slots.items() if k not in ("SPAN", "FORMERLY", "WAS")}
     if "SPAN" in slots:
         _placed_span(frame)
     if "QSPAN" in slots:

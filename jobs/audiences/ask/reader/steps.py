@@ -125,7 +125,8 @@ def then(sentence: Sentence, steps: list[Frame]) -> Rule:
         not same
         and first is not last
         and set(first.events) <= BROWSED
-        and last.events == ("purchase",)
+        and last.events in (("purchase",), ("cart",))
+        and first.events != last.events
         and (not last.things.names or last.things == first.things)
     ):
         same.add("product")

@@ -237,6 +237,18 @@ SAID = """
 - [忠诚的咖啡买家，近六周没下单,
    {all: [{is: {lifecycle_stage: loyal}}, {did: purchase, where: {category: COFFEE}},
           {not: {did: purchase, in: {last_days: 42}}}]}]
+- ["bought milk, but not more than twice, in the last 90 days",
+   {all: [{did: purchase, where: {category: MILK}, in: {last_days: 90}},
+          {did: purchase, where: {category: MILK}, count: orders, at_most: 2, in: {last_days: 90}}]}]
+- [bought milk on the first of November,
+   {did: purchase, where: {category: MILK}, in: {between: [2017-11-01, 2017-11-01]}}]
+- [有没有近两周买过牛奶的, {did: purchase, where: {category: MILK}, in: {last_days: 14}}]
+- [buys milk regularly, 有规律地买牛奶, {did: purchase, where: {category: MILK}, in: {last_months: 6, each: true}}]
+- [(women or aged 19-24) who bought milk,
+   {all: [{any: [{is: {gender: F}}, {is: {age_band: 19-24}}]}, {did: purchase, where: {category: MILK}}]}]
+- [近30天消费>100且订单<3, L30D spend > 100 and orders < 3,
+   {all: [{did: purchase, sum: amount, more_than: 100, in: {last_days: 30}},
+          {did: purchase, count: orders, less_than: 3, in: {last_days: 30}}]}]
 - [bougt cofee in the last 7 days, {did: purchase, where: {category: COFFEE}, in: {last_days: 7}}]
 """
 PAIRS = [(sentence, rule) for *sentences, rule in yaml.safe_load(SAID) for sentence in sentences if rule]
