@@ -182,6 +182,8 @@ def _one(frame: Frame, thing: Rule, ds: date) -> Rule:
         frame = replace(frame, slots=slots)
     if "SAME" in slots and "Q" in slots:
         return _repeated(frame, thing)
+    if slots.keys() & {"DISCOUNTED", "FULLPRICE"} and set(frame.events) & {"view", "click", "search", "favourite"}:
+        raise NotSaidError("expected a purchase: nothing else has a discount")
     kind = next((kind for kind in _USED if kind in slots), "did")
     if stray := sorted(slots.keys() - _USED.get(kind, _OF_DID) - {kind} - _NARROWING - _NEUTRAL):
         raise NotSaidError(f"no rule says this together: {', '.join(stray).lower()}")

@@ -67,6 +67,8 @@ def _every_so_often(m: Match) -> Made:
 )
 def _consecutive(m: Match) -> Made:
     number, unit = m.get("SPAN") or (int(m.get("NUM")), m.get("TUNIT"))
+    if unit == "day" and not m.has("LAST", "THEPAST"):
+        return {"UNSAID": True}  # any three days
     return periods((number, unit), each=True)
 
 

@@ -225,6 +225,13 @@ def _break(m: Match) -> Made:
     return {"BREAKSPAN": days_of(span)} if days_of(span) else None
 
 
+@rule("FIRST BELONG? SPAN", "SPAN FIRST|FIRSTBUY")
+def _first_for_so_long(m: Match) -> Made:
+    """For the first time in three months: not the first one."""
+    first = m.said("FIRST") or m.said("FIRSTBUY")
+    return {"UNSAID": True} if first.startswith(("for the first time", "first time", "第一次", "首次")) else None
+
+
 @rule("WITHIN? CMP? SPAN APART", "LAST|WITHIN|CMP? SPAN AFTERWARDS")
 def _of_the_step_before(m: Match) -> Made:
     """No more than 14 days apart; in the 7 days after."""

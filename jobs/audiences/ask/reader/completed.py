@@ -204,7 +204,7 @@ def _elided(frame: Frame, before: Frame | None) -> bool:
     return (
         before is not None
         and bool(before.things.names)
-        and ((frame.neg is not None) if before.neg is None else (frame.neg is None and count))
+        and ((frame.neg is not None) if before.neg is None else frame.neg is None)
         and frame.events == ("purchase",)
         and bool(verbs)
         and all(re.match("bought|buy|purchas|买|购买", verb) and verb not in ("买单",) for verb in verbs)

@@ -20,6 +20,9 @@ def logic(sentence: Sentence, frames: list[Frame]) -> Rule | None:
             rules = _without(sentence, rules, frame, frames)
             continue
         rule = rule_of(sentence, frame)
+        listed = bool(rules) and rules[-1][3].link == "EXCEPT" and frame.link in ("OR", "AND", "COMMA")
+        if listed and frame.users and not frame.acts and frame.neg is None:
+            frame = replace(frame, link="EXCEPT")  # except renters or loyal ones: neither
         if frame.link == "EXCEPT":
             rule = rule.get("not", {"not": rule})
         rules.append((frame.link, frame.comma, rule, frame))

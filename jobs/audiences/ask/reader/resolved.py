@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from jobs.audiences.ask.frames import Frame, NotSaidError
+from jobs.audiences.ask.frames import Frame, NotSaidError, Rule
 from jobs.audiences.ask.phrases import days_of
 from jobs.audiences.ask.reader.comparison import comparison, narrowed
 from jobs.audiences.ask.reader.groups import band
@@ -129,6 +129,9 @@ def resolved(sentence: Sentence, said: Frame, frames: list[Frame], place: int) -
     shoppers = re.search(r"\bshoppers?\b|买家", sentence.plain)
     if narrowed_ and shoppers and not (frame.events or frame.things.names) and len(frames) == 1:
         frame.events = ("purchase",)
+    running = any(re.search("连续|接连|row|consecutive|straight|running", token.said) for token in frame.tokens)
+    if frame.neg is not None and running:
+        frame.windows = [_whole(window) for window in frame.windows]
     if "EXCLUSIVE" in slots and not (frame.events or frame.things.names):
         frame.events = ("purchase",)
     if "compared" not in slots:
@@ -139,6 +142,13 @@ def resolved(sentence: Sentence, said: Frame, frames: list[Frame], place: int) -
         if len(frame.windows) > 1:
             raise NotSaidError("expected one window in a clause, found two")
     return frame
+
+
+def _whole(window: Rule) -> Rule:
+    """The days of consecutive weeks or months, in none of which it was done."""
+    sizes = {"last_weeks": 7, "last_months": 30}
+    size = next((key for key in sizes if key in window and window.get("each")), None)
+    return {"last_days": sizes[size] * window[size]} if size else window
 
 
 def _monthly(frame: Frame) -> None:

@@ -45,9 +45,9 @@ def behind(sentence: Sentence, acts: list[Frame]) -> None:
         plain = plain and not any("BUYERS" in token for token in before[0].tokens)  # buyers of X who did not buy Y
         if plain and not sentence.chinese and any("EVENT" in token for token in last.tokens):
             shared = before if sentence.pick("window behind", [True, False]) else []
-    elif "Q" in last.slots and last.link in ("AND", "COMMA") and not any("EVENT" in t for t in last.tokens):
+    elif "Q" in last.slots and last.link in ("AND", "COMMA", "OR") and not any("EVENT" in t for t in last.tokens):
         shared = [one for one in before if "Q" in one.slots and one.neg is None]
-        if before and not shared and sentence.pick("window behind", [True, False]):
+        if len(shared) < len(before) and sentence.pick("window behind", [True, False]):
             shared = before
     elif (
         last.link in ("AND", "BUT")

@@ -249,6 +249,14 @@ SAID = """
 - [近30天消费>100且订单<3, L30D spend > 100 and orders < 3,
    {all: [{did: purchase, sum: amount, more_than: 100, in: {last_days: 30}},
           {did: purchase, count: orders, less_than: 3, in: {last_days: 30}}]}]
+- [not only bought milk but also coffee, 不仅买牛奶也买咖啡,
+   {all: [{did: purchase, where: {category: MILK}}, {did: purchase, where: {category: COFFEE}}]}]
+- [连续两个月没买牛奶, {not: {did: purchase, where: {category: MILK}, in: {last_days: 60}}}]
+- [spent less than 50 or more than 500 in the last 90 days,
+   {any: [{did: purchase, sum: amount, less_than: 50, in: {last_days: 90}},
+          {did: purchase, sum: amount, more_than: 500, in: {last_days: 90}}]}]
+- [everyone except women or loyal customers,
+   {all: [{not: {is: {gender: F}}}, {not: {is: {lifecycle_stage: loyal}}}]}]
 - [bougt cofee in the last 7 days, {did: purchase, where: {category: COFFEE}, in: {last_days: 7}}]
 """
 PAIRS = [(sentence, rule) for *sentences, rule in yaml.safe_load(SAID) for sentence in sentences if rule]
@@ -289,6 +297,7 @@ def test_a_sentence_is_one_rule(sentence, rule):
     "bought coffee over 20 dollars", "买过100元以上的咖啡",  # the price of one, or all of it
     "lapsed coffee buyers", "流失的咖啡买家",  # of coffee, or of anything
     "viewed phones but did not buy milk in the last 60 days",
+    "近30天没买牛奶，但之前30天买过",  # milk, or anything
     "aged over 40",  # within a group
     "top 10% of beer buyers by spend", "beer buyers in the top 10% by spend",
 ])  # fmt: skip
@@ -307,7 +316,10 @@ def test_a_sentence_of_two_meanings_is_asked_back(sentence):
     ("one order worth at least $150", "one order"), ("一单里买了10种以上商品", "一单里"),
     ("近90天消费最少的100人", "最少的"), ("消费高的用户", "消费高的"), ("当天搜索当天下单", "当天"),
     ("两周买一次牛奶", "两周买一次"), ("bought about 3 times this month", "about"),
-    ("最近3次购买都是牛奶", "3"), ("11月回流、之前三个月没下单的", "回流"), ("非会员", "非"),
+    ("最近3次购买都是牛奶", "3"), ("bought milk for their family", "for their family"), ("给朋友买牛奶", "给朋友"),
+    ("bought milk for the first time in 3 months", "first time"), ("三个月来第一次买牛奶", "第一次"),
+    ("bought milk on 3 consecutive days", "consecutive"), ("clicked on a promo", "promo"),
+    ("11月回流、之前三个月没下单的", "回流"), ("非会员", "非"),
     ("羊毛党", "羊毛党"), ("bought milk last monday", "last monday"),
     ("bottom 10% by spend", "bottom"), ("bought milk and coffee 14 days apart", "apart"), ("喜欢牛奶的人", "喜"),
     ("bought milk only in November", "only"),
