@@ -15,7 +15,7 @@ from ml.common import lake
 from ml.common.cli import DataError, entry, parser
 from ml.common.runs import log_night
 from ml.data import outcomes
-from ml.judge import rival_segmentations
+from ml.data.value_windows import COLUMNS
 from ml.judge.assignments import TREE, assignments, ours
 from ml.measures.metrics import folds
 from ml.measures.report import OURS, values_picture, values_table
@@ -33,7 +33,7 @@ def main(argv: list[str] | None = None) -> None:
     if args.where_published and ours(where, ds, USER_SEGMENTS) is None:
         print(f"no segments of {ds} are published: nothing to measure")
         return
-    columns = ["user_id", *rival_segmentations.COLUMNS]
+    columns = ["user_id", *COLUMNS]
     features = lake.read(lake.open_table(USER_FEATURES, where), columns, ds).sort_by("user_id")
     if not features.num_rows:
         raise DataError(f"expected rows of {USER_FEATURES.full_name} at ds={ds}, found none")

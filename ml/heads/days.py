@@ -15,7 +15,7 @@ from jobs.tables import USER_FEATURES, USER_SEQUENCES
 from ml.common import lake
 from ml.common.arrays import aligned
 from ml.common.hashing import first_by_hash
-from ml.data import events, outcomes
+from ml.data import events, outcomes, value_windows
 from ml.data.outcomes import HORIZON, Outcomes
 from ml.data.sequences import SEQUENCE_COLUMNS, pack
 from ml.data.snapshot import Snapshot
@@ -78,7 +78,7 @@ def read(
     """A sample of the users known at ds (by hash), sorted by id; `categories` are those of the histories. encoder:
     None: without vectors.
     """
-    features = snapshot.features(config.columns, ds)
+    features = snapshot.features(sorted({*config.columns, *value_windows.COLUMNS}), ds)
     first = first_by_hash(features["user_id"].combine_chunks(), config.max_users)
     features = features.take(pa.array(first)).sort_by("user_id").combine_chunks()
     user_ids = features["user_id"].combine_chunks()

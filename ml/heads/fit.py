@@ -16,7 +16,7 @@ from ml.data.outcomes import Outcomes
 from ml.heads import additive, grounds, taste
 from ml.heads.additive import Additive, Knots
 from ml.heads.facts import UserFacts
-from ml.heads.heads import CATEGORIES, DAYS, EVENTS, SPEND, Heads, pair_inputs
+from ml.heads.heads import CATEGORIES, DAYS, EVENTS, SPEND, Heads, pair_inputs, told_apart
 from ml.heads.settings import PredictionConfig
 from ml.heads.taste import Taste
 from ml.measures.metrics import FOLDS, folds
@@ -61,6 +61,13 @@ def fit(
     learned on predictions out of fold. history_UC and lines_UC follow outcomes.categories. like: the champion's
     tastes, whose factors the new ones keep to.
     """
+    return crossed(facts, outcomes, user_ids, config, like)[0]
+
+
+def crossed(
+    facts: UserFacts, outcomes: Outcomes, user_ids: pa.Array, config: PredictionConfig, like: Taste | None = None
+) -> tuple[Heads, np.ndarray]:
+    """The same, and what users are grouped by (U, E) as heads expect it that did not learn from the user."""
     fold = folds(user_ids)
     vector = bool(config.vector_knots) and bool(facts.state_UD.shape[1])
     curves = _Curves.of(facts, config, fold, vector)
@@ -85,13 +92,24 @@ def fit(
         tastes, held = taste.crossed(
             facts.history_UC, outcomes.lines_UC, outcomes.categories, fold, config.pseudo_lines, config.factors
         )
-    tastes = taste.turned(tastes, like) if like is not None else tastes
     odds = scores[-1] * platt[-1][0] + platt[-1][1]
+    expected = told_apart(held_spend, additive.sigmoid(odds), _held_factors(facts, held, fold))
+    tastes = taste.turned(tastes, like) if like is not None else tastes
     pair = _fit_pairs(facts, outcomes, held, fold, odds, held_spend, config)
-    return Heads(
+    learned = Heads(
         config, vector, events, np.array(platt), log_spend, np.stack([money.X_thresholds_, money.y_thresholds_]),
         tastes, pair, grounds.refusals(outcomes, config.slice_of(facts.features), config),
     )  # fmt: skip
+    return learned, expected
+
+
+def _held_factors(facts: UserFacts, held: list[Taste], fold_U: np.ndarray) -> np.ndarray:
+    """Factors (U, F) of the expected categories, by tastes that the user taught nothing."""
+    factors_UF = np.zeros((len(facts), held[0].factors_CF.shape[1]))
+    for fold, tastes in enumerate(held):
+        here = fold_U == fold
+        factors_UF[here] = tastes.factors(facts.history_UC[here])
+    return factors_UF
 
 
 def _event(curves: _Curves, happened_U: np.ndarray) -> tuple[Additive, tuple[float, float], np.ndarray]:

@@ -80,8 +80,7 @@ class Heads:
         score = self.pair.intercept + sum(self.pair.part(j, values) for j, values in enumerate(inputs))
         score = sigmoid(score) * chance[:, None]
         top = np.argsort(-score, axis=1, kind="stable")[:, :TOP]
-        silence = np.arcsin(np.sqrt(1 - chance))  # a step of it is as easy to see at .02 as at .5
-        expected = np.column_stack([log_spend, silence, departure @ self.tastes.factors_CF])
+        expected = told_apart(log_spend, chance, departure @ self.tastes.factors_CF)
         if facts.kind_UK is not None:
             expected = np.column_stack([expected, facts.kind_UK])
         return Expectations(
@@ -135,6 +134,12 @@ class Heads:
         return cls(config, settings["vector"], tuple(model(name) for name in EVENTS), arrays["platt"],
                    model("log_spend"), arrays["money"], tastes, model("pair", "pair_knots"), settings["refused"],
                    kinds)  # fmt: skip
+
+
+def told_apart(log_spend_U: np.ndarray, chance_U: np.ndarray, factors_UF: np.ndarray) -> np.ndarray:
+    """What users are grouped by (U, E). chance_U: of a purchase."""
+    silence_U = np.arcsin(np.sqrt(1 - chance_U))  # a step of it is as easy to see at .02 as at .5
+    return np.column_stack([log_spend_U, silence_U, factors_UF])
 
 
 def refuse(folder: Path, reason: str) -> None:

@@ -11,17 +11,17 @@ from threadpoolctl import threadpool_limits
 
 from jobs.tables import USER_SEQUENCES
 from ml.common import lake
-from ml.common.arrays import matrix
 from ml.common.files import write_json
 from ml.common.hashing import first_by_hash
 from ml.common.registry import Registry
 from ml.common.runs import Run
 from ml.data.consents import without
 from ml.data.snapshot import Snapshot
+from ml.data.value_windows import VALUE, standardised
 from ml.heads import days as cuts
 from ml.heads import grounds, kinds, visits
 from ml.heads.days import Day
-from ml.heads.fit import fit
+from ml.heads.fit import crossed, fit
 from ml.heads.heads import PREDICTED, Heads, refuse
 from ml.heads.kinds import Kinds
 from ml.heads.rows import rows
@@ -51,11 +51,11 @@ def learn(snapshot: Snapshot, config: PredictionConfig) -> str:
         return _refused(snapshot, f"as of {_listed(usable)}: {_told(lacking)}")
     scores: list[dict] = []
     with threadpool_limits(1):
-        if len(days) > 1 and (found := tried(days, categories, config)):
-            scores, trial = found
-            trial.save(snapshot.folder)
+        if len(days) > 1:
+            scores = tried(days, categories, config)
         theirs = champions_heads(snapshot.warehouse)
-        heads = fit(known, truth, user_ids, config, theirs and theirs.tastes)
+        heads, expected = crossed(known, truth, user_ids, config, theirs and theirs.tastes)
+        Trial(user_ids, expected, standardised(known.features, VALUE), truth).save(snapshot.folder)
         natural, words = kinds_of(snapshot, categories, config, theirs and theirs.kinds)
         replace(heads, kinds=natural).save(folder)
     _report(snapshot, scores)
@@ -68,7 +68,7 @@ def learn(snapshot: Snapshot, config: PredictionConfig) -> str:
         lines.append(f"refused: {_told(lacking)}")
     lines += [f"left out: {reason}" for reason in left_out]
     if not scores:
-        lines.append("no trial: it takes two days with enough users")
+        lines.append("not tried on a later day: it takes two days with enough users")
     lines += [f"trial: {predictions.line(row)}" for row in scores if row["slice"] == predictions.EVERYBODY]
     return "\n".join(lines)
 
@@ -96,17 +96,17 @@ def kinds_of(
     return (kinds.in_order_of(natural, like) if natural and like else natural), words
 
 
-def tried(days: list[Day], categories: list[str], config: PredictionConfig) -> tuple[list[dict], Trial] | None:
-    """How heads of the older days do on the newest (ml/measures/predictions.py), and what they expect of its users;
-    None where nothing can be learned from the older ones.
+def tried(days: list[Day], categories: list[str], config: PredictionConfig) -> list[dict]:
+    """How heads of the older days do on the newest (ml/measures/predictions.py); nothing where nothing can be learned
+    from the older ones.
     """
     newest, (known, truth, user_ids) = days[0], cuts.joined(days[1:], categories)
     if grounds.lacking(truth, config).keys() == set(PREDICTED):
-        return None
+        return []
     heads = fit(known, truth, user_ids, config)
     stamp = {"ds": newest.ds, "model_version": "trial", "run_id": "trial"}
     table = pa.Table.from_batches(list(rows(newest.user_ids, newest.facts, heads, stamp)))
-    return predictions.scores(table, newest.truth), Trial(newest.user_ids, matrix(table["expected"]), newest.truth)
+    return predictions.scores(table, newest.truth)
 
 
 def _listed(days: list[datetime.date]) -> str:

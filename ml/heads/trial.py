@@ -1,4 +1,7 @@
-"""The trial of a training: what heads of the older days expected of the newest day's users, and what came true."""
+"""The trial of a training: what was expected of the users of the days that heads learn from, and what came true.
+
+Legend: U users, one day's after the other's; E expectations, V columns.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +19,13 @@ FILE = "trial.npz"
 
 @dataclass(frozen=True)
 class Trial:
-    """expected_UE: numbers of gold.predictions.expected of user_ids."""
+    """expected_UE: as gold.predictions.expected, by heads that did not learn from the user. windows_UV: what the usual
+    ways group by value (ml/data/value_windows.py, standardised).
+    """
 
     user_ids: pa.Array
     expected_UE: np.ndarray
+    windows_UV: np.ndarray
     truth: Outcomes
 
     def save(self, folder: Path) -> None:
@@ -27,9 +33,9 @@ class Trial:
         lines = self.truth.lines_UC
         np.savez(
             folder / FILE, allow_pickle=False, user_ids=np.array(self.user_ids.to_pylist(), str),
-            expected=self.expected_UE, spend=self.truth.spend, lines=self.truth.lines, first_day=self.truth.first_day,
-            categories=np.array(self.truth.categories, str), data=lines.data, indices=lines.indices,
-            indptr=lines.indptr,
+            expected=self.expected_UE, windows=self.windows_UV, spend=self.truth.spend, lines=self.truth.lines,
+            first_day=self.truth.first_day, categories=np.array(self.truth.categories, str), data=lines.data,
+            indices=lines.indices, indptr=lines.indptr,
         )  # fmt: skip
 
     @classmethod
@@ -39,7 +45,9 @@ class Trial:
             return None
         with np.load(folder / FILE, allow_pickle=False) as file:
             arrays = dict(file)
+        if "windows" not in arrays:  # of before they were kept
+            return None
         ids, categories = arrays["user_ids"].tolist(), arrays["categories"].tolist()
         lines = csr_matrix((arrays["data"], arrays["indices"], arrays["indptr"]), (len(ids), len(categories)))
         truth = Outcomes(arrays["spend"], arrays["lines"], arrays["first_day"], lines, categories)
-        return cls(pa.array(ids, pa.string()), arrays["expected"], truth)
+        return cls(pa.array(ids, pa.string()), arrays["expected"], arrays["windows"], truth)

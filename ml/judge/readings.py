@@ -11,7 +11,7 @@ from ml.common import lake
 from ml.data import outcomes
 from ml.data.sequences import Sequences
 from ml.data.snapshot import Snapshot
-from ml.judge import rival_segmentations
+from ml.data.value_windows import COLUMNS, standardised
 from ml.judge.probing import CATEGORIES, Row
 from ml.transformer.encoder import Encoder
 from ml.transformer.model import BehaviourModel
@@ -49,12 +49,12 @@ def rows_of(snapshot: Snapshot, encoder: Encoder, sequences: Sequences) -> list[
     categories: lines of the year.
     """
     user_ids = sequences.user_ids
-    columns = ["user_id", *rival_segmentations.COLUMNS]
+    columns = ["user_id", *COLUMNS]
     features = lake.read(snapshot.opened(USER_FEATURES), columns, snapshot.ds)
     features = features.take(pc.index_in(user_ids, value_set=features["user_id"].combine_chunks()))
     lines_UC, _ = outcomes.lines_of_year(snapshot.warehouse, snapshot.ds, user_ids)
     largest = np.sort(np.argsort(-np.asarray(lines_UC.sum(axis=0)).ravel(), kind="stable")[:CATEGORIES])
-    counts = block(rival_segmentations.standardised(features, rival_segmentations.COLUMNS))
+    counts = block(standardised(features, COLUMNS))
     categories = block(np.log1p(lines_UC[:, largest].toarray()))
     state = block(encoder.states(sequences))
     vectors = np.split(encoder.vectors(sequences, snapshot.ds), [encoder.lasting_width], axis=1)

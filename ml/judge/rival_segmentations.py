@@ -11,15 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from scipy.sparse import csr_matrix, hstack
 
 from ml.data.outcomes import Outcomes
+from ml.data.value_windows import COLUMNS, RFM, VALUE, logged, standardised
 
-VALUE_DAYS = (7, 28, 90, 365)  # about 1, 4, 13 and 52 weeks
-RFM = ["recency_days", "frequency_365d", "monetary_365d"]
-VALUE = [f"{name}_{days}d" for days in VALUE_DAYS for name in ("frequency", "monetary", "purchases")]
-COLUMNS = sorted({*RFM, *VALUE})
 TASTES, TOPICS = 32, 16
 TREE_CATEGORIES, TREE_LEAF = 60, 10  # the largest categories that a tree reads and foretells; least users of a leaf
 
@@ -85,21 +81,6 @@ def supervised_tree(now: Known, then: Known, came_true: Outcomes, leaves: int, s
     target = np.hstack([part / max(np.sqrt(part.var(axis=0).sum()), 1e-9) for part in parts])
     tree = DecisionTreeRegressor(max_leaf_nodes=leaves, min_samples_leaf=TREE_LEAF, random_state=seed)
     return tree.fit(then.inputs(largest.categories), target).apply(now.inputs(largest.categories))
-
-
-def standardised(features: pa.Table, names: list[str]) -> np.ndarray:
-    """`logged` with mean 0 and variance 1."""
-    values = logged(features, names)
-    return (values - values.mean(axis=0)) / np.maximum(values.std(axis=0), 1e-9)
-
-
-def logged(features: pa.Table, names: list[str]) -> np.ndarray:
-    """log(1 + value) (U, names). Recency of who never bought: a year and a day."""
-    columns = []
-    for name in names:
-        missing = 366.0 if name.startswith("recency") else 0.0
-        columns.append(pc.fill_null(pc.cast(features[name], pa.float64()), missing).to_numpy())
-    return np.log1p(np.maximum(np.stack(columns, axis=1), 0))
 
 
 def tastes(history_UC: csr_matrix, factors: int, seed: int) -> np.ndarray:

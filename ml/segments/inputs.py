@@ -98,18 +98,21 @@ class Scaler:
         return np.where(self.log_scaled, np.log1p(np.maximum(values, 0)), values)
 
 
+def expectations_of(users: Users) -> dict[str, list[str]]:
+    """Inputs by block of what is expected of the users."""
+    numbers = 0 if users.expected_UE is None else users.expected_UE.shape[1]
+    expected, factors = [f"{EXPECTED}{k}" for k in range(numbers)], numbers - users.kinds
+    return {
+        SPEND: expected[:1],
+        SILENCE: expected[1:2],
+        CATEGORIES: expected[2:factors],
+        KINDS: expected[max(factors, 0) :],
+    }
+
+
 def inputs_of(users: Users, config: SegmentConfig) -> list[tuple[Block, list[str]]]:
     """The blocks that users are grouped by, with their inputs."""
-    names: dict[str, list[str]] = {SPEND: [], SILENCE: [], CATEGORIES: [], KINDS: []}
-    if users.expected_UE is not None:
-        expected = [f"{EXPECTED}{k}" for k in range(users.expected_UE.shape[1])]
-        factors = len(expected) - users.kinds
-        names = {
-            SPEND: expected[:1],
-            SILENCE: expected[1:2],
-            CATEGORIES: expected[2:factors],
-            KINDS: expected[factors:],
-        }
+    names = expectations_of(users)
     blocks = {name: block for name, block in config.blocks.items()
               if block.weight and not (block.fallback and users.expected_UE is not None)}  # fmt: skip
     if "departments" in config.blocks:
@@ -143,6 +146,14 @@ def fit_scaler(users: Users, config: SegmentConfig) -> Scaler:
         scales.append(np.where(own > 1e-9, own * np.sqrt(len(names)) / block.weight, 1.0))
         start += len(names)
     return replace(plain, mean=values.mean(axis=0), scale=np.concatenate(scales))
+
+
+def weight_in(scaler: Scaler, users: Users, names: list[str]) -> float | None:
+    """The weight that a scaler gives a block of inputs, as `users` tell it; None where it has no such inputs."""
+    if not names or not set(names) <= set(scaler.inputs):
+        return None
+    scale = scaler.scale[[scaler.inputs.index(name) for name in names]]
+    return float(np.sqrt((users.raw(names).var(axis=0) / scale**2).sum()))
 
 
 def _fill(column: np.ndarray, name: str, how: str) -> float:

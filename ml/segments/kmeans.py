@@ -28,7 +28,7 @@ STABILITY_USERS = 20_000
 @dataclass(frozen=True)
 class Choice:
     """A number of segments, tried: mean adjusted Rand index against resamples, share of the smallest segment, and how
-    useful it was on the trial's day (None without a trial).
+    useful it was in the trial (None without a trial).
     """
 
     k: int
@@ -110,8 +110,8 @@ def fit(
     """Centres for the users' day and the numbers of segments that were tried. Deterministic: seeded, one thread.
 
     scaler: of the users, where the caller has it already. before: the champion's view, to set out from its centres.
-    trial: what older heads expected, and what came true. Where users are of kinds by themselves, the kinds are the
-    segments. Raises DataError where there are no users.
+    trial: what heads expected of users whom they did not know, and what came true. Where users are of kinds by
+    themselves, the kinds are the segments. Raises DataError where there are no users.
     """
     if not len(users.user_ids):
         raise DataError("expected users to group, found none; run `python -m jobs sequences` and features for the day")

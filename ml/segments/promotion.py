@@ -23,6 +23,7 @@ from ml.heads import expected
 from ml.heads.heads import Heads
 from ml.heads.trial import Trial
 from ml.segments import kmeans
+from ml.segments.balance import balanced
 from ml.segments.continuity import Before, Continuity, identify, procrustes
 from ml.segments.inputs import Scaler, Users
 from ml.segments.model import SegmentModel
@@ -89,9 +90,13 @@ def write_segments(
     if (model := SegmentModel.read(warehouse, number)) is not None:
         say(f"gold.segment_models has version {number} already")
         return Continuity.of(model, users, view_of(former, registry, users, model.scaler, snapshot, features, say))
+    trial = Trial.load(snapshot.folder)
+    if not kmeans.by_kind(users, config):
+        config, words = balanced(config, trial, users, former and former[0].scaler)
+        say(words)
     scaler = kmeans.scaler_of(users, config)
     before = view_of(former, registry, users, scaler, snapshot, features, say)
-    model, choices = kmeans.fit(users, config, scaler, before, Trial.load(snapshot.folder))
+    model, choices = kmeans.fit(users, config, scaler, before, trial)
     identities = identify(model, users, before, highest_id(warehouse), config)
     heads = Heads.load(folder)
     batch = rows(model, users, identities, config, number, snapshot.ds, heads and heads.tastes)

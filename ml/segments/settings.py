@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -38,6 +38,12 @@ class Stability(Strict):
     switch: float = Field(0.05, ge=0)
 
 
+class Balance(Strict):
+    least: float = Field(0.975, gt=0)
+    shares: list[Annotated[float, Field(gt=0)]] = Field([0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1], min_length=2)
+    switch: float = Field(0.01, ge=0)
+
+
 class Departments(Strict):
     min_share: float = Field(0.02, ge=0, le=1)
     most: int = Field(12, ge=0)
@@ -63,6 +69,7 @@ class SegmentConfig(Strict):
     k: Range = Range()
     min_share: float = Field(0.03, ge=0, lt=1)
     stability: Stability = Stability()
+    balance: Balance = Balance()
     max_users: int = Field(200_000, ge=10)
     match: float = Field(0.3, gt=0, le=1)
     max_moved: float = Field(0.25, gt=0, le=1)

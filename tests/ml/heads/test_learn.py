@@ -126,15 +126,18 @@ def test_from_the_past_to_segments_that_prove_their_worth(
     assert "trial: churn_28d, all" in said
     heads, trial = Heads.load(folder / "model"), Trial.load(folder)
     assert heads.tastes.categories == [f"C{k}" for k in range(6)]
-    assert trial.expected_UE.shape == (USERS, 2 + 3)
-    # Labels lie strictly after the day, and end with the snapshot's.
+    assert trial.expected_UE.shape == (122, 2 + 3)  # of the users of both days
+    assert trial.windows_UV.shape == (122, 12)
+    # Labels lie strictly after the days, and end with the snapshot's.
     events = DeltaTable(SILVER_EVENTS.path(shop)).to_pyarrow_table().to_pylist()
-    lines = sum(DAYS[1] < row["ds"] <= DS for row in events)
+    lines = sum(DAYS[-1] < row["ds"] <= DS for row in events)
     assert trial.truth.lines.sum() == lines
 
     gate.main(["--snapshot", str(folder)])
     register.main(["--warehouse", shop, "--snapshot", str(folder), "--conf", str(conf)])
-    assert "usefulness" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "usefulness" in said
+    assert "expected categories weigh" in said
     model = SegmentModel.read(shop, "1")
     assert {"exp:0", "exp:1", "exp:4", "dept:GROCERY"} <= set(model.scaler.inputs)
     assert "emb:0" not in model.scaler.inputs

@@ -8,8 +8,9 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from ml.data.outcomes import Outcomes
+from ml.data.value_windows import COLUMNS
 from ml.judge import rival_segmentations
-from ml.judge.rival_segmentations import COLUMNS, Known, supervised_tree
+from ml.judge.rival_segmentations import Known, supervised_tree
 from ml.measures.segment_value import value
 
 USERS = 200

@@ -13,10 +13,10 @@ from scipy.sparse import csr_matrix
 from ml.data.outcomes import Outcomes
 from ml.data.snapshot import Snapshot
 from ml.heads.trial import Trial
-from ml.segments import kmeans, usefulness
-from ml.segments.inputs import FAINT, Users
+from ml.segments import balance, kmeans, usefulness
+from ml.segments.inputs import FAINT, Users, fit_scaler, weight_in
 from ml.segments.kmeans import Choice
-from ml.segments.settings import Range, SegmentConfig, Stability
+from ml.segments.settings import Balance, Range, SegmentConfig, Stability
 
 CONF = Path(__file__).resolve().parents[3] / "conf"
 
@@ -69,17 +69,24 @@ def test_where_users_are_of_kinds_by_themselves_the_kinds_are_the_segments(users
     assert without.scaler.inputs == ["exp:0", "exp:1", "exp:2", "exp:3", "dept:GROCERY", "dept:GOODS"]
 
 
-def test_the_number_of_segments_is_the_most_useful_one_in_the_trial(users: Users) -> None:
-    """Four kinds differ in what comes true; two groups would miss one half of it."""
-    expected, kind = expecting(400, 1)
-    random = np.random.default_rng(2)
-    silent = random.random(400) < np.where(kind < 2, 0.6, 0.05)
+def tried(expected: np.ndarray, kind: np.ndarray) -> Trial:
+    """What came true of the users of `expecting`: kinds 0 and 1 are often silent and spend little, the others spend
+    much; odd ones buy the one category, even ones the other. Windows of value tell the spending of all.
+    """
+    count, random = len(kind), np.random.default_rng(2)
+    silent = random.random(count) < np.where(kind < 2, 0.6, 0.05)
     lines = np.where(np.arange(2) == (kind % 2)[:, None], 9, 1) * ~silent[:, None]
     truth = Outcomes(
         np.where(silent, 0, np.where(kind < 2, 5.0, 200.0)), lines.sum(axis=1), np.where(silent, np.nan, 3.0),
         csr_matrix(lines.astype(float)), ["a", "b"],
     )  # fmt: skip
-    trial = Trial(pa.array([f"u{k:03d}" for k in range(400)]), expected, truth)
+    windows = (kind >= 2)[:, None] + random.normal(0, 0.02, (count, 3))
+    return Trial(pa.array([f"u{k:03d}" for k in range(count)]), expected, windows, truth)
+
+
+def test_the_number_of_segments_is_the_most_useful_one_in_the_trial(users: Users) -> None:
+    """Four kinds differ in what comes true; two groups would miss one half of it."""
+    trial = tried(*expecting(400, 1))
     config = small(k=Range(min=2, max=6, step=2))
     found = usefulness.usefulness(trial, config)
     assert list(found) == [2, 4, 6]
@@ -88,6 +95,33 @@ def test_the_number_of_segments_is_the_most_useful_one_in_the_trial(users: Users
     model, choices = kmeans.fit(many, config, trial=trial)
     assert [choice.useful for choice in choices] == list(found.values())
     assert len(model.ids) >= 4
+
+
+def test_categories_weigh_as_much_as_money_and_silence_bear(users: Users) -> None:
+    """With two segments either the taste is told or the money."""
+    expected, kind = expecting(400, 1)
+    trial, config = tried(expected, kind), small(k=Range(min=2, max=2))
+    many = replace(users, expected_UE=expecting(len(users.user_ids), 0)[0])
+    weight = {least: balance.balanced(config.model_copy(update={"balance": Balance(least=least, shares=[0.5, 2])}),
+                                      trial, many)[0].blocks["expected_categories"].weight
+              for least in (0.01, 0.5, 1.1)}  # fmt: skip
+    assert weight[0.01] > weight[0.5] > weight[1.1] == 0.5 * 1.35
+    for unknown in (None, replace(trial, windows_UV=np.zeros((400, 3)))):
+        _, said = balance.balanced(config, unknown, many)
+        assert ("as in the settings" in said) == (unknown is None)
+
+
+def test_a_champions_weight_stays_as_long_as_it_keeps_as_much(users: Users) -> None:
+    config = small(balance=Balance(least=0.96, switch=0.01))
+    weights, kept = np.array([0.5, 1.0, 1.5]), np.array([1.0, 0.96, 0.92])
+    assert balance.chosen(weights, kept, config, None) == pytest.approx(1.0)
+    assert balance.chosen(weights, kept, config, 1.1) == 1.1
+    assert balance.chosen(weights, kept, config, 1.3) == pytest.approx(1.0)
+    assert balance.chosen(weights, np.array([0.9, 0.9, 0.95]), config, None) == 1.5  # categories cost nothing
+    many = replace(users, expected_UE=expecting(len(users.user_ids), 0)[0])
+    scaler, names = fit_scaler(many, config), ["exp:2", "exp:3"]
+    assert weight_in(scaler, many, names) == pytest.approx(1.35)
+    assert weight_in(scaler, many, ["exp:9"]) is None
 
 
 def test_of_useful_numbers_only_stable_enough_ones_are_taken() -> None:
