@@ -12,6 +12,7 @@ GAP_SECONDS = 30 * 60
 _DAY_SECONDS = 86_400
 # Three numbers in one of 63 bits: the rows of a piece of a week, the seconds of three days, a session's purchases.
 _SECONDS, _PURCHASES = 1 << 18, 1 << 21
+_ROW = 1 << 32  # in a count of rows and purchases
 DAY_BREAKS_AT = 4  # o'clock at the shop: the hour in which least is going on, and no session goes on past it
 
 
@@ -50,7 +51,7 @@ def spread(events: DataFrame, files: int, buckets: int) -> DataFrame:
     keys = {
         "week": F.floor(day / 7).cast("int"),
         "bucket": F.pmod(user, F.lit(buckets)).cast("int"),
-        "user_day": F.shiftleft(day.cast("bigint"), 44) + F.shiftrightunsigned(user, 20),
+        "user_day": F.shiftleft(day.cast("bigint"), 44) + F.shiftright(user, 20).bitwiseAND((1 << 44) - 1),
     }
     return events.withColumns(keys).repartition(files, "week", "bucket")
 
@@ -69,23 +70,26 @@ def sessionise(events: DataFrame) -> DataFrame:
     )
     running = order.rowsBetween(Window.unboundedPreceding, Window.currentRow)
     time, bought = F.unix_timestamp("event_time"), F.col("event_type") == "purchase"
-    visit = F.xxhash64("session_day", "user_id", "source_session")  # of neighbours in the order
-    silence = F.col("source_session").isNull() & (time - F.lag(time).over(order) > GAP_SECONDS)
-    frame = events.withColumnRenamed("session_id", "source_session").withColumn("visit", visit)
+    # A window function is dear: one tells of a row whether it goes on with the session of the one before it. The visits
+    # of neighbours, 62 bits of a hash, are the same or far apart; the time counts where the source has no session.
+    visit = F.shiftright(F.xxhash64("session_day", "user_id", "source_session"), 2)
+    since = visit + F.when(F.col("source_session").isNull(), time).otherwise(0)
+    frame = events.withColumnRenamed("session_id", "source_session").withColumn("since", since)
     frame = frame.withColumns({
-        "session_start": ~F.lag("visit").over(order).eqNullSafe(F.col("visit")) | silence,
-        "purchases": F.sum(bought.cast("bigint")).over(running),
-        "row": F.row_number().over(order),
+        "pause": F.col("since") - F.lag("since").over(order),
+        "count": F.sum(bought.cast("bigint") + _ROW).over(running),  # of rows, and of purchases
     })  # fmt: skip
+    frame = frame.withColumn("session_start", ~F.coalesce(F.col("pause").between(0, GAP_SECONDS), F.lit(False)))
     # A maximum keeps what the newest start had, because rows are counted upwards: in one number the row of the start,
     # its second since an eve that no event of the session day is before, and the purchases before it.
     eve = F.unix_date("session_day").cast("bigint") * _DAY_SECONDS - _DAY_SECONDS
-    before = (F.col("purchases") - bought.cast("bigint")) % _PURCHASES
-    start = (F.col("row").cast("bigint") * _SECONDS + (time - eve)) * _PURCHASES + before
+    row, purchases = F.shiftright("count", _ROW.bit_length() - 1), F.col("count") % _ROW
+    before = (purchases - bought.cast("bigint")) % _PURCHASES
+    start = (row * _SECONDS + (time - eve)) * _PURCHASES + before
     frame = frame.withColumn("start", F.max(F.when(F.col("session_start"), start)).over(running))
-    started = F.shiftrightunsigned("start", _PURCHASES.bit_length() - 1) % _SECONDS + eve
-    first = (F.col("purchases") - 1) % _PURCHASES == F.col("start") % _PURCHASES
+    started = F.shiftright("start", _PURCHASES.bit_length() - 1) % _SECONDS + eve
+    first = (purchases - 1) % _PURCHASES == F.col("start") % _PURCHASES
     return frame.withColumns({
         "session_id": F.coalesce("source_session", F.concat_ws("@", "user_id", started.cast("string"))),
         "order_start": bought & first,
-    }).drop("visit", "row", "start", "purchases", "source_session", "week")  # fmt: skip
+    }).drop("since", "pause", "count", "start", "source_session", "week")  # fmt: skip

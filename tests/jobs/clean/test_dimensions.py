@@ -31,7 +31,9 @@ def test_the_newest_record_and_the_newest_price_win_in_any_order(spark):
     later = bronze(
         spark,
         {"price": Decimal("2.0000"), "event_time": at("2017-06-02 10:00")},
+        {"price": Decimal("1.5000"), "event_time": at("2017-06-02 10:00")},
         {"price": None, "event_time": at("2017-06-03 10:00")},
+        {"price": None, "product_id": "p4"},
         {"price": Decimal("9.0000"), "product_id": "p2"},
         {"price": Decimal("8.0000"), "event_type": "refund", "event_time": at("2017-06-04 10:00")},
     )
@@ -43,6 +45,7 @@ def test_the_newest_record_and_the_newest_price_win_in_any_order(spark):
     assert (rows["p1"]["category"], rows["p1"]["department"], rows["p1"]["attributes"]) == ("A", "A", {"size": "XL"})
     assert (rows["p2"]["has_record"], rows["p2"]["category"]) == (False, None)
     assert rows["p3"]["title"] is None
+    assert (rows["p4"]["usual_price"], rows["p4"]["price_seen_at"], rows["p4"]["has_record"]) == (None, None, False)
     first, newest = (rows["p1"][name] for name in ("first_record_ds", "record_landed_ds"))
     assert (first, newest, rows["p2"]["first_record_ds"]) == (date(2017, 1, 1), date(2017, 2, 1), None)
 
