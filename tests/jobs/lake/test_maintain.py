@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, date, datetime, timedelta
 
 import pyarrow.parquet as pq
@@ -12,6 +13,7 @@ from pyspark.sql import functions as F
 from jobs.errors import UsageError
 from jobs.lake import delta, maintain, sql, upkeep
 from jobs.tables import RUNS, SILVER_EVENTS, USER_SEGMENTS
+from tests.jobs.kills import Killed
 
 FIRST = date(2024, 3, 1)
 NIGHTS = [FIRST + timedelta(days=n) for n in range(4)]
@@ -51,6 +53,7 @@ def kept(spark, tmp_path_factory):
     delta.replace_rows([_segments(FIRST, 2)], home, USER_SEGMENTS, f"ds = '{FIRST}'")  # killed before it was named
     before = _rows(spark, home)
     files = upkeep.file_count(home, SILVER_EVENTS)
+    shutil.copytree(home, f"{home}-killed")
     said = maintain.run(spark, home, 1)
     old = spark.read.format("delta").option("versionAsOf", whole).load(SILVER_EVENTS.path(home)).count()
     return home, before, named, files, said, old
@@ -76,6 +79,25 @@ def test_small_files_become_one_and_no_row_changes(spark, kept):
 
 def test_versions_of_the_days_that_are_kept_can_be_read(kept):
     assert kept[-1] == 3 * 50
+
+
+@pytest.mark.parametrize("step", ["compact", "vacuum"])
+def test_it_may_be_killed_behind_any_step_and_run_again(spark, kept, monkeypatch, step):
+    home, before, *_ = kept
+    home, real = f"{home}-killed", getattr(upkeep, step)
+
+    def last(*arguments):
+        real(*arguments)
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(upkeep, step, last)
+        with pytest.raises(Killed):
+            maintain.run(spark, home, 1)
+    assert _rows(spark, home) == before
+    maintain.run(spark, home, 1)
+    assert _rows(spark, home) == before
+    assert upkeep.file_count(home, SILVER_EVENTS) == 1
 
 
 def test_what_a_killed_publish_left_is_not_swept_from_under_its_readers(spark, kept, capsys):
