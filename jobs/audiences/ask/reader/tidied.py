@@ -33,7 +33,7 @@ def with_ends(plain: str) -> str:
 
 def apart(token: Token, plain: str) -> list[Token]:
     """ "100 on milk and over 50 on beer": what follows a number elsewhere begins another one here."""
-    if token.said == "+" and not re.search(r"\d\s*$", plain[: token.start]):
+    if token.said == "+" and not re.search(r"\d\s?(?:k|m|w|grand|%|万|千|百)?\s*$", plain[: token.start]):
         return [Token({"AND": ""}, token.start, token.end, "+")]
     words_ = token.said.split(" ", 1)
     if "CMPPOST" not in token or words_[0] != "and" or not re.match(r"\s*[$€£¥]?\s*\d", plain[token.end :]):

@@ -204,7 +204,7 @@ SAID = """
 - [捞一下近30天买过牛奶的人, we would like households who grabbed a bag of milk in the last 30 days,
    {did: purchase, where: {category: MILK}, in: {last_days: 30}}]
 - [近30天木有下单的人, {not: {did: purchase, in: {last_days: 30}}}]
-- [近30天買過牛奶嘅人, 近３０天买过牛奶的朋友们, i'm after folks who acquired some milk in the last 30 days,
+- [近30天買過牛奶嘅人, 近３０天买过牛奶的朋友们, i'm after folks who snagged some milk in the last 30 days,
    {did: purchase, where: {category: MILK}, in: {last_days: 30}}]
 - [上周三买过牛奶, {did: purchase, where: {category: MILK}, in: {between: [2017-11-22, 2017-11-22]}}]
 - [就买过一次的用户, one-time buyers, {did: purchase, count: orders, exactly: 1}]
@@ -257,6 +257,8 @@ SAID = """
           {did: purchase, sum: amount, more_than: 500, in: {last_days: 90}}]}]
 - [everyone except women or loyal customers,
    {all: [{not: {is: {gender: F}}}, {not: {is: {lifecycle_stage: loyal}}}]}]
+- [spent $1.5k+ this year, 今年花了1.5千以上, {did: purchase, sum: amount, at_least: 1500, in: {current: year}}]
+- [customers acquired in March 2017, {first: purchase, in: {between: [2017-03-01, 2017-03-31]}}]
 - [bougt cofee in the last 7 days, {did: purchase, where: {category: COFFEE}, in: {last_days: 7}}]
 """
 PAIRS = [(sentence, rule) for *sentences, rule in yaml.safe_load(SAID) for sentence in sentences if rule]
