@@ -95,11 +95,8 @@ def score(week: HeldOutWeek, scorer: WeekScorer, catalogue: Catalogue) -> Scores
     ranks, recalls = [], []
     for chunk in np.array_split(np.arange(len(week.users)), max(1, -(-len(week.users) // _CHUNK))):
         scores_BI = scorer(week.users[chunk]).cpu()
-        first, end = np.searchsorted(week.owner_T, [chunk[0], chunk[-1] + 1])
-        for start in range(first, end, _CHUNK):
-            asked = slice(start, min(start + _CHUNK, end))
-            rows = torch.from_numpy(week.owner_T[asked] - chunk[0])
-            ranks.append(rank_of(torch.from_numpy(week.target_T[asked]).long(), scores_BI[rows]).numpy())
+        own = slice(*np.searchsorted(week.owner_T, [chunk[0], chunk[-1] + 1]))
+        ranks.append(_ranks(week.owner_T[own] - chunk[0], week.target_T[own], scores_BI))
         mass_CB = scores_BI.new_zeros(len(catalogue.category_names), len(chunk))
         mass_BC = mass_CB.index_add_(0, category_I, scores_BI.T.contiguous()).T
         mass_BC[:, 0] = -1  # "no category" is masked
@@ -110,6 +107,21 @@ def score(week: HeldOutWeek, scorer: WeekScorer, catalogue: Catalogue) -> Scores
     gained = np.add.reduceat(ndcg_of_ranks(rank_T, TOP), starts)
     ndcg = gained / best_dcg(np.diff(np.append(starts, len(rank_T))), TOP)
     return Scores(np.minimum.reduceat(rank_T, starts), ndcg, torch.cat(recalls).numpy())
+
+
+def _ranks(row_T: np.ndarray, target_T: np.ndarray, scores_BI: Tensor) -> np.ndarray:
+    """Rank (T) of those targets of rows that are among the first TOP, and of the best one of each row; infinite for the
+    others, which nothing asks for: a rank takes a look at all products.
+    """
+    rows, targets = torch.from_numpy(row_T), torch.from_numpy(target_T).long()
+    own_T = scores_BI[rows, targets]
+    last_B = scores_BI.topk(min(TOP, scores_BI.shape[1]), dim=1).values[:, -1]
+    best_B = scores_BI.new_full((len(scores_BI),), -torch.inf).scatter_reduce(0, rows, own_T, "amax")
+    asked = torch.nonzero((own_T >= last_B[rows]) | (own_T == best_B[rows])).ravel()
+    rank_T = torch.full((len(own_T),), torch.inf, dtype=torch.float64)
+    for part in asked.split(_CHUNK):
+        rank_T[part] = rank_of(targets[part], scores_BI[rows[part]])
+    return rank_T.numpy()
 
 
 def rank_of(target_B: Tensor, scores_BI: Tensor) -> Tensor:

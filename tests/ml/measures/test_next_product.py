@@ -12,7 +12,7 @@ from ml.data.catalogue import Catalogue
 from ml.data.events import day_number
 from ml.data.sequences import Sequences
 from ml.data.vocabulary import FIRST, UNKNOWN
-from ml.measures.next_product import HeldOutWeek, score
+from ml.measures.next_product import TOP, HeldOutWeek, _ranks, rank_of, score
 
 CUTOFF = datetime.date(2017, 11, 25)
 PRODUCTS = 12
@@ -45,6 +45,18 @@ def test_all_products_of_the_first_time_are_asked_for_in_any_order() -> None:
     for found in scored:
         assert found.rank.tolist() == [1]
         np.testing.assert_allclose(found.ndcg, (gain[0] + gain[3]) / gain[:3].sum())
+
+
+def test_only_ranks_that_count_are_told() -> None:
+    scores_BI = torch.randint(0, 6, (40, 30), generator=torch.Generator().manual_seed(2)).double()
+    owner_T, target_T = np.repeat(np.arange(40), 3), np.tile([1, 5, 20], 40)
+    found = _ranks(owner_T, target_T, scores_BI)
+    expected = rank_of(torch.from_numpy(target_T), scores_BI[torch.from_numpy(owner_T)]).numpy()
+    told = np.isfinite(found)
+    np.testing.assert_array_equal(found[told], expected[told])
+    assert 0 < told.mean() < 1
+    assert (expected[~told] > TOP).all()
+    np.testing.assert_array_equal(found.reshape(40, 3).min(axis=1), expected.reshape(40, 3).min(axis=1))
 
 
 def test_some_users_of_a_week_are_scored_as_among_all() -> None:
