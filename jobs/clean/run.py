@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
@@ -157,10 +157,19 @@ def _files(s: Settings, kind: str) -> list[str]:
     """The files of a kind that the run's nights loaded, by name; a table of a database, which has a state a night, is
     none.
     """
+    return _loaded(s, kind, "source_file")
+
+
+def _days(s: Settings, kind: str) -> list[date]:
+    """The days of the same files."""
+    return _loaded(s, kind, "landed_ds")
+
+
+def _loaded(s: Settings, kind: str, column: str) -> list:
     days = ["landed_ds", "night"] if delta.has_column(s.warehouse, LOADS, "night") else ["landed_ds"]
     tonight = " OR ".join(f"({day} >= '{s.since}' AND {day} <= '{s.ds}')" for day in days)
     loaded = f"kind = '{kind}' AND size IS NOT NULL AND ({tonight})"
-    return [row["source_file"] for row in delta.rows(s.warehouse, LOADS, loaded, "DISTINCT source_file")]
+    return [row[column] for row in delta.rows(s.warehouse, LOADS, loaded, f"DISTINCT {column}")]
 
 
 def _product_facts(spark: SparkSession, s: Settings) -> tuple[DataFrame, DataFrame, bool]:
@@ -168,7 +177,10 @@ def _product_facts(spark: SparkSession, s: Settings) -> tuple[DataFrame, DataFra
     records, previous, all_of_them = _records(spark, s, BRONZE_PRODUCTS, SILVER_PRODUCTS)
     if all_of_them:
         return dimensions.product_facts(records), previous, delta.exists(s.warehouse, SILVER_PRODUCTS)
-    stood, said = previous, previous.where(F.col("record_file").isin(_files(s, "products")))
+    files, days = _files(s, "products"), _days(s, "products")
+    by_file = F.col("record_file").isin(files)
+    first = F.col("first_record_ds") if "first_record_ds" in previous.columns else F.col("record_landed_ds")
+    stood, said = previous, previous.where(by_file | first.isin(days))
     may_lack = not said.isEmpty()
     if may_lack:  # by a file that was loaded again: it may have other records now
         ids = F.broadcast(said.select(F.col("product_id").alias("id")))

@@ -179,23 +179,26 @@ def test_what_several_files_say_of_a_user_or_product_stands_beside_each_other(sp
     # Corrected: what the files no longer say is not known any more, or by another file; `w` had no event.
     shop.put(f"items/{day(0)}/b.csv", "q,other", head="item,title")
     shop.put(f"users/{day(0)}/a.csv", "w,north", head="user,city")
-    for kind, head in ((f"{day(1)}/log.csv", HEAD), (f"users/{day(1)}/a.csv", "user,city"),
-                       (f"items/{day(1)}/a.csv", "item,title")):  # fmt: skip
-        shop.put(kind, head=head)
+    shop.put(f"{day(1)}/log.csv", head=HEAD)
+    shop.put(f"users/{day(1)}/a.csv", head="user,city")
+    shop.put(f"items/{day(1)}/a.csv", "p,first", head="item,title")
     shop.night(1)
     assert shop.rows(BRONZE_PRODUCTS, "id", "source_file") == [
-        ("p", f"items/{day(0)}/a.csv"), ("q", f"items/{day(0)}/b.csv")
+        ("p", f"items/{day(0)}/a.csv"), ("p", f"items/{day(1)}/a.csv"), ("q", f"items/{day(0)}/b.csv")
     ]  # fmt: skip
     assert shop.rows(SILVER_PRODUCTS, "product_id", "title") == [("p", "first"), ("q", "other")]
+    assert [str(first) for (first,) in shop.rows(SILVER_PRODUCTS, "first_record_ds")] == [str(day(0))] * 2
     assert shop.rows(SILVER_USERS, "user_id", "region", "gender") == [("u", None, "f"), ("w", "north", None)]
     shop.put(f"users/{day(0)}/a.csv", head="user,city")
-    shop.put(f"items/{day(0)}/b.csv", head="item,title")
+    for file in "ab":
+        shop.put(f"items/{day(0)}/{file}.csv", head="item,title")
     for kind, head in ((f"{day(2)}/log.csv", HEAD), (f"users/{day(2)}/a.csv", "user,city"),
                        (f"items/{day(2)}/a.csv", "item,title")):  # fmt: skip
         shop.put(kind, head=head)
     shop.night(2)
     assert shop.rows(SILVER_USERS, "user_id", "region", "gender") == [("u", None, "f")]
     assert shop.rows(SILVER_PRODUCTS, "product_id", "title", "has_record") == [("p", "first", True)]
+    assert [str(first) for (first,) in shop.rows(SILVER_PRODUCTS, "first_record_ds")] == [str(day(1))]
 
 
 def test_records_of_users_and_products_are_released_once(spark, tmp_path, monkeypatch):
