@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
@@ -88,11 +89,13 @@ def _is_id(made: Proposal, column: str) -> bool:
     return any(column in _columns(made.fields.get(name, {})) for name in ("user_id", "product_id", "session_id"))
 
 
+# By the letters of a text, the first that some have.
+_ZONES = {"[\u3040-\u30ff円]": "Asia/Tokyo", "[\uac00-\ud7a3]": "Asia/Seoul", "[\u4e00-\u9fff]": "Asia/Shanghai"}
+
+
 def _zone(columns: Columns) -> str:
-    texts = (value for values in columns.values() for value in values[:500] if value)
-    return (
-        "Asia/Shanghai" if any("\u4e00" <= sign <= "\u9fff" for text in (*columns, *texts) for sign in text) else "UTC"
-    )
+    texts = " ".join([*columns, *(value for values in columns.values() for value in values[:500] if value)])
+    return next((zone for letters, zone in _ZONES.items() if re.search(letters, texts)), "UTC")
 
 
 def _named(made: Proposal, known: tuple[str, ...], fits: Iterable[str]) -> list[str]:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import IO
 
+import charset_normalizer
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -30,6 +31,14 @@ _LARGER = {
 _PAIRS = ("big5", "big5hkscs", "cp932", "cp949", "cp950", "euc_jp", "gb18030", "hz")  # bytes of a character, mostly
 # Letters of UTF-8 that are none of another encoding: one is written in a way that a few may be by chance.
 _SURE, _SURE_OF_PAIRS = 2, 8
+# Encodings that charset-normalizer tells well, and of which language they are.
+_OTHERS = {
+    "cp1251": ("windows-1251", "Russian"), "koi8_r": ("KOI8-R", "Russian"), "mac_cyrillic": ("windows-1251", "Russian"),
+    "cp1253": ("windows-1253", "Greek"), "cp1254": ("windows-1254", "Turkish"), "cp1255": ("windows-1255", "Hebrew"),
+    "cp1256": ("windows-1256", "Arabic"), "cp932": ("Shift_JIS", "Japanese"), "euc_jp": ("EUC-JP", "Japanese"),
+    "cp949": ("EUC-KR", "Korean"), "big5": ("Big5", "Chinese of Taiwan"), "big5hkscs": ("Big5-HKSCS", "Chinese"),
+}  # fmt: skip
+_TOLD = 1 << 14  # bytes by which it tells them
 _LETTERS = re.compile(rb"[\xc2-\xf4][\x80-\xbf]+")
 APART = "[\u0300-\u036f\u1100-\u11ff\u3099\u309a]"  # accents, and pieces of Korean and Japanese letters
 _SHOWN = 16  # bytes of what is no text
@@ -125,7 +134,13 @@ def likely(head: bytes) -> tuple[str, str]:
         return "UTF-8", ""
     # Letters with accents stand alone among those of ASCII, Chinese characters are pairs.
     runs = Counter(len(run) % 2 for run in re.findall(rb"[\x80-\xff]+", head))
-    if runs[0] >= runs[1] and _reads(head, "gb18030"):
+    is_chinese = runs[0] >= runs[1] and _reads(head, "gb18030")
+    told = [found.encoding for found in charset_normalizer.from_bytes(head[: head.rfind(b"\n", 0, _TOLD) + 1])]
+    # Among its guesses the languages of our shops count first, and the Latin ones as one.
+    if told and told[0] in _OTHERS and not (is_chinese and "gb18030" in told):
+        name, language = _OTHERS[told[0]]
+        return name, f"no UTF-8; read as {language}"
+    if is_chinese:
         return "GB18030", "no UTF-8; read as Chinese"
     return "windows-1252", "no UTF-8; read as a European language"
 

@@ -17,8 +17,9 @@ from jobs.collect import times
 from jobs.conf import loaded
 from jobs.errors import DataError, UsageError
 from jobs.sources import spec
-from jobs.sources.draft import hunches, looks, places, run
+from jobs.sources.draft import hunches, looks, places, proposal, run
 from jobs.sources.draft.looks import look
+from jobs.sources.formats import texts
 from jobs.sources.mapping import FieldSpec
 
 K = range(40)
@@ -250,6 +251,23 @@ def test_what_a_draft_does_not_read_is_said(tmp_path):
     assert "# ? amount: total holds 'EUR', which a draft does not read" in text
     with pytest.raises(DataError, match=r"found user, date \(date is called so, and holds '1. März 2024'"):
         drafted(tmp_path / "b", "b.csv", lines("user,date", *["u1,1. März 2024"] * 20))
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "zone"),
+    [
+        ("Номер;Клиент;Товар\n{k};Иванов Пётр;Чашка для чая", "windows-1251", "UTC"),
+        ("注文番号,顧客,商品名\n{k},山田太郎,マグカップ", "Shift_JIS", "Asia/Tokyo"),
+        ("訂單編號,會員,商品名稱\n{k},王小明,馬克杯", "Big5", "Asia/Shanghai"),
+        ("订单编号,会员,商品\n{k},用户{k},玻璃杯{k}号", "GB18030", "Asia/Shanghai"),
+        ("Numéro;Client;Produit\n{k};Élodie Lefèvre;thé glacé", "windows-1252", "UTC"),
+    ],
+)
+def test_encodings_and_zones_by_letters(text, encoding, zone):
+    head, row = text.split("\n")
+    whole = lines(head, *[row.replace("{k}", str(k)) for k in range(200)])
+    assert texts.likely(whole.encode(encoding))[0] == encoding
+    assert proposal._zone({"a": whole.splitlines()}) == zone
 
 
 def test_hunches():

@@ -136,6 +136,10 @@ def test_columns_are_told_in_each_file_and_blanks_and_case_do_not_matter(spark, 
         read(spark, tmp_path, files="*.csv", format="csv", fields=FIELDS)
     with pytest.raises(DataError, match="found names that are withheld"):
         read(spark, tmp_path, files="*.csv", format="csv", fields=FIELDS, pii={"mail": "drop"})
+    (tmp_path / "asked=tea").mkdir()
+    (tmp_path / "asked=tea" / "e.csv").write_text("id,who\n2,v\n")
+    with pytest.raises(DataError, match=r"found id, who \(its path says asked=tea: .* says constant: tea\)"):
+        read(spark, tmp_path, files="*/e.csv", format="csv", fields=FIELDS)
     pq.write_table(pa.table({"id": [1]}), tmp_path / "a.parquet")
     with pytest.raises(DataError, match=r"expected column 'asked', 'who' in a.parquet"):
         read(spark, tmp_path, files="*.parquet", format="parquet", fields=FIELDS)
