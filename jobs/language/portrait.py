@@ -97,9 +97,9 @@ class Portrait:
         )  # fmt: skip
 
     def action(self) -> str:
-        def far(habit: str) -> float:
-            fact = self.facts.get(habit)
-            return self.z.get(habit, 0) if fact and fact.sure() else 0.0
+        def marks(habit: str, sign: int) -> bool:
+            fact, z = self.facts.get(habit), sign * self.z.get(habit, 0)
+            return fact is not None and fact.sure() and (z >= STRONG or (habit in self.named and z > 0))
 
         if self.looking:
             return "first_order"
@@ -108,13 +108,13 @@ class Portrait:
         if self.new:
             return "second_order"
         rules = (
-            ("stop_fading", far("trend_28d") <= -STRONG),
-            ("coupon", far("discount_share_365d") >= STRONG),
+            ("stop_fading", marks("trend_28d", -1)),
+            ("coupon", marks("discount_share_365d", 1)),
             ("thank", self.weight >= BEST),
-            ("no_coupon", far("discount_share_365d") <= -STRONG),
+            ("no_coupon", marks("discount_share_365d", -1)),
             ("sooner", self.weight <= LIGHT),
-            ("raise_basket", far("basket_value_365d") <= -STRONG),
-            ("hold_growth", far("trend_28d") >= STRONG),
+            ("raise_basket", marks("basket_value_365d", -1)),
+            ("hold_growth", marks("trend_28d", 1)),
         )
         return next((name for name, holds in rules if holds), "offer")
 

@@ -49,12 +49,16 @@ def test_a_fact_says_what_it_is_held_against_and_how_sure_it_is():
     assert facts["night_share_365d"].confidence == 0.5, "no deviation, no direction"
 
 
-def test_a_portrait_says_first_what_the_name_says():
+def test_a_portrait_says_first_what_the_name_says_and_advises_by_it():
     row = segment(3, strong=["discount_share_365d", "basket_value_365d", "night_share_365d"])
     z = {trait["feature"]: trait["z"] for trait in row["traits"]}
     for name in ("basket_value_365d:low", "night_share_365d:high"):
         named = Portrait(of_segment(row, EVERYONE), z, 3, ["taste:CAT FOOD", name])
         assert named.habits("plain")[0] == name.partition(":")[0]
+    faint = {"discount_share_365d": 0.3}
+    facts = of_segment(segment(3, strong=["discount_share_365d"]), EVERYONE)
+    assert Portrait(facts, faint, 3).action() == "offer"
+    assert Portrait(facts, faint, 3, ["discount_share_365d:high"]).action() == "coupon", "deal seekers get a coupon"
 
 
 def test_facts_of_few_users_stay_in_the_house():
