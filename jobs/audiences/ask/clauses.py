@@ -166,6 +166,8 @@ class Clauses:
         elif "PRIOR" in token:
             frame.slots["PRIOR"] = True
             frame.tokens.append(token)
+        elif token.said == "开始":
+            self.stray.append(token)  # began to: the first time, not any
         elif "WAS" in token or token.kinds.keys() & _GLUE:
             self._glue(token)
         elif "NOISE" not in token:

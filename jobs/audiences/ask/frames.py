@@ -114,7 +114,7 @@ def condition(frame: Frame, choice: dict[int, int], ds: date) -> Rule:
     picked = [names[choice.get(id(names), 0)] for names in frame.things.names]
     if len(picked) > 1 and frame.things.how == "all" and "not_things" not in frame.slots:
         return {"all": [_one(frame, thing, ds) for thing in picked]}
-    fields = {key for thing in picked for key in thing}
+    fields = sorted({key for thing in picked for key in thing})
     if len(fields) > 1 and len(picked) > 1:
         return {"any": [_one(frame, thing, ds) for thing in picked]}
     merged = {key: [v for thing in picked for v in thing[key]] for key in fields}

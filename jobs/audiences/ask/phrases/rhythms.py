@@ -80,7 +80,8 @@ def _no_show(_: Match) -> Made:
 @rule("SHUN EVENT?")
 def _shunned(m: Match) -> Made:
     said = m.get("EVENT") or "purchase"
-    return {"NEG": "", "NEG+": "purchase" if said == "spend" else said}
+    open_ = {} if m.has("EVENT") else {"ELIDED": True}  # of what, another clause may say
+    return {"NEG": "", "NEG+": "purchase" if said == "spend" else said} | open_
 
 
 @rule("ABOUT CHURN")

@@ -141,6 +141,8 @@ def _within_period(m: Match) -> Made:
 @rule("SINCE DATE|PERIOD|YEAR ONWARDS?", "DATE|PERIOD ONWARDS", "SINCE DATE|PERIOD AFTERDATE")
 def _since(m: Match) -> Made:
     found = m.get("DATE", "PERIOD", "YEAR")
+    if m.said("ONWARDS") == "开始" and not m.has("SINCE"):
+        return {"UNSAID": True}  # 3月开始买: since then, or for the first time?
     return {"WINDOW": {"after": (found[0] if isinstance(found, tuple) else found) - _DAY}}
 
 

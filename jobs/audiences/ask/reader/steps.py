@@ -143,7 +143,7 @@ def then(sentence: Sentence, steps: list[Frame]) -> Rule:
 
 def chosen_things(sentence: Sentence, frame: Frame) -> Rule:
     picked = [sentence.pick(("name", str(names)), list(names)) for names in frame.things.names]
-    fields = {key for thing in picked for key in thing}
+    fields = sorted({key for thing in picked for key in thing})
     if len(fields) > 1 and len(picked) > 1:
         raise NotSaidError("expected one kind of thing in a step")
     return {key: [v for thing in picked for v in thing[key]] for key in fields}

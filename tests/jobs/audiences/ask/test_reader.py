@@ -299,6 +299,7 @@ def test_a_sentence_is_one_rule(sentence, rule):
     "bought coffee over 20 dollars", "买过100元以上的咖啡",  # the price of one, or all of it
     "lapsed coffee buyers", "流失的咖啡买家",  # of coffee, or of anything
     "viewed phones but did not buy milk in the last 60 days",
+    "bought milk in June but skipped July",  # no milk, or nothing
     "近30天没买牛奶，但之前30天买过",  # milk, or anything
     "aged over 40",  # within a group
     "top 10% of beer buyers by spend", "beer buyers in the top 10% by spend",
@@ -320,6 +321,7 @@ def test_a_sentence_of_two_meanings_is_asked_back(sentence):
     ("两周买一次牛奶", "两周买一次"), ("bought about 3 times this month", "about"),
     ("最近3次购买都是牛奶", "3"), ("bought milk for their family", "for their family"), ("给朋友买牛奶", "给朋友"),
     ("bought milk for the first time in 3 months", "first time"), ("三个月来第一次买牛奶", "第一次"),
+    ("开始买牛奶的用户", "开始"), ("买啤酒时也买牛奶", "时也"), ("3月开始买牛奶的", "开始"),
     ("bought milk on 3 consecutive days", "consecutive"), ("clicked on a promo", "promo"),
     ("11月回流、之前三个月没下单的", "回流"), ("非会员", "非"),
     ("羊毛党", "羊毛党"), ("bought milk last monday", "last monday"),
