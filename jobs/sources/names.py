@@ -51,7 +51,8 @@ def check(file: str, names: list[str], feed: Feed) -> None:
     hint = _in_path(gone, file) or _hint(names)
     raise DataError(
         f"expected column {in_words(gone, names)} in {file}, as the mapping says, found {shown}{hint}; the source "
-        "changed or the mapping is wrong (optional: true at a field that a file may lack). Nothing of this load was written"
+        "changed or the mapping is wrong (optional: true at a field that a file may lack). Nothing of this load "
+        "was written"
     )
 
 
