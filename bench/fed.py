@@ -28,7 +28,7 @@ from ml.training.processes import Ranks
 from ml.training.trainer import Trainer
 
 DS = date(2026, 6, 30)
-STEPS = 200
+STEPS = 100
 BYTES_A_USER = 1_500  # of disk
 TOLD = "fed.json"
 

@@ -21,7 +21,7 @@ from ml.common import lake
 from ml.common.arrays import find_sorted
 from ml.common.cli import DataError, UsageError
 from ml.common.files import write_json
-from ml.common.hashing import stable_hash
+from ml.common.hashing import first_by_hash, stable_hash
 from ml.common.model_settings import Config
 from ml.common.settings import validated
 from ml.common.warehouse import warehouse_id
@@ -119,6 +119,14 @@ class Snapshot:
         among = None if users is None else pc.field("user_id").isin(users)
         rows = lake.read(self.opened(USER_FEATURES), columns, ds or self.ds, among)
         return rows.filter(pc.invert(pc.is_in(rows["user_id"], value_set=self.refusing())))
+
+    def some_features(
+        self, most: int, columns: list[str] = USER_FEATURES.column_names, ds: datetime.date | None = None
+    ) -> pa.Table:
+        """The same of at most `most` users, the first by a stable hash; no others are read."""
+        user_ids = self.features(["user_id"], ds)["user_id"].combine_chunks()
+        drawn = user_ids.take(pa.array(first_by_hash(user_ids, most))) if len(user_ids) > most else None
+        return self.features(columns, ds, drawn)
 
     def refusing(self) -> pa.Array:
         """The users who refused training when it was taken."""

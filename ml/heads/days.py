@@ -14,7 +14,6 @@ import pyarrow.compute as pc
 from jobs.tables import USER_FEATURES, USER_SEQUENCES
 from ml.common import lake
 from ml.common.arrays import aligned
-from ml.common.hashing import first_by_hash
 from ml.data import events, outcomes, value_windows
 from ml.data.outcomes import HORIZON, Outcomes
 from ml.data.sequences import SEQUENCE_COLUMNS, pack
@@ -78,9 +77,8 @@ def read(
     """A sample of the users known at ds (by hash), sorted by id; `categories` are those of the histories. encoder:
     None: without vectors.
     """
-    features = snapshot.features(sorted({*config.columns, *value_windows.COLUMNS}), ds)
-    first = first_by_hash(features["user_id"].combine_chunks(), config.max_users)
-    features = features.take(pa.array(first)).sort_by("user_id").combine_chunks()
+    columns = sorted({*config.columns, *value_windows.COLUMNS})
+    features = snapshot.some_features(config.max_users, columns, ds).sort_by("user_id").combine_chunks()
     user_ids = features["user_id"].combine_chunks()
 
     def batches(columns: list[str]) -> Iterator[pa.RecordBatch]:

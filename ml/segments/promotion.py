@@ -15,7 +15,6 @@ import pyarrow.compute as pc
 from jobs.tables import SEGMENT_MODELS
 from ml.common import lake
 from ml.common.cli import UsageError
-from ml.common.hashing import first_by_hash
 from ml.common.registry import Registry
 from ml.common.runs import Run
 from ml.data.snapshot import Snapshot
@@ -84,7 +83,7 @@ def write_segments(
     """Fits, names and writes the segments of a version that has none yet, and says a line a segment."""
     number, warehouse = str(version.version), registry.warehouse  # MLflow gives an int from some stores
     folder = folder_of(snapshot)
-    features = features_of(snapshot, config.max_users)
+    features = snapshot.some_features(config.max_users)
     users = users_by(folder, snapshot, features)
     former = champion_before(registry, version)
     if (model := SegmentModel.read(warehouse, number)) is not None:
@@ -111,14 +110,6 @@ def write_segments(
             f"(F1 {row['rule_fidelity']:.2f})")  # fmt: skip
     ids = np.array([identity.segment_id for identity in identities])
     return Continuity.of(replace(model, ids=ids), users, before)
-
-
-def features_of(snapshot: Snapshot, most: int) -> pa.Table:
-    """gold.user_features of at most `most` of the snapshot's users, the first by a stable hash."""
-    user_ids = snapshot.features(["user_id"])["user_id"].combine_chunks()
-    if len(user_ids) <= most:
-        return snapshot.features()
-    return snapshot.features(users=user_ids.take(pa.array(first_by_hash(user_ids, most))))
 
 
 def users_by(folder: Path, snapshot: Snapshot, features: pa.Table) -> Users:

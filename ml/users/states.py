@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from jobs.tables import RESCORED_EMBEDDINGS, USER_EMBEDDINGS, Table
 from ml.common import lake
-from ml.common.arrays import aligned, find, matrix
+from ml.common.arrays import find, matrix
 from ml.common.cli import DataError
 
 
@@ -54,8 +54,11 @@ class States:
         return self.rows_UD[place]
 
     def where_known(self, user_ids: pa.Array) -> np.ndarray:
-        """float64 (U, D) of user_ids; nan for who has none."""
-        return aligned(self.user_ids, self.rows_UD, user_ids)
+        """float32 (U, D) of user_ids; nan for who has none."""
+        place = find(user_ids, self.user_ids)
+        found = np.full((len(user_ids), self.rows_UD.shape[1]), np.nan, np.float32)
+        found[place >= 0] = self.rows_UD[place[place >= 0]]
+        return found
 
 
 def _stacked(

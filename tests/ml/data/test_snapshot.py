@@ -19,7 +19,6 @@ from ml.common.model_settings import Config
 from ml.data import sequences as packed
 from ml.data import snapshot as room
 from ml.data.snapshot import Snapshot, take
-from ml.segments import promotion
 from tests.ml.conftest import DS, USERS
 
 
@@ -70,7 +69,7 @@ def test_users_are_packed_where_they_stay_as_all_of_them_are(frozen: Snapshot) -
     found = frozen.sequences(catalogue, vocabularies, users)
     some = frozen.sequences_among(catalogue, vocabularies, users["user_id"].combine_chunks())
     assert some.user_ids.to_pylist() == [user for user in everybody.user_ids.to_pylist() if user in ids_of(users)]
-    features = promotion.features_of(frozen, 20)
+    features = frozen.some_features(20)
     assert ids_of(features) == ids_of(users)  # what segments are fitted on is as large a sample
     place = {user: index for index, user in enumerate(everybody.user_ids.to_pylist())}
     expected = everybody.part(np.array([place[user] for user in found.user_ids.to_pylist()]))

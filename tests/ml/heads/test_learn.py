@@ -162,7 +162,7 @@ def test_from_the_past_to_segments_that_prove_their_worth(
 
     # What the night would place users by is what the centres were fitted on.
     taken = Snapshot.open(folder)
-    users = promotion.users_by(folder / "model", taken, promotion.features_of(taken, 1_000))
+    users = promotion.users_by(folder / "model", taken, taken.some_features(1_000))
     assert np.array_equal(users.expected_UE, np.array([row["expected"] for row in written[0]]))
 
     accuracy.main(["--warehouse", shop, "--ds", str(DS)])
