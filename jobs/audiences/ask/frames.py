@@ -262,6 +262,8 @@ def _did(frame: Frame, thing: Rule) -> Rule:
         if not (slots.get("MEASURE") or frame.spend):
             raise NotSaidError("expected of what so many: orders, times, money, days")
         kind = slots.get("MEASURE") or "money"
+    if kind == "times" and did["did"] == ANYTHING:
+        raise NotSaidError("expected of what so many: days, orders, views")
     if kind == "times":
         kind = "orders" if purchase else "events"
         kind = "days" if slots.get("MEASURE") == "days" else kind

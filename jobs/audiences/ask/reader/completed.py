@@ -148,7 +148,12 @@ def completed(sentence: Sentence, frames: list[Frame]) -> list[Frame]:
             frame.things = after.things
         named = next((f for f in (*reversed(done), *frames[place + 1 :]) if f.things.names), None)
         all_of_them = any(token.said.startswith("都") for token in frame.tokens if "NEG" in token)
-        same = (frame.neg is not None and (all_of_them or _again(frame))) or frame.slots.get("SAME") in ("it", "any")
+        anew = before is not None and any(token.said.startswith(("又买", "又购")) for token in frame.tokens)
+        same = (
+            anew
+            or (frame.neg is not None and (all_of_them or _again(frame)))
+            or frame.slots.get("SAME") in ("it", "any")
+        )
         if own and not frame.things.names and not same and not frame.anything and _elided(frame, before):
             same = sentence.pick(("of what", place), [True, False])
         alone = frame.slots.get("SAME") == "any" or (frame.slots.get("SAME") == "it" and before is None)

@@ -129,6 +129,9 @@ def resolved(sentence: Sentence, said: Frame, frames: list[Frame], place: int) -
     shoppers = re.search(r"\bshoppers?\b|买家", sentence.plain)
     if narrowed_ and shoppers and not (frame.events or frame.things.names) and len(frames) == 1:
         frame.events = ("purchase",)
+    day = r"(?:周|星期|礼拜)[一二三四五六日天]"
+    if "WEEKDAYLIST" in slots and re.search(rf"both (?:on )?\w+days? and|{day}[和与、]{day}都", sentence.plain):
+        raise NotSaidError("expected each day by itself: bought on Saturdays, and bought on Sundays")
     running = any(re.search("连续|接连|row|consecutive|straight|running", token.said) for token in frame.tokens)
     if frame.neg is not None and running:
         frame.windows = [_whole(window) for window in frame.windows]

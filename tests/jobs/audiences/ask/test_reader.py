@@ -259,6 +259,9 @@ SAID = """
    {all: [{not: {is: {gender: F}}}, {not: {is: {lifecycle_stage: loyal}}}]}]
 - [spent $1.5k+ this year, 今年花了1.5千以上, {did: purchase, sum: amount, at_least: 1500, in: {current: year}}]
 - [customers acquired in March 2017, {first: purchase, in: {between: [2017-03-01, 2017-03-31]}}]
+- [7月买过牛奶，8月又买了,
+   {all: [{did: purchase, where: {category: MILK}, in: {between: [2017-07-01, 2017-07-31]}},
+          {did: purchase, where: {category: MILK}, in: {between: [2017-08-01, 2017-08-31]}}]}]
 - [bougt cofee in the last 7 days, {did: purchase, where: {category: COFFEE}, in: {last_days: 7}}]
 """
 PAIRS = [(sentence, rule) for *sentences, rule in yaml.safe_load(SAID) for sentence in sentences if rule]
@@ -322,6 +325,7 @@ def test_a_sentence_of_two_meanings_is_asked_back(sentence):
     ("最近3次购买都是牛奶", "3"), ("bought milk for their family", "for their family"), ("给朋友买牛奶", "给朋友"),
     ("bought milk for the first time in 3 months", "first time"), ("三个月来第一次买牛奶", "第一次"),
     ("开始买牛奶的用户", "开始"), ("买啤酒时也买牛奶", "时也"), ("3月开始买牛奶的", "开始"),
+    ("ordered on both Saturday and Sunday", "both"), ("more than 5 visits last month", "visits"),
     ("bought milk on 3 consecutive days", "consecutive"), ("clicked on a promo", "promo"),
     ("11月回流、之前三个月没下单的", "回流"), ("非会员", "非"),
     ("羊毛党", "羊毛党"), ("bought milk last monday", "last monday"),
