@@ -29,8 +29,7 @@ from ml.measures.next_product import rank_of
 PROTOCOL = "leave-one-out, all items ranked, history masked, no refit"
 HELD_OUT = 2
 _CHUNK_SCORES = 6_000_000  # scores held at a time
-# Users (indices) and the number of their events to read -> scores (B, I) of all items, higher is better; or (S, B, I),
-# several rankings at once.
+# Users (indices) and the number of their events to read -> scores (B, I) of all items, higher is better.
 ListScorer = Callable[[np.ndarray, np.ndarray], Tensor]
 
 
@@ -141,7 +140,7 @@ def _attributes(path: Path | None, names: np.ndarray) -> np.ndarray:
 
 
 def ranks(lists: ItemLists, scorer: ListScorer, held_out: int, users: np.ndarray) -> np.ndarray:
-    """Rank of each user's target, 1 = first: (U), or (S, U) of several rankings.
+    """Rank (U) of each user's target, 1 = first.
 
     held_out: 2 asks for the validation item, 1 for the test item.
     """
@@ -151,9 +150,9 @@ def ranks(lists: ItemLists, scorer: ListScorer, held_out: int, users: np.ndarray
     for chunk in np.split(np.arange(len(users)), range(size, len(users), size)):
         scores = scorer(users[chunk], ends[chunk])
         rows, items = read_items(lists, users[chunk], ends[chunk])
-        scores[..., torch.from_numpy(rows), torch.from_numpy(items)] = -torch.inf
+        scores[torch.from_numpy(rows), torch.from_numpy(items)] = -torch.inf
         parts.append(rank_of(torch.from_numpy(target[chunk]), scores).numpy())
-    return np.concatenate(parts, axis=-1)
+    return np.concatenate(parts)
 
 
 def read_items(lists: ItemLists, users: np.ndarray, ends: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""One training of ml.benchmark's model on item lists, kept as it validated best.
+"""One training of ml.benchmark's model on item lists: its weights averaged along the way, kept as they validated best.
 
 Legend: E events of a step, P places that are asked, I items, D width.
 """
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from ml.common.arrays import evenly
 from ml.common.model_settings import Config
@@ -29,15 +30,26 @@ from ml.training.processes import Ranks
 from ml.training.trainer import Trainer
 
 VALIDATION = HELD_OUT
+AVERAGED = 0.25  # share of the training that the average of the weights reaches back
 START_NORM = 0.2  # of an item's factors, which are added to its random vector of about half that
 
 
 class ListTrainer(Trainer):
-    """The nightly loop, whose softmax knows the followers. None: there are too many items for all of them in it."""
+    """The nightly loop, whose softmax knows the followers. None: there are too many items for all of them in it.
+
+    averaged: weights that fade by the step; they are what is judged.
+    """
 
     def __init__(self, data: TrainingData, config: Config, followers: Followers | None) -> None:
         self.followers = followers
         super().__init__(data, config, Ranks(0, 1, torch.device("cpu")), folder=None)
+        fading = 1 - 1 / max(1.0, AVERAGED * self.total_steps)
+        self.averaged = AveragedModel(self.model, multi_avg_fn=get_ema_multi_avg_fn(fading))
+
+    def step(self, step: Step, epoch: int) -> tuple[float, float]:
+        done = super().step(step, epoch)
+        self.averaged.update_parameters(self.model)
+        return done
 
     def _built(self) -> ListModel:
         return ListModel(self.config.model, self.data.feature_count)
@@ -78,9 +90,10 @@ def trainer_of(lists: ItemLists, config: Config, followers: Followers | None) ->
     catalogue, count = lists.catalogue()
     users = lists.judged[evenly(len(lists.judged), config.train.validation_users)]
 
-    def validate(model: ListModel) -> dict[str, float]:
+    def validate(_: ListModel) -> dict[str, float]:
         begun = time.perf_counter()
-        quality = metrics(ranks(lists, ModelScorer.of(model, followers, lists), VALIDATION, users))
+        averaged = ModelScorer.of(trainer.averaged.module, followers, lists)
+        quality = metrics(ranks(lists, averaged, VALIDATION, users))
         seconds = time.perf_counter() - begun
         return {"val_hr_10": quality["hr@10"], "val_ndcg_10": quality["ndcg@10"], "validation_seconds": seconds}
 
@@ -112,7 +125,7 @@ def train(
         watch(row, len(trainer.history))
         if row["val_ndcg_10"] > best:
             best, at, waited = row["val_ndcg_10"], len(trainer.history), 0
-            kept = copy.deepcopy(trainer.model.state_dict())
+            kept = copy.deepcopy(trainer.averaged.module.state_dict())
         say(f"epoch {len(trainer.history)} of {config.train.epochs}: loss {row['loss']:.4f}, {row['seconds']:.1f} s, "
             f"validation hr@10 {row['val_hr_10']:.4f} ndcg@10 {row['val_ndcg_10']:.4f}")  # fmt: skip
 

@@ -71,7 +71,7 @@ def members(lists: ItemLists, config: Config, followers: Followers | None, threa
 def _judged(lists: ItemLists, scorer: ListScorer, seconds: float) -> dict:
     """A row: means over validation and test items; seconds: what it took to have the ranking."""
     begun = time.perf_counter()
-    validation, test = (metrics(ranks(lists, scorer, left, lists.judged).ravel()) for left in (VALIDATION, TEST))
+    validation, test = (metrics(ranks(lists, scorer, left, lists.judged)) for left in (VALIDATION, TEST))
     scoring = (time.perf_counter() - begun) / 2
     return {"validation": validation, "test": test, "seconds": seconds, "scoring_seconds": scoring}
 
