@@ -17,7 +17,7 @@ from ml.data.sequences import Sequences
 from ml.measures.metrics import ndcg_of_hits
 from ml.suggest.candidates import World, neighbour_scores
 from ml.suggest.history import Cells
-from ml.suggest.recommender import Recommender, blocks
+from ml.suggest.recommender import Recommender, Suggestions, blocks
 
 TOP = 10
 SCORED = 50_000  # users, by a stable hash
@@ -69,15 +69,20 @@ def truths(bought: dict[int, sparse.csr_array], cells: Cells) -> Iterator[Truth]
 
 def measure(items_UK: np.ndarray, bought_UI: sparse.csr_array) -> dict[str, float]:
     """recall, ndcg, hit rate and precision of the first ten over users who bought something. items_UK: -1 = no more."""
+    _, values = by_user(items_UK, bought_UI)
+    return {"users": len(values["ndcg_10"]), **{name: float(each.mean()) for name, each in values.items()}}
+
+
+def by_user(items_UK: np.ndarray, bought_UI: sparse.csr_array) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """The users (N) who bought something, and the measures (N) of each."""
     asked = np.diff(bought_UI.indptr)
     users = np.flatnonzero(asked)
     products, listed = bought_UI.shape[1], items_UK[users]
     user, item = bought_UI.tocoo().coords
     hit = np.isin(users[:, None] * products + listed, user.astype(np.int64) * products + item) & (listed >= 0)
-    return {
-        "users": len(users), "recall_10": float((hit.sum(axis=1) / asked[users]).mean()),
-        "ndcg_10": float(ndcg_of_hits(hit, asked[users]).mean()), "hit_rate_10": float(hit.any(axis=1).mean()),
-        "precision_10": float(hit.mean()),
+    return users, {
+        "recall_10": hit.sum(axis=1) / asked[users], "ndcg_10": ndcg_of_hits(hit, asked[users]),
+        "hit_rate_10": hit.any(axis=1), "precision_10": hit.mean(axis=1),
     }  # fmt: skip
 
 
@@ -100,8 +105,14 @@ def of_rows(rows: pa.Table, user_ids: pa.Array, product_ids: pa.Array) -> np.nda
 
 def of_recommender(recommender: Recommender, sequences: Sequences) -> np.ndarray:
     """Lists (U, TOP) of a recommender."""
-    items_UK = np.full((len(sequences), max(TOP, recommender.config.top)), -1)
-    for block in recommender.suggest(sequences, recommender.encoder.states(sequences)):
+    states_UD = recommender.encoder.states(sequences)
+    return of_suggestions(recommender, recommender.suggest(sequences, states_UD), len(sequences))
+
+
+def of_suggestions(recommender: Recommender, suggested: Iterable[Suggestions], users: int) -> np.ndarray:
+    """Lists (U, TOP) of a recommender's blocks."""
+    items_UK = np.full((users, max(TOP, recommender.config.top)), -1)
+    for block in suggested:
         items_UK[block.owners(), block.rank_K - 1] = recommender.world.shelf.items_E[block.places()]
     return items_UK[:, :TOP]
 

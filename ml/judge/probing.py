@@ -5,13 +5,14 @@ Legend: U users, J inputs, C categories.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 from sklearn.linear_model import LogisticRegression
 
-from ml.measures.metrics import FOLDS, auc, bootstrap, explained, ndcg_of_scores
+from ml.measures.metrics import FOLDS, Measure, auc, explained, gain, ndcg_of_scores
 
 TOP, CATEGORIES = 10, 200
 STRENGTHS = np.logspace(-1.5, 2, 6)  # C of a logistic regression on blocks whose variances sum up to their weight^2
@@ -34,7 +35,7 @@ class Probe:
             return _out_of_fold(inputs, self.y, fold, _logistic, _log_loss)
         return _out_of_fold(inputs, np.log1p(self.y) if self.kind == "ndcg" else self.y, fold, _ridge, _squares)
 
-    def measure(self, predicted: np.ndarray) -> Callable[[np.ndarray], float]:
+    def measure(self, predicted: np.ndarray) -> Measure:
         """The metric as a function of rows, so that it can be resampled."""
         if self.kind == "auc":
             return lambda rows: auc(self.y[rows], predicted[rows])
@@ -101,34 +102,57 @@ class Row:
     against: str | None = None
 
 
-def run(rows: list[Row], probes: list[Probe], fold_U: np.ndarray, seed: int, say: Callable[[str], None]) -> list[dict]:
-    """A dict a row and probe: metric, and the difference with its interval where the row is held against another.
+@dataclass(frozen=True)
+class Night:
+    """What the rows said of a night's users. measures: by row and probe. who: by probe, the ids of those asked."""
 
-    say: told a line a row.
+    measures: dict[tuple[str, str], Measure]
+    who: dict[str, pa.Array]
+
+    @classmethod
+    def of(
+        cls,
+        rows: Iterable[Row],
+        probes: list[Probe],
+        user_ids: pa.Array,
+        fold_U: np.ndarray,
+        say: Callable[[str], None],
+    ) -> Night:
+        """say: told a line a row."""
+        measures: dict[tuple[str, str], Measure] = {}
+        for row in rows:
+            for probe in probes:
+                measures[row.name, probe.name] = probe.measure(probe.out_of_fold(row.designs, fold_U))
+            values = (f"{probe.name} {measures[row.name, probe.name](np.arange(len(probe.y))):.3f}" for probe in probes)
+            say(f"{row.name}: " + ", ".join(values))
+        return cls(measures, {probe.name: user_ids.take(pa.array(probe.users)) for probe in probes})
+
+
+def compared(nights: list[Night], against: Mapping[str, str | None], seed: int) -> list[dict]:
+    """A dict a row and probe that every night has: metric, the mean over nights; and what it is ahead of another row.
+
+    against: by row, the row that it is held against.
     """
-    measures: dict[tuple[str, str], Callable[[np.ndarray], float]] = {}
+    shared = [probe for probe in nights[0].who if all(probe in night.who for night in nights)]
     results = []
-    for row in rows:
-        words = []
-        for probe in probes:
-            measures[row.name, probe.name] = now = probe.measure(probe.out_of_fold(row.designs, fold_U))
-            everybody = np.arange(len(probe.y))
-            result = {"row": row.name, "probe": probe.name, "metric": now(everybody), "users": len(everybody)}
-            text = f"{probe.name} {result['metric']:.3f}"
-            if row.against:
-                gain = difference(now, measures[row.against, probe.name], len(everybody), seed)
-                result |= {"against": row.against, **gain}
-                text += f" ({gain['gain']:+.3f}, {gain['low']:+.3f} .. {gain['high']:+.3f})"
-            words.append(text)
+    for row, other in against.items():
+        for probe in shared:
+            now, ids = [night.measures[row, probe] for night in nights], [night.who[probe] for night in nights]
+            metric = float(np.mean([measure(np.arange(len(who))) for measure, who in zip(now, ids, strict=True)]))
+            result = {"row": row, "probe": probe, "metric": metric, "users": sum(map(len, ids))}
+            if other:
+                before = [night.measures[other, probe] for night in nights]
+                result |= {"against": other, **gain(now, before, numbered(ids), seed)}
             results.append(result)
-        say(f"{row.name}: " + ", ".join(words))
     return results
 
 
-def difference(
-    now: Callable[[np.ndarray], float], before: Callable[[np.ndarray], float], users: int, seed: int
-) -> dict[str, float]:
+def numbered(user_ids: list[pa.Array]) -> list[np.ndarray]:
+    """By night, the number of each user: 0, 1, .., the same on all nights."""
+    code = pa.concat_arrays(user_ids).dictionary_encode().indices.to_numpy()
+    return np.split(code, np.cumsum([len(ids) for ids in user_ids])[:-1])
+
+
+def difference(now: Measure, before: Measure, users: int, seed: int) -> dict[str, float]:
     """now - before over the same users, with its 95% interval."""
-    low, high = bootstrap(lambda drawn: now(drawn) - before(drawn), users, seed)
-    everybody = np.arange(users)
-    return {"gain": now(everybody) - before(everybody), "low": low, "high": high}
+    return gain([now], [before], [np.arange(users)], seed)

@@ -29,6 +29,27 @@ def bootstrap(measure: Callable[[np.ndarray], float], users: int, seed: int) -> 
     return float(low), float(high)
 
 
+Measure = Callable[[np.ndarray], float]  # of some of a night's rows
+
+
+def gain(now: list[Measure], before: list[Measure], who: list[np.ndarray], seed: int) -> dict[str, float]:
+    """now - before, the mean over nights, with its interval; a user is drawn with all nights that he is asked on.
+
+    now, before: by night. who: by night, whose each row is: 0, 1, .. over all nights.
+    """
+
+    def ahead(rows: list[np.ndarray]) -> float:
+        return float(np.mean([n(row) - b(row) for n, b, row in zip(now, before, rows, strict=True)]))
+
+    def drawn(users: np.ndarray) -> float:
+        times = np.bincount(users, minlength=count)
+        return ahead([np.repeat(np.arange(len(row)), times[row]) for row in who])
+
+    count = 1 + max(int(row.max(initial=-1)) for row in who)
+    low, high = bootstrap(drawn, count, seed)
+    return {"gain": ahead([np.arange(len(row)) for row in who]), "low": low, "high": high}
+
+
 def auc(event_N: np.ndarray, score_N: np.ndarray) -> float:
     """Area under the ROC curve; nan where the event is everybody's or nobody's.
 

@@ -49,13 +49,14 @@ def suggestions_table(rows: Iterable[dict]) -> str:
     return markdown(["days", "purchases", "method", "users", *SUGGESTION_MEASURES], cells)
 
 
-def probes_table(results: Iterable[dict]) -> str:
+def probes_table(results: Iterable[dict], decimals: int = 3) -> str:
     """A row a row of inputs, a column a probe; a gain is bold where its interval lies above zero."""
     cells: dict[str, dict[str, str]] = {}
     for result in results:
-        text = f"{result['metric']:.3f}"
+        text = f"{result['metric']:.{decimals}f}"
         if "gain" in result:
-            gain = f"{result['gain']:+.3f} [{result['low']:+.3f}, {result['high']:+.3f}]"
+            gain, low, high = (f"{result[name]:+.{decimals}f}" for name in ("gain", "low", "high"))
+            gain = f"{gain} [{low}, {high}]"
             text += f" **{gain}**" if result["low"] > 0 else f" {gain}"
         cells.setdefault(result["row"], {})[result["probe"]] = text
     probes = list(dict.fromkeys(probe for row in cells.values() for probe in row))

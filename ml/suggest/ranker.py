@@ -19,19 +19,26 @@ NEW = [*SOURCES].index("new")
 
 @dataclass(frozen=True)
 class Ranker:
-    """forest: None where the days were too thin to learn from; then what is popular comes first, and has no score."""
+    """forest: None where the days were too thin to learn from; then what is popular comes first, and has no score.
+    without: the inputs that it does not see.
+    """
 
     forest: HistGradientBoostingClassifier | None
     days: int
     pairs: int = 0
     purchases: int = 0
+    without: tuple[str, ...] = ()
 
     @classmethod
-    def fit(cls, values_PJ: np.ndarray, bought_P: np.ndarray, days: int, config: RecommendConfig) -> Ranker:
+    def fit(
+        cls, values_PJ: np.ndarray, bought_P: np.ndarray, days: int, config: RecommendConfig,
+        without: tuple[str, ...] = (),
+    ) -> Ranker:  # fmt: skip
         """bought_P: whether the user of the pair bought the product in the `days` after the moment of the values."""
         purchases = int(bought_P.sum())
         if purchases < config.least_purchases:
-            return cls(None, days, len(bought_P), purchases)
+            return cls(None, days, len(bought_P), purchases, without)
+        values_PJ = _blank(values_PJ, without)
         unknown_J = np.isnan(values_PJ).all(axis=0)  # of which no bins can be made, as of purchases where nobody buys
         values_PJ = np.where(unknown_J, np.float32(0), values_PJ) if unknown_J.any() else values_PJ
         # Deterministic: seeded, histograms are summed feature by feature. Early stopping would ask for a second sample.
@@ -39,7 +46,7 @@ class Ranker:
             max_iter=100, learning_rate=0.08, max_leaf_nodes=12, min_samples_leaf=500, l2_regularization=10.0,
             early_stopping=False, random_state=config.seed,
         )  # fmt: skip
-        return cls(forest.fit(values_PJ, bought_P), days, len(bought_P), purchases)
+        return cls(forest.fit(values_PJ, bought_P), days, len(bought_P), purchases, without)
 
     def __str__(self) -> str:
         seen = f"{self.purchases:,} purchases among {self.pairs:,} candidates of the last {self.days} days"
@@ -51,8 +58,14 @@ class Ranker:
         """
         score_P, known_P = np.full(len(pairs.user_P), np.nan), ~np.isneginf(pairs.values_PJ[:, INPUTS.index("model")])
         if self.forest is not None and known_P.any():
-            score_P[known_P] = np.round(self.forest.predict_proba(pairs.values_PJ[known_P])[:, 1], DECIMALS) + 0.0
+            values_PJ = _blank(pairs.values_PJ[known_P], self.without)
+            score_P[known_P] = np.round(self.forest.predict_proba(values_PJ)[:, 1], DECIMALS) + 0.0
         return score_P
+
+
+def _blank(values_PJ: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
+    """The same with nothing said by some of the inputs."""
+    return np.where(np.isin(INPUTS, names), np.float32(0), values_PJ) if names else values_PJ
 
 
 def first(

@@ -6,7 +6,7 @@ Legend: U users, K suggestions.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,6 +74,14 @@ class Recommender:
     @classmethod
     def fit(cls, warehouse: str, ds: datetime.date, encoder: Encoder, config: RecommendConfig) -> Recommender:
         """Learns the ranking from the days that end at ds; then all that it knows is as of ds."""
+        return cls.ablated(warehouse, ds, encoder, config, [()])[0]
+
+    @classmethod
+    def ablated(
+        cls, warehouse: str, ds: datetime.date, encoder: Encoder, config: RecommendConfig,
+        without: Iterable[tuple[str, ...]],
+    ) -> list[Recommender]:  # fmt: skip
+        """The same without some inputs of the ranking, for each of `without`."""
         products, sales = shop(warehouse, ds - datetime.timedelta(days=WINDOWS[0]), ds, encoder, config)
         sample = read_sample(warehouse, ds, encoder, max(config.learn_users, config.neighbour_users))
         learners = sample.part(np.arange(min(config.learn_users, len(sample))))
@@ -82,11 +90,11 @@ class Recommender:
             past = world(products, sales, then, sample, encoder, config)
             learned = Learned.of(past, learners, encoder, then, ds, config)
             values, truth = learned.examples(past, config)
-            ranker = Ranker.fit(values, truth, days, config)
-            if ranker.forest:
+            if truth.sum() >= config.least_purchases:
                 break
         now = world(products, sales, ds, sample, encoder, config, explore=config.exploring > 0)
-        return cls(encoder, config, now, ranker, learned.discovery(), ds)
+        rankers = [Ranker.fit(values, truth, days, config, names) for names in without]
+        return [cls(encoder, config, now, ranker, learned.discovery(), ds) for ranker in rankers]
 
     def suggest(self, sequences: Sequences, states_UD: np.ndarray) -> Iterator[Suggestions]:
         """By blocks of users. sequences: as of ds; states_UD: after them."""
@@ -99,12 +107,16 @@ class Recommender:
             aims_UD = self.discovery.aims(known(states_UD[users], cells, self.world.vectors_ED, place_I))
             wanted = self.config.candidates
             candidates = pairs(self.world, states_UD[users], aims_UD, cells, wanted, space_U, new)
-            score, shelf = self.ranker.score(candidates), self.world.shelf
-            kept, rank, tried = first(
-                candidates, score, self._category(candidates.place_P), shelf.sold_E[candidates.place_P],
-                shelf.new_E[candidates.place_P], self.config,
-            )  # fmt: skip
-            yield Suggestions(users, cells, candidates, kept, rank, np.where(tried, np.nan, score[kept]), tried)
+            yield self.ranked(users, cells, candidates)
+
+    def ranked(self, users: np.ndarray, cells: Cells, candidates: Pairs) -> Suggestions:
+        """Of a block of users."""
+        score, shelf = self.ranker.score(candidates), self.world.shelf
+        kept, rank, tried = first(
+            candidates, score, self._category(candidates.place_P), shelf.sold_E[candidates.place_P],
+            shelf.new_E[candidates.place_P], self.config,
+        )  # fmt: skip
+        return Suggestions(users, cells, candidates, kept, rank, np.where(tried, np.nan, score[kept]), tried)
 
     def popular(self, space: int = 0) -> np.ndarray:
         """Places among the eligible of what is suggested in a namespace where nothing is known, most popular first."""

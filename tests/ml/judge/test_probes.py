@@ -7,12 +7,13 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from sklearn.metrics import ndcg_score, roc_auc_score
 
 from ml.data.snapshot import Snapshot
 from ml.judge import gating, probing
-from ml.judge.probing import Probe, Row
+from ml.judge.probing import Night, Probe, Row
 from ml.judge.readings import beside, block
 from ml.measures import metrics
 from ml.measures.report import probes_table
@@ -58,13 +59,32 @@ def test_a_block_that_knows_more_gains_and_noise_does_not(random: np.random.Gene
         Row("counts + noise", beside(counts, noise), "counts"),
         Row("counts + vector", beside(counts, vector), "counts"),
     ]
-    found = {(one["row"], one["probe"]): one for one in probing.run(rows, asked, fold_U, 1, lambda line: None)}
+    ids = pa.array([f"u{user}" for user in EVERYBODY])
+    night, against = Night.of(rows, asked, ids, fold_U, lambda line: None), {row.name: row.against for row in rows}
+    found = {(one["row"], one["probe"]): one for one in probing.compared([night], against, 1)}
     for name in ("churn", "spend", "category"):
         assert found["counts + vector", name]["low"] > 0, name
         assert found["counts + noise", name]["low"] <= 0, name
         gain = found["counts + vector", name]
         assert gain["metric"] - found["counts", name]["metric"] == pytest.approx(gain["gain"])
     assert "**+" in probes_table(list(found.values()))
+
+
+def test_a_user_is_drawn_with_all_of_his_nights() -> None:
+    """The same night twice tells no more than once; of other users it does."""
+    random = np.random.default_rng(5)
+    gained = random.normal(0.1, 1, USERS)
+
+    def apart(*nights: list[str]) -> float:
+        who = probing.numbered([pa.array(ids) for ids in nights])
+        measures = [lambda rows: float(gained[rows].mean())] * len(nights)
+        found = metrics.gain(measures, [lambda rows: 0.0] * len(nights), who, 1)
+        assert found["gain"] == pytest.approx(gained.mean())
+        return found["high"] - found["low"]
+
+    ids, others = [f"u{user}" for user in EVERYBODY], [f"v{user}" for user in EVERYBODY]
+    assert apart(ids, ids) == pytest.approx(apart(ids))
+    assert apart(ids, others) < 0.8 * apart(ids)
 
 
 def test_a_users_own_answer_is_never_learned_from() -> None:

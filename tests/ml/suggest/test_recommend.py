@@ -35,6 +35,7 @@ from ml.data.sequences import DAY_SECONDS as DAY
 from ml.data.sequences import Sequences
 from ml.data.snapshot import Snapshot
 from ml.judge import hits, suggestions
+from ml.judge.suggestion_ablation import BARE, WITHOUT, Asked, compared
 from ml.suggest import neighbours, reasons, recommender
 from ml.suggest import rows as rows_of
 from ml.suggest.candidates import INPUTS, Pairs, pairs
@@ -449,6 +450,28 @@ def test_a_ranker_needs_purchases() -> None:
     values, bought = np.zeros((50, len(INPUTS))), np.arange(50) % 2 == 0
     assert Ranker.fit(values, bought, 28, CONFIG.model_copy(update={"least_purchases": 26})).forest is None
     assert str(Ranker(None, 28, 50, 25)).startswith("what is popular comes first")
+
+
+def test_a_ranking_is_held_against_one_without_the_model() -> None:
+    """One that does not see an input says the same whatever it holds; a night of others makes the interval narrower."""
+    values, bought = np.random.default_rng(3).random((2000, len(INPUTS)), np.float32), np.arange(2000) % 2 == 0
+    values[:, INPUTS.index("model")] = bought
+    for names in ((), ("model",)):
+        ranker = Ranker.fit(values, bought, 28, CONFIG, names)
+        none = np.zeros(2000, int)
+        score = ranker.score(Pairs(1, none, none, none[:, None], values))
+        assert (np.corrcoef(score, bought)[0, 1] > 0.9) == (not names)
+    gained = np.linspace(-0.1, 0.3, 100)
+
+    def night(first: int) -> dict[str, Asked]:
+        ids = pa.array([f"u{first + user}" for user in range(100)])
+        return {"all, 7 days": Asked(ids, {name: gained * (name != BARE) for name in WITHOUT})}
+
+    one, two = (list(compared(nights, 1)) for nights in ([night(0)], [night(0), night(100)]))
+    assert [row["row"] for row in one] == list(WITHOUT)
+    assert "gain" not in one[0]
+    assert two[1]["gain"] == pytest.approx(one[1]["gain"]) == pytest.approx(0.1)
+    assert one[1]["low"] < two[1]["low"] < 0.1
 
 
 def test_products_of_another_shop_are_not_suggested(encoded: str, encoder: Encoder) -> None:
