@@ -56,6 +56,13 @@ def _of_money(sample: dict[str, list[str | None]], feed: Feed) -> list[str]:
                 found.append(f"{column} has just three digits behind its sign: thousands says that 12.000 is no twelve")
             if name == "amount" and len(order) == 1 and hunches.is_of_order(values, sample.get(order[0], [])):
                 found.append(f"{column} is the same in all lines of an order ({order[0]}), and counts in each of them")
+    both = [_columns(name, feed) for name in ("amount", "price", "quantity")]
+    if all(len(columns) == 1 for columns in both):
+        amount, price, pieces = (columns[0] for columns in both)
+        if amount != price and hunches.is_one_of_two(*[sample.get(column, []) for column in (amount, price, pieces)]):
+            found.append(
+                f"{amount} equals {price}, whatever {pieces} says: is one of a line, the other of a piece?"
+            )
     return found
 
 

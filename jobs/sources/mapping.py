@@ -105,6 +105,8 @@ class FieldSpec(Strict):
             raise ValueError(f"thousands and decimal are both {self.decimal!r}; one of them is another sign")
         for pattern in self.format:
             patterns.check(pattern, self.year is not None)
+        if pair := patterns.not_told_apart(self.format):
+            raise ValueError(f"{pair[0]!r} and {pair[1]!r} read the same texts as other days: 01/05 is of one of them")
         if ("days" in self.format) != (self.from_ is not None):
             raise ValueError("format: days and from: 2026-01-01 go together: expected both or none")
         return self

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from jobs.conf import nearest
 
@@ -38,6 +39,20 @@ def check(pattern: str, year: bool) -> str:
         hint = f"; did you mean {better!r}?" if likely else names
         raise ValueError(f"{pattern!r}: {wrong}{hint}")
     return pattern
+
+
+def not_told_apart(formats: Sequence[str]) -> tuple[str, str] | None:
+    """Two of some patterns that differ in the order of day and month alone."""
+    shapes: dict[str, str] = {}
+    for pattern in (one for one in formats if one not in NAMES):
+        shape = re.sub("M{1,2}(?!M)|d{1,2}", "#", _unquoted(pattern)) if "MMM" not in pattern else pattern
+        if shapes.setdefault(shape, pattern) != pattern and _order(shapes[shape]) != _order(pattern):
+            return shapes[shape], pattern
+    return None
+
+
+def _order(pattern: str) -> str:
+    return "".join(dict.fromkeys(letter for letter in _unquoted(pattern) if letter in "Md"))
 
 
 def variants(pattern: str) -> list[tuple[str, bool]]:

@@ -80,5 +80,12 @@ def is_of_order(values: Values, orders: Values) -> bool:
     return len(several) >= _ORDERS and all(len(said) == 1 for said in several) and len(same) > len(several) / 2
 
 
+def is_one_of_two(amounts: Values, prices: Values, quantities: Values) -> bool:
+    """Whether the money of a line is the price of a piece, of whatever pieces: then one of them is called wrong."""
+    told = [(amount, price) for amount, price, pieces in zip(amounts, prices, quantities, strict=True)
+            if amount and price and pieces not in (None, "0", "1", "1.0", "-1", "-1.0")]  # fmt: skip
+    return len(told) >= _ENOUGH / 2 and all(amount == price for amount, price in told)
+
+
 def _is_decimal(value: str) -> bool:
     return re.fullmatch(r"-?[0-9]*\.[0-9]+", value) is not None

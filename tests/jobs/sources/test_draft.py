@@ -284,6 +284,9 @@ def test_hunches():
     assert hunches.is_of_order([f"{k // 2}" for k in range(30)], orders)
     assert not hunches.is_of_order(["9.90"] * 30, orders)
     assert not hunches.is_of_order(some, orders)
+    assert hunches.is_one_of_two(some, some, ["2", "1", "3"] * 10)
+    assert not hunches.is_one_of_two(some, some, ["1"] * 30)
+    assert not hunches.is_one_of_two(some, prices, ["2"] * 30)
 
 
 @pytest.mark.parametrize(

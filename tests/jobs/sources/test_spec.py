@@ -90,6 +90,7 @@ FORMS = [
     ("event_time", {"column": "t", "format": "MMdd"}, "reads no year; give one beside it"),
     ("event_time", {"column": "t", "format": "epoch"}, "did you mean 'epoch_s'"),
     ("event_time", {"column": "t", "format": "dd MMM"}, "reads no year"),
+    ("event_time", {"column": "t", "format": ["d/M/yyyy", "iso", "MM/dd/yyyy"]}, "read the same texts as other days"),
     ("event_time", {"column": "t", "format": "days"}, "format: days and from: 2026-01-01 go together"),
     ("user_id", {"path": ["store", "card"]}, "path is for a category path; the field is a text"),
     ("user_id", {"sum": ["store", "card"]}, "sum is for money"),
