@@ -21,6 +21,7 @@ _ROUNDED = r"^[0-9](\.[0-9]+)?E\+[0-9]+\z"  # by a program for sheets
 _SHORTENED = r"^([0-9](\.[0-9]+)?e\+[0-9]+|[0-9]+\.0)\z"  # or made a float, by a language
 _LISTED = r'(?s)^(\[.*\]|\{ *".*\})\z'
 _GROUPED = r"^[0-9]{1,3}(,[0-9]{3})+\z"
+_SIGN = "[^0-9A-Za-z_-]"  # that every doubtful id has, but for the words
 _LOST = "\ufffd"  # stands for bytes that were no text
 _COMMA = r"bad_(money|count): [^;]* is [^;]*[0-9],[0-9]+( |;|\z)"
 _CURRENCIES = ("currency", "currency_code", "currencycode", "order_currency", "iso_currency")
@@ -60,14 +61,14 @@ def _of_id(name: str, operands: list[fields.Operand]) -> Column:
     is_listed = first.isin(["[", "{"]) & said.rlike(_LISTED)
     may_be = F.lower(said).contains("e+") | said.endswith(".0")  # which is asked quicker
     number = F.when(said.rlike(_ROUNDED), rounded).when(said.rlike(_SHORTENED), shortened)
-    return (
-        F.when(F.lower(said).isin(_WORDS), word)
-        .when(may_be, number)
+    strange = (
+        F.when(may_be, number)
         .when(first.isin(["'", "`"]), marked)
         .when(is_listed, listed)
         .when(said.contains(_LOST) | (said.startswith("??") & said.rlike(r"^\?+\z")), lost)
         .when(said.contains(",") & said.rlike(_GROUPED), grouped)
     )
+    return F.when(F.lower(said).isin(_WORDS), word).when(said.rlike(_SIGN), strange)
 
 
 def said(frame: DataFrame, feed: Feed, counts: list[dict], stood: DataFrame | None = None) -> list[str]:
