@@ -60,9 +60,7 @@ def _of_money(sample: dict[str, list[str | None]], feed: Feed) -> list[str]:
     if all(len(columns) == 1 for columns in both):
         amount, price, pieces = (columns[0] for columns in both)
         if amount != price and hunches.is_one_of_two(*[sample.get(column, []) for column in (amount, price, pieces)]):
-            found.append(
-                f"{amount} equals {price}, whatever {pieces} says: is one of a line, the other of a piece?"
-            )
+            found.append(f"{amount} equals {price}, whatever {pieces} says: is one of a line, the other of a piece?")
     return found
 
 
