@@ -15,7 +15,7 @@ from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
-from deltalake import write_deltalake
+from deltalake import WriterProperties, write_deltalake
 
 from jobs.tables import (
     NUMERIC_FEATURES,
@@ -324,9 +324,13 @@ def products() -> pa.RecordBatch:
 
 
 def write_sequences(warehouse: str, users: int, seed: int, ds: date) -> None:
-    """All that a training reads as of ds, which of gold.user_features is the number of rows: those of one user."""
+    """All that a training reads as of ds; gold.user_features, of which it counts the rows, has one. A row group has as
+    many users as the verb `sequences` puts in a file.
+    """
     sequences = (chunk.sequences(ds, second=True) for chunk in chunks(users, seed))
-    lake.write_partition(USER_SEQUENCES, warehouse, str(ds), sequences)
+    reader = pa.RecordBatchReader.from_batches(lake.arrow_schema(USER_SEQUENCES), sequences)
+    groups = WriterProperties(max_row_group_size=CHUNK)
+    write_deltalake(USER_SEQUENCES.path(warehouse), reader, partition_by=["ds"], writer_properties=groups)
     lake.write_partition(USER_FEATURES, warehouse, str(ds), [Chunk(seed, 0, 1).features(ds, second=True)])
     write_deltalake(SILVER_PRODUCTS.path(warehouse), pa.Table.from_batches([products()]))
 
