@@ -23,11 +23,14 @@ def near(bronze: DataFrame, scope: Touched) -> DataFrame:
     rows = bronze.where(delta.ds_list(_and_eves(scope.days)))
     if scope.users is None:
         return rows
+    whole = delta.ds_list(_and_eves(scope.whole))
+    if scope.named is not None:
+        names = ", ".join(map(str, sorted({*scope.named, *scope.eves})))
+        return rows.where(f"{whole} OR xxhash64(user_id, ds) IN ({names})")
     both = scope.users.unionByName(scope.users.withColumn("ds", F.date_sub("ds", 1)))
     names = both.select(F.xxhash64("user_id", "ds").alias("name"), F.lit(True).alias("near")).distinct()
-    whole = F.expr(delta.ds_list(_and_eves(scope.whole)))
     named = rows.withColumn("name", F.xxhash64("user_id", "ds")).join(F.broadcast(names), "name", "left")
-    return named.where(whole | F.col("near")).drop("name", "near")
+    return named.where(F.expr(whole) | F.col("near")).drop("name", "near")
 
 
 def with_context(bronze: DataFrame, scope: Touched) -> DataFrame:

@@ -12,6 +12,7 @@ from jobs.errors import DataError
 from jobs.features import daily as user_daily
 from jobs.features import expressions, nights, windows
 from jobs.lake import delta, touched, turns
+from jobs.lake.engine import frames
 from jobs.settings import Settings
 from jobs.tables import SILVER_EVENTS, SILVER_USERS, USER_DAILY, USER_FEATURES
 from jobs.tables.feature_list import FEATURES
@@ -31,9 +32,13 @@ def build(daily: DataFrame, users: DataFrame, ds: date) -> DataFrame:
 def put_daily(spark: SparkSession, s: Settings) -> touched.Touched:
     """Make the touched days of user_daily anew; which they are."""
     scope, events = touched.touched(spark, s), delta.read(spark, s.warehouse, SILVER_EVENTS)
-    daily = user_daily.build(scope.of(events), user_daily.mean_prices(events.where(scope.where)))
+    mine = scope.of(events)
+    # Single users' rows are few, found among six weeks of them, and asked for often; a history is cheap to read again.
+    kept = frames.kept(mine) if len(scope.others) > len(scope.whole) else None
+    daily = user_daily.build(mine if kept is None else kept, user_daily.mean_prices(events.where(scope.where)))
     daily = daily.repartition("week").withColumn("run_id", F.lit(s.run_id))  # else each task writes a file a week
     touched.put(daily, spark, s, USER_DAILY, scope)
+    frames.free(kept)
     return scope
 
 

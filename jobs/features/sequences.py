@@ -99,20 +99,21 @@ def extended(stored: DataFrame, later: DataFrame, length: int = SEQUENCE_LENGTH)
     night does this to everybody's.
     """
     named = [F.col(name).alias(f"later_{name}") for name in ("length", "last_event_ds", *_ARRAYS)]
-    known = stored.join(F.broadcast(later.select("user_id", *named)), "user_id", "left")
-    both = F.col("length") + F.coalesce("later_length", F.lit(0))
+    # One join for new users too: a union of joins of many rows, written in few files, hangs on Sail.
+    known = stored.join(later.select("user_id", *named), "user_id", "full")
+    both = F.coalesce("length", F.lit(0)) + F.coalesce("later_length", F.lit(0))
     start = F.greatest(both - length, F.lit(0)) + 1
 
     def joined(name: str) -> Column:
-        behind = F.coalesce(F.col(f"later_{name}"), F.array().cast(stored.schema[name].dataType))
-        return F.slice(F.concat(name, behind), start, length)
+        nothing = F.array().cast(stored.schema[name].dataType)
+        parts = (F.coalesce(F.col(part), nothing) for part in (name, f"later_{name}"))
+        return F.slice(F.concat(*parts), start, length)
 
-    known = known.select(
+    return known.select(
         "user_id", F.least(both, F.lit(length)).alias("length"),
         F.coalesce("later_last_event_ds", "last_event_ds").alias("last_event_ds"),
         *[joined(name).alias(name) for name in _ARRAYS],
     )  # fmt: skip
-    return known.unionByName(later.join(stored.select("user_id"), "user_id", "left_anti").select(*known.columns))
 
 
 def shortened(stored: DataFrame, merged: DataFrame, length: int = SEQUENCE_LENGTH) -> DataFrame:
@@ -151,16 +152,16 @@ def _by_merge(spark: SparkSession, s: Settings, events: DataFrame, base: date) -
         return extended(stored, later := frames.kept(build(as_steps(fresh)))), [restated, later]
     part = touched.parts(restated)
     (of_late, of_others), (before, same) = part(fresh), part(stored)
-    again = events.where(delta.ds_list(days)).join(F.broadcast(restated), ["user_id", "ds"], "left_semi")
+    again = part(events.where(delta.ds_list(days)))[0].join(F.broadcast(restated), ["user_id", "ds"], "left_semi")
     # Few rows, found among six weeks of them, and asked for often.
     news, before = frames.kept(of_late.unionByName(again.select(*READS))), frames.kept(before)
     merged, later = frames.kept(merge(before, news, restated)), frames.kept(build(as_steps(of_others)))
-    frame, kept = extended(same, later), [restated, news, before, merged, later]
+    kept = [restated, news, before, merged, later]
     short = [row["user_id"] for row in shortened(before, merged).collect()]
     if short:
         whole = build(as_steps(events.where(F.col("user_id").isin(short))))
         merged = merged.where(~F.col("user_id").isin(short)).unionByName(whole)
-    return frame.unionByName(merged), kept
+    return extended(same, later.unionByName(merged)), kept
 
 
 @turns.one_at_a_time("sequences")

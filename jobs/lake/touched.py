@@ -30,14 +30,15 @@ def between(since: date, ds: date) -> list[date]:
 @dataclass(frozen=True, slots=True)
 class Touched:
     """`whole`: days that are made anew for everybody. `users`: one row a (user_id, ds) that is made anew beside them,
-    on the days `others`; None where there is none. `named`: xxhash64(user_id, ds) of each; None where they are too
-    many.
+    on the days `others`; None where there is none. `named`: xxhash64(user_id, ds) of each, `eves`: of the day before
+    each; None where they are too many.
     """
 
     whole: list[date]
     others: list[date]
     users: DataFrame | None
     named: list[int] | None = None
+    eves: list[int] | None = None
 
     @property
     def days(self) -> list[date]:
@@ -94,11 +95,13 @@ def touched(spark: SparkSession, s: Settings) -> Touched:
     )
     both = pairs.unionByName(pairs.withColumn("ds", F.date_add("ds", 1)))
     users = both.where(delta.ds_list(others)).distinct()
-    named = users.select("user_id", "ds", F.xxhash64("user_id", "ds").alias("name")).take(MOST_NAMED + 1)
+    eve = F.xxhash64("user_id", F.date_sub("ds", 1)).alias("eve")
+    named = users.select("user_id", "ds", F.xxhash64("user_id", "ds").alias("name"), eve).take(MOST_NAMED + 1)
     if len(named) > MOST_NAMED:
         return Touched(whole, others, users)
     known = spark.createDataFrame([(row["user_id"], row["ds"]) for row in named], "user_id string, ds date")
-    return Touched(whole, others, known, sorted({row["name"] for row in named}))
+    names, eves = (sorted({row[what] for row in named}) for what in ("name", "eve"))
+    return Touched(whole, others, known, names, eves)
 
 
 def parts(users: DataFrame) -> Callable[[DataFrame], tuple[DataFrame, DataFrame]]:

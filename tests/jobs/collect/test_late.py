@@ -12,6 +12,7 @@ import pytest
 from deltalake import DeltaTable
 from pyspark.sql import functions as F
 
+from jobs.clean import context
 from jobs.clean import run as clean
 from jobs.collect import ledger, release
 from jobs.collect import run as collect
@@ -354,12 +355,16 @@ def test_users_days_too_many_to_be_named_are_replaced_all_the_same(spark, tmp_pa
     old = spark.createDataFrame([(user, day(n), 0) for user in "abc" for n in range(4)], table.ddl)
     new = spark.createDataFrame([("a", day(1), 1), ("a", day(1), 2), ("d", day(3), 3)], table.ddl)
     pairs = spark.createDataFrame([("a", day(1)), ("b", day(1)), ("c", day(2))], "user_id string, ds date")
-    names = [row[0] for row in pairs.select(F.xxhash64("user_id", "ds")).collect()]
+    eve = F.xxhash64("user_id", F.date_sub("ds", 1))
+    names, eves = map(list, zip(*pairs.select(F.xxhash64("user_id", "ds"), eve).collect(), strict=True))
+    near = sorted([("a", day(0)), ("a", day(1)), ("b", day(0)), ("b", day(1)), ("c", day(1)),
+                   *itertools.product("abc", [day(2), day(3)])])  # fmt: skip
     kept = [(user, day(n), 0) for user, n in [*itertools.product("abc", [0]), ("c", 1), ("a", 2), ("b", 2)]]
     for named in (names, None):
         s = Settings(day(3), day(3), str(tmp_path / str(named is None)), "shop", "", "r")
         delta.replace_where(old, s.warehouse, table, "true")
-        what = touched.Touched([day(3)], [day(1), day(2)], pairs, named)
+        what = touched.Touched([day(3)], [day(1), day(2)], pairs, named, named and eves)
+        assert sorted(map(tuple, context.near(old, what).select("user_id", "ds").collect())) == near
         touched.put(new, spark, s, table, what)
         found = sorted(map(tuple, delta.read(spark, s.warehouse, table).collect()))
         assert found == sorted([*kept, *map(tuple, new.collect())])
