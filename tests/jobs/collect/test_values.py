@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 from pyspark.sql import functions as F
+from pyspark.sql.types import DecimalType, IntegerType, StringType
 
 from jobs.collect import categories, fields, numbers, times
 from jobs.lake.engine import columns
-from jobs.sources import cells, consent
+from jobs.sources import cells, consent, spec
+from jobs.sources.layout import Layout
 from jobs.sources.mapping import FieldSpec
 
 
@@ -173,3 +175,13 @@ def test_category_paths(spark):
     assert found == ['["Home","Mugs"]', '["Home","Mugs"]', '["Kitchen, large"]', None, '["[new]"]', None]
     cut = frame.select(categories.path(FieldSpec(column="c", split=","))).collect()[2][0]
     assert cut == '["Kitchen","large"]'
+
+
+def test_a_quantity_of_whole_numbers_is_not_asked_for_its_weight(spark):
+    feed = spec.load("simulate").events
+    grams = feed.fields["quantity"].model_copy(update={"scale": 0.001})
+    whole, kilos = Layout({"qty": IntegerType()}), Layout({"qty": DecimalType(9, 3)})
+    assert fields.is_weighed(feed, whole) is None
+    assert fields.is_weighed(feed, kilos) is not None
+    assert fields.is_weighed(feed, Layout({"qty": StringType()})) is not None
+    assert fields.is_weighed(feed.model_copy(update={"fields": {"quantity": grams}}), whole) is not None
