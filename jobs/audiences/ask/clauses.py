@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from jobs.audiences.ask.frames import Frame, Things
 from jobs.audiences.ask.tokens import Token
@@ -18,11 +20,12 @@ _SLOTS = (
 )  # fmt: skip
 _GLUE = {
     "RANK", "BELONG", "WAS", "INBETWEEN", "EITHER", "AMONGEND", "REST", "BEFOREHAND", "SOMETHING", "ONWARDS", "AGO",
-    "AGE", "TO", "FIELD", "ABOUT", "ANY", "BYAMOUNT", "BOTH", "HABIT",
+    "AGE", "TO", "FIELD", "ABOUT", "ANY", "BYAMOUNT", "BOTH", "HABIT", "ANYOF",
 }  # fmt: skip
 _WITH_EVENT = (
     "Q", "MEASURE", "AGAIN", "WITHINSPAN", "EXCLUSIVE", "DISCOUNTED", "FULLPRICE", "HOURLIST", "WEEKDAYLIST",
 )  # fmt: skip
+_NARROWING = ("HOURLIST", "WEEKDAYLIST", "DISCOUNTED", "FULLPRICE", "NARROW")
 _IDLE_UNITS = ("product", "products", "item", "items", "种", "款", "件")
 _ACTS = ("EVENT", "ORDERS", "BUYERS", "FIRSTBUY", "LASTBUY", "BACK")
 
@@ -105,7 +108,7 @@ class Clauses:
             )
         ):
             self._event(token)
-        elif "MEASURE" in token and "TOPN" in frame.slots and "MEASURE" not in frame.slots:
+        elif "MEASURE" in token and "MEASURE" not in frame.slots and ("TOPN" in frame.slots or self._ranks(place)):
             self._slot(place, "MEASURE", token)
         elif token.may("USER", "PEOPLE") or (
             "IS" in token and not ("OBJ" in token and frame.events and not frame.things.names)
@@ -156,6 +159,13 @@ class Clauses:
             frame.tokens.append(token)
         elif "ELSE" in token and self._everyone_else(place):
             pass
+        elif (
+            "FUTURESPAN" in token
+            and any(one.events for one in self.frames[-1:])
+            and (frame.neg is not None or frame.events)
+        ):
+            span = (token["FUTURESPAN"], "day")
+            self._slot(place, "WITHINSPAN", replace(token, kinds={"WITHINSPAN": span, "APART": ""}))
         elif kind := next((kind for kind in _SLOTS if kind in token), None):
             self._slot(place, kind, token)
         elif "UNKNOWN" in token and frame.events == ("search",):
@@ -173,6 +183,10 @@ class Clauses:
         elif "NOISE" not in token:
             self.stray.append(token)
 
+    def _ranks(self, place: int) -> bool:
+        """Whether a word for a measure stands behind "ranked by"."""
+        return place > 0 and "RANK" in self.tokens[place - 1] and any("TOPN" in token for token in self.tokens[place:])
+
     def _everyone_else(self, place: int) -> bool:
         links = (self.frame.link, *(one.link for one in self.frames[-1:]))
         return "EXCEPT" in links and not self._ahead(place + 1)
@@ -180,10 +194,15 @@ class Clauses:
     def _glue(self, token: Token) -> None:
         if "WAS" in token and self.frame.slots.keys() & {"FIRSTBUY", "FIRST", "LASTBUY", "LASTONE"}:
             self.frame.slots["WAS"] = True
+        if "ANYOF" in token:
+            self.frame.any_of = True
         if "EITHER" in token:
             self.frame.either = True
         if "BEFOREHAND" in token:
             self._ordered = True
+        if "AMONGEND" in token and re.search("买家|购买|消费者", token.said) and not self.frame.events:
+            self.frame.events = ("purchase",)
+            self.frame.tokens.append(token)
         if "AMONGEND" in token and any("TOPN" in later for later in self.tokens):
             if self.frame.empty and self.frames:
                 self.frame.link = "AMONGST"
@@ -265,6 +284,10 @@ class Clauses:
         if all(one.may("WINDOW", "RECENTLY") for one in after) and not frame.windows and not self.frames:
             frame.terse = True
             return True
+        if all(one.may(*_NARROWING) for one in after):
+            return not frame.users and not any(one.kinds.keys() & frame.slots.keys() for one in after)
+        if all(one.may("TOPN") for one in after):
+            return "MEASURE" in frame.slots and "TOPN" not in frame.slots
         if all(one.may("MEASURE", "RANK", "BYAMOUNT") for one in after):
             return bool(frame.slots.keys() & {"COMPARED", "TOPN"}) and "MEASURE" not in frame.slots
         counted = "Q" in after[0] and (len(after) == 1 or (len(after) == 2 and "ORDERS" in after[1]))
@@ -499,6 +522,7 @@ class Clauses:
             "PRIOR",
             "unit",
             "APART",
+            "WHOLE",
             "TO",
         ):
             if also in token and also not in frame.slots:

@@ -51,6 +51,7 @@ class Frame:
     link: str = "AND"  # to the clause before
     comma: bool = False  # before it
     either: bool = False
+    any_of: bool = False  # one of what is listed
     idle: bool = False  # a word for products that counts nothing
     borrowed: bool = False  # its things are those of the clause before
     terse: bool = False  # goes on behind commas

@@ -10,7 +10,6 @@ from typing import Any
 
 from jobs.audiences.ask.answer import Part
 from jobs.audiences.ask.tokens import Token
-from jobs.audiences.rule.parts import Window
 
 # What a number may have become: weeks, months, quarters, years of days, years of months; percent, tenths.
 _UNITS = tuple(map(Decimal, ("1", "7", "30", "90", "365", "12", "0.01", "0.1", "1000")))
@@ -54,39 +53,6 @@ def lost(said: Sequence[Token], rule: dict[str, Any]) -> Iterator[Part]:
         )
         if missing:
             yield Part(token.said, "has no place in the rule")
-
-
-def holds_for_nobody(rule: dict[str, Any], ds: date) -> bool:
-    """Whether a rule asks for what it leaves out, in the same days or in days of these: no one means that."""
-    parts = rule.get("all", [])
-    done = [
-        {"did": one["again"]} | {key: value for key, value in one.items() if key in ("where", "in")}
-        if "again" in one
-        else one
-        for one in parts
-        if one.keys() & {"did", "again"}
-    ]
-    undone = [one["not"] for one in parts if "did" in one.get("not", {})]
-    return any(
-        never.keys() <= {"did", "where", "in"}
-        and never["did"] == one["did"]
-        and never.get("where") in (None, one.get("where"))
-        and _holds_all_of(never.get("in"), one.get("in"), ds)
-        and not one.keys() & {"at_most", "less_than", "none"}
-        for one in done for never in undone
-    )  # fmt: skip
-
-
-def _holds_all_of(outer: dict[str, Any] | None, inner: dict[str, Any] | None, ds: date) -> bool:
-    """Whether the days of a window are all within another; of one in periods, those of any that must have something."""
-    if outer is None or outer == inner:
-        return True
-    if inner is None or outer.keys() & {"each", "at_least_in"}:
-        return False
-    first, last = Window.model_validate(outer).days(ds)
-    window = Window.model_validate(inner)
-    spans = window.periods(ds) if window.each else [] if window.at_least_in else [window.days(ds)]
-    return any((first is None or (begin is not None and first <= begin)) and end <= last for begin, end in spans)
 
 
 def _named(thing: dict[str, Any], texts: set[str]) -> bool:

@@ -9,10 +9,16 @@ from functools import cached_property
 from typing import Any
 
 from jobs.audiences.ask import text
+from jobs.audiences.ask.title_words import words_of
 from jobs.audiences.ask.vague import vague
 from jobs.audiences.ask.vocabulary import Vocabulary
 
 _MUCH = 2  # times the products of a category that a name fits as well
+# Words for goods, which say nothing behind a name: camping gear, 露营用品.
+_GOODS = re.compile(
+    r" (gear|stuff|goods|items?|products?|equipment|supplies|essentials|merchandise)$"
+    r"|(?<=..)(用品|产品|商品|类商品|类产品|类|系列|之类)$"
+)
 _TOO_MANY = 8  # things that a name may fit before it says too little
 
 
@@ -79,7 +85,7 @@ class Names:
         found: dict[str, Any] = {}
         things = self._things(phrase, self._levels[: 1 if exact else -1])
         if not things and not exact:  # a label, and a word for goods behind it
-            things = self._things(re.sub("(?<=..)(用品|产品|类商品|类产品|类)$", "", phrase), self._levels[:1])
+            things = self._things(_GOODS.sub("", phrase), self._levels[:3])
         if things:
             found["OBJ"] = things
         elif not exact and (things := self._things(phrase, self._levels[-1:])):
@@ -105,7 +111,7 @@ class Names:
     @cached_property
     def _levels(self) -> list[dict[str, list[dict]]]:
         """Things by name, the best names first: labels and names of conf/ask.yaml; parts of lists, names as they stand
-        in the tables; synonyms of those; titles; words of names.
+        in the tables; synonyms of those; titles; words of titles; words of names.
         """
         v, exact, listed = self.vocabulary, defaultdict(list), defaultdict(list)
         for name, said in vague().names.items():
@@ -116,9 +122,12 @@ class Names:
         for name in v.parameters:
             if thing := self._parameter(f"${name}"):
                 _add(exact, name.replace("_", " "), thing)
+        leaves = {path[-1] for path in v.paths}
+        if leaves & v.labels.keys():
+            leaves = set()  # which are called by labels
         by_label: dict[str, list[str]] = defaultdict(list)
         for category in self._categories:
-            for label in v.labels.get(category, ()):
+            for label in v.labels.get(category, () if category not in leaves else (category,)):
                 by_label[_key(label)].append(category)
         for label, categories in by_label.items():
             for thing in self._larger(label, sorted(set(categories)), by_label):
@@ -132,7 +141,7 @@ class Names:
             for part in {category, *v.labels.get(category, ()), *parts}:
                 _add(listed, part, {"category": [category]})
         levels = [dict(exact), dict(listed)]
-        also = defaultdict(list)
+        also, words, in_part = defaultdict(list), defaultdict(list), self._in_part()
         for group in vague().synonyms:
             hits = [
                 thing
@@ -144,16 +153,19 @@ class Names:
                 thing for word in group for thing in levels[1].get(_key(word)) or levels[1].get(stem(_key(word)), ())
             ]
             for word in group:
-                for thing in hits:
-                    _add(also, word, thing)
+                for thing in hits or [thing for one in group for thing in in_part.get(stem(_key(one)), ())]:
+                    _add(also if hits else words, word, thing)
         titles = defaultdict(list)
         for title in v.titles:
             if len(text.units(title)) > 1 and title not in self._categories:
                 _add(titles, title, {"title": [title]})
+        for word, category in words_of(v.shelves, v.labels):
+            _add(words, word, {"category": [category]})
+        few = {word: things for word, things in words.items() if len(things) <= _TOO_MANY}
         for level in (*levels, also):
             for phrase in [one for one in level if " " in one and one.isascii()]:
                 level.setdefault(phrase.replace(" ", ""), level[phrase])  # icecream
-        return [*levels, dict(also), dict(titles), self._in_part()]
+        return [*levels, dict(also), dict(titles), few, in_part]
 
     def _larger(self, label: str, categories: list[str], by_label: Mapping[str, list[str]]) -> list[dict]:
         """What a label may be of: its categories; and all that are called by it and more, where one is larger, which it
@@ -161,11 +173,15 @@ class Names:
         """
         own: list[dict] = [{"category": [category]} for category in categories]
         sizes = self.vocabulary.sizes
+        above = {
+            c for path in self.vocabulary.paths for own_ in categories if own_ in path for c in path[: path.index(own_)]
+        }
         longer = {
             c
             for other, named in by_label.items()
             if other != label and stem(other).endswith(stem(label))
             for c in named
+            if c not in above  # toys, not all of baby & toys
         }
         if longer and max(sizes.get(c, 0) for c in longer) > _MUCH * max(sizes.get(c, 0) for c in categories):
             whole = {"category": sorted({*categories, *longer})}

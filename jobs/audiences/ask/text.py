@@ -18,11 +18,13 @@ _UNIT = re.compile(
     r"|(?P<quoted>\"[^\"]*\"|“[^”]*”|「[^」]*」|『[^』]*』|《[^》]*》|'[^'\s][^']*'(?!\w))"
     r"|(?P<word>[^\W\d_\u3400-\u9fff]+(?:['_][^\W\d_\u3400-\u9fff]+)*)|(?P<sign>>=|<=|\S)"
 )
+# Characters of Cantonese as those that mean the same.
+_SPOKEN = str.maketrans("係冇喺咗嘅啲唔佢哋嗰俾畀", "是没在了的些不他们那给给")
 _SCRIPT = OpenCC("t2s")
 _CHINESE = re.compile(r"[\u3400-\u9fff]")
-_DIGITS = dict(zip("零〇一二两俩三四五六七八九", (0, 0, 1, 2, 2, 2, 3, 4, 5, 6, 7, 8, 9), strict=True))
+_DIGITS = dict(zip("零〇一二两俩三仨四五六七八九", (0, 0, 1, 2, 2, 2, 3, 3, 4, 5, 6, 7, 8, 9), strict=True))
 _SCALES = {"十": 10, "百": 100, "千": 1000, "万": 10_000, "亿": 100_000_000}
-_NUMERAL = re.compile(r"[零〇一二两俩三四五六七八九十百千万亿]+")
+_NUMERAL = re.compile(r"[零〇一二两俩三仨四五六七八九十百千万亿]+")
 _ONES = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
 )
@@ -49,7 +51,7 @@ def folded(sentence: str) -> str:
     """The sentence in one width and one script, with plain quotes and small letters."""
     plain = unicodedata.normalize("NFKC", sentence).replace("’", "'").replace("‘", "'")
     plain = "".join(" " if unicodedata.category(c) in ("Cc", "Cf", "Co", "Cs", "So", "Sk", "Mn") else c for c in plain)
-    return simplified(re.sub(r"\s*&\s*", " and ", plain).lower())
+    return simplified(re.sub(r"\s*&\s*", " and ", plain).lower().translate(_SPOKEN))
 
 
 def simplified(text: str) -> str:

@@ -100,6 +100,7 @@ def tokens(sentence: str, names: Names) -> list[Token]:
         found.append(token)
         place = before
     every = [token for token in reversed(found) if token is not None]
+    every = [_and(every, place) for place in range(len(every))]
     passed = {token.start for token in every if token.kinds.keys() <= {"NOISE"} and token.end - token.start == 1}
     kept = [token for token in every if not token.kinds.keys() <= {"NOISE"}]
     kept = sorted([*kept, *_of_letters(sentence, passed)], key=lambda token: token.start)
@@ -107,6 +108,13 @@ def tokens(sentence: str, names: Names) -> list[Token]:
         replace(token, notes=tuple(note for place, note in notes.items() if token.start <= place < token.end))
         for token in kept
     ]
+
+
+def _and(every: list[Token], place: int) -> Token:
+    """`an` or `n` between two names is a slip for "and"."""
+    token = every[place]
+    between = 0 < place < len(every) - 1 and "OBJ" in every[place - 1] and "OBJ" in every[place + 1]
+    return replace(token, kinds={"AND": ""}) if between and token.said in ("an", "n", "nd", "'n'", "amd") else token
 
 
 def _of_letters(sentence: str, passed: set[int]) -> Iterator[Token]:

@@ -28,8 +28,9 @@ _NOTHING: Mapping = MappingProxyType({})
 @dataclass(frozen=True, slots=True, eq=False)
 class Vocabulary:
     """ds: the night that is asked, from which calendar words count. paths: of categories, from the root. labels: what a
-    category is called, by its name in the tables; sizes: its products. values: of columns of a profile and of its
-    `attributes.KEY`; event_values: of `device` and `attributes.KEY` of events. tags, segments: English and Chinese.
+    category is called, by its name in the tables; sizes: its products; shelves: titles and their categories. values:
+    of columns of a profile and of its `attributes.KEY`; event_values: of `device` and `attributes.KEY` of events. tags,
+    segments: English and Chinese.
     audiences: names by id. parameters: lists of categories. types: of events that the shop logs; empty: not known.
     """
 
@@ -38,6 +39,7 @@ class Vocabulary:
     labels: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: _NOTHING)
     brands: tuple[str, ...] = ()
     titles: tuple[str, ...] = ()
+    shelves: Mapping[str, str] = field(default_factory=lambda: _NOTHING)
     values: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: _NOTHING)
     event_values: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: _NOTHING)
     sizes: Mapping[str, int] = field(default_factory=lambda: _NOTHING)
@@ -74,7 +76,11 @@ def load(warehouse: str, ds: date, source: str | None = None) -> Vocabulary:
     sizes: Counter[str] = Counter()
     for row in paths:
         sizes.update(dict.fromkeys(row["category_path"], row["n"]))
-    titles = read(tables.SILVER_PRODUCTS, "DISTINCT title", f"title IS NOT NULL LIMIT {_MOST_TITLES + 1}")
+    titles = read(
+        tables.SILVER_PRODUCTS,
+        "title, any_value(category_path) AS path",
+        f"title IS NOT NULL GROUP BY title ORDER BY title LIMIT {_MOST_TITLES + 1}",
+    )
     said = (spec.load(source).labels, spec.load(source).labels_zh) if source else ()
     labels: dict[str, list[str]] = {}
     for names in said:
@@ -87,6 +93,7 @@ def load(warehouse: str, ds: date, source: str | None = None) -> Vocabulary:
         labels={category: tuple(names) for category, names in labels.items()},
         brands=_distinct(row["brand"] for row in read(tables.SILVER_PRODUCTS, "DISTINCT brand", "true")),
         titles=_distinct(row["title"] for row in titles) if len(titles) <= _MOST_TITLES else (),
+        shelves={row["title"]: row["path"][-1] for row in titles if row["path"]},
         values={column: found for column, found in values.items() if found},
         event_values={field: found for field, found in {"device": devices, **_keyed(records)}.items() if found},
         tags={

@@ -10,6 +10,8 @@ rule = into(RULES)
 
 
 @rule(
+    "AGE? BETWEEN? NUM AGE TO|AND NUM AGE INBETWEEN?",
+    "BETWEEN AGE NUM AND|TO NUM",
     "AGE CMP? NUM TO|AND NUM AGE?",
     "BETWEEN? NUM TO|AND NUM AGE CMPPOST? INBETWEEN?",
     "AGE BETWEEN NUM AND NUM",
@@ -19,6 +21,8 @@ rule = into(RULES)
     "AGE CMP? NUM TO NUM",
 )
 def _aged(m: Match) -> Made:
+    if m.has("AND") and not m.has("BETWEEN", "INBETWEEN", "AGE"):
+        return None
     if m.has("OLDER"):
         return {"BAND": ("age_band", {m.get("OLDER"): m.get("NUM")})}
     if len([1 for kind, _ in m.found if kind in ("CMP", "CMPPOST")]) == 2:
@@ -37,11 +41,13 @@ def _household(m: Match) -> Made:
     return {"BAND": ("household", held)} if held else None
 
 
-@rule("NEG KIDS", "CMP? NUM KIDS", "NUM CMPPOST KIDS", "CMP? Q KIDS", "NUM KIDS CMPPOST", "KIDS")
+@rule("NEG KIDS", "NUM OR|TO NUM KIDS", "CMP? NUM KIDS", "NUM CMPPOST KIDS", "CMP? Q KIDS", "NUM KIDS CMPPOST", "KIDS")
 def _kids(m: Match) -> Made:
     if m.has("NEG"):
         return {"BAND": ("kids", {"exactly": 0})}
     if m.has("Q") or (m.has("NUM") and m.said("KIDS").startswith(("with", "ha", "有"))):
+        return None
+    if m.has("OR") and m.all("NUM")[1] != m.all("NUM")[0] + 1:
         return None
     held = compared(m, "NUM") if m.has("NUM") else {"at_least": 1}
     if held and m.has("NUM") and not m.has("CMP", "CMPPOST"):

@@ -59,6 +59,8 @@ def reduced(tokens: Sequence[Token], ds: date) -> list[Token]:
                 if (made := make(Match(tuple(matched), ds, *sides))) is not None:
                     notes = tuple(note for _, token in matched for note in token.notes)
                     said = " ".join(token.said for _, token in matched)
+                    if any(token.may("STATED") or kind in ("CMP", "CMPPOST") for kind, token in matched):
+                        made |= {"STATED": ""}  # how it compares is said, and no other word says it
                     row[place:end] = [Token(made, first.start, last.end, said, notes)]
                     break
             place += 1

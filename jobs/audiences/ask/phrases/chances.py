@@ -17,6 +17,13 @@ def _likely(m: Match) -> float | None:
     return numbers.unlikely if m.has("UNLIKELY", "LOW") else numbers.likely
 
 
+def _ahead(m: Match) -> int | None:
+    """The days that it is foretold for."""
+    if m.has("FUTURESPAN"):
+        return m.get("FUTURESPAN")
+    return days_of(m.get("WITHINSPAN", "SPAN")) if m.has("WITHINSPAN", "SPAN") else 28
+
+
 def probable(m: Match, column: str) -> Made:
     if (held := m.get("QPCT")) is not None:
         return is_(column, {how: [v / 100 for v in n] if isinstance(n, list) else n / 100 for how, n in held.items()})
@@ -31,6 +38,7 @@ def probable(m: Match, column: str) -> Made:
 
 
 @rule(
+    "FUTURESPAN|WITHINSPAN|SPAN? RISK|CHURN PROBABILITY? BELONG|WAS? Q|QPCT|HIGH|LOW FUTURESPAN|WITHINSPAN?",
     "FUTURESPAN|WITHINSPAN LIKELY|UNLIKELY CHURN|PEOPLE",
     "LIKELY|UNLIKELY CHURN FUTURESPAN|WITHINSPAN?",
     "LIKELY|UNLIKELY PEOPLE FUTURESPAN?",
@@ -41,12 +49,11 @@ def probable(m: Match, column: str) -> Made:
     "HIGH|LOW PEOPLE RISK",
     "QPCT RISK",
     "PEOPLE RISK HIGH|LOW",
-    "FUTURESPAN|WITHINSPAN? RISK|CHURN PROBABILITY? Q|QPCT|HIGH|LOW FUTURESPAN|WITHINSPAN?",
 )
 def _churn(m: Match) -> Made:
     if m.has("PEOPLE") and m.said("PEOPLE") not in ("流失", "churned", "lapsed", "lost", "lapse"):
         return None
-    days = m.get("FUTURESPAN") or (days_of(m.get("WITHINSPAN")) if m.has("WITHINSPAN") else 28)
+    days = _ahead(m)
     return probable(m, "churn_28d") if days == 28 else None
 
 
@@ -63,7 +70,7 @@ def _expected_to_spend(m: Match) -> Made:
     "LIKELY|UNLIKELY FUTURESPAN|WITHINSPAN? NEG? EVENT|BACK OBJ? FUTURESPAN|WITHINSPAN?",
     "HIGH|LOW CHANCE FUTURESPAN|WITHINSPAN?",
     "FUTURESPAN? CHANCE HIGH|LOW",
-    "FUTURESPAN|WITHINSPAN? CHANCE FUTURESPAN|WITHINSPAN? Q|QPCT",
+    "FUTURESPAN|WITHINSPAN|SPAN? CHANCE BELONG|WAS? FUTURESPAN|WITHINSPAN? Q|QPCT",
     "Q|QPCT CHANCE FUTURESPAN|WITHINSPAN?",
     "LIKELY|UNLIKELY BUYERS FUTURESPAN|WITHINSPAN?",
     "CHANCE FUTURESPAN|WITHINSPAN Q|QPCT|HIGH|LOW",
@@ -71,7 +78,7 @@ def _expected_to_spend(m: Match) -> Made:
 def _buying(m: Match) -> Made:
     if (m.has("EVENT") and m.get("EVENT") not in ("purchase", "spend")) or m.has("NEG"):
         return None
-    days = m.get("FUTURESPAN") or (days_of(m.get("WITHINSPAN")) if m.has("WITHINSPAN") else 28)
+    days = _ahead(m)
     if (things := m.get("OBJ")) is not None:
         fits = len(things) == 1 and set(things[0]) == {"category"} and days in (28, 30) and m.has("LIKELY")
         return is_("next_categories", things[0]["category"]) if fits else None

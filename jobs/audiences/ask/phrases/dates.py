@@ -48,10 +48,29 @@ def _days_of_a_month(m: Match) -> Made:
     return {"PERIOD": (end.replace(day=first), end)} if end and 0 < first < last else None
 
 
-@rule("NUM TUNIT NUM TUNIT NUM TUNIT?", "NUM TUNIT NUM TUNIT")
+@rule("MONTHNAME OR MONTHNAME NUM", "MONTHNAME OR MONTHNAME")
+def _either_month(m: Match) -> Made:
+    """August or September 2017: both of one year, and next to each other."""
+    first, last = (int(n) for n in m.all("MONTHNAME"))
+    year = int(m.get("NUM") or m.ds.year - (last > m.ds.month))
+    fits = last == first + 1 and 1990 <= year <= m.ds.year
+    return {"PERIOD": (date(year, first, 1), whole_month(year, last)[1])} if fits else None
+
+
+@rule("PERIOD OR PERIOD")
+def _either_period(m: Match) -> Made:
+    (first, end), (begin, last) = m.all("PERIOD")
+    return {"PERIOD": (first, last)} if begin.toordinal() == end.toordinal() + 1 else None
+
+
+@rule("CAL NUM TUNIT NUM TUNIT", "NUM TUNIT NUM TUNIT NUM TUNIT?", "NUM TUNIT NUM TUNIT")
 def _chinese_date(m: Match) -> Made:
     units, numbers = m.all("TUNIT"), [int(n) for n in m.all("NUM")]
     said = [token.said for kind, token in m.found if kind == "TUNIT"]
+    if m.has("CAL"):
+        fits = m.get("CAL") in ("this_year", "last_year") and units == ["month", "day"] and said[0] == "月"
+        found = _latest(m, numbers[0], numbers[1], m.ds.year - (m.get("CAL") == "last_year")) if fits else None
+        return {"DATE": found} if found else None
     try:
         if units[:2] == ["year", "month"] and said[1] == "月" and numbers[0] > 1900:
             if len(numbers) == 3:

@@ -41,6 +41,16 @@ def _span_alone(m: Match) -> Made:
     return {"SPAN": (1, m.get("TUNIT"))} if m.get("TUNIT") in ("halfyear", "halfmonth", "fortnight") else None
 
 
+@rule("BETWEEN? SPAN TO|AND SPAN INBETWEEN?")
+def _span_to_span(m: Match) -> Made:
+    """Between 100 days and 200 days."""
+    (low, unit), (high, other) = m.all("SPAN")
+    if unit != other or low >= high or (m.has("AND") and not m.has("BETWEEN", "INBETWEEN")):
+        return None
+    dated = any(token.said.endswith(("日", "号")) for kind, token in m.found if kind == "SPAN")
+    return None if dated else {"SPANS": (low, high, unit)}
+
+
 def days_of(span: tuple[int, str]) -> int | None:
     number, unit = span
     if unit == "hour" and number % 24 == 0:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
-from jobs.audiences.ask.phrases.pattern import Made, Match, Rules, into
+from jobs.audiences.ask.phrases.pattern import Made, Match, Rules, into, is_
 
 RULES: Rules = []
 rule = into(RULES)
@@ -44,6 +45,14 @@ def _to_percent(m: Match) -> Made:
     """40-60 %, 四到六成: both ends."""
     low = m.get("NUM") * (10 if m.said("PCT").endswith("成") else 1)
     return {"PCTS": [low, m.get("PCT")]} if low < m.get("PCT") else None
+
+
+@rule("RFMWORD CMP|WAS? NUM AGE?")
+def _rfm(m: Match) -> Made:
+    """A code, not a number: RFM 555, of who are 555s."""
+    fits = m.get("CMP") in (None, "exactly") and m.said("AGE") in ("", "s")
+    code = str(m.get("NUM"))
+    return is_("rfm_class", code) if fits and re.fullmatch("[1-5]{3}", code) else None
 
 
 @rule("CURRENCY NUM CURRENCY?", "NUM CURRENCY")

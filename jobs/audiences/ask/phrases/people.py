@@ -97,8 +97,3 @@ def _at_risk(m: Match) -> Made:
 @rule("CONSENT", "REFUSED")
 def _consent(m: Match) -> Made:
     return is_("marketing_consent", m.has("CONSENT"))
-
-
-@rule("RFMWORD NUM")
-def _rfm(m: Match) -> Made:
-    return is_("rfm_class", str(int(m.get("NUM")))) if 111 <= m.get("NUM") <= 555 else None

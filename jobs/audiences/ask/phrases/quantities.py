@@ -18,7 +18,8 @@ def compared(m: Match, *kinds: str, per: Callable[[Any], Any] = lambda n: n) -> 
     if len(found) == 2:
         return {"between": found} if found[0] <= found[1] else None
     if m.has("ONLY"):
-        return {"exactly": found[0]}
+        how = m.get("CMP", "CMPPOST")
+        return {how or "exactly": found[0]} if how in (None, "exactly", "at_most", "less_than") else None
     if found[0] == 0 and not m.has("CMP", "CMPPOST"):
         return {"exactly": found[0]}
     how = [kind for kind in m.all("CMP", "CMPPOST") if kind]
@@ -86,14 +87,20 @@ def _so_many_of(m: Match) -> Made:
 @rule(
     "BETWEEN NUM AND|TO NUM ORDERS|TIMES|UNIT|MEASURE INBETWEEN?",
     "NUM TO NUM ORDERS|TIMES|UNIT INBETWEEN?",
+    "NUM OR NUM ORDERS|TIMES|UNIT",
+    "BETWEEN? NUM ORDERS|TIMES|UNIT TO|AND NUM ORDERS|TIMES|UNIT INBETWEEN?",
     "ONLY? CMP? NUM CMPPOST? ORDERS|TIMES|UNIT CMPPOST?",
     "ONLY? CMP? NTIMES CMPPOST?",
 )
 def _counted(m: Match) -> Made:
     if len([1 for kind, _ in m.found if kind in ("CMP", "CMPPOST")]) > 1:
         return None
-    held = compared(m, "NUM", "NTIMES")
-    return {"Q": (m.get("ORDERS", "UNIT", "TIMES") or "times", held)} if held else None
+    if m.has("AND") and not m.has("BETWEEN", "INBETWEEN"):
+        return None
+    if m.has("OR") and m.all("NUM")[1] != m.all("NUM")[0] + 1:
+        return None
+    held, kinds = compared(m, "NUM", "NTIMES"), m.all("ORDERS", "UNIT", "TIMES")
+    return {"Q": (kinds[0] if kinds else "times", held)} if held and len(set(kinds)) < 2 else None
 
 
 @rule("PCTS INBETWEEN?")
@@ -119,6 +126,13 @@ def _times_that_of(m: Match) -> Made:
     held = compared(m, "NUM", per=lambda n: 100 * n)
     to = {key: list(value) for key, value in m.get("OBJ")[0].items()}
     return {"QPCT": held, "THAN": "", "TO": to} if held else None
+
+
+@rule("COMPARED Q")
+def _dropped_on(m: Match) -> Made:
+    """Dropped 50 dollars on milk: spent them."""
+    fits = m.said("COMPARED") == "dropped" and m.get("Q")[0] == "money" and not (m.before and m.before.may("MEASURE"))
+    return {"EVENT": "spend", "Q+": m.get("Q")} if fits else None
 
 
 @rule("COMPARED CMPPOST")

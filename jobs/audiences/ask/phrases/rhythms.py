@@ -52,7 +52,15 @@ def _about_every(m: Match) -> Made:
     return {"EVERY": [low, high]} if low else None
 
 
-@rule("EACH SPANS", "BREAK SPANS")
+@rule("ABOUT EACH SPAN", "EACH SPAN ABOUT", "ABOUT EACH NUM TUNIT")
+def _about_every_so_many(m: Match) -> Made:
+    """Two thirds to four thirds of it: about every two weeks is 10 to 18 days."""
+    number, unit = m.get("SPAN") or (int(m.get("NUM")), m.get("TUNIT"))
+    days = {"week": (5, 9), "month": (20, 40)}.get(unit)
+    return {"EVERY": [number * days[0], number * days[1]]} if days else None
+
+
+@rule("EACH SPANS", "BREAK SPANS", "SPANS APART")
 def _every_so_often(m: Match) -> Made:
     low, high, unit = m.get("SPANS")
     return {"EVERY": [low * DAYS[unit], high * DAYS[unit]]} if unit in DAYS else None
@@ -70,6 +78,15 @@ def _consecutive(m: Match) -> Made:
     if unit == "day" and not m.has("LAST", "THEPAST"):
         return {"UNSAID": True}  # any three days
     return periods((number, unit), each=True)
+
+
+@rule("NEGANY EVENT")
+def _did_not_come_to(m: Match) -> Made:
+    """没来买过 is one negation: has not bought."""
+    (_, came), (_, done) = m.found
+    fits = came.said.endswith(("来", "去")) and came.end == done.start
+    said = "purchase" if m.get("EVENT") == "spend" else m.get("EVENT")
+    return {"NEG": "never" if "一次" in came.said else "", "NEG+": said, "ELIDED": True} if fits else None
 
 
 @rule("NEGANY")

@@ -65,6 +65,12 @@ def _feast(said: str, year: int) -> tuple[date, ...]:
     return tuple(date(year, *map(int, day.split("-"))) for day in said.split())
 
 
+@rule("FESTIVAL HOLIDAY", "DATE HOLIDAY")
+def _holiday(_: Match) -> Made:
+    """Days off around a feast, of which nobody says how many; unless they stand behind it in brackets."""
+    return {"UNRECORDED": ""}
+
+
 @rule("DATE THATDAY")
 def _that_day(m: Match) -> Made:
     return {"DATE": m.get("DATE")}
@@ -255,6 +261,13 @@ def _within_one(m: Match) -> Made:
     if m.has("EACHCAL") and not m.said("EACHCAL").startswith("a "):
         return None
     return {"WITHINSPAN": (1, m.get("TUNIT", "EACHCAL"))}
+
+
+@rule("WHOLE WITHIN? CMP? SPAN WITHIN?")
+def _all_within(m: Match) -> Made:
+    """From the first step to the last."""
+    fits = m.has("WITHIN") or m.get("CMP") == "at_most" or "WITHIN" in m.found[0][1]
+    return {"WITHINSPAN": m.get("SPAN"), "WHOLE": ""} if fits and m.get("CMP") in (None, "at_most") else None
 
 
 @rule("WITHIN SPAN", "SPAN WITHIN", "CMP SPAN WITHIN")

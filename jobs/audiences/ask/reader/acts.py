@@ -10,6 +10,12 @@ from jobs.audiences.ask.reader.joined import all_of, any_of
 from jobs.audiences.ask.reader.sentence import Sentence, note
 from jobs.audiences.ask.reader.steps import then
 
+_EACH = re.compile(r"\b(each|apiece|respectively)\b|分别|各自|各[买花消下]|各(?:有|超|满|至少)|都(?:超|满|花|至少|不)")
+_WHOLE = re.compile(
+    r"\b(combined|altogether|in (?:total|all)|summed|between them)\b"
+    r"|加起来|加在一起|一共|总共|总计|合计|共计|累计|合起来"
+)
+
 
 def rule_of(sentence: Sentence, frame: Frame) -> Rule:
     rules = [sentence.pick(("user", str(one)), one["PICK"]) if "PICK" in one else one for one in frame.users]
@@ -57,12 +63,12 @@ def acts_of(sentence: Sentence, frame: Frame) -> Rule:
     if set(frame.things.joins) == {"COMMA"} and frame.neg is None and plain:
         end = max(token.end for token in frame.tokens if "OBJ" in token)
         together = sentence.plain[end:].startswith("都")  # A、B都买了
-        how = "all" if together else sentence.pick(("listed", str(names)), ["all", "any"])
+        how = "any" if frame.any_of else "all" if together else sentence.pick(("listed", str(names)), ["all", "any"])
         frame = replace(frame, things=Things(names, how))
     if how == "all" and len(names) > 1 and frame.slots.keys() & {"TOPN", "SHARE", "HEAVY", "compared", "EXCLUSIVE"}:
         frame = replace(frame, things=Things(names))
     elif how == "all" and len(names) > 1 and frame.slots.keys() & {"Q", "OFTEN"}:
-        how = sentence.pick(("together", str(names)), ["any", "all"])
+        how = _summed(sentence, frame) or sentence.pick(("together", str(names)), ["any", "all"])
         frame = replace(frame, things=Things(names, how))
     neither = any(re.match("都|一|neither", token.said) for token in frame.tokens if "NEG" in token)
     if frame.neg is not None and how == "all" and len(names) > 1 and neither:
@@ -82,6 +88,13 @@ def acts_of(sentence: Sentence, frame: Frame) -> Rule:
     return {"not": rule}
 
 
+def _summed(sentence: Sentence, frame: Frame) -> str | None:
+    """Whether words beside the clause tell what is summed: all of it together, or each by itself."""
+    begin, end = min(t.start for t in frame.tokens), max(t.end for t in frame.tokens)
+    said = sentence.plain[max(0, begin - 4) : end] + re.split(r"[,;.，]| (?:and|but) ", sentence.plain[end:])[0]
+    return None if bool(_EACH.search(said)) == bool(_WHOLE.search(said)) else "all" if _EACH.search(said) else "any"
+
+
 def _of_a_price(sentence: Sentence, frame: Frame) -> bool:
     """Whether "wine over 20 dollars" leaves open if one costs so much, or all of it did."""
     money = frame.slots.get("Q", ("",))[0] == "money" and frame.events == ("purchase",) and not frame.spend
@@ -94,9 +107,23 @@ def _of_a_price(sentence: Sentence, frame: Frame) -> bool:
     return money and plain and not told and beside and bool(frame.things.names or frame.idle)
 
 
+def _in_brackets(sentence: Sentence, frame: Frame) -> str | None:
+    """The word that joins what stands in brackets, where another joins the rest."""
+    named = [token for token in frame.tokens if "OBJ" in token]
+    if len(named) != len(frame.things.names):
+        return None
+    spans = [found.span() for found in re.finditer(r"\([^()]*\)", sentence.plain)]
+    sides: dict[bool, set[str | None]] = {True: set(), False: set()}
+    for join, one, other in zip(frame.things.joins, named[:-1], named[1:], strict=True):
+        sides[any(a < one.start and other.end < b for a, b in spans)].add(join)
+    return next(iter(sides[True])) if len(sides[True]) == 1 and not sides[True] & sides[False] else None
+
+
 def _mixed(sentence: Sentence, frame: Frame) -> Rule:
     """A list of both "and" and "or": either may bind first."""
-    strong, joined = sentence.pick(("list", str(frame.things.names)), [("AND", any_of), ("OR", all_of)])
+    options = [("AND", any_of), ("OR", all_of)]
+    within = _in_brackets(sentence, frame)
+    strong, joined = sentence.pick(("list", str(frame.things.names)), [o for o in options if within in (None, o[0])])
     groups = [[frame.things.names[0]]]
     for join, names in zip(frame.things.joins, frame.things.names[1:], strict=True):
         groups[-1].append(names) if join == strong else groups.append([names])

@@ -83,6 +83,8 @@ def narrowed(frame: Frame) -> None:
     if ordered and slots.get("Q", ("",))[0] == "bare" and not frame.spend and "MEASURE" not in slots:
         slots["Q"] = ("times", slots["Q"][1])
     if "EXCLUSIVE" in slots and "Q" in slots and set(slots["Q"][1]) == {"at_least"}:
+        if any("STATED" in token for token in frame.tokens):
+            raise NotSaidError("expected either only so many, or so many and more")
         slots.pop("EXCLUSIVE")
         slots["Q"] = (slots["Q"][0], {"exactly": slots["Q"][1]["at_least"]})
     if "COLUMN" in slots:

@@ -74,7 +74,9 @@ def completed(sentence: Sentence, frames: list[Frame]) -> list[Frame]:
                 frame.things, frame.slots["QUERY"] = Things(), " ".join(said)
         elif not own and frame.windows and not frame.acts and not frame.things.names and not frame.users:
             if done and done[-1].events and not done[-1].windows and after is None:
-                for one in done if frame.comma else done[-1:]:
+                verbs = {one.events for one in done if one.acts and not one.windows and one.neg != "never"}
+                far = frame.comma and (len(verbs) < 2 or sentence.pick("window behind", [True, False]))
+                for one in done if far else done[-1:]:
                     if one.acts and not one.windows and one.neg != "never":
                         one.windows = list(frame.windows)
                 done[-1].tokens += frame.tokens

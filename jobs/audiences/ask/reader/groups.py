@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from jobs.audiences.ask.frames import NotSaidError, Rule
 from jobs.audiences.ask.reader.sentence import Sentence
@@ -50,7 +51,6 @@ def _counted(sentence: Sentence, what: str, held: Rule) -> Rule:
         counts = {value: int(found.group()) for value in values if (found := re.match(r"\d+", value))}
         if re.search(_COUNTED[what], column) and len(counts) == len(values):
             how, number = next(iter(held.items()))
-            number = int(number)
             chosen = [value for value, n in counts.items() if _holds(n, how, number)]
             if not chosen:
                 raise NotSaidError(f"{column} tells {', '.join(values)}")
@@ -58,7 +58,9 @@ def _counted(sentence: Sentence, what: str, held: Rule) -> Rule:
     raise NotSaidError(f"nothing records how many there are: {what}")
 
 
-def _holds(n: int, how: str, number: int) -> bool:
+def _holds(n: int, how: str, number: Any) -> bool:
+    if how == "between":
+        return number[0] <= n <= number[1]
     return {"at_least": n >= number, "more_than": n > number, "exactly": n == number, "at_most": n <= number,
             "less_than": n < number}.get(how, False)  # fmt: skip
 

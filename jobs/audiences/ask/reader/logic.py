@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from jobs.audiences.ask.frames import Frame, NotSaidError, Rule
@@ -52,6 +53,11 @@ def _without(sentence: Sentence, rules: list, frame: Frame, frames: list[Frame])
     return [*rules, ("AND", False, rule, frame)]
 
 
+def _by_money(ranked: Rule) -> bool:
+    """Whether it ranks by all that somebody spends, of whatever."""
+    return "where" not in ranked and (ranked.keys() & {"sum", "count"} != set())
+
+
 def _ranked(sentence: Sentence, rules: list) -> list:
     """`among` into the top that it stands beside."""
     place = next((k for k, (_, _, rule, _) in enumerate(rules) if "top" in rule), None)
@@ -65,5 +71,11 @@ def _ranked(sentence: Sentence, rules: list) -> list:
     if not among:
         return rules
     inner = joined(sentence, [rules[k] for k in sorted(among)])
+    buyers = any(
+        token.may("BUYERS") or re.search("买家|购买|消费者", token.said) for k in among for token in rules[k][3].tokens
+    )
+    open_ = buyers and set(inner) == {"did", "where"} and _by_money(top["top"])
+    if open_ and sentence.pick("ranked by", ["all", "those"]) == "those":
+        top = top | {"top": top["top"] | {"where": inner["where"]}}
     kept = [one for k, one in enumerate(rules) if k not in among and k != place]
     return [(link, comma, top | {"among": inner}, frame), *kept]

@@ -9,13 +9,14 @@ from jobs.audiences.ask import text
 from jobs.audiences.ask.answer import Answer, Part, Reading
 from jobs.audiences.ask.clauses import Clauses
 from jobs.audiences.ask.frames import Frame, NotSaidError
-from jobs.audiences.ask.kept import holds_for_nobody, lost
+from jobs.audiences.ask.impossible import holds_for_nobody
+from jobs.audiences.ask.kept import lost
 from jobs.audiences.ask.names import Names
 from jobs.audiences.ask.phrases import reduced
 from jobs.audiences.ask.reader.built import rule_by
 from jobs.audiences.ask.reader.choices import Choices
 from jobs.audiences.ask.reader.sentence import Sentence, in_words, span
-from jobs.audiences.ask.reader.tidied import apart, by_device, of_stages, with_ends
+from jobs.audiences.ask.reader.tidied import apart, by_device, explained, headless, of_stages, with_ends
 from jobs.audiences.ask.tokens import Token, tokens
 from jobs.audiences.ask.vocabulary import Vocabulary
 
@@ -50,18 +51,19 @@ class Reader:
         self.names = names
 
     def read(self, sentence: str, lang: str | None = None) -> Answer:
-        plain = with_ends(text.folded(sentence))
+        plain, _ = headless(with_ends(text.folded(sentence)))
         every = tokens(plain, self.names)
         said = [one for place, one in enumerate(every) if "OPEN" not in one or (place and "NEG" in every[place - 1])]
         said = [by_device(token, plain) for token in of_stages(said)]
         said, unread = self._bracketed([part for token in said for part in apart(token, plain)], plain, lang)
-        row = reduced(said, self.names.vocabulary.ds)
+        row = explained(reduced(said, self.names.vocabulary.ds), plain)
         clauses = Clauses(row, (lang or text.language(plain)) == "zh")
         left = [*unread, *(Part(token.said, self._unknown(token)) for token in clauses.stray)]
         left += [Part(token.said, f"a part of a name; did you mean {token['UNSURE']}?") for token in clauses.unsure]
         frames = clauses.frames
         readings: list[Reading] = []
         parts: tuple[Part, ...] = ()
+        impossible = False
         script: list[int] | None = []
         while script is not None and len(readings) <= _MOST_READINGS:
             choices = Choices(script)
@@ -71,7 +73,9 @@ class Reader:
             except NotSaidError as error:
                 left.append(Part(span(plain, [t for f in frames for t in f.tokens]) or sentence.strip(), str(error)))
                 break
-            if rule is not None:
+            if rule is not None and holds_for_nobody(rule, self.names.vocabulary.ds):
+                impossible = True
+            elif rule is not None:
                 readings.append(Reading(rule, in_words(sentence_, rule)))
                 parts = parts or tuple(found)
             script = choices.next()
@@ -80,8 +84,8 @@ class Reader:
         left = list(dict.fromkeys(left))
         if len(unlike) == 1 and not left:
             left += list(lost(said, readings[0].rule))
-            if holds_for_nobody(readings[0].rule, self.names.vocabulary.ds):
-                left.append(Part(sentence.strip(), "read so, it asks for what it leaves out"))
+        if impossible and not unlike:
+            left.append(Part(sentence.strip(), "read so, it asks for what it leaves out"))
         if not unlike and not left:
             left.append(Part(sentence.strip()[:80], "expected something that people did or are; found nothing of it"))
         if len(unlike) == 1 and not left:

@@ -18,7 +18,8 @@ def resolved(sentence: Sentence, said: Frame, frames: list[Frame], place: int) -
         said, tokens=list(said.tokens), slots=dict(said.slots), users=list(said.users), windows=list(said.windows)
     )
     slots, before = frame.slots, frames[place - 1] if place else None
-    if "AGAIN" in slots and (frame.neg is not None or "BACK" in slots):
+    elsewhen = before is not None and before.windows and frame.windows and before.windows != frame.windows
+    if "AGAIN" in slots and (frame.neg is not None or "BACK" in slots or elsewhen):
         slots.pop("AGAIN")
     if "MOST" in slots and "TOPN" not in slots and slots.get("NUM", 0) >= 5:
         slots["TOPN"] = {"users": int(slots.pop("NUM"))}

@@ -44,6 +44,8 @@ def in_steps(frames: list[Frame]) -> list[Frame]:
         if not then:
             if frame.link == "THEN" or frame.link == "AFTER":
                 raise NotSaidError("expected something done before it and something after it")
+            if "WHOLE" in frame.slots:
+                raise NotSaidError("expected an order within that time; say: first A, then B")
             if "WITHINSPAN" in frame.slots and not (later is not None and later.link == "AFTER"):
                 days = days_of(frame.slots.pop("WITHINSPAN"))
                 if not days:
@@ -83,6 +85,7 @@ def then(sentence: Sentence, steps: list[Frame]) -> Rule:
         for w in step.windows
         if not (step.neg is not None and w == step.windows[0] and step is steps[-1] and w in steps[0].windows)
     ]
+    whole = next((limit for step in steps if "WHOLE" in step.slots and (limit := within_of(step))), None)
     for place, step in enumerate(steps):
         if step.slots.keys() & {
             "TOPN",
@@ -102,7 +105,7 @@ def then(sentence: Sentence, steps: list[Frame]) -> Rule:
         }
         if narrowed := where(step, things):
             one["where"] = narrowed
-        if place and (limit := within_of(step)):
+        if place and "WHOLE" not in step.slots and (limit := within_of(step)):
             one["within"] = limit
         times = 1
         if "Q" in step.slots:
@@ -135,6 +138,8 @@ def then(sentence: Sentence, steps: list[Frame]) -> Rule:
     rule: Rule = {"then": said}
     if same:
         rule["same"] = sorted(same)[0] if len(same) == 1 else sorted(same)
+    if whole:
+        rule["within"] = whole
     plain = [w for w in windows if "before_days" not in w]
     if len({str(w) for w in plain}) > 1:
         raise NotSaidError("expected one window for all steps, found two")

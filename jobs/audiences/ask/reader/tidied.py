@@ -31,6 +31,26 @@ def with_ends(plain: str) -> str:
     return strict.sub(lambda m: f"{'超过' if m[2] == '上' else '少于'}{m[1]}{m[3]}", plain)
 
 
+_PURPOSE_ZH = re.compile(
+    r"^[^\d:,。;]{0,24}?(?:活动|圈人|推送|短信|投放|营销|召回|唤醒|促销|运营|拉新|触达|发券|邮件|需求|圈选)[^\d:,。;]{0,8}:(?=.)"
+)
+_PURPOSE_EN = re.compile(
+    r"^(?:for|hi,? for) (?:the|our|an?|this|my|next|tomorrow's)\b[^\d,:;.]{0,60}?"
+    r"\b(?:mailing|campaign|e-?mail|newsletter|push|promo|promotion|sale|event|blast|launch|test|sms|offer|drop|flyer)s?\b"
+    r"[ ,:-]*(?=(?:we|i|please|pls|give|find|show|pull|get|need|select|target|list|can|could|let|everyone|everybody"
+    r"|people|customers|users|shoppers)\b)"
+)
+_DOES = re.compile(r"[买购搜看逛付退花]|下单|浏览|加购|收藏|没|未|不|\b(?:who|not|bought|buy|viewed|never|without)\b")
+
+
+def headless(plain: str) -> tuple[str, str]:
+    """The sentence without what a list is for, at its head; and that."""
+    found = _PURPOSE_ZH.match(plain) or _PURPOSE_EN.match(plain)
+    if found is None or _DOES.search(found[0]):
+        return plain, ""
+    return plain[found.end() :].lstrip(), found[0].strip(" :,")
+
+
 def apart(token: Token, plain: str) -> list[Token]:
     """ "100 on milk and over 50 on beer": what follows a number elsewhere begins another one here."""
     if token.said == "+" and not re.search(r"\d\s?(?:k|m|w|grand|%|万|千|百)?\s*$", plain[: token.start]):
@@ -43,6 +63,21 @@ def apart(token: Token, plain: str) -> list[Token]:
     if how is None:
         return [token]
     return [Token({"AND": ""}, token.start, middle - 1, "and"), Token({"CMP": how}, middle, token.end, words_[1])]
+
+
+def explained(row: list[Token], plain: str) -> list[Token]:
+    """A window in brackets in place of the word before it, of which it gives the days: 五一假期(5月1日到5日)."""
+    for found in re.finditer(r"\(([^()]*)\)", plain):
+        within = [token for token in row if found.start() <= token.start and token.end <= found.end()]
+        said = [token for token in within if "OPEN" not in token]
+        before = [token for token in row if token.end <= found.start()]
+        whole = len(said) == 1 and set(said[0].kinds) <= {"WINDOW", "STATED"}
+        if not whole or not before or plain[before[-1].end : found.start()].strip():
+            continue
+        named = before[-1]
+        if named.may("WINDOW", "PERIOD", "DATE", "UNRECORDED", "CLOSED"):
+            row = [token for token in row if token is not named]
+    return row
 
 
 def by_device(token: Token, plain: str) -> Token:

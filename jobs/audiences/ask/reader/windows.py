@@ -33,6 +33,7 @@ def behind(sentence: Sentence, acts: list[Frame]) -> None:
     """The window behind several clauses: of all that were not done; of all counts of one verb; behind two verbs
     of both, or of the second alone.
     """
+    _of_either(sentence, acts)
     last = acts[-1] if acts else Frame()
     before = [one for one in acts[:-1] if not one.windows and one.neg != "never"]
     said = any(token.may("EVENT", "ORDERS", "OBJ", "Q", "NEG") for token in last.tokens)  # more than days
@@ -62,6 +63,27 @@ def behind(sentence: Sentence, acts: list[Frame]) -> None:
         shared = []
     for one in shared:
         one.windows = list(last.windows)
+
+
+def _of_either(sentence: Sentence, acts: list[Frame]) -> None:
+    """The window behind "viewed A or bought B": of both where "either" is said, else two readings."""
+    for place, frame in enumerate(acts):
+        if frame.link != "OR" or frame.first or not frame.windows or not _trails(frame):
+            continue
+        first = next(k for k in range(place - 1, -1, -1) if k == 0 or acts[k].link != "OR")
+        group = [one for one in acts[first:place] if not one.windows and one.neg != "never"]
+        if not group:
+            continue
+        either = any(one.either for one in acts[first : place + 1])
+        if either or sentence.pick("window behind either", [True, False]):
+            for one in group:
+                one.windows = list(frame.windows)
+
+
+def _trails(frame: Frame) -> bool:
+    """Whether the window of a clause stands behind its verb."""
+    verbs = [token.start for token in frame.tokens if "EVENT" in token]
+    return bool(verbs) and any(t.start > verbs[0] for t in frame.tokens if t.may("WINDOW", "RECENTLY", "WINDOW+"))
 
 
 def one_verb(frame: Frame, before: Frame) -> bool:

@@ -19,7 +19,8 @@ LABELS = {
 }  # fmt: skip
 SHOP = Vocabulary(
     date(2017, 12, 1),
-    paths=tuple(("SHOP", category) for category in LABELS),
+    paths=tuple(("SHOP", category) for category in (*LABELS, "sofa", "armchair")),
+    shelves={"亮家布艺沙发 灰色": "sofa", "亮家单人沙发椅": "armchair"},
     labels=LABELS,
     brands=("Arla", "Private"),
     values={
@@ -262,6 +263,47 @@ SAID = """
 - [7月买过牛奶，8月又买了,
    {all: [{did: purchase, where: {category: MILK}, in: {between: [2017-07-01, 2017-07-31]}},
           {did: purchase, where: {category: MILK}, in: {between: [2017-08-01, 2017-08-31]}}]}]
+- ["just give me users that bought milk on 5 or more days in the last 30 days",
+   {did: purchase, where: {category: MILK}, count: days, at_least: 5, in: {last_days: 30}}]
+- [近30天一次都没来买过牛奶的, {not: {did: purchase, where: {category: MILK}, in: {last_days: 30}}}]
+- ["bought beer, then coffee, then beer again, all within 60 days",
+   {then: [{did: purchase, where: {category: BEERS/ALES}}, {did: purchase, where: {category: COFFEE}},
+           {did: purchase, where: {category: BEERS/ALES}}], within: {days: 60}}]
+- ["either viewed phones or bought milk in the last 30 days, and bought no coffee in those 30 days",
+   {all: [{any: [{did: view, where: {category: Phones}, in: {last_days: 30}},
+                 {did: purchase, where: {category: MILK}, in: {last_days: 30}}]},
+          {not: {did: purchase, where: {category: COFFEE}, in: {last_days: 30}}}]}]
+- [近一年购物天数在100天到200天之间, {did: purchase, count: days, between: [100, 200], in: {last_days: 365}}]
+- [28天流失概率在0.3到0.6之间, {is: {churn_28d: {between: [0.3, 0.6]}}}]
+- [首单时间在今年5月1日到6月30日之间, {first: purchase, in: {between: [2017-05-01, 2017-06-30]}}]
+- [dropped between 75 and 150 dollars on milk,
+   {did: purchase, sum: amount, between: [75, 150], where: {category: MILK}}]
+- [bought (milk and beer) or (coffee and nappies),
+   {any: [{all: [{did: purchase, where: {category: MILK}}, {did: purchase, where: {category: BEERS/ALES}}]},
+          {all: [{did: purchase, where: {category: COFFEE}}, {did: purchase, where: {category: NAPPIES}}]}]}]
+- [牛奶和啤酒加起来买了30件以上, at least 30 pieces of milk and beer combined,
+   {did: purchase, count: pieces, at_least: 30, where: {category: [BEERS/ALES, MILK]}}]
+- ['coffee buyers, but leave out the audience "Best customers"', 买过咖啡的，排除核心客户受众,
+   {all: [{did: purchase, where: {category: COFFEE}}, {not: {audience: best_customers}}]}]
+- [RFM 555s who buy milk, {all: [{is: {rfm_class: "555"}}, {did: purchase, where: {category: MILK}}]}]
+- [bought milk an beer,
+   {all: [{did: purchase, where: {category: MILK}}, {did: purchase, where: {category: BEERS/ALES}}]}]
+- [近30天買過牛奶但係冇買過咖啡嘅人儿,
+   {all: [{did: purchase, where: {category: MILK}, in: {last_days: 30}},
+          {not: {did: purchase, where: {category: COFFEE}, in: {last_days: 30}}}]}]
+- [bought any coffee stuff, {did: purchase, where: {category: COFFEE}}]
+- [五一假期（5月1日到5日）买过牛奶, {did: purchase, where: {category: MILK}, in: {between: [2017-05-01, 2017-05-05]}}]
+- ["viewed phones, then put them in the cart, but no purchase in the next 5 days",
+   {then: [{did: view, where: {category: Phones}}, {did: cart}, {not: purchase, within: {days: 5}}], same: product}]
+- ["For the spring mailing we need everybody who bought milk", 牛奶满减活动圈人：买过牛奶的人,
+   {did: purchase, where: {category: MILK}}]
+- ["at least 10 orders between 6 and 9 am, Monday to Friday, in the last 180 days",
+   {did: purchase, count: orders, at_least: 10, where: {hour: [6, 7, 8], weekday: [1, 2, 3, 4, 5]},
+    in: {last_days: 180}}]
+- ["buys milk roughly every two weeks, 10 to 18 days apart",
+   {regularly: purchase, where: {category: MILK}, every: {between: [10, 18]}}]
+- [买过牛奶、啤酒、咖啡中任意一种, {did: purchase, where: {category: [BEERS/ALES, COFFEE, MILK]}}]
+- [买过沙发的, {did: purchase, where: {category: sofa}}]
 - [bougt cofee in the last 7 days, {did: purchase, where: {category: COFFEE}, in: {last_days: 7}}]
 """
 PAIRS = [(sentence, rule) for *sentences, rule in yaml.safe_load(SAID) for sentence in sentences if rule]
@@ -305,6 +347,10 @@ def test_a_sentence_is_one_rule(sentence, rule):
     "bought milk in June but skipped July",  # no milk, or nothing
     "近30天没买牛奶，但之前30天买过",  # milk, or anything
     "aged over 40",  # within a group
+    "30岁到50岁、买过牛奶的", "women between 30 and 50",
+    "看过手机并买了牛奶，近60天", "viewed phones and bought milk, last 60 days",
+    "viewed phones or bought milk in the last 30 days",
+    "咖啡买家里按消费金额排前10%", "coffee buyers ranked by spend, top 10%",
     "top 10% of beer buyers by spend", "beer buyers in the top 10% by spend",
 ])  # fmt: skip
 def test_a_sentence_of_two_meanings_is_asked_back(sentence):
@@ -335,6 +381,9 @@ def test_a_sentence_of_two_meanings_is_asked_back(sentence):
     ("customers who want to buy milk", "want to buy"),
     ("never bought anything but milk", "anything but milk"), ("viewed or searched for phones", "searched"),
     ("customers who paid by card", "by card"),
+    ("women who are men", "women who are men"),
+    ("bought milk in the last 30 days and no milk in the last 60 days", "milk"),
+    ("bought milk only 5 or more times", "only"), ("bought milk and coffee, all within 30 days", "30 days"),
     ("30", "30"),
 ])  # fmt: skip
 def test_what_nothing_records_is_named_and_no_rule_is_guessed(sentence, part):
