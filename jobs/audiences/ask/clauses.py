@@ -23,7 +23,7 @@ _GLUE = {
     "AGE", "TO", "FIELD", "ABOUT", "ANY", "BYAMOUNT", "BOTH", "HABIT", "ANYOF",
 }  # fmt: skip
 _WITH_EVENT = (
-    "Q", "MEASURE", "AGAIN", "WITHINSPAN", "EXCLUSIVE", "DISCOUNTED", "FULLPRICE", "HOURLIST", "WEEKDAYLIST",
+    "Q", "SAME", "MEASURE", "AGAIN", "WITHINSPAN", "EXCLUSIVE", "DISCOUNTED", "FULLPRICE", "HOURLIST", "WEEKDAYLIST",
 )  # fmt: skip
 _NARROWING = ("HOURLIST", "WEEKDAYLIST", "DISCOUNTED", "FULLPRICE", "NARROW")
 _IDLE_UNITS = ("product", "products", "item", "items", "种", "款", "件")
@@ -37,6 +37,11 @@ class Clauses:
         then = max((place for place, token in enumerate(tokens) if "THEN" in token), default=-1)
         steps = [place < then and "FIRST" in token and "EVENT" not in token for place, token in enumerate(tokens)]
         self.tokens = [token for token, step in zip(tokens, steps, strict=True) if not step]
+        for place, token in enumerate(tokens[: then + 1]):
+            if "FIRSTBUY" in token and token.said in ("first bought", "first purchased", "first ordered"):
+                bought = replace(token, kinds={"EVENT": "purchase"})
+                self.tokens = [bought if one is token else one for one in self.tokens]
+                steps[place] = True
         self.chinese = chinese
         self.frames: list[Frame] = []
         self.stray: list[Token] = []
@@ -93,7 +98,13 @@ class Clauses:
         elif "OPEN" in token:
             within = self.tokens[place:]
             self._grouped |= place > 0 and "NEG" in self.tokens[place - 1] and any("AND" in one for one in within)
-        elif "LABEL" in token and not self.frames and frame.empty and "COMMA" in (*self.tokens, token)[place + 1]:
+        elif (
+            "LABEL" in token
+            and not self.frames
+            and frame.empty
+            and frame.link == "START"
+            and "COMMA" in (*self.tokens, token)[place + 1]
+        ):
             pass  # what the list is called
         elif "SAMEPERIOD" in token and self.frames and self.frames[-1].windows and not frame.windows:
             frame.windows = list(self.frames[-1].windows)
@@ -157,12 +168,14 @@ class Clauses:
         elif "ONLY" in token:
             frame.slots["EXCLUSIVE"] = True
             frame.tokens.append(token)
+        elif "EACH" in token and token.said in ("each", "apiece") and frame.slots.keys() & {"Q", "NUM"}:
+            frame.slots["each"] = True
         elif "ELSE" in token and self._everyone_else(place):
             pass
         elif (
             "FUTURESPAN" in token
             and any(one.events for one in self.frames[-1:])
-            and (frame.neg is not None or frame.events)
+            and (frame.neg is not None or frame.events or frame.empty)
         ):
             span = (token["FUTURESPAN"], "day")
             self._slot(place, "WITHINSPAN", replace(token, kinds={"WITHINSPAN": span, "APART": ""}))
@@ -194,6 +207,8 @@ class Clauses:
     def _glue(self, token: Token) -> None:
         if "WAS" in token and self.frame.slots.keys() & {"FIRSTBUY", "FIRST", "LASTBUY", "LASTONE"}:
             self.frame.slots["WAS"] = True
+        if "AMONGEND" in token and len(self.frame.things.names) > 1:
+            self.frame.slots["listed"] = True  # so many of these
         if "ANYOF" in token:
             self.frame.any_of = True
         if "EITHER" in token:
@@ -264,7 +279,7 @@ class Clauses:
         if link == "THEN":
             if any("BACK" in one for one in after) and "BREAKSPAN" in frame.slots:
                 return
-            if not frame.events and not frame.empty:
+            if not frame.events and not frame.empty and not (frame.link == "THEN" and frame.things.names):
                 return
             if frame.empty and frame.link == "START":
                 return
@@ -283,6 +298,8 @@ class Clauses:
             return False
         if all(one.may("WINDOW", "RECENTLY") for one in after) and not frame.windows and not self.frames:
             frame.terse = True
+            return True
+        if all("WHOLE" in one for one in after):
             return True
         if all(one.may(*_NARROWING) for one in after):
             return not frame.users and not any(one.kinds.keys() & frame.slots.keys() for one in after)
@@ -490,6 +507,8 @@ class Clauses:
         if kind == "STOPPED" and frame.events and any("EVENT" in one for one in self._ahead(place + 1)):
             self._close("TIGHT")
             frame = self.frame
+        if kind == "Q" and frame.slots.get("Q", ("",))[0] == "bare" and frame.tokens and "Q" in frame.tokens[0]:
+            self.stray.append(frame.tokens[0])  # households of 4 that spent 500
         if (kind == "Q" and "Q" in frame.slots) or (kind in ("FIRSTBUY", "LASTBUY") and frame.acts):
             before = frame
             self._close("TIGHT")

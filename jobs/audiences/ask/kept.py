@@ -26,6 +26,8 @@ _KEYS: dict[str, tuple[str, ...]] = {
     "FESTIVAL": ("in",), "THAN": ("compared",), "SHARE": ("share",), "LASTBUY": ("last", "not"),
     "FIRSTBUY": ("first", "then"), "OVERDUE": ("stopped",), "FUTURE": ("is", "within", "then"),
     "ABOUT": ("regularly", "is"), "HABIT": ("regularly", "is", "stopped", "share"),
+    "ONLY": ("exactly", "share", "at_most", "less_than", "none"), "WHOLE": ("within",), "RANK": ("top",),
+    "BOTH": ("all",), "FORMERLY": ("not", "skip", "last", "again", "before", "between"),
     "EACHCAL": ("each", "regularly", "at_least_in", "stopped", "then", "again"),
 }  # fmt: skip
 _COMPARED = {"more_than": ("more_than", "skip", "at_least_in", "again", "overdue", "not", "between"),
@@ -39,6 +41,11 @@ def lost(said: Sequence[Token], rule: dict[str, Any]) -> Iterator[Part]:
     keys, texts, numbers = set(_keys(rule)), set(_texts(rule)), set(_numbers(rule))
     grouped = any(_GROUPS.search(key) for key in keys)
     average = any("PERMONTH" in token for token in said)
+    exact = any(
+        token.may("ONLY", "PEOPLE", "NEG", "FULLPRICE") or token.kinds.get("CMP") == "exactly" for token in said
+    )
+    if not (exact or grouped) and any(number >= 1 for number in _exact(rule)):
+        yield Part(", ".join(token.said for token in said if token.may("CMP", "CMPPOST")), "read as exactly so many")
     for token in said:
         if "EACHCAL" in token and (average or token.said.startswith("a ")):
             continue
@@ -77,6 +84,18 @@ def _keys(said: Any) -> Iterator[str]:
     elif isinstance(said, list | tuple):
         for one in said:
             yield from _keys(one)
+
+
+def _exact(said: Any) -> Iterator[float]:
+    """The numbers that a rule holds to exactly."""
+    if isinstance(said, dict):
+        if isinstance(said.get("exactly"), int | float):
+            yield said["exactly"]
+        for one in said.values():
+            yield from _exact(one)
+    elif isinstance(said, list):
+        for one in said:
+            yield from _exact(one)
 
 
 def _texts(said: Any) -> Iterator[str]:

@@ -111,7 +111,7 @@ class Names:
     @cached_property
     def _levels(self) -> list[dict[str, list[dict]]]:
         """Things by name, the best names first: labels and names of conf/ask.yaml; parts of lists, names as they stand
-        in the tables; synonyms of those; titles; words of titles; words of names.
+        in the tables; words of titles; synonyms of those; titles; words of names.
         """
         v, exact, listed = self.vocabulary, defaultdict(list), defaultdict(list)
         for name, said in vague().names.items():
@@ -165,7 +165,7 @@ class Names:
         for level in (*levels, also):
             for phrase in [one for one in level if " " in one and one.isascii()]:
                 level.setdefault(phrase.replace(" ", ""), level[phrase])  # icecream
-        return [*levels, dict(also), dict(titles), few, in_part]
+        return [*levels, few, dict(also), dict(titles), in_part]
 
     def _larger(self, label: str, categories: list[str], by_label: Mapping[str, list[str]]) -> list[dict]:
         """What a label may be of: its categories; and all that are called by it and more, where one is larger, which it

@@ -19,7 +19,7 @@ _UNIT = re.compile(
     r"|(?P<word>[^\W\d_\u3400-\u9fff]+(?:['_][^\W\d_\u3400-\u9fff]+)*)|(?P<sign>>=|<=|\S)"
 )
 # Characters of Cantonese as those that mean the same.
-_SPOKEN = str.maketrans("係冇喺咗嘅啲唔佢哋嗰俾畀", "是没在了的些不他们那给给")
+_SPOKEN = str.maketrans("係冇喺咗嘅啲唔佢哋嗰俾畀嘢", "是没在了的些不他们那给给货")
 _SCRIPT = OpenCC("t2s")
 _CHINESE = re.compile(r"[\u3400-\u9fff]")
 _DIGITS = dict(zip("零〇一二两俩三仨四五六七八九", (0, 0, 1, 2, 2, 2, 3, 3, 4, 5, 6, 7, 8, 9), strict=True))

@@ -22,7 +22,8 @@ from jobs.audiences.ask.vague import vague
 
 _CALLED_BEFORE = re.compile(
     r"(audiences?|segments?|tags?|tagged|members of|left|entered|joined|moved (away )?from"
-    r"|受众|人群包?|分群|标签[为是含]?|属于|离开过?|进入)$"
+    r"|exclud(e|ing)|except( for)?|leav(e|ing) out|omit(ting)?"
+    r"|受众|人群包?|分群|标签[为是含]?|属于|离开过?|进入|排除|剔除|去掉|除了|不要|不含|不包括)$"
 )
 _CALLED_AFTER = re.compile(r"audience|segment|tag|受众|人群|分群|客群|标签")
 _LONGEST_PHRASE = 10  # units

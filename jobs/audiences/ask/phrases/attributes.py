@@ -33,10 +33,14 @@ def _aged(m: Match) -> Made:
     return {"BAND": ("age_band", held)} if held else None
 
 
-@rule("NUM HOUSEHOLD CMPPOST?", "NUM CMPPOST HOUSEHOLD", "CMP NUM HOUSEHOLD")
+@rule("HOUSEHOLD CMP? NUM TO|OR NUM", "HOUSEHOLD CMP? NUM CMPPOST?", "NUM HOUSEHOLD CMPPOST?", "NUM CMPPOST HOUSEHOLD",
+      "CMP NUM HOUSEHOLD")  # fmt: skip
 def _household(m: Match) -> Made:
+    before = m.found[0][0] == "HOUSEHOLD"
+    if before != m.said("HOUSEHOLD").endswith((" of", " with")) or (m.after and m.after.may("KIDS", "ORDERS", "UNIT")):
+        return None
     held = compared(m, "NUM")
-    if held and not m.has("CMP", "CMPPOST"):
+    if held and "at_least" in held and not m.has("CMP", "CMPPOST"):
         held = {"exactly": held["at_least"]}
     return {"BAND": ("household", held)} if held else None
 

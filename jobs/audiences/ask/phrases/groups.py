@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from jobs.audiences.ask.phrases.pattern import Made, Match, Rules, into, is_
@@ -33,6 +34,8 @@ def _one_of(m: Match) -> Made:
     found = [token["IS"] for token in tokens_]
     if any(len(one) != 1 or token.may("PEOPLE", "OBJ", "USER") for one, token in zip(found, tokens_, strict=True)):
         return None
+    if m.has("AND") and re.search("且|同时|并", m.said("AND")):
+        return None  # each of them, which nobody is
     columns = {column for (one,) in found for column in one}
     if len(columns) != 1 or columns & {"tags"}:
         return None
@@ -93,6 +96,14 @@ def _in_audience(m: Match) -> Made:
 @rule("NEG AUDIENCE")
 def _not_in_audience(m: Match) -> Made:
     return {"USER": {"not": {"audience": m.get("AUDIENCE")}}} if m.said("NEG") in ("不在", "不属于") else None
+
+
+@rule("AUDIENCE")
+def _left_out(m: Match) -> Made:
+    """By its name alone, behind "leave out", or in quotes."""
+    fits = (m.before and "EXCEPT" in m.before) or "QUOTED" in m.found[0][1]
+    other = m.found[0][1].may("OBJ", "IS", "SEGMENT")
+    return {"USER": {"audience": m.get("AUDIENCE")}} if fits and not other else None
 
 
 @rule("SUGGESTED OBJ", "OBJ SUGGESTED")

@@ -47,12 +47,13 @@ def _to_percent(m: Match) -> Made:
     return {"PCTS": [low, m.get("PCT")]} if low < m.get("PCT") else None
 
 
-@rule("RFMWORD CMP|WAS? NUM AGE?")
+@rule("RFMWORD CMP|WAS? NUM OR|COMMA NUM", "RFMWORD CMP|WAS? NUM AGE?")
 def _rfm(m: Match) -> Made:
     """A code, not a number: RFM 555, of who are 555s."""
     fits = m.get("CMP") in (None, "exactly") and m.said("AGE") in ("", "s")
-    code = str(m.get("NUM"))
-    return is_("rfm_class", code) if fits and re.fullmatch("[1-5]{3}", code) else None
+    codes = list(map(str, m.all("NUM")))
+    fits &= all(re.fullmatch("[1-5]{3}", code) for code in codes)
+    return is_("rfm_class", codes if len(codes) > 1 else codes[0]) if fits else None
 
 
 @rule("CURRENCY NUM CURRENCY?", "NUM CURRENCY")

@@ -241,11 +241,14 @@ def _not_one(m: Match) -> Made:
     return {"NEG": m.get("NEG"), "NEG+": "purchase" if said == "spend" else said} | open_
 
 
-@rule("CMP? NUM CMPPOST? EVENT")
+@rule("BETWEEN? NUM TO|AND NUM EVENT", "CMP? NUM CMPPOST? EVENT")
 def _noun(m: Match) -> Made:
     if not re.search(r"s$|次$", m.said("EVENT")) or m.said("EVENT") in ("buys", "spends", "pays"):
         return None
-    return {"EVENT": m.get("EVENT"), "Q+": ("times", compared(m, "NUM"))}
+    if m.has("AND") and not m.has("BETWEEN"):
+        return None
+    held = compared(m, "NUM")
+    return {"EVENT": m.get("EVENT"), "Q+": ("times", held)} if held else None
 
 
 @rule("COLUMN CMP? SPAN CMPPOST?", "COLUMN SPANS")

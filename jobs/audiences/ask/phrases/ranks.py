@@ -16,6 +16,12 @@ def _bare(m: Match) -> Made:
     return {"Q": ("bare", held)} if (held := compared(m, "NUM")) else None
 
 
+@rule("RANK UNIT|ORDERS")
+def _ranked_by(m: Match) -> Made:
+    """Top 5 % by pieces."""
+    return {"MEASURE": m.get("UNIT", "ORDERS")} if m.said("RANK") in ("by", "ranked by", "按") else None
+
+
 @rule("NEG BOTH")
 def _not_both(_: Match) -> Made:
     return {"NOT BOTH": True}

@@ -129,6 +129,8 @@ def _last_orders(m: Match) -> Made:
 )
 def _some_of(m: Match) -> Made:
     spans = m.all("SPAN")
+    if m.before and "CMP" in m.before:
+        return None
     if m.has("NUM") and not (m.has("AMONG") or re.match("of |前|近|过去|最近", m.said("LAST"))):
         return None
     if (number := m.get("NUM")) is not None and m.found[-1][0] == "NUM":

@@ -68,7 +68,11 @@ def acts_of(sentence: Sentence, frame: Frame) -> Rule:
     if how == "all" and len(names) > 1 and frame.slots.keys() & {"TOPN", "SHARE", "HEAVY", "compared", "EXCLUSIVE"}:
         frame = replace(frame, things=Things(names))
     elif how == "all" and len(names) > 1 and frame.slots.keys() & {"Q", "OFTEN"}:
-        how = _summed(sentence, frame) or sentence.pick(("together", str(names)), ["any", "all"])
+        how = (
+            "all"
+            if frame.slots.pop("each", None)
+            else _summed(sentence, frame) or sentence.pick(("together", str(names)), ["any", "all"])
+        )
         frame = replace(frame, things=Things(names, how))
     neither = any(re.match("都|一|neither", token.said) for token in frame.tokens if "NEG" in token)
     if frame.neg is not None and how == "all" and len(names) > 1 and neither:

@@ -68,7 +68,7 @@ def narrowed(frame: Frame) -> None:
     if "CMP" in slots:
         key = next((key for key in ("Q", "QPCT") if key in slots), None)
         held = slots[key][1] if key == "Q" else slots.get("QPCT")
-        if held is None or set(held) != {"at_least"}:
+        if held is None or set(held) != {"at_least"} or any("STATED" in token for token in frame.tokens):
             raise NotSaidError("expected a number to compare with")
         turned = {slots.pop("CMP"): held["at_least"]}
         slots[key] = (slots["Q"][0], turned) if key == "Q" else turned

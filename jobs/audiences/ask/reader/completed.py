@@ -74,7 +74,7 @@ def completed(sentence: Sentence, frames: list[Frame]) -> list[Frame]:
                 frame.things, frame.slots["QUERY"] = Things(), " ".join(said)
         elif not own and frame.windows and not frame.acts and not frame.things.names and not frame.users:
             if done and done[-1].events and not done[-1].windows and after is None:
-                verbs = {one.events for one in done if one.acts and not one.windows and one.neg != "never"}
+                verbs = {(one.events, one.spend) for one in done if one.acts and not one.windows and one.neg != "never"}
                 far = frame.comma and (len(verbs) < 2 or sentence.pick("window behind", [True, False]))
                 for one in done if far else done[-1:]:
                     if one.acts and not one.windows and one.neg != "never":
@@ -207,6 +207,9 @@ def _elided(frame: Frame, before: Frame | None) -> bool:
     """Whether "but did not buy" leaves open of what: of what stands before, or anything."""
     verbs = [token.said for token in frame.tokens if "EVENT" in token]
     verbs += ["买" for token in frame.tokens if "ELIDED" in token]
+    if frame.neg is not None and frame.events in (("cart",), ("favourite",)):  # viewed phones, and put none in the cart
+        other = before is not None and before.neg is None and before.events != frame.events
+        return bool(other and before and before.things.names) and not frame.slots
     count = frame.slots.get("Q", ("",))[0] in ("times", "orders") and frame.slots.keys() == {"Q"}
     return (
         before is not None

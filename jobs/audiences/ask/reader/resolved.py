@@ -19,6 +19,8 @@ def resolved(sentence: Sentence, said: Frame, frames: list[Frame], place: int) -
     )
     slots, before = frame.slots, frames[place - 1] if place else None
     elsewhen = before is not None and before.windows and frame.windows and before.windows != frame.windows
+    if slots.pop("listed", None) and slots.get("Q", ("",))[0] in ("products", "categories"):
+        raise NotSaidError("expected any of them, or all; say: A and B, or A and C")
     if "AGAIN" in slots and (frame.neg is not None or "BACK" in slots or elsewhen):
         slots.pop("AGAIN")
     if "MOST" in slots and "TOPN" not in slots and slots.get("NUM", 0) >= 5:
@@ -26,6 +28,9 @@ def resolved(sentence: Sentence, said: Frame, frames: list[Frame], place: int) -
     if "MOST" in slots and "TOPN" not in slots and "PCT" in slots:
         slots["TOPN"] = {"percent": slots.pop("PCT")}
         slots.pop("QPCT", None)
+    ordered = any(re.match("下|成交|order", token.said) for token in frame.tokens if "EVENT" in token)
+    if ordered and "TOPN" in slots and "MEASURE" not in slots:
+        slots["MEASURE"] = "orders"
     if "MOST" in slots and "TOPN" not in slots:
         raise NotSaidError("expected how many are the most: top 10 %, top 100")
     if ("FIRST" in slots and frame.events) or "FIRSTBUY" in slots:

@@ -135,6 +135,8 @@ def then(sentence: Sentence, steps: list[Frame]) -> Rule:
         same.add("product")
         if last.things == first.things and said[-1].get("where") == said[0].get("where"):
             said[-1].pop("where", None)
+    if any(step.slots.get("SAME") == "it" for step in steps) and not any(step.things.names for step in steps):
+        same.add("product")  # returned something within two weeks of buying it
     rule: Rule = {"then": said}
     if same:
         rule["same"] = sorted(same)[0] if len(same) == 1 else sorted(same)

@@ -57,7 +57,8 @@ def behind(sentence: Sentence, acts: list[Frame]) -> None:
         and before[0].slots.keys() <= {"Q", "QUERY", "HOURLIST", "WEEKDAYLIST", "DISCOUNTED", "FULLPRICE", "NARROW"}
         and last.slots.keys() <= {"Q", "QUERY", "DISCOUNTED", "FULLPRICE", "NARROW", "MEASURE"}
     ):
-        verb = any("EVENT" in token for token in last.tokens)
+        sums = [token.start for token in last.tokens if "Q" in token]
+        verb = any("EVENT" in t and not (sums and sums[0] < t.start) for t in last.tokens)  # not: 150 dollars spent
         shared = before if not verb or sentence.pick("window behind", [True, False]) else []
     else:
         shared = []

@@ -303,6 +303,19 @@ SAID = """
 - ["buys milk roughly every two weeks, 10 to 18 days apart",
    {regularly: purchase, where: {category: MILK}, every: {between: [10, 18]}}]
 - [买过牛奶、啤酒、咖啡中任意一种, {did: purchase, where: {category: [BEERS/ALES, COFFEE, MILK]}}]
+- [bought milk on exactly 4 days in the last 30 days,
+   {did: purchase, where: {category: MILK}, count: days, exactly: 4, in: {last_days: 30}}]
+- ["bought milk and then beer and then coffee, the whole thing within 30 days",
+   {then: [{did: purchase, where: {category: MILK}}, {did: purchase, where: {category: BEERS/ALES}},
+           {did: purchase, where: {category: COFFEE}}], within: {days: 30}}]
+- [spent 100 each on milk and beer, 牛奶和啤酒分别花了100元以上,
+   {all: [{did: purchase, sum: amount, at_least: 100, where: {category: MILK}},
+          {did: purchase, sum: amount, at_least: 100, where: {category: BEERS/ALES}}]}]
+- ["viewed phones 5 times or more and never put them in the cart",
+   {all: [{did: view, where: {category: Phones}, at_least: 5}, {not: {did: cart, where: {category: Phones}}}]}]
+- [近30天下单最多的50名客户, {top: {did: purchase, count: orders, in: {last_days: 30}}, users: 50}]
+- [returned something within 14 days of buying it,
+   {then: [{did: purchase}, {did: refund, within: {days: 14}}], same: product}]
 - [买过沙发的, {did: purchase, where: {category: sofa}}]
 - [bougt cofee in the last 7 days, {did: purchase, where: {category: COFFEE}, in: {last_days: 7}}]
 """
@@ -348,6 +361,7 @@ def test_a_sentence_is_one_rule(sentence, rule):
     "近30天没买牛奶，但之前30天买过",  # milk, or anything
     "aged over 40",  # within a group
     "30岁到50岁、买过牛奶的", "women between 30 and 50",
+    "看过手机却没加购的", "bought milk and spent 50 on coffee, last 90 days",
     "看过手机并买了牛奶，近60天", "viewed phones and bought milk, last 60 days",
     "viewed phones or bought milk in the last 30 days",
     "咖啡买家里按消费金额排前10%", "coffee buyers ranked by spend, top 10%",
@@ -383,6 +397,8 @@ def test_a_sentence_of_two_meanings_is_asked_back(sentence):
     ("customers who paid by card", "by card"),
     ("women who are men", "women who are men"),
     ("bought milk in the last 30 days and no milk in the last 60 days", "milk"),
+    ("买过牛奶、啤酒、咖啡中至少两种的", "至少两种"), ("男性且女性", "男性"),
+    ("households of 4 or more that spent 500+", "of 4 or more"),
     ("bought milk only 5 or more times", "only"), ("bought milk and coffee, all within 30 days", "30 days"),
     ("30", "30"),
 ])  # fmt: skip
