@@ -235,7 +235,8 @@ class Clauses:
             first = after[0]
             plain = "OBJ" in first and not any(one.may("USER", "PEOPLE") for one in after)
             listed = frame.things.names and frame.tokens and "OBJ" in frame.tokens[-1]
-            if plain and listed and not (frame.events and any(one.may(*_ACTS) for one in after)):
+            counted = "Q" in frame.slots and any(one.may("Q", "NUM") for one in after)  # milk twice, beer once
+            if plain and listed and not counted and not (frame.events and any(one.may(*_ACTS) for one in after)):
                 self._join = link
                 return
             if "QUERY" in frame.slots and link == "OR" and "QUOTED" in first:
@@ -292,7 +293,11 @@ class Clauses:
         frame = self.frame
         if frame.link == "AFTER" and all("APART" in one for one in after):
             return True
-        if frame.slots.keys() == {"WITHINSPAN"} and not (frame.acts or frame.things.names):
+        if (
+            "WITHINSPAN" in frame.slots
+            and frame.slots.keys() <= {"WITHINSPAN", "APART"}
+            and not (frame.acts or frame.things.names)
+        ):
             return True
         if not (frame.acts or "COLUMN" in frame.slots):
             return False
@@ -436,8 +441,11 @@ class Clauses:
                 both = ({**before[0], **names[0]},)
                 frame.things = Things((*frame.things.names[:-1], both), how, frame.things.joins)
                 return
-            self.stray.append(frame.tokens[-1])
-            return
+            beside = [token for token in frame.tokens if "OBJ" in token][-2:]
+            if not (self.chinese and len(beside) == 2 and beside[0].end == beside[1].start):
+                self.stray.append(frame.tokens[-1])
+                return
+            self._join = "COMMA"  # 牛奶鸡蛋
         joins = (*frame.things.joins, self._join) if frame.things.names else ()
         self._join = None
         frame.things = Things((*frame.things.names, names), how, joins)

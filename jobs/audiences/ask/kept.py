@@ -53,7 +53,7 @@ def lost(said: Sequence[Token], rule: dict[str, Any]) -> Iterator[Part]:
         names = next((token[kind] for kind in ("OBJ", "IS") if token.kinds.keys() == {kind}), None)
         compared = set(_COMPARED.get(token.kinds.get("CMP", ""), ()))
         missing = (
-            (wanted and not keys & wanted and not (grouped and "NEG" in token))
+            (wanted and not keys & wanted and not (grouped and token.may("NEG", "ONLY")))
             or (compared and not grouped and not keys & compared)
             or ("NUM" in token and "FESTIVAL" not in token and not grouped and not _stands(token["NUM"], numbers, keys))
             or (names and token.said not in texts and not any(_named(thing, texts) for thing in names))

@@ -159,6 +159,9 @@ class Names:
         for title in v.titles:
             if len(text.units(title)) > 1 and title not in self._categories:
                 _add(titles, title, {"title": [title]})
+        for leaf in leaves:  # a dome tent is a tent
+            if " " in leaf and len(leaf.split()[-1]) > 3:
+                _add(words, leaf.split()[-1], {"category": [leaf]})
         for word, category in words_of(v.shelves, v.labels):
             _add(words, word, {"category": [category]})
         few = {word: things for word, things in words.items() if len(things) <= _TOO_MANY}

@@ -45,7 +45,16 @@ def _household(m: Match) -> Made:
     return {"BAND": ("household", held)} if held else None
 
 
-@rule("NEG KIDS", "NUM OR|TO NUM KIDS", "CMP? NUM KIDS", "NUM CMPPOST KIDS", "CMP? Q KIDS", "NUM KIDS CMPPOST", "KIDS")
+@rule(
+    "NEG KIDS",
+    "NUM OR|TO NUM KIDS",
+    "ONLY NUM KIDS",
+    "CMP? NUM KIDS",
+    "NUM CMPPOST KIDS",
+    "CMP? Q KIDS",
+    "NUM KIDS CMPPOST",
+    "KIDS",
+)
 def _kids(m: Match) -> Made:
     if m.has("NEG"):
         return {"BAND": ("kids", {"exactly": 0})}

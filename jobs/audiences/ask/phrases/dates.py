@@ -57,6 +57,14 @@ def _either_month(m: Match) -> Made:
     return {"PERIOD": (date(year, first, 1), whole_month(year, last)[1])} if fits else None
 
 
+@rule("BETWEEN MONTHNAME AND|TO MONTHNAME NUM?", "SINCE MONTHNAME TO|UNTIL MONTHNAME NUM?")
+def _month_to_month(m: Match) -> Made:
+    first, last = (int(n) for n in m.all("MONTHNAME"))
+    year = int(m.get("NUM") or m.ds.year - (last > m.ds.month))
+    fits = first < last and 1990 <= year <= m.ds.year
+    return {"PERIOD": (date(year, first, 1), whole_month(year, last)[1])} if fits else None
+
+
 @rule("PERIOD OR PERIOD")
 def _either_period(m: Match) -> Made:
     (first, end), (begin, last) = m.all("PERIOD")

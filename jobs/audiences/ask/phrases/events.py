@@ -24,7 +24,7 @@ def _overdue(m: Match) -> Made:
     return {"OVERDUE": next(iter(held.values()))} if kind in ("times", "bare") else None
 
 
-@rule("ADD OBJ|Q|SAME? TOCART", "REMOVE OBJ? FROMCART", "TOCART ADD", "FROMCART REMOVE", "TOCART")
+@rule("ADD OBJ|Q|SAME? TOCART", "REMOVE OBJ? FROMCART", "TOCART ADD", "FROMCART REMOVE", "TOCART", "REMOVE SAME")
 def _cart(m: Match) -> Made:
     also = {f"{kind}+": m.get(kind) for kind in ("OBJ", "Q", "SAME") if m.has(kind)}
     return {"EVENT": "cart" if m.has("TOCART") else "uncart"} | also

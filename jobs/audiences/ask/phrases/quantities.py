@@ -128,6 +128,16 @@ def _times_that_of(m: Match) -> Made:
     return {"QPCT": held, "THAN": "", "TO": to} if held else None
 
 
+@rule("MEASURE CMP EVENT? OBJ MEASURE?")
+def _more_than_that_of(m: Match) -> Made:
+    """花在猫粮上的钱超过狗粮"""
+    how = {"more_than": "more", "less_than": "less"}.get(m.get("CMP"))
+    if how is None or len(m.get("OBJ")) != 1 or m.get("EVENT") not in (None, "spend"):
+        return None
+    to = {key: list(value) for key, value in m.get("OBJ")[0].items()}
+    return {"MEASURE": m.get("MEASURE"), "COMPARED": how, "THAN": "", "TO": to}
+
+
 @rule("COMPARED Q")
 def _dropped_on(m: Match) -> Made:
     """Dropped 50 dollars on milk: spent them."""
@@ -217,6 +227,11 @@ def _not_a_single(m: Match) -> Made:
     return {"NEG": m.get("NEG"), "NEG+": "purchase"} if "single purchase" in m.said("AGGREGATE") else None
 
 
+@rule("NEG SINGLEORDER")
+def _no_order(m: Match) -> Made:
+    return {"NEG": m.get("NEG"), "NEG+": "purchase"} if m.said("SINGLEORDER") == "a single order" else None
+
+
 @rule("NEG ANY? SINGLE EVENT|ORDERS")
 def _not_a_single_one(m: Match) -> Made:
     said = m.get("EVENT") or "purchase"
@@ -241,7 +256,7 @@ def _not_one(m: Match) -> Made:
     return {"NEG": m.get("NEG"), "NEG+": "purchase" if said == "spend" else said} | open_
 
 
-@rule("BETWEEN? NUM TO|AND NUM EVENT", "CMP? NUM CMPPOST? EVENT")
+@rule("BETWEEN? NUM TO|AND NUM EVENT", "NUM EVENT CMPPOST", "CMP? NUM CMPPOST? EVENT")
 def _noun(m: Match) -> Made:
     if not re.search(r"s$|次$", m.said("EVENT")) or m.said("EVENT") in ("buys", "spends", "pays"):
         return None

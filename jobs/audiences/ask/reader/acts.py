@@ -35,6 +35,8 @@ def rule_of(sentence: Sentence, frame: Frame) -> Rule:
 
 
 def acts_of(sentence: Sentence, frame: Frame) -> Rule:
+    if frame.any_of:
+        frame = replace(frame, things=Things(frame.things.names), any_of=False)
     names, how = frame.things.names, frame.things.how
     if frame.neg is not None and "STOPPED" in frame.slots:
         frame = replace(frame, neg=None)
@@ -63,7 +65,7 @@ def acts_of(sentence: Sentence, frame: Frame) -> Rule:
     if set(frame.things.joins) == {"COMMA"} and frame.neg is None and plain:
         end = max(token.end for token in frame.tokens if "OBJ" in token)
         together = sentence.plain[end:].startswith("都")  # A、B都买了
-        how = "any" if frame.any_of else "all" if together else sentence.pick(("listed", str(names)), ["all", "any"])
+        how = "all" if together else sentence.pick(("listed", str(names)), ["all", "any"])
         frame = replace(frame, things=Things(names, how))
     if how == "all" and len(names) > 1 and frame.slots.keys() & {"TOPN", "SHARE", "HEAVY", "compared", "EXCLUSIVE"}:
         frame = replace(frame, things=Things(names))

@@ -47,7 +47,10 @@ def completed(sentence: Sentence, frames: list[Frame]) -> list[Frame]:
             and (frame.things.names or frame.windows or frame.neg is not None)
             and not frame.slots.keys() & {"Q", "TOPN", "HEAVY", "SHARE", "MEASURE", "compared"}
         ):
-            frame.events, frame.spend = before.events, False
+            days = frame.windows and not (frame.things.names or frame.slots or frame.users) and frame.neg is None
+            if days and before.windows and before.neg is None and frame.link in ("AND", "OR", "COMMA"):
+                frame.slots, frame.spend = dict(before.slots), before.spend  # in October and in November
+            frame.events = before.events
             if before.slots.keys() & {"SHARE", "compared"}:
                 raise NotSaidError("expected in full what is not so")
             if "TOPN" in before.slots and not frame.things.names:
@@ -218,7 +221,7 @@ def _elided(frame: Frame, before: Frame | None) -> bool:
         and frame.events == ("purchase",)
         and bool(verbs)
         and all(re.match("bought|buy|purchas|买|购买", verb) and verb not in ("买单",) for verb in verbs)
-        and (count or frame.slots.keys() <= {"PRIOR"})
+        and (count or frame.slots.keys() <= {"PRIOR", "DISCOUNTED", "FULLPRICE", "HOURLIST", "WEEKDAYLIST", "NARROW"})
     )
 
 

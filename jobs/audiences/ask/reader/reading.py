@@ -21,6 +21,21 @@ from jobs.audiences.ask.tokens import Token, tokens
 from jobs.audiences.ask.vocabulary import Vocabulary
 
 _MOST_READINGS = 6
+_WHO = (
+    "PEOPLE",
+    "IS",
+    "AUDIENCE",
+    "SEGMENT",
+    "KIDS",
+    "AGE",
+    "INCOME",
+    "CONSENT",
+    "RISK",
+    "CHURN",
+    "TOP",
+    "RECENTLY",
+    "CAL",
+)
 # What is understood, and no rule says.
 _NO_RULE = {
     "BOTTOM": "ranks count from the top; say: less than so much",
@@ -51,7 +66,7 @@ class Reader:
         self.names = names
 
     def read(self, sentence: str, lang: str | None = None) -> Answer:
-        plain, _ = headless(with_ends(text.folded(sentence)))
+        plain = self._asked(with_ends(text.folded(sentence)))
         every = tokens(plain, self.names)
         said = [one for place, one in enumerate(every) if "OPEN" not in one or (place and "NEG" in every[place - 1])]
         said = [by_device(token, plain) for token in of_stages(said)]
@@ -92,6 +107,11 @@ class Reader:
             return Answer(readings[0].rule, parts)
         return Answer(None, parts, tuple(left), tuple(unlike.values())[:_MOST_READINGS])
 
+    def _asked(self, plain: str) -> str:
+        """The sentence without what a list is for, unless that says who people are."""
+        rest, head = headless(plain)
+        return plain if any(token.may(*_WHO) for token in tokens(head, self.names)) else rest
+
     def _bracketed(self, said: list[Token], plain: str, lang: str | None) -> tuple[list[Token], list[Part]]:
         """Whole clauses in brackets as what they say by themselves, and those that say nothing."""
         unread: list[Part] = []
@@ -105,7 +125,7 @@ class Reader:
             if rule is None and not acts:
                 continue
             dated = any(token.may("LAST", "THEPAST", "CAL", "WITHIN") for token in said if token not in within)
-            if rule is None or (dated and "'in'" not in str(rule)):
+            if rule is None or (acts and dated and "'in'" not in str(rule)):
                 unread.append(Part(found[1], "expected what people did or are in brackets"))
                 continue
             whole = Token({"USER": rule}, found.start(), found.end(), found.group())

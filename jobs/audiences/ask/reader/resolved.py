@@ -19,6 +19,8 @@ def resolved(sentence: Sentence, said: Frame, frames: list[Frame], place: int) -
     )
     slots, before = frame.slots, frames[place - 1] if place else None
     elsewhen = before is not None and before.windows and frame.windows and before.windows != frame.windows
+    if frame.any_of and slots.get("CMP") == "at_least" and "Q" not in slots:
+        slots.pop("CMP")  # at least one of them
     if slots.pop("listed", None) and slots.get("Q", ("",))[0] in ("products", "categories"):
         raise NotSaidError("expected any of them, or all; say: A and B, or A and C")
     if "AGAIN" in slots and (frame.neg is not None or "BACK" in slots or elsewhen):

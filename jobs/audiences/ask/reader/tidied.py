@@ -25,6 +25,7 @@ def with_ends(plain: str) -> str:
     So is an adverb before a small number: 就买过一次 is 只买过一次.
     """
     plain = re.sub(r"(?:就|才)(?=(?:下|买|购|来|消费|成交)[^\W\d]{0,2}[一1两2](?:次|单|笔|回))", "只", plain)
+    plain = re.sub("一个(?=孩子|小孩|娃|子女)", "1个", plain)
     plain = re.sub(r"\((?:含|包含|包括)[^()]{1,6}\)", "", plain)
     number = r"(?:\d[\d.,]*|[一二两三四五六七八九十百千万半成]+)[^\W\d]{0,2}?"
     strict = re.compile(rf"({number})(?:及|或)?以([上下])([^()]{{0,12}})\((?:不含|不包含|不包括)[^()]{{1,6}}\)")
@@ -32,7 +33,8 @@ def with_ends(plain: str) -> str:
 
 
 _PURPOSE_ZH = re.compile(
-    r"^[^\d:,。;]{0,24}?(?:活动|圈人|推送|短信|投放|营销|召回|唤醒|促销|运营|拉新|触达|发券|邮件|需求|圈选)[^\d:,。;]{0,8}:(?=.)"
+    r"^[^\d:,。;]{0,24}?(?:活动|圈人|推送|短信|投放|营销|召回|唤醒|促销|运营|拉新|触达|发券|邮件|需求|圈选)"
+    r"[^\d:,。;]{0,8}:(?=.)"
 )
 _PURPOSE_EN = re.compile(
     r"^(?:for|hi,? for) (?:the|our|an?|this|my|next|tomorrow's)\b[^\d,:;.]{0,60}?"
@@ -40,12 +42,17 @@ _PURPOSE_EN = re.compile(
     r"[ ,:-]*(?=(?:we|i|please|pls|give|find|show|pull|get|need|select|target|list|can|could|let|everyone|everybody"
     r"|people|customers|users|shoppers)\b)"
 )
+_PURPOSE_EN_NAMED = re.compile(
+    r"^[^\d,:;.()]{0,40}?\b(?:test|mailing|campaign|newsletter|push|promo|promotion|blast)s?"
+    r"(?: *:| +[-–—]) +(?=.)"
+)
+_PURPOSES = (_PURPOSE_ZH, _PURPOSE_EN, _PURPOSE_EN_NAMED)
 _DOES = re.compile(r"[买购搜看逛付退花]|下单|浏览|加购|收藏|没|未|不|\b(?:who|not|bought|buy|viewed|never|without)\b")
 
 
 def headless(plain: str) -> tuple[str, str]:
     """The sentence without what a list is for, at its head; and that."""
-    found = _PURPOSE_ZH.match(plain) or _PURPOSE_EN.match(plain)
+    found = next(filter(None, (pattern.match(plain) for pattern in _PURPOSES)), None)
     if found is None or _DOES.search(found[0]):
         return plain, ""
     return plain[found.end() :].lstrip(), found[0].strip(" :,")

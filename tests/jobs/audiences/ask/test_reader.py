@@ -316,6 +316,25 @@ SAID = """
 - [近30天下单最多的50名客户, {top: {did: purchase, count: orders, in: {last_days: 30}}, users: 50}]
 - [returned something within 14 days of buying it,
    {then: [{did: purchase}, {did: refund, within: {days: 14}}], same: product}]
+- ["bought milk at least twice, beer once", 买过两次牛奶，啤酒也至少一次,
+   {all: [{did: purchase, where: {category: MILK}, count: orders, at_least: 2},
+          {did: purchase, where: {category: BEERS/ALES}, count: orders, at_least: 1}]}]
+- [spent at least $50 in both October and November, 10月和11月都消费满50元的,
+   {all: [{did: purchase, sum: amount, at_least: 50, in: {between: [2017-10-01, 2017-10-31]}},
+          {did: purchase, sum: amount, at_least: 50, in: {between: [2017-11-01, 2017-11-30]}}]}]
+- ["bought at least one of milk, coffee and beer", {did: purchase, where: {category: [BEERS/ALES, COFFEE, MILK]}}]
+- [bought milk in August or September 2016,
+   {did: purchase, where: {category: MILK}, in: {between: [2016-08-01, 2016-09-30]}}]
+- ["(women or loyal) and spent at least 200 in the last 60 days",
+   {all: [{any: [{is: {gender: F}}, {is: {lifecycle_stage: loyal}}]},
+          {did: purchase, sum: amount, at_least: 200, in: {last_days: 60}}]}]
+- [家里有一个孩子的, families with one child, {is: {attributes.kids_count: "1"}}]
+- [牛奶咖啡都没买的, {not: {did: purchase, where: {category: [COFFEE, MILK]}}}]
+- [近90天花在牛奶上的钱超过咖啡,
+   {compared: {did: purchase, sum: amount, where: {category: MILK}, in: {last_days: 90}},
+    to: {where: {category: COFFEE}}, more_than: 1}]
+- ["Win-back test - 5+ orders ever, nothing in the past 60 days",
+   {all: [{did: purchase, count: orders, at_least: 5}, {not: {did: purchase, in: {last_days: 60}}}]}]
 - [买过沙发的, {did: purchase, where: {category: sofa}}]
 - [bougt cofee in the last 7 days, {did: purchase, where: {category: COFFEE}, in: {last_days: 7}}]
 """
@@ -361,7 +380,7 @@ def test_a_sentence_is_one_rule(sentence, rule):
     "近30天没买牛奶，但之前30天买过",  # milk, or anything
     "aged over 40",  # within a group
     "30岁到50岁、买过牛奶的", "women between 30 and 50",
-    "看过手机却没加购的", "bought milk and spent 50 on coffee, last 90 days",
+    "买过牛奶但不是打折买的", "看过手机却没加购的", "bought milk and spent 50 on coffee, last 90 days",
     "看过手机并买了牛奶，近60天", "viewed phones and bought milk, last 60 days",
     "viewed phones or bought milk in the last 30 days",
     "咖啡买家里按消费金额排前10%", "coffee buyers ranked by spend, top 10%",
