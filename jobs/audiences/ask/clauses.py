@@ -106,8 +106,8 @@ class Clauses:
             and "COMMA" in (*self.tokens, token)[place + 1]
         ):
             pass  # what the list is called
-        elif "SAMEPERIOD" in token and self.frames and self.frames[-1].windows and not frame.windows:
-            frame.windows = list(self.frames[-1].windows)
+        elif "SAMEPERIOD" in token and any(one.windows for one in self.frames) and not frame.windows:
+            frame.windows = list(next(one.windows for one in reversed(self.frames) if one.windows))
         elif (
             "BACK" in token
             and token.said[0] in "又再"
@@ -134,13 +134,15 @@ class Clauses:
                 frame.things.names or frame.slots or (self._ahead(place + 1) and "OBJ" in self._ahead(place + 1)[0])
             )
             if not frame.events and nearby:
-                if "TOPN" in frame.slots and frame.things.names:
+                if "TOPN" in frame.slots and frame.things.names and token["BUYERS"] != "spend":
                     frame.slots["of_buyers"] = True
                 self._event(token)
         elif "OBJ" in token or "QUOTED" in token:
             self._object(token)
         elif "ORDERS" in token:
-            if frame.slots.keys() & {"SHARE", "QPCT", "TOPN", "COMPARED"}:
+            if "THAN" in frame.slots:
+                self.stray.append(token)  # more of something than of these
+            elif frame.slots.keys() & {"SHARE", "QPCT", "TOPN", "COMPARED"}:
                 frame.slots.setdefault("unit", "orders")
             elif not frame.events and not frame.slots.keys() & {"FIRSTBUY", "LASTBUY"}:
                 self._event(token)

@@ -58,4 +58,7 @@ def _rfm(m: Match) -> Made:
 
 @rule("CURRENCY NUM CURRENCY?", "NUM CURRENCY")
 def _money(m: Match) -> Made:
+    signs = [token for kind, token in m.found if kind == "CURRENCY"]
+    if len(signs) == 2 and signs[1].said in "$¥€£":
+        return None  # $25 to $75
     return {"MONEY": m.get("NUM")}

@@ -35,7 +35,7 @@ def compared(m: Match, *kinds: str, per: Callable[[Any], Any] = lambda n: n) -> 
     "CURRENCY NUM TO NUM",
 )
 def _of_money(m: Match) -> Made:
-    if len(m.all("MONEY", "NUM")) == 2 and m.has("AND") and not m.has("BETWEEN"):
+    if len(m.all("MONEY", "NUM")) == 2 and m.has("AND") and not m.has("BETWEEN", "INBETWEEN"):
         return None
     held = compared(m, "NUM", "MONEY")
     return {"Q": ("money", held)} if held else None
@@ -110,7 +110,7 @@ def _between_percents(m: Match) -> Made:
 
 @rule("BETWEEN? PCT TO|AND PCT INBETWEEN?", "CMP? PCT CMPPOST?")
 def _of_percent(m: Match) -> Made:
-    if len(m.all("PCT")) == 2 and m.has("AND") and not m.has("BETWEEN"):
+    if len(m.all("PCT")) == 2 and m.has("AND") and not m.has("BETWEEN", "INBETWEEN"):
         return None
     held = compared(m, "PCT")
     bare = not m.has("CMP", "CMPPOST", "TO", "AND")
@@ -258,6 +258,10 @@ def _not_one(m: Match) -> Made:
 
 @rule("BETWEEN? NUM TO|AND NUM EVENT", "NUM EVENT CMPPOST", "CMP? NUM CMPPOST? EVENT")
 def _noun(m: Match) -> Made:
+    number = [token for kind, token in m.found if kind == "NUM"][-1]
+    done = next(token for kind, token in m.found if kind == "EVENT")
+    if not m.has("CMPPOST") and done.start - number.end > 1:
+        return None  # the top 50 by views
     if not re.search(r"s$|次$", m.said("EVENT")) or m.said("EVENT") in ("buys", "spends", "pays"):
         return None
     if m.has("AND") and not m.has("BETWEEN"):

@@ -9,7 +9,14 @@ RULES: Rules = []
 rule = into(RULES)
 
 
-@rule("BETWEEN NUM AND|TO NUM INBETWEEN?", "NUM TO NUM INBETWEEN?", "CMP NUM CMPPOST?", "NUM CMPPOST", "ONLY NUM")
+@rule(
+    "BETWEEN NUM AND|TO NUM INBETWEEN?",
+    "NUM TO NUM INBETWEEN?",
+    "NUM AND NUM INBETWEEN",
+    "CMP NUM CMPPOST?",
+    "NUM CMPPOST",
+    "ONLY NUM",
+)
 def _bare(m: Match) -> Made:
     if m.has("CMP") and m.has("CMPPOST"):
         return None

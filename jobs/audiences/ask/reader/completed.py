@@ -124,7 +124,11 @@ def completed(sentence: Sentence, frames: list[Frame]) -> list[Frame]:
                 and frame.link in ("AND", "COMMA", "TIGHT", "BUT")
                 and not frame.things.names
             ):
-                frame.windows = [] if before.first else list(before.windows) if frame.link == "TIGHT" else []
+                far = before.windows and (
+                    frame.link == "TIGHT" or (_loose(frame) and sentence.pick(("days", place), [True, False]))
+                )
+                frame.windows = list(before.windows) if far and not before.first else []
+        formerly = before is not None and "FORMERLY" in before.slots
         implied = frame.slots.pop("implied", None)
         rhythm = implied and frame.slots.keys() & {"EVERY", "OVERDUE"} and not frame.things.names
         if rhythm and before is not None and before.slots.keys() <= {"REGULAR", "EACHCAL", "Q", "EVERY"}:
@@ -156,6 +160,7 @@ def completed(sentence: Sentence, frames: list[Frame]) -> list[Frame]:
         anew = before is not None and any(token.said.startswith(("又买", "又购")) for token in frame.tokens)
         same = (
             anew
+            or (formerly and frame.neg is not None)
             or (frame.neg is not None and (all_of_them or _again(frame)))
             or frame.slots.get("SAME") in ("it", "any")
         )
@@ -191,6 +196,11 @@ def completed(sentence: Sentence, frames: list[Frame]) -> list[Frame]:
     if head and not any(head in frame.windows for frame in done):
         raise NotSaidError("expected something that was done in that time")
     return done
+
+
+def _loose(frame: Frame) -> bool:
+    """Whether "but at least one order" leaves open in which days: in those before, or ever."""
+    return frame.neg is None and not any("EVENT" in token for token in frame.tokens)
 
 
 def _measured_of(frame: Frame, before: Frame | None) -> bool:

@@ -43,7 +43,7 @@ def resolved(sentence: Sentence, said: Frame, frames: list[Frame], place: int) -
         frame.events = ("purchase",)
     if "LASTONE" in slots and frame.events:
         slots["LASTBUY"] = True
-    if "TOPN" in slots and frame.things.names and any("BUYERS" in token for token in frame.tokens):
+    if "TOPN" in slots and frame.things.names and any("BUYERS" in t and t["BUYERS"] != "spend" for t in frame.tokens):
         slots["of_buyers"] = True
     noun = len(frame.tokens) == 1 and "ORDERS" in frame.tokens[0] and not frame.windows
     if noun and frame.neg is None and before is not None and "TOPN" in before.slots:
@@ -169,6 +169,8 @@ def _monthly(frame: Frame) -> None:
     said = next(token.said for token in frame.tokens if "PERMONTH" in token)
     each = frame.slots.pop("EACHCAL", "month" if re.search("month|月", said) else "week" if "周" in said else "")
     size = {"month": 30, "week": 7}.get(each, 0)
+    if kind in ("products", "categories"):
+        raise NotSaidError("expected an average of what adds up: orders, money, pieces")
     if not (size and days) or days % size or any(isinstance(n, list) for n in held.values()) or not held:
         raise NotSaidError("expected an average of months or weeks, such as the last 6 months")
     frame.slots.pop("PERMONTH")

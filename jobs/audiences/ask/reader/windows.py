@@ -42,7 +42,7 @@ def behind(sentence: Sentence, acts: list[Frame]) -> None:
     if last.neg is not None:
         shared = before if all(one.neg == "" for one in acts) and len(before) == len(acts) - 1 else []
         two = len(acts) == 2 and before and before[0].neg is None and last.link in ("BUT", "AND", "TIGHT")
-        plain = two and not before[0].slots.keys() - {"Q", "QUERY"} and last.neg == "" and not last.slots
+        plain = two and not before[0].slots.keys() - {"Q", "QUERY"} and last.neg == "" and last.slots.keys() <= {"SAME"}
         plain = plain and not any("BUYERS" in token for token in before[0].tokens)  # buyers of X who did not buy Y
         if plain and not sentence.chinese and any("EVENT" in token for token in last.tokens):
             shared = before if sentence.pick("window behind", [True, False]) else []

@@ -335,6 +335,12 @@ SAID = """
     to: {where: {category: COFFEE}}, more_than: 1}]
 - ["Win-back test - 5+ orders ever, nothing in the past 60 days",
    {all: [{did: purchase, count: orders, at_least: 5}, {not: {did: purchase, in: {last_days: 60}}}]}]
+- [biggest 5% of milk spenders, {top: {did: purchase, sum: amount, where: {category: MILK}}, percent: 5}]
+- [未来7天购买概率在0.3和0.5之间, {is: {purchase_7d: {between: [0.3, 0.5]}}}]
+- [spending on milk of $25 to $75, {did: purchase, sum: amount, between: [25, 75], where: {category: MILK}}]
+- [以前买牛奶，近60天不买了,
+   {all: [{did: purchase, where: {category: MILK}},
+          {not: {did: purchase, where: {category: MILK}, in: {last_days: 60}}}]}]
 - [买过沙发的, {did: purchase, where: {category: sofa}}]
 - [bougt cofee in the last 7 days, {did: purchase, where: {category: COFFEE}, in: {last_days: 7}}]
 """
@@ -380,6 +386,7 @@ def test_a_sentence_is_one_rule(sentence, rule):
     "近30天没买牛奶，但之前30天买过",  # milk, or anything
     "aged over 40",  # within a group
     "30岁到50岁、买过牛奶的", "women between 30 and 50",
+    "viewed phones twice and bought none in the last 21 days", "less than 30 dollars in the last 60 days but 1 order",
     "买过牛奶但不是打折买的", "看过手机却没加购的", "bought milk and spent 50 on coffee, last 90 days",
     "看过手机并买了牛奶，近60天", "viewed phones and bought milk, last 60 days",
     "viewed phones or bought milk in the last 30 days",
