@@ -188,6 +188,12 @@ class Clauses:
         elif "SINCE" in token and frame.neg is not None and self.frames and not self._ahead(place + 1):
             frame.link = "THEN"  # but not since
             frame.events, frame.things = frame.events or self.frames[-1].events, self.frames[-1].things
+        elif token.said in ("before", "prior to") and self._comes_first(place):
+            self._close("THEN")  # bought A before buying B
+        elif token.said in ("之前", "以前") and frame.things.names and self._comes_first(place):
+            self._close("AFTER")  # 买A之前买过B
+        elif token.said in ("之前", "以前") and frame.things.names and any("NEG" in t for t in self._ahead(place + 1)):
+            self.stray.append(token)
         elif "PRIOR" in token:
             frame.slots["PRIOR"] = True
             frame.tokens.append(token)
@@ -201,6 +207,11 @@ class Clauses:
     def _ranks(self, place: int) -> bool:
         """Whether a word for a measure stands behind "ranked by"."""
         return place > 0 and "RANK" in self.tokens[place - 1] and any("TOPN" in token for token in self.tokens[place:])
+
+    def _comes_first(self, place: int) -> bool:
+        """Whether "before" stands between two things that were done."""
+        after = self._ahead(place + 1)
+        return bool(self.frame.events and self.frame.neg is None and after and after[0].may("EVENT", "OBJ", "ADD"))
 
     def _everyone_else(self, place: int) -> bool:
         links = (self.frame.link, *(one.link for one in self.frames[-1:]))
@@ -335,6 +346,7 @@ class Clauses:
             or (self.frame.things.names and self.frame.events)
         ):
             if self.frame.neg is not None and not self.frame.acts and not self.frame.users:
+                self.stray.append(token)  # not not
                 return
             self._close("THEN" if self._ordered else "TIGHT")
         if after and after[0].may("DISCOUNTED") and self.frame.events:

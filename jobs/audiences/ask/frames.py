@@ -325,6 +325,8 @@ def _stopped(frame: Frame, thing: Rule) -> Rule:
     days = vague().numbers.stopped_days
     if (said := window_of(frame)) and set(said) == {"last_days"}:
         days = said["last_days"]
+    elif said:
+        raise NotSaidError("expected no days beside it; say: not since then")
     slots = {k: v for k, v in frame.slots.items() if k not in ("STOPPED", "FORMERLY", "OFTEN")}
     before = _did(replace(frame, windows=[], slots=slots), thing)
     if "OFTEN" in frame.slots:

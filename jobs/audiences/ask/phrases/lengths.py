@@ -31,6 +31,8 @@ def _spans(m: Match) -> Made:
 @rule("NUM TUNIT", "HALF TUNIT")
 def _span(m: Match) -> Made:
     number = m.get("NUM")
+    if m.said("TUNIT") == "号":
+        return None  # a day of the month
     if m.has("NUM") and m.found[1][1].start - m.found[0][1].end > 1:
         return None  # 100 a week
     return {"SPAN": (int(number), m.get("TUNIT"))} if number == int(number) and number > 0 else None

@@ -69,7 +69,7 @@ def _orders_between(m: Match) -> Made:
 def _so_many_by_then(m: Match) -> Made:
     """The second order, 第二单: two or more of them."""
     number = Decimal(m.get("NUM", "ORD"))
-    return {"Q": ("orders", {"at_least": number})} if 2 <= number <= 100 else None
+    return {"Q": ("orders", {"at_least": number}), "NTH": ""} if 2 <= number <= 100 else None
 
 
 @rule("CMP? NUM AMONG|BELONG NUM", "CMP? NUM AMONG|BELONG NUM ORDERS")
@@ -242,7 +242,11 @@ def _not_a_single_one(m: Match) -> Made:
 def _of_one_order(m: Match) -> Made:
     """What one order came to: nothing counts by the order."""
     kinds = [kind for kind, _ in m.all("Q")]
-    amount = kinds == ["money"] if m.has("ORDERS") else kinds == ["orders", "money"] or m.has("SINGLEORDER")
+    amount = (
+        kinds == ["money"]
+        if m.has("ORDERS")
+        else kinds in (["orders", "money"], ["money", "times"]) or m.has("SINGLEORDER")
+    )
     return {"UNSAID": True} if amount else None
 
 

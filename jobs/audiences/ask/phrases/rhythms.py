@@ -114,7 +114,7 @@ def _each_unit(m: Match) -> Made:
 @rule("LAST|THEPAST NUM TIMES|ORDERS")
 def _last_orders(m: Match) -> Made:
     """The last three orders: nothing counts back by orders."""
-    return {"UNSAID": True} if m.said("LAST") != "前" else None
+    return {"UNSAID": True}
 
 
 @rule(

@@ -39,6 +39,8 @@ def comparison(frame: Frame) -> None:
         how = {"less_than": 1} if by is None else {"at_most": 1 - by}
     elif "QPCT" in slots:
         held = slots["QPCT"]
+        if "PCT" in slots and slots["PCT"] < 100 and "CMP" not in slots:
+            raise NotSaidError("expected at most, or at least, so much of it")
         if "CMP" in slots:
             held = {slots.pop("CMP"): next(iter(held.values()))}
         how = {key: value / 100 for key, value in held.items() if not isinstance(value, list)}

@@ -21,6 +21,16 @@ def resolved(sentence: Sentence, said: Frame, frames: list[Frame], place: int) -
     elsewhen = before is not None and before.windows and frame.windows and before.windows != frame.windows
     if frame.any_of and slots.get("CMP") == "at_least" and "Q" not in slots:
         slots.pop("CMP")  # at least one of them
+    if frame.things.names and any("NTH" in token for token in frame.tokens):
+        raise NotSaidError("expected the first order, or the last: no other is told apart")
+    if (
+        "BACK" in slots
+        and "BREAKSPAN" not in slots
+        and before is not None
+        and before.neg is not None
+        and frame.link == "BUT"
+    ):
+        raise NotSaidError("expected who came back after how many days")
     if slots.pop("listed", None) and slots.get("Q", ("",))[0] in ("products", "categories"):
         raise NotSaidError("expected any of them, or all; say: A and B, or A and C")
     if "AGAIN" in slots and (frame.neg is not None or "BACK" in slots or elsewhen):
@@ -70,6 +80,8 @@ def resolved(sentence: Sentence, said: Frame, frames: list[Frame], place: int) -
         elif frame.neg is not None and long and days:
             frame.windows.append({"last_days": days})
         elif unit == "day" and "Q" not in slots and frame.neg is None and (frame.events or "MEASURE" in slots):
+            if not long and how != "between" and how != "exactly" and not (frame.windows or "MEASURE" in slots):
+                raise NotSaidError("expected a window, such as the last 30 days, found a length of time alone")
             slots["Q"] = ("days", held)
         elif "BREAK" in slots or "BACK" in slots:
             slots["break"] = days_of((number, unit))
@@ -119,6 +131,9 @@ def resolved(sentence: Sentence, said: Frame, frames: list[Frame], place: int) -
         raise NotSaidError("expected the measure: number of products, orders, money")
     comparison(frame)
     narrowed(frame)
+    people = any(re.search("buyer|买家", token.said) for token in frame.tokens)
+    if people and slots.keys() & {"PCT", "QPCT"} and not slots.keys() & {"SHARE", "TOPN", "compared"}:
+        raise NotSaidError("expected a share of what somebody buys, found one of people")
     if (
         "PCT" in slots and "SHARE" not in slots and "TOPN" not in slots and "compared" not in slots and frame.acts
     ) or "SHARE" in slots:
@@ -180,6 +195,8 @@ def _monthly(frame: Frame) -> None:
 def _placed_span(frame: Frame) -> None:
     slots, days = frame.slots, days_of(frame.slots["SPAN"])
     span = slots.pop("SPAN")
+    if frame.neg is None and any("SPAN" in t and re.match("(one|a) |一 ?[周天月年个]", t.said) for t in frame.tokens):
+        raise NotSaidError("expected a window, such as the last 7 days, found a length of time alone")
     if frame.neg is None and not frame.windows and slots.get("Q") == ("times", {"at_least": 1}) and frame.events:
         raise NotSaidError("expected a window, such as the last 14 days, or how often: about every month")
     if slots.keys() & {"BACK", "BREAK"}:

@@ -19,12 +19,23 @@ def of_stages(said: list[Token]) -> list[Token]:
     return found
 
 
+# 除了A还买了B: both.
+_BESIDES = re.compile(
+    "除了?([^,。;]{1,12}?)(?:以外|之外|外)?,?(?:还|也|又)((?:购买|浏览|加购|收藏|搜索|买|看|搜)(?:过|了)?)(?!没|不)"
+)
+_BESIDES_EN = re.compile(
+    r"\b(?:besides|apart from|in addition to|aside from) ([a-z ]{1,30}?),? (?:they |has |have )*also (\w+)"
+)
+
+
 def with_ends(plain: str) -> str:
     """A note on the end of a range as the word that says it: `10个以上(不含10个)` is 超过10个.
 
     So is an adverb before a small number: 就买过一次 is 只买过一次.
     """
     plain = re.sub(r"(?:就|才)(?=(?:下|买|购|来|消费|成交)[^\W\d]{0,2}[一1两2](?:次|单|笔|回))", "只", plain)
+    plain = _BESIDES.sub(r"\2\1并且\2", plain)
+    plain = _BESIDES_EN.sub(r"\2 \1 and \2", plain)
     plain = re.sub("一个(?=孩子|小孩|娃|子女)", "1个", plain)
     plain = re.sub(r"\((?:含|包含|包括)[^()]{1,6}\)", "", plain)
     number = r"(?:\d[\d.,]*|[一二两三四五六七八九十百千万半成]+)[^\W\d]{0,2}?"

@@ -341,6 +341,10 @@ SAID = """
 - [以前买牛奶，近60天不买了,
    {all: [{did: purchase, where: {category: MILK}},
           {not: {did: purchase, where: {category: MILK}, in: {last_days: 60}}}]}]
+- [bought beer before buying coffee, 买咖啡之前买过啤酒的,
+   {then: [{did: purchase, where: {category: BEERS/ALES}}, {did: purchase, where: {category: COFFEE}}]}]
+- [除了啤酒还买了咖啡, besides beer they also bought coffee,
+   {all: [{did: purchase, where: {category: BEERS/ALES}}, {did: purchase, where: {category: COFFEE}}]}]
 - [买过沙发的, {did: purchase, where: {category: sofa}}]
 - [bougt cofee in the last 7 days, {did: purchase, where: {category: COFFEE}, in: {last_days: 7}}]
 """
