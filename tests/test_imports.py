@@ -47,6 +47,7 @@ ML: dict[str, set[str]] = {
     "ml.predict": {"scipy"},
     "ml.probes": TRAINING,
     "ml.recommend": TRAINING,
+    "ml.recommend_ablation": TRAINING,
     "ml.recommend_accuracy": {"scipy"},
     "ml.register": TRAINING,
     "ml.renew": TRAINING,

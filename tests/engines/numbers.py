@@ -50,6 +50,8 @@ def _plain() -> list[Case]:
         Case("pmod: null", F.pmod(given(None, "bigint"), F.lit(3)), None),
         Case("%: below 0", given(-7) % 3, -1),
         Case("shiftleft: bigint", F.shiftleft(given(17000, "bigint"), 44), 17000 << 44),
+        Case("shiftright: bigint", F.shiftright(given(17000 << 44, "bigint"), 44), 17000),
+        Case("shiftright: below 0", F.shiftright(given(-5, "bigint"), 1), -3),
         Case("shiftrightunsigned: below 0", F.shiftrightunsigned(given(-1, "bigint"), 11), 2**53 - 1),
         Case("nan: above all", nan > given(1e308), True),
         Case("nan: equal to itself", nan == given(NAN), True),
@@ -172,6 +174,9 @@ def _read_numbers() -> list[Case]:
         "1.5L": None, "\u00a01": None, "\u30001": None, "1\x00": None, "１.5": None, "-.5e1": "-5.0000", "1.00015e0": "1.0002", "-8.00005E0": "-8.0001", "1e-7": "0.0000",
     }  # fmt: skip
     return [
+        Case("columns.summed: one", columns.summed([given(7, "bigint")]), 7),
+        Case("columns.summed: an odd number of them", columns.summed([given(n, "bigint") for n in range(101)]), 5050),
+        Case("columns.summed: null", columns.summed([given(1, "bigint"), given(None, "bigint")]), None),
         *[Case(f"columns.number: {text!r}", columns.number(given(text), "decimal(18,4)").cast("string"), read)
           for text, read in money.items()],
         Case("columns.number: null", columns.number(given(None, "string"), "decimal(18,4)"), None),

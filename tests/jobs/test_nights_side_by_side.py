@@ -102,6 +102,7 @@ def test_a_migration_waits_for_the_night_that_writes(tmp_path, monkeypatch, caps
     written = []
     monkeypatch.setattr(migrate.contracts, "migrate", lambda *_: written.append("migrated"))
     monkeypatch.setattr(migrate, "_recut", lambda *_: "done")
+    monkeypatch.setattr(migrate, "_apart", lambda *_: [])
     with ThreadPoolExecutor(1) as other, turns.of(str(tmp_path), "sequences"):
         waiting = other.submit(migrate.run, None, str(tmp_path))
         time.sleep(0.3)
