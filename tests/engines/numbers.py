@@ -49,6 +49,7 @@ def _plain() -> list[Case]:
         Case("pmod: below 0", F.pmod(given(-7, "bigint"), F.lit(3)), 2),
         Case("pmod: null", F.pmod(given(None, "bigint"), F.lit(3)), None),
         Case("%: below 0", given(-7) % 3, -1),
+        Case("bitwiseAND: below 0", given(-5, "bigint").bitwiseAND((1 << 44) - 1), (1 << 44) - 5),
         Case("shiftleft: bigint", F.shiftleft(given(17000, "bigint"), 44), 17000 << 44),
         Case("shiftright: bigint", F.shiftright(given(17000 << 44, "bigint"), 44), 17000),
         Case("shiftright: below 0", F.shiftright(given(-5, "bigint"), 1), -3),
