@@ -192,7 +192,9 @@ class Clauses:
             self._close("THEN")  # bought A before buying B
         elif token.said in ("之前", "以前") and frame.things.names and self._comes_first(place):
             self._close("AFTER")  # 买A之前买过B
-        elif token.said in ("之前", "以前") and frame.things.names and any("NEG" in t for t in self._ahead(place + 1)):
+        elif (
+            token.said in ("之前", "以前") and frame.things.names and any("NEG" in t for t in self._ahead(place + 1))
+        ) or (token.said == "before" and any("WINDOW" in one for one in self.tokens[place + 1 : place + 2])):
             self.stray.append(token)
         elif "PRIOR" in token:
             frame.slots["PRIOR"] = True

@@ -47,6 +47,7 @@ class Frame:
     slots: dict[str, Any] = field(default_factory=dict)
     users: list[Rule] = field(default_factory=list)  # conditions that stand for themselves
     windows: list[Rule] = field(default_factory=list)
+    used: list[Rule] = field(default_factory=list)  # windows that a column took
     first: bool = False  # its window stands at the head of the sentence
     link: str = "AND"  # to the clause before
     comma: bool = False  # before it

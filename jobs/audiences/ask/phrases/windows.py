@@ -157,19 +157,19 @@ def _displaced(m: Match, *kinds: str) -> bool:
     return any(kind in kinds and token.said.isascii() == (place > 0) for place, (kind, token) in enumerate(m.found))
 
 
-@rule("AFTERDATE DATE|PERIOD", "DATE|PERIOD AFTERDATE", "AFTER DATE|PERIOD")
+@rule("AFTERDATE DATE|PERIOD|YEAR", "DATE|PERIOD AFTERDATE", "AFTER DATE|PERIOD|YEAR")
 def _after(m: Match) -> Made:
     if _displaced(m, "AFTERDATE", "AFTER"):
         return None
-    found = m.get("DATE", "PERIOD")
+    found = m.get("DATE", "PERIOD", "YEAR")
     return {"WINDOW": {"after": found[1] if isinstance(found, tuple) else found}}
 
 
-@rule("BEFOREDATE DATE|PERIOD", "DATE|PERIOD BEFOREDATE", "UNTIL DATE|PERIOD", "DATE|PERIOD UNTIL")
+@rule("BEFOREDATE DATE|PERIOD|YEAR", "DATE|PERIOD BEFOREDATE", "UNTIL DATE|PERIOD|YEAR", "DATE|PERIOD UNTIL")
 def _before(m: Match) -> Made:
     if _displaced(m, "BEFOREDATE"):
         return None
-    found = m.get("DATE", "PERIOD")
+    found = m.get("DATE", "PERIOD", "YEAR")
     first, last = found if isinstance(found, tuple) else (found, found)
     return {"WINDOW": {"before": last + _DAY if m.has("UNTIL") else first}}
 

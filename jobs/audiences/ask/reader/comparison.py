@@ -92,7 +92,7 @@ def narrowed(frame: Frame) -> None:
     if "COLUMN" in slots:
         frame.users.append(_column(frame))
         slots.clear()
-        frame.events, frame.windows = (), []
+        frame.events, frame.windows, frame.used = (), [], frame.windows
 
 
 def _column(frame: Frame) -> Rule:

@@ -15,7 +15,9 @@ def completed(sentence: Sentence, frames: list[Frame]) -> list[Frame]:
     if frames:
         opened(frames)
         in_each(sentence, frames)
-    head = next((f.windows[0] for f in frames if f.first and f.windows and f.link != "EXCEPT"), None)
+    head = next(
+        ((f.windows or f.used)[0] for f in frames if f.first and (f.windows or f.used) and f.link != "EXCEPT"), None
+    )
     done: list[Frame] = []
     for place, frame in enumerate(frames):
         before = next((f for f in reversed(done) if f.events), None)
@@ -179,9 +181,9 @@ def completed(sentence: Sentence, frames: list[Frame]) -> list[Frame]:
             and "before" not in frame.slots
         ):
             opener = next((f for f in done if f.first and f.windows), None)
-            undone = opener is not None and opener.neg is not None and not opener.things.names
+            undone = opener is not None and opener.neg is not None and not opener.things.names and not opener.slots
             if head and not frame.first and not (undone and frame.neg is None and frame.events == opener.events):
-                frame.windows = [head]
+                frame.windows = [_in_all(head) if frame.neg is not None else head]
             elif (
                 frame.neg is not None
                 and before is not None
@@ -193,9 +195,14 @@ def completed(sentence: Sentence, frames: list[Frame]) -> list[Frame]:
                 frame.windows = [w for w in before.windows if not w.keys() & {"each", "at_least_in", "before_days"}]
         done.append(frame)
     behind(sentence, [frame for frame in done if frame.acts])
-    if head and not any(head in frame.windows for frame in done):
+    if head and not any(head in (*frame.windows, *frame.used) for frame in done):
         raise NotSaidError("expected something that was done in that time")
     return done
+
+
+def _in_all(window: dict) -> dict:
+    """The days of a window in periods, for what was done in none of them."""
+    return {key: value for key, value in window.items() if key not in ("each", "at_least_in")}
 
 
 def _loose(frame: Frame) -> bool:

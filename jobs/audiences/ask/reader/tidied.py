@@ -19,6 +19,11 @@ def of_stages(said: list[Token]) -> list[Token]:
     return found
 
 
+# 近7天买过的不要: left out, as if the word stood before it.
+_LEFT_OUT = re.compile(
+    "((?:^|[,。;])(?:但是|但|不过|另外|同时)?)(?:把|将)?((?:(?!排除|除|不要|剔除|去掉)[^,。;]){2,24}?)的?(?:人|用户|客户|会员)?(?:都|也|全|全部|要)?"
+    "(?:不要|除外|去掉|排除|剔除|别要|筛掉|排掉)(?:掉|了)?(?=[,。;]|$)"
+)
 # 除了A还买了B: both.
 _BESIDES = re.compile(
     "除了?([^,。;]{1,12}?)(?:以外|之外|外)?,?(?:还|也|又)((?:购买|浏览|加购|收藏|搜索|买|看|搜)(?:过|了)?)(?!没|不)"
@@ -34,6 +39,7 @@ def with_ends(plain: str) -> str:
     So is an adverb before a small number: 就买过一次 is 只买过一次.
     """
     plain = re.sub(r"(?:就|才)(?=(?:下|买|购|来|消费|成交)[^\W\d]{0,2}[一1两2](?:次|单|笔|回))", "只", plain)
+    plain = _LEFT_OUT.sub(r"\1排除\2的", plain)
     plain = _BESIDES.sub(r"\2\1并且\2", plain)
     plain = _BESIDES_EN.sub(r"\2 \1 and \2", plain)
     plain = re.sub("一个(?=孩子|小孩|娃|子女)", "1个", plain)

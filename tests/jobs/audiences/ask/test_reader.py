@@ -345,6 +345,17 @@ SAID = """
    {then: [{did: purchase, where: {category: BEERS/ALES}}, {did: purchase, where: {category: COFFEE}}]}]
 - [除了啤酒还买了咖啡, besides beer they also bought coffee,
    {all: [{did: purchase, where: {category: BEERS/ALES}}, {did: purchase, where: {category: COFFEE}}]}]
+- [近7天买过的不要，近60天买过啤酒,
+   {all: [{not: {did: purchase, in: {last_days: 7}}},
+          {did: purchase, where: {category: BEERS/ALES}, in: {last_days: 60}}]}]
+- [买过啤酒的，把近7天下过单的去掉,
+   {all: [{did: purchase, where: {category: BEERS/ALES}}, {not: {did: purchase, in: {last_days: 7}}}]}]
+- [近6个月至少3个月买过牛奶但没买过咖啡,
+   {all: [{did: purchase, where: {category: MILK}, in: {last_months: 6, at_least_in: 3}},
+          {not: {did: purchase, where: {category: COFFEE}, in: {last_months: 6}}}]}]
+- [近90天客单价30元以上且订单5单以上,
+   {all: [{is: {basket_value_90d: {at_least: 30}}}, {did: purchase, count: orders, at_least: 5, in: {last_days: 90}}]}]
+- [first order before 2017, 首单在2017年以前, {first: purchase, in: {before: 2017-01-01}}]
 - [买过沙发的, {did: purchase, where: {category: sofa}}]
 - [bougt cofee in the last 7 days, {did: purchase, where: {category: COFFEE}, in: {last_days: 7}}]
 """
