@@ -172,7 +172,7 @@ def completed(sentence: Sentence, frames: list[Frame]) -> list[Frame]:
         if own and not frame.things.names and named is None and alone:
             raise NotSaidError("expected of what: any, none")
         if own and not frame.things.names and named is not None and same:
-            frame.things = named.things
+            frame.things = _all_things(done) if all_of_them and len(_all_things(done).names) > 1 else named.things
         if (
             not frame.windows
             and frame.neg != "never"
@@ -198,6 +198,12 @@ def completed(sentence: Sentence, frames: list[Frame]) -> list[Frame]:
     if head and not any(head in (*frame.windows, *frame.used) for frame in done):
         raise NotSaidError("expected something that was done in that time")
     return done
+
+
+def _all_things(frames: list[Frame]) -> Things:
+    """What all clauses name, for "none of them"."""
+    named = [names for frame in frames if frame.neg is None for names in frame.things.names]
+    return Things(tuple(names for place, names in enumerate(named) if names not in named[:place]))
 
 
 def _in_all(window: dict) -> dict:
@@ -227,7 +233,7 @@ def _elided(frame: Frame, before: Frame | None) -> bool:
     """Whether "but did not buy" leaves open of what: of what stands before, or anything."""
     verbs = [token.said for token in frame.tokens if "EVENT" in token]
     verbs += ["买" for token in frame.tokens if "ELIDED" in token]
-    if frame.neg is not None and frame.events in (("cart",), ("favourite",)):  # viewed phones, and put none in the cart
+    if frame.events in (("cart",), ("favourite",)):  # viewed phones, and put (none) in the cart
         other = before is not None and before.neg is None and before.events != frame.events
         return bool(other and before and before.things.names) and not frame.slots
     count = frame.slots.get("Q", ("",))[0] in ("times", "orders") and frame.slots.keys() == {"Q"}
