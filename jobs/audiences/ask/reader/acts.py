@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from jobs.audiences.ask.frames import Frame, NotSaidError, Rule, Things, condition
+from jobs.audiences.ask.condition import condition
+from jobs.audiences.ask.frames import Frame, NotSaidError, Rule, Things
 from jobs.audiences.ask.reader.joined import all_of, any_of
 from jobs.audiences.ask.reader.sentence import Sentence, note
 from jobs.audiences.ask.reader.steps import then
