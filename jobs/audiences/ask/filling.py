@@ -89,6 +89,9 @@ class Filling(Joining):
             frame.spend = said == "spend"
             frame.tokens.append(token)
             return
+        if frame.slots.keys() == {"BAND"} and not frame.events and not frame.things.names:
+            self._close("TIGHT")  # aged 25-44, who bought
+            frame = self.frame
         if self._join == "EVENT":
             self._join = None
             frame.events = tuple(dict.fromkeys((*frame.events, kind)))

@@ -35,6 +35,10 @@ def resolved(sentence: Sentence, said: Frame, frames: list[Frame], place: int) -
         raise NotSaidError("expected any of them, or all; say: A and B, or A and C")
     if "AGAIN" in slots and (frame.neg is not None or "BACK" in slots or elsewhen):
         slots.pop("AGAIN")
+    said_ = [token.said for token in frame.tokens if "FULLPRICE" in token]
+    if said_ and not (frame.events or frame.things.names) and re.match("没|未|不|无|no |without|with no", said_[0]):
+        slots["DISCOUNTED"] = slots.pop("FULLPRICE")  # has used no coupon
+        frame.neg = frame.neg or ""
     if "MOST" in slots and "TOPN" not in slots and slots.get("NUM", 0) >= 5:
         slots["TOPN"] = {"users": int(slots.pop("NUM"))}
     if "MOST" in slots and "TOPN" not in slots and "PCT" in slots:
@@ -72,6 +76,7 @@ def resolved(sentence: Sentence, said: Frame, frames: list[Frame], place: int) -
         _placed_span(frame)
     if "QSPAN" in slots:
         held, unit = slots.pop("QSPAN")
+        shopping = any("shopping" in token.said for token in frame.tokens if "QSPAN" in token)
         how, number = next(iter(held.items()))
         long, days = how in ("at_least", "more_than"), None if how == "between" else days_of((number, unit))
         if "LASTBUY" in slots and days:
@@ -79,7 +84,12 @@ def resolved(sentence: Sentence, said: Frame, frames: list[Frame], place: int) -
             frame.windows.append(ago)
         elif frame.neg is not None and long and days:
             frame.windows.append({"last_days": days})
-        elif unit == "day" and "Q" not in slots and frame.neg is None and (frame.events or "MEASURE" in slots):
+        elif (
+            unit == "day"
+            and "Q" not in slots
+            and frame.neg is None
+            and (frame.events or "MEASURE" in slots or shopping)
+        ):
             if not long and how != "between" and how != "exactly" and not (frame.windows or "MEASURE" in slots):
                 raise NotSaidError("expected a window, such as the last 30 days, found a length of time alone")
             slots["Q"] = ("days", held)

@@ -356,6 +356,12 @@ SAID = """
 - [近90天客单价30元以上且订单5单以上,
    {all: [{is: {basket_value_90d: {at_least: 30}}}, {did: purchase, count: orders, at_least: 5, in: {last_days: 90}}]}]
 - [first order before 2017, 首单在2017年以前, {first: purchase, in: {before: 2017-01-01}}]
+- [6 orders or more in the last 30 days and no coupons in that time, 近30天下单6次以上，期间没用过券,
+   {all: [{did: purchase, count: orders, at_least: 6, in: {last_days: 30}},
+          {not: {did: purchase, where: {discount: {more_than: 0}}, in: {last_days: 30}}}]}]
+- [customers aged 25-34 that bought neither beer nor coffee,
+   {all: [{is: {age_band: 25-34}}, {not: {did: purchase, where: {category: [BEERS/ALES, COFFEE]}}}]}]
+- [between 3 and 6 shopping days last month, {did: purchase, count: days, between: [3, 6], in: {last_months: 1}}]
 - [买过沙发的, {did: purchase, where: {category: sofa}}]
 - [bougt cofee in the last 7 days, {did: purchase, where: {category: COFFEE}, in: {last_days: 7}}]
 """
@@ -402,7 +408,7 @@ def test_a_sentence_is_one_rule(sentence, rule):
     "aged over 40",  # within a group
     "30岁到50岁、买过牛奶的", "women between 30 and 50",
     "viewed phones twice and bought none in the last 21 days", "less than 30 dollars in the last 60 days but 1 order",
-    "买过牛奶但不是打折买的", "看过手机却没加购的", "bought milk and spent 50 on coffee, last 90 days",
+    "viewed phones twice and added to cart but not bought", "买过牛奶但不是打折买的", "看过手机却没加购的", "bought milk and spent 50 on coffee, last 90 days",
     "看过手机并买了牛奶，近60天", "viewed phones and bought milk, last 60 days",
     "viewed phones or bought milk in the last 30 days",
     "咖啡买家里按消费金额排前10%", "coffee buyers ranked by spend, top 10%",
