@@ -76,7 +76,7 @@ def resolved(sentence: Sentence, said: Frame, frames: list[Frame], place: int) -
         _placed_span(frame)
     if "QSPAN" in slots:
         held, unit = slots.pop("QSPAN")
-        shopping = any("shopping" in token.said for token in frame.tokens if "QSPAN" in token)
+        counted = any("shopping" in token.said for token in frame.tokens if "QSPAN" in token) or "MEASURE" in slots
         how, number = next(iter(held.items()))
         long, days = how in ("at_least", "more_than"), None if how == "between" else days_of((number, unit))
         if "LASTBUY" in slots and days:
@@ -84,12 +84,7 @@ def resolved(sentence: Sentence, said: Frame, frames: list[Frame], place: int) -
             frame.windows.append(ago)
         elif frame.neg is not None and long and days:
             frame.windows.append({"last_days": days})
-        elif (
-            unit == "day"
-            and "Q" not in slots
-            and frame.neg is None
-            and (frame.events or "MEASURE" in slots or shopping)
-        ):
+        elif unit == "day" and "Q" not in slots and frame.neg is None and (frame.events or counted):
             if not long and how != "between" and how != "exactly" and not (frame.windows or "MEASURE" in slots):
                 raise NotSaidError("expected a window, such as the last 30 days, found a length of time alone")
             slots["Q"] = ("days", held)

@@ -408,7 +408,9 @@ def test_a_sentence_is_one_rule(sentence, rule):
     "aged over 40",  # within a group
     "30岁到50岁、买过牛奶的", "women between 30 and 50",
     "viewed phones twice and bought none in the last 21 days", "less than 30 dollars in the last 60 days but 1 order",
-    "viewed phones twice and added to cart but not bought", "买过牛奶但不是打折买的", "看过手机却没加购的", "bought milk and spent 50 on coffee, last 90 days",
+    "viewed phones twice and added to cart but not bought",
+    "买过牛奶但不是打折买的", "看过手机却没加购的",
+    "bought milk and spent 50 on coffee, last 90 days",
     "看过手机并买了牛奶，近60天", "viewed phones and bought milk, last 60 days",
     "viewed phones or bought milk in the last 30 days",
     "咖啡买家里按消费金额排前10%", "coffee buyers ranked by spend, top 10%",
