@@ -64,7 +64,7 @@ def acts_of(sentence: Sentence, frame: Frame) -> Rule:
         return _mixed(sentence, frame)
     plain = not frame.slots.keys() & {"TOPN", "SHARE", "HEAVY", "compared", "EXCLUSIVE", "Q", "OFTEN"}
     if set(frame.things.joins) == {"COMMA"} and frame.neg is None and plain:
-        end = max(token.end for token in frame.tokens if "OBJ" in token)
+        end = max((token.end for token in frame.tokens if "OBJ" in token), default=0)
         together = sentence.plain[end:].startswith("都")  # A、B都买了
         how = "all" if together else sentence.pick(("listed", str(names)), ["all", "any"])
         frame = replace(frame, things=Things(names, how))

@@ -56,6 +56,11 @@ def _tight(sentence: Sentence, rules: list, links: list[str]) -> Rule:
     if edge == len(rules) - 1 and links[-1] == "TIGHT":
         return all_of([joined(sentence, rules[:-1]), rules[-1][2]])
     place = links.index("TIGHT") + 1
+    people = rules[place][3].users and not rules[place][3].acts and rules[place - 1][3].acts
+    if people and links[place : place + 1] == ["OR"] and sentence.pick("how far behind", ["far", "near"]) == "far":
+        return all_of(
+            [joined(sentence, rules[:place]), joined(sentence, [("START", *rules[place][1:]), *rules[place + 1 :]])]
+        )
     if place == len(rules) - 1 and "OR" in links[: place - 1] and sentence.pick("how far", ["near", "far"]) == "far":
         return all_of([joined(sentence, rules[:place]), rules[place][2]])
     link, comma, rule, frame = rules[place - 1]

@@ -409,7 +409,7 @@ def test_a_sentence_is_one_rule(sentence, rule):
     "30岁到50岁、买过牛奶的", "women between 30 and 50",
     "viewed phones twice and bought none in the last 21 days", "less than 30 dollars in the last 60 days but 1 order",
     "viewed phones twice and added to cart but not bought",
-    "买过牛奶但不是打折买的", "看过手机却没加购的",
+    "bought milk, beer, or both", "买过牛奶的女性或有孩子的客户", "买过牛奶但不是打折买的", "看过手机却没加购的",
     "bought milk and spent 50 on coffee, last 90 days",
     "看过手机并买了牛奶，近60天", "viewed phones and bought milk, last 60 days",
     "viewed phones or bought milk in the last 30 days",
@@ -471,7 +471,20 @@ def test_events_that_the_shop_does_not_log_are_named():
 
 @pytest.mark.parametrize(
     "sentence",
-    ["", " ", "\0", "🎉🎉", "?!", "milk", "用户", "x" * (LONGEST + 1), "near " * 90, "((((", "not " * 80],
+    [
+        "",
+        " ",
+        "\0",
+        "🎉🎉",
+        "?!",
+        "milk",
+        "用户",
+        "x" * (LONGEST + 1),
+        "near " * 90,
+        "bought milk, beer, or both",
+        "((((",
+        "not " * 80,
+    ],
 )
 def test_nonsense_is_no_rule(sentence):
     answer = read(sentence, SHOP)
