@@ -1,9 +1,10 @@
 """Nights of the made-up shops on one engine, in one process and one session:
 
-`HUAXIANG_ENGINE=sail python -m tests.engines.nights --warehouse W --landing L --nights 6,7,8`
+`HUAXIANG_ENGINE=sail python -m tests.engines.nights --warehouse W --landing L --nights 6,7,8,9,erase,10`
 
 With `--nights -`, pairs of a warehouse and a night are read from the standard input, and a line is said after each, so
-that nights of several warehouses share what an engine costs to start.
+that nights of several warehouses share what an engine costs to start. `erase` in place of a night erases the users of
+shop.ERASED as of the night shop.ERASED_AFTER.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from jobs.sources import spec
 from jobs.tables import RECOMMENDATIONS, SEGMENT_MODELS, USER_EMBEDDINGS, USER_FEATURES
 from tests.engines import shop
 
+ERASE = "erase"
 INPUTS = ("monetary_90d", "frequency_28d", "dept:食品", "emb:0", "emb:1")
 
 
@@ -62,9 +64,12 @@ def night(spark: SparkSession, warehouse: str, landing: str, n: int) -> dict[str
     _encode(s)
     for verb in (segment, audiences, publish):
         timed(verb.__name__, verb.run, s)
-    if n == shop.ERASED_AFTER:
-        timed("erase", erase.run, s, list(shop.ERASED))
     return took
+
+
+def erased(spark: SparkSession, warehouse: str, landing: str) -> None:
+    """Both shops without the users of shop.ERASED, after the night shop.ERASED_AFTER."""
+    erase.run(spark, settings(warehouse, landing, shop.ERASED_AFTER), list(shop.ERASED))
 
 
 def _encode(s: Settings) -> None:
@@ -102,7 +107,11 @@ def main() -> None:
     listed = ((given.warehouse, n) for n in given.nights.split(","))
     asked = (line.split() for line in sys.stdin) if given.nights == "-" else listed
     for warehouse, n in asked:
-        print(n, night(spark, warehouse, given.landing, int(n)), flush=True)
+        if n == ERASE:
+            erased(spark, warehouse, given.landing)
+            print(n, "done", flush=True)
+        else:
+            print(n, night(spark, warehouse, given.landing, int(n)), flush=True)
     spark.stop()
 
 
