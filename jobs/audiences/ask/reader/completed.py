@@ -140,8 +140,10 @@ def completed(sentence: Sentence, frames: list[Frame]) -> list[Frame]:
             continue
         if "EVERY" in frame.slots:
             frame.slots.pop("Q", None)
-        if frame.neg is not None and frame.windows and before is not None:
-            before.slots.pop("FORMERLY", None)
+        if frame.neg is not None and frame.windows and before is not None and "FORMERLY" in before.slots:
+            before.slots.pop("FORMERLY")
+            if "EACHCAL" in before.slots:  # each month before the time in which it is missing
+                before.slots["before"] = next((w["last_days"] for w in frame.windows if "last_days" in w), 0)
         if "NOWADAYS" in frame.slots and frame.neg is not None and not frame.windows:
             frame.windows = [{"last_days": vague().numbers.stopped_days}]
             if before is not None and not frame.things.names:

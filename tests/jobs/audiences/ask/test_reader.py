@@ -41,6 +41,9 @@ SAID = """
    {all: [{not: {did: purchase, in: {last_days: 30}}},
           {did: purchase, where: {category: MILK}, in: {last_months: 6, skip: 1, each: true}},
           {top: {did: purchase, sum: amount, in: {last_days: 365}}, percent: 20}]}]
+- [used to buy milk every month but not in the last two months, 以前每个月都买牛奶，最近两个月没买,
+   {all: [{did: purchase, where: {category: MILK}, in: {last_months: 6, skip: 2, each: true}},
+          {not: {did: purchase, where: {category: MILK}, in: {last_days: 60}}}]}]
 - [近30天买过牛奶或啤酒的用户, customers who bought beer or milk within the last 30 days,
    {did: purchase, where: {category: [BEERS/ALES, MILK]}, in: {last_days: 30}}]
 - [bought milk and beer, 买过牛奶和啤酒,
