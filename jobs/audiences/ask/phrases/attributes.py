@@ -68,16 +68,20 @@ def _kids(m: Match) -> Made:
     return {"BAND": ("kids", held)}
 
 
+def _named_column(m: Match) -> str:
+    return m.get("FIELD") or ("age_band" if m.has("AGE") else "income_band")
+
+
 @rule("INCOME BELONG|WAS? IS", "AGE BELONG|WAS? IS", "IS AGE", "IS INCOME", "FIELD WAS? IS", "IS FIELD")
 def _named_group(m: Match) -> Made:
-    column = m.get("FIELD") or ("age_band" if m.has("AGE") else "income_band")
+    column = _named_column(m)
     fits = [one for one in m.get("IS") if column in one]
     return {"USER": {"is": fits[0]}} if len(fits) == 1 else None
 
 
 @rule("FIELD|AGE|INCOME UNSTATED", "UNSTATED FIELD|AGE|INCOME")
 def _unstated(m: Match) -> Made:
-    column = m.get("FIELD") or ("age_band" if m.has("AGE") else "income_band")
+    column = _named_column(m)
     return is_(column, {"known": False})
 
 
