@@ -6,10 +6,13 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
+from jobs.sources.spec import Source
 from tests.docs.test_queries import PAGES, ROOT
 
 README_LINES = 120
+SOURCES_WORDS = 1_100
 # Written by runs and tools, so not there in a fresh clone.
 MADE = (".run", ".tools", ".venv", "landing", "warehouse", "my-warehouse", "big-warehouse", "big", "s/", "docker/.env")
 FENCED = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
@@ -110,3 +113,11 @@ def test_a_command_of_a_page_exists(page):
 @every_page
 def test_no_page_names_a_package_index(page):
     assert not PACKAGE_INDEX.search(text(page)), page.name
+
+
+def test_the_example_of_a_mapping_is_one():
+    """The whole file on the page of sources, which stays a page."""
+    page = text(ROOT / "docs" / "sources.md")
+    (example,) = re.findall(r"^```yaml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    assert [*Source.model_validate(yaml.safe_load(example)).feeds()] == ["events", "users", "products"]
+    assert len(page.split()) < SOURCES_WORDS

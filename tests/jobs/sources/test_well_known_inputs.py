@@ -33,7 +33,7 @@ def test_the_pages_name_every_shipped_mapping():
     """With its command; the demo and the made-up shop have others."""
     commands = re.findall(r"^\| `([a-z]\w+)` \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     assert sorted(commands) == sorted(set(SHIPPED) - {"complete_journey", "simulate"})
-    shown = re.findall(r"^\| `(\w+)` \|", (PAGE.parent / "sources.md").read_text(encoding="utf-8"), re.MULTILINE)
+    shown = re.findall(r"^\| `(\w+)` \|", (PAGE.parent / "mapping.md").read_text(encoding="utf-8"), re.MULTILINE)
     assert set(SHIPPED) <= set(shown)
 
 
