@@ -15,7 +15,13 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from jobs import audiences, segments, tables
-from jobs.checks import balance, results, suites, volume
+from jobs.checks import (
+    balance,
+    results,
+    suites,
+    unique,  # noqa: F401 (a metric in place of theirs)
+    volume,
+)
 from jobs.checks.hops import JUDGED
 from jobs.checks.lean import gx, gxe
 from jobs.checks.results import Judged, Result

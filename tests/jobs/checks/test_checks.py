@@ -161,6 +161,19 @@ def test_pages_of_the_newest_results_are_listed_and_older_ones_go(spark, night, 
     assert all(run in index for run in ("two", "three"))
 
 
+def test_keys_of_several_columns_are_unique_by_what_they_say_and_not_by_their_hash(spark, tmp_path):
+    key = {"type": "ExpectCompoundColumnsToBeUnique", "severity": "critical", "column_list": ["a", "b c"]}
+    suite = suites.Suite(slice=None, expectations=(suites.Expectation(**key),))
+    # A hash passes over nulls: the first two have the same.
+    apart = [(None, "x"), ("x", None), ("x", "x"), (None, None)]
+    found = []
+    for rows in (apart, [*apart, ("x", None)]):
+        frame = spark.createDataFrame(rows, "a string, `b c` string")
+        (result,) = judge.validate({"rows": (frame, suite)}, tmp_path, "test")["rows"]
+        found.append((result.success, result.unexpected_count))
+    assert found == [(True, 0), (False, 2)]
+
+
 def test_an_empty_day_is_critical(spark, night):
     delta.replace_where(silver(spark, {}), night.warehouse, tables.SILVER_EVENTS, f"ds = DATE'{DAY}'")
     later = Settings(date(2017, 6, 2), date(2017, 6, 2), night.warehouse, "shop", "", "test")
