@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from jobs.audiences.ask.filling import Filling
+from jobs.audiences.ask.frames import Things
 from jobs.audiences.ask.tokens import Token
 
 # What is kept of a clause as it is said.
@@ -22,7 +23,7 @@ _GLUE = {
     "RANK", "BELONG", "WAS", "INBETWEEN", "EITHER", "AMONGEND", "REST", "BEFOREHAND", "SOMETHING", "ONWARDS", "AGO",
     "AGE", "TO", "FIELD", "ABOUT", "ANY", "BYAMOUNT", "BOTH", "HABIT", "ANYOF",
 }  # fmt: skip
-_IDLE_UNITS = ("product", "products", "item", "items", "种", "款", "件")
+_IDLE_UNITS = ("product", "products", "item", "items", "pack", "bottle", "piece", "unit", "units", "种", "款", "件")
 
 
 class Clauses(Filling):
@@ -190,7 +191,12 @@ class Clauses(Filling):
 
     def _glue(self, token: Token) -> None:
         if "WAS" in token and self.frame.slots.keys() & {"FIRSTBUY", "FIRST", "LASTBUY", "LASTONE"}:
-            self.frame.slots["WAS"] = True
+            after = self._ahead(self.tokens.index(token) + 1)
+            if not self.frame.things.names:
+                self.frame.slots["WAS"] = True
+            elif after and "OBJ" in after[0]:  # the last purchase of wine was imported wine
+                self.frame.slots |= {"WAS": True, "OF": self.frame.things.names}
+                self.frame.things = Things()
         if "AMONGEND" in token and len(self.frame.things.names) > 1:
             self.frame.slots["listed"] = True  # so many of these
         if "ANYOF" in token:

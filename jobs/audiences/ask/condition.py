@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
-from jobs.audiences.ask.frames import ANYTHING, Frame, NotSaidError, Rule, where, window_of
+from jobs.audiences.ask.frames import ANYTHING, Frame, NotSaidError, Rule, simple, where, window_of
 from jobs.audiences.ask.vague import vague
 
 
@@ -68,8 +68,8 @@ _USED: dict[str, set[str]] = {
     "HEAVY": {"MEASURE", "NETOF"},
     "SHARE": {"QPCT", "MEASURE", "NETOF"},
     "EXCLUSIVE": set(),
-    "FIRST": {"FIRSTBUY"},
-    "LASTBUY": {"LASTONE"},
+    "FIRST": {"FIRSTBUY", "OF"},
+    "LASTBUY": {"LASTONE", "OF"},
     "BACK": {"BREAK", "BREAKSPAN", "break"},
     "OVERDUE": {"REGULAR"},
     "EVERY": {"REGULAR", "EACHCAL", "BREAK"},
@@ -127,7 +127,7 @@ def _one(frame: Frame, thing: Rule, ds: date) -> Rule:
             else:
                 raise NotSaidError(f"expected when the {key} one was, or what it was of")
         if was:
-            narrowed = {}
+            narrowed = {"where": {k: simple(v) for k, v in slots["OF"].items()}} if "OF" in slots else {}
         return {key: types} | narrowed | was | within
     if "BACK" in slots:
         days = slots.get("break") or slots.get("BREAKSPAN") or numbers.break_days
@@ -140,7 +140,7 @@ def _one(frame: Frame, thing: Rule, ds: date) -> Rule:
     if "EVERY" in slots:
         return {"regularly": types} | narrowed | {"every": {"between": slots["EVERY"]}} | within
     if "EACHCAL" in slots:
-        return _every(frame, thing)
+        return _every(frame, thing, ds)
     if "STOPPED" in slots or "FORMERLY" in slots:
         return _stopped(frame, thing)
     return _did(frame, thing)
@@ -195,7 +195,7 @@ def _none(did: Rule) -> Rule:
     return did | {"none": True} if did.get("exactly") == 0 and did.pop("exactly") == 0 else did
 
 
-def _every(frame: Frame, thing: Rule) -> Rule:
+def _every(frame: Frame, thing: Rule, ds: date) -> Rule:
     """Every month, week or day: of the window where one is said."""
     unit, numbers = frame.slots["EACHCAL"], vague().numbers
     said = window_of(frame)
@@ -210,6 +210,8 @@ def _every(frame: Frame, thing: Rule) -> Rule:
         period = {key: max(1, said["last_days"] // per)}
     elif set(said) == {key}:
         period = dict(said)
+    elif unit == "month" and (months := _whole_months(said, ds)):
+        period = months
     elif set(said) == {key, "at_least_in"}:
         return _one(replace(frame, slots={k: v for k, v in frame.slots.items() if k != "EACHCAL"}), thing, date.min)
     else:
@@ -221,6 +223,22 @@ def _every(frame: Frame, thing: Rule) -> Rule:
         slots={k: v for k, v in frame.slots.items() if k not in ("EACHCAL", "REGULAR")},
     )
     return _one(plain, thing, date.min)
+
+
+def _whole_months(window: Rule, ds: date) -> Rule | None:
+    """Days from the first of a month to the last of one as months that are over: each month from June to October."""
+    if set(window) != {"between"}:
+        return None
+    first, last = window["between"]
+    after = last + timedelta(days=1)
+    if first.day != 1 or after.day != 1 or after > ds.replace(day=1):
+        return None
+    skip = _months(ds) - _months(after)
+    return {"last_months": _months(after) - _months(first)} | ({"skip": skip} if skip else {})
+
+
+def _months(day: date) -> int:
+    return 12 * day.year + day.month
 
 
 def _stopped(frame: Frame, thing: Rule) -> Rule:

@@ -35,9 +35,10 @@ class Filling(Joining):
             self.frame.acts
             or self.frame.neg is not None
             or self.frame.users
+            or self.frame.slots.keys() == {"BAND"}
             or (self.frame.things.names and self.frame.events)
         ):
-            if self.frame.neg is not None and not self.frame.acts and not self.frame.users:
+            if self.frame.neg is not None and not (self.frame.acts or self.frame.users or "BAND" in self.frame.slots):
                 self.stray.append(token)  # not not
                 return
             self._close("THEN" if self._ordered else "TIGHT")
@@ -48,7 +49,9 @@ class Filling(Joining):
         self.frame.anything = token.said.split()[0] == "nothing" or token.said[0] in "什啥"
         self.frame.tokens.append(token)
         if "NEG+" in token:
-            self.frame.events, self.frame.anything = (token["NEG+"],), "ELIDED" not in token
+            self.frame.events, self.frame.anything = (token["NEG+"],), not token.may("ELIDED", "OBJ+")
+        if "OBJ+" in token:
+            self._add(token["OBJ+"])
 
     def _user(self, place: int, token: Token) -> None:
         frame = self.frame

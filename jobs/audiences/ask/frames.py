@@ -49,6 +49,7 @@ class Frame:
     link: str = "AND"  # to the clause before
     comma: bool = False  # before it
     either: bool = False
+    added: bool = False  # behind "and those who": to people of another kind
     any_of: bool = False  # one of what is listed
     idle: bool = False  # a word for products that counts nothing
     borrowed: bool = False  # its things are those of the clause before

@@ -114,6 +114,7 @@ class Joining:
         if self._ordered and link in ("AND", "COMMA", "BUT"):
             link, self._ordered = "THEN", False
         self._close(link, comma=link == "COMMA")
+        self.frame.added = token.kinds.get("AND") == "added"
 
     def _goes_on(self, after: list[Token]) -> bool:
         """Whether what follows a comma belongs to what stands before it: a window, a count, a measure alone."""

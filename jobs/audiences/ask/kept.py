@@ -20,14 +20,14 @@ _NEGATIVE = (
 # Kinds of words, and the keys of a rule of which one must be there for each.
 _KEYS: dict[str, tuple[str, ...]] = {
     "NEG": _NEGATIVE, "NEGANY": _NEGATIVE, "EXCEPT": _NEGATIVE, "STOPPED": ("not", "stopped"),
-    "HOURS": ("hour", "active_hours", "tags"), "TIME": ("hour",), "WEEKDAYS": ("weekday", "tags"),
+    "HOURS": ("hour", "active_hours", "tags"), "TIME": ("hour",), "WEEKDAYS": ("weekday", "tags", "after", "between"),
     "DISCOUNTED": ("discount", "sum"), "FULLPRICE": ("discount",), "TOPN": ("top",), "HEAVY": ("top",),
     "CAL": ("in", "since"), "MONTHNAME": ("in", "since"), "QUARTERNAME": ("in",), "HALFNAME": ("in",), "DATE": ("in",),
     "FESTIVAL": ("in",), "THAN": ("compared",), "SHARE": ("share",), "LASTBUY": ("last", "not"),
     "FIRSTBUY": ("first", "then"), "OVERDUE": ("stopped",), "FUTURE": ("is", "within", "then"),
     "ABOUT": ("regularly", "is"), "HABIT": ("regularly", "is", "stopped", "share"),
     "ONLY": ("exactly", "share", "at_most", "less_than", "none"), "WHOLE": ("within",), "RANK": ("top",),
-    "BOTH": ("all",), "FORMERLY": ("not", "skip", "last", "again", "before", "between"),
+    "BOTH": ("all",), "FORMERLY": ("previous_lifecycle_stage", "not", "skip", "last", "again", "before", "between"),
     "EACHCAL": ("each", "regularly", "at_least_in", "stopped", "then", "again"),
 }  # fmt: skip
 _COMPARED = {"more_than": ("more_than", "skip", "at_least_in", "again", "overdue", "not", "between"),

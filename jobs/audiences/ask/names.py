@@ -19,6 +19,7 @@ _GOODS = re.compile(
     r" (gear|stuff|goods|items?|products?|equipment|supplies|essentials|merchandise)$"
     r"|(?<=..)(用品|产品|商品|类商品|类产品|类|系列|之类)$"
 )
+_FEW = 0.05  # of the products of the largest: nobody means them by the word that they share
 _TOO_MANY = 8  # things that a name may fit before it says too little
 
 
@@ -140,7 +141,7 @@ class Names:
             parts = {part for label in v.labels.get(category, () if told else (category,)) for part in _parts(label)}
             for part in {category, *v.labels.get(category, ()), *parts}:
                 _add(listed, part, {"category": [category]})
-        levels = [dict(exact), dict(listed)]
+        levels = [dict(exact), {phrase: self._beside_larger(phrase, things) for phrase, things in listed.items()}]
         also, words, in_part = defaultdict(list), defaultdict(list), self._in_part()
         for group in vague().synonyms:
             hits = [
@@ -191,6 +192,38 @@ class Names:
             rest = all(re.search(r"\b(misc|other)", c, re.I) for c in categories)  # what has no kind of its own
             return [whole] if rest else [*own, whole]
         return own
+
+    def _beside_larger(self, phrase: str, things: list[dict]) -> list[dict]:
+        """The things of a name without those that are few beside others under the same word: of candy, a shelf that
+        is called so, beside packaged and checkout candy, is not what is meant.
+        """
+        size = {id(thing): sum(self.vocabulary.sizes.get(c, 0) for c in thing["category"]) for thing in things}
+        named = {c for thing in things for c in thing["category"]}
+        wide = sorted(c for c in self._headed(stem(phrase)) if c not in named)
+        whole: dict = {"category": wide}
+        larger = sum(self.vocabulary.sizes.get(c, 0) for c in wide)
+        most = max(larger, *size.values())
+        kept = [thing for thing in things if size[id(thing)] > _FEW * most]
+        if larger > _MUCH * max(size.values()):
+            own = [c for thing in kept for c in thing["category"]]
+            return [*kept, {"category": sorted([*own, *wide])}] if kept else [whole]
+        return kept
+
+    def _headed(self, word: str) -> list[str]:
+        """Categories with a label, whose name or label has the word for its head: CANDY - PACKAGED, frozen pizza."""
+        return self._heads.get(word, [])
+
+    @cached_property
+    def _heads(self) -> dict[str, list[str]]:
+        found: dict[str, set[str]] = defaultdict(set)
+        for category, labels in self.vocabulary.labels.items():
+            if category not in self._categories:
+                continue
+            found[stem(_key(re.split(r" - |/", category)[0]))].add(category)
+            for label in labels:
+                if label.isascii() and " " in label and not re.search("[&,/]| and ", label):
+                    found[stem(_key(label.split()[-1]))].add(category)
+        return {word: sorted(categories) for word, categories in found.items()}
 
     def _in_part(self) -> dict[str, list[dict]]:
         """Words of names: the labels that have one, and what has it in its name elsewhere; else the names."""

@@ -19,6 +19,7 @@ from jobs.audiences.ask.inflection import bases
 from jobs.audiences.ask.names import Names
 from jobs.audiences.ask.text import Unit
 from jobs.audiences.ask.vague import vague
+from jobs.audiences.rule.measures import USER_FIELDS
 
 _CALLED_BEFORE = re.compile(
     r"(audiences?|segments?|tags?|tagged|members of|left|entered|joined|moved (away )?from"
@@ -33,13 +34,16 @@ _COST = {"known": 1.0, "noise": 0.9, "unknown": 4.0, "part": 1.6, "mark": 0.1}
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A span of the sentence, and what it may be: a value by kind. What the grammar makes of several is one again."""
+    """A span of the sentence, and what it may be: a value by kind. What the grammar makes of several is one again.
+    opens: behind "who", which begins a clause.
+    """
 
     kinds: Mapping[str, Any]
     start: int
     end: int
     said: str
     notes: tuple[str, ...] = field(default=())
+    opens: bool = False
 
     def __getitem__(self, kind: str) -> Any:
         return self.kinds[kind]
@@ -63,8 +67,11 @@ def lexicon() -> dict[str, dict[str, Any]]:
     for kind, values in _document("lexicon.yaml").items():
         for value, languages in values.items():
             add(kind, value, languages)
-    for languages in _document("function_words.yaml").values():
-        add("NOISE", "", languages)
+    for class_, languages in _document("function_words.yaml").items():
+        add("NOISE", class_, languages)
+    for name in USER_FIELDS:  # as who knows the tables writes it
+        if "_" in name:
+            found.setdefault(key_of(name), {})["FIELDNAME"] = name
     for kind, phrase, value in vague().phrases():
         found.setdefault(key_of(phrase), {})[kind] = value
     return found
@@ -101,14 +108,63 @@ def tokens(sentence: str, names: Names) -> list[Token]:
         found.append(token)
         place = before
     every = [token for token in reversed(found) if token is not None]
-    every = [_and(every, place) for place in range(len(every))]
+    every = [_and(every, place) for place in range(len(every)) if not _hyphen(every, place, sentence)]
     passed = {token.start for token in every if token.kinds.keys() <= {"NOISE"} and token.end - token.start == 1}
-    kept = [token for token in every if not token.kinds.keys() <= {"NOISE"}]
+    kept, opens = [], False
+    for token in every:
+        if token.kinds.keys() <= {"NOISE"}:
+            opens |= token["NOISE"] == "relatives"
+        else:
+            kept.append(replace(token, opens=opens))
+            opens = False
     kept = sorted([*kept, *_of_letters(sentence, passed)], key=lambda token: token.start)
+    kept = _of_then_what(kept)
     return [
         replace(token, notes=tuple(note for place, note in notes.items() if token.start <= place < token.end))
         for token in kept
     ]
+
+
+def _of_then_what(row: list[Token]) -> list[Token]:
+    """The last wine purchase as the last purchase of wine."""
+    for place in range(len(row) - 2):
+        which, what, done = row[place : place + 3]
+        kind = {"LASTONE": "LASTBUY", "FIRST": "FIRSTBUY"}.get(
+            next((k for k in ("LASTONE", "FIRST") if k in which), "")
+        )
+        if kind is None and which.said in ("last", "latest", "most recent", "their last", "the last"):
+            kind = "LASTBUY"
+        bought = done.said in ("purchase", "order", "buy", "one")
+        if kind and bought and "OBJ" in what and not what.opens:
+            both = Token({kind: ""}, which.start, done.end, f"{which.said} {done.said}", which.notes, which.opens)
+            return [*row[:place], both, what, *_of_then_what(row[place + 3 :])]
+    return row
+
+
+_ENDS = {
+    "NUM",
+    "DATE",
+    "MONTHNAME",
+    "WEEKDAYS",
+    "TIME",
+    "ORD",
+    "QUARTERNAME",
+    "FRACTION",
+    "AMPM",
+    "CURRENCY",
+    "PERCENT",
+}
+
+
+def _hyphen(every: list[Token], place: int, sentence: str) -> bool:
+    """Whether `-` joins two words (top-quartile), and is no "to" between the ends of a range."""
+    token = every[place]
+    glued = re.search(r"[a-z]$", sentence[: token.start]) and re.match("[a-z]", sentence[token.end :])
+    return (
+        token.said == "-"
+        and bool(glued)
+        and not all(0 <= beside < len(every) and every[beside].may(*_ENDS) for beside in (place - 1, place + 1))
+    )
 
 
 def _and(every: list[Token], place: int) -> Token:

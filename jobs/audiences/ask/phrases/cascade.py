@@ -61,7 +61,7 @@ def reduced(tokens: Sequence[Token], ds: date) -> list[Token]:
                     said = " ".join(token.said for _, token in matched)
                     if any(token.may("STATED") or kind in ("CMP", "CMPPOST") for kind, token in matched):
                         made |= {"STATED": ""}  # how it compares is said, and no other word says it
-                    row[place:end] = [Token(made, first.start, last.end, said, notes)]
+                    row[place:end] = [Token(made, first.start, last.end, said, notes, first.opens)]
                     break
             place += 1
     return row
@@ -74,7 +74,9 @@ def _matches(row: list[Token], place: int, steps: list, first: bool = True) -> l
     if not steps:
         return [[]]
     (kinds, optional), found = steps[0], []
-    if place < len(row) and (kind := next((kind for kind in kinds if kind in row[place]), None)):
+    if not first and place < len(row) and row[place].opens:
+        pass  # no phrase goes on behind "who"
+    elif place < len(row) and (kind := next((kind for kind in kinds if kind in row[place]), None)):
         found = [[(kind, row[place]), *rest] for rest in _matches(row, place + 1, steps[1:], False)]
     elif not first and place < len(row) and "NOISE" in row[place]:
         found = [rest for rest in _matches(row, place + 1, steps, False) if rest]

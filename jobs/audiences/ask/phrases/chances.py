@@ -91,6 +91,14 @@ def _expected(m: Match) -> Made:
     return is_("spend_28d", held) if kind in ("money", "bare") and (m.get("FUTURESPAN") or 28) == 28 else None
 
 
+@rule("ORDERS EXPECTED|LIKELY FUTURESPAN|WITHINSPAN", "LIKELY ORDERS FUTURESPAN|WITHINSPAN")
+def _next_order(m: Match) -> Made:
+    """An order expected within three days."""
+    fits = m.said("LIKELY") in ("expected", "predicted", "expected to") or m.has("EXPECTED")
+    days = _ahead(m)
+    return is_("days_to_next_order", {"at_most": days}) if fits and days else None
+
+
 @rule("USER PROBABILITY Q|QPCT", "USER Q|QPCT PROBABILITY")
 def _with_probability(m: Match) -> Made:
     column = next(iter(m.get("USER").get("is", {})), "")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from jobs.audiences.ask.phrases.pattern import Made, Match, Rules, into, is_
 
 RULES: Rules = []
@@ -90,6 +92,16 @@ def _last_weekday(m: Match) -> Made:
     """Last Monday: of this week, or of the one before?"""
     one = " " not in m.get("WEEKDAYS")
     return {"UNSAID": True} if one and (m.has("CAL") or m.found[0][1].said in ("last", "the last")) else None
+
+
+@rule("WEEKDAYS")
+def _since_a_weekday(m: Match) -> Made:
+    """Since Monday: the last one."""
+    said = m.get("WEEKDAYS")
+    if " " in said or not (m.before and "SINCE" in m.before and m.before.said == "since"):
+        return None
+    ago = (m.ds.isoweekday() - int(said)) % 7
+    return {"DATE": m.ds - timedelta(days=ago)} if ago else None
 
 
 @rule("WEEKDAYS OR WEEKDAYS", "WEEKDAYS AND WEEKDAYS", "WEEKDAYS")

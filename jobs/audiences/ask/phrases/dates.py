@@ -57,7 +57,9 @@ def _either_month(m: Match) -> Made:
     return {"PERIOD": (date(year, first, 1), whole_month(year, last)[1])} if fits else None
 
 
-@rule("BETWEEN MONTHNAME AND|TO MONTHNAME NUM?", "SINCE MONTHNAME TO|UNTIL MONTHNAME NUM?")
+@rule(
+    "BETWEEN MONTHNAME AND|TO MONTHNAME NUM?", "SINCE MONTHNAME TO|UNTIL MONTHNAME NUM?", "MONTHNAME TO MONTHNAME NUM?"
+)
 def _month_to_month(m: Match) -> Made:
     first, last = (int(n) for n in m.all("MONTHNAME"))
     year = int(m.get("NUM") or m.ds.year - (last > m.ds.month))
@@ -114,6 +116,18 @@ def _first_of_a_month(m: Match) -> Made:
     """The first of November."""
     found = _latest(m, int(m.get("MONTHNAME")), 1)
     return {"DATE": found} if found and m.said("FIRST") == "the first" else None
+
+
+@rule("ORD")
+def _day_of_this_month(m: Match) -> Made:
+    """Since the 24th: the last one."""
+    if not (m.before and m.before.may("SINCE", "AFTERDATE", "AFTER", "BEFOREDATE", "UNTIL")):
+        return None
+    if not 1 <= m.get("ORD") <= 31 or (m.after and m.after.may("ORDERS", "TIMES", "MONTHNAME", "EVENT")):
+        return None
+    days = (_latest(m, month, int(m.get("ORD"))) for month in (m.ds.month, m.ds.month - 1 or 12))
+    found = next((day for day in days if day and (m.ds - day).days < 31), None)
+    return {"DATE": found} if found else None
 
 
 @rule("MONTHNAME NUM|ORD COMMA NUM", "NUM|ORD MONTHNAME COMMA NUM", "NUM|ORD MONTHNAME NUM?",

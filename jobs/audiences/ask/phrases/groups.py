@@ -6,6 +6,8 @@ import re
 from typing import Any
 
 from jobs.audiences.ask.phrases.pattern import Made, Match, Rules, into, is_
+from jobs.audiences.ask.phrases.quantities import compared
+from jobs.audiences.rule.measures import USER_FIELDS
 
 RULES: Rules = []
 rule = into(RULES)
@@ -19,6 +21,32 @@ def _stage(m: Match) -> Made:
         return None
     stages = [one["lifecycle_stage"] for (one,) in listed]
     return is_("lifecycle_stage", stages if len(stages) > 1 else stages[0])
+
+
+@rule("BELONG? HOLDOUT")
+def _held_out(_: Match) -> Made:
+    return is_("global_holdout", True)
+
+
+@rule("FIELDNAME Q|QPCT", "FIELDNAME CMP? NUM CMPPOST?")
+def _field(m: Match) -> Made:
+    """A column by its own name: purchase_7d over 0.6."""
+    name = m.get("FIELDNAME")
+    if USER_FIELDS[name] != "number":
+        return None
+    if m.has("QPCT"):
+        return is_(
+            name, {how: [v / 100 for v in n] if isinstance(n, list) else n / 100 for how, n in m.get("QPCT").items()}
+        )
+    held = m.get("Q")[1] if m.has("Q") else compared(m, "NUM")
+    return is_(name, held) if held else None
+
+
+@rule("FORMERLY IS")
+def _stage_before(m: Match) -> Made:
+    """Used to be loyal: in the stage before this one."""
+    stages = [one["lifecycle_stage"] for one in m.get("IS") if "lifecycle_stage" in one]
+    return is_("previous_lifecycle_stage", stages[0]) if len(stages) == 1 else None
 
 
 @rule("TAGWORD IS|QUOTED", "IS TAGWORD")

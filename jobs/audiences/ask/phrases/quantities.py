@@ -232,6 +232,11 @@ def _no_order(m: Match) -> Made:
     return {"NEG": m.get("NEG"), "NEG+": "purchase"} if m.said("SINGLEORDER") == "a single order" else None
 
 
+@rule("NEG ANY? SINGLE OBJ")
+def _not_a_single_pack(m: Match) -> Made:
+    return {"NEG": m.get("NEG"), "NEG+": "purchase", "OBJ+": m.get("OBJ")}
+
+
 @rule("NEG ANY? SINGLE EVENT|ORDERS")
 def _not_a_single_one(m: Match) -> Made:
     said = m.get("EVENT") or "purchase"

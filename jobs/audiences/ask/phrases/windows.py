@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from typing import Any
 
+from jobs.audiences.ask.phrases.dates import whole_month
 from jobs.audiences.ask.phrases.lengths import DAYS, days_of, recent
 from jobs.audiences.ask.phrases.pattern import Made, Match, Rules, into
 
@@ -56,13 +57,25 @@ def _festival(m: Match) -> Made:
     return None
 
 
+# Month, weekday (1: Monday), which one of the month (-1: the last), days after it.
+_MOVING = {
+    "memorial day": (5, 1, -1, 0), "mother's day": (5, 7, 2, 0), "father's day": (6, 7, 3, 0),
+    "labor day": (9, 1, 1, 0), "thanksgiving": (11, 4, 4, 0), "black friday": (11, 4, 4, 1),
+    "cyber monday": (11, 4, 4, 4),
+}  # fmt: skip
+
+
 def _feast(said: str, year: int) -> tuple[date, ...]:
-    after_thanksgiving = {"thanksgiving": 0, "black friday": 1, "cyber monday": 4}
-    if said in after_thanksgiving:  # the fourth Thursday of November
-        first = date(year, 11, 1)
-        thursday = first + timedelta(days=(3 - first.weekday()) % 7 + 21)
-        return (thursday + after_thanksgiving[said] * _DAY,)
+    if said in _MOVING:
+        month, weekday, nth, later = _MOVING[said]
+        days = [one for one in _days_of(year, month) if one.isoweekday() == weekday]
+        return (days[nth - (nth > 0)] + later * _DAY,)
     return tuple(date(year, *map(int, day.split("-"))) for day in said.split())
+
+
+def _days_of(year: int, month: int) -> list[date]:
+    first, last = whole_month(year, month)
+    return [first + n * _DAY for n in range((last - first).days + 1)]
 
 
 @rule("FESTIVAL HOLIDAY", "DATE HOLIDAY")
@@ -208,6 +221,18 @@ def _ago(m: Match) -> Made:
 def _prior(m: Match) -> Made:
     days = days_of(m.get("SPAN"))
     return {"PRIORSPAN": days} if days else None
+
+
+@rule("THAN PRIOR|LAST NUM")
+def _than_so_many(m: Match) -> Made:
+    """Versus the previous 30: days, as those before it."""
+    number = m.get("NUM")
+    fits = (
+        number == int(number)
+        and number >= 7
+        and m.found[1][1].said in ("the previous", "previous", "the prior", "prior")
+    )
+    return {"THAN": "", "PRIORSPAN": int(number)} if fits else None
 
 
 @rule("FUTURE SPAN WITHIN?", "FUTURE TUNIT")

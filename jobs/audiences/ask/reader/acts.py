@@ -39,6 +39,11 @@ def acts_of(sentence: Sentence, frame: Frame) -> Rule:
     if frame.any_of:
         frame = replace(frame, things=Things(frame.things.names), any_of=False)
     names, how = frame.things.names, frame.things.how
+    if "OF" in frame.slots and isinstance(frame.slots["OF"], tuple):
+        of = [sentence.pick(("name", str(one)), list(one)) for one in frame.slots["OF"]]
+        if len(of) > 1:
+            raise NotSaidError("expected the last purchase of one thing")
+        frame = replace(frame, slots=frame.slots | {"OF": of[0]})
     if frame.neg is not None and "STOPPED" in frame.slots:
         frame = replace(frame, neg=None)
     if frame.slots.pop("both", None) and sentence.pick("both", ["any", "all"]) == "all":

@@ -6,7 +6,7 @@ import re
 
 from jobs.audiences.ask.frames import Frame, NotSaidError, Things
 from jobs.audiences.ask.reader.sentence import Sentence
-from jobs.audiences.ask.reader.windows import behind, in_each, one_verb, opened
+from jobs.audiences.ask.reader.windows import behind, in_each, merged, one_verb, opened
 from jobs.audiences.ask.vague import vague
 
 
@@ -14,6 +14,7 @@ def completed(sentence: Sentence, frames: list[Frame]) -> list[Frame]:
     """What a clause takes from others: the window at the head, the event and the object of the one before."""
     if frames:
         opened(frames)
+        frames = merged(frames)
         in_each(sentence, frames)
     head = next(
         ((f.windows or f.used)[0] for f in frames if f.first and (f.windows or f.used) and f.link != "EXCEPT"), None
@@ -40,6 +41,8 @@ def completed(sentence: Sentence, frames: list[Frame]) -> list[Frame]:
             and not (frame.windows or frame.things.names or frame.slots or frame.users)
         ):
             raise NotSaidError("expected what was not done")
+        if not own and frame.slots.keys() == {"SAME"} and frame.windows and frame.neg is None:
+            raise NotSaidError("expected one window for it, found two")  # one order, and it was in May
         bare_number = not own and frame.slots.get("Q", ("",))[0] == "bare" and "MEASURE" not in frame.slots
         late = not own and frame.neg is None and frame.link == "COMMA" and not frame.things.names and not frame.acts
         if (
@@ -126,8 +129,10 @@ def completed(sentence: Sentence, frames: list[Frame]) -> list[Frame]:
                 and frame.link in ("AND", "COMMA", "TIGHT", "BUT")
                 and not frame.things.names
             ):
-                far = before.windows and (
-                    frame.link == "TIGHT" or (_loose(frame) and sentence.pick(("days", place), [True, False]))
+                far = (
+                    before.windows
+                    and "FIRST" not in before.slots
+                    and (frame.link == "TIGHT" or (_loose(frame) and sentence.pick(("days", place), [True, False])))
                 )
                 frame.windows = list(before.windows) if far and not before.first else []
         formerly = before is not None and "FORMERLY" in before.slots
@@ -175,6 +180,12 @@ def completed(sentence: Sentence, frames: list[Frame]) -> list[Frame]:
             raise NotSaidError("expected of what: any, none")
         if own and not frame.things.names and named is not None and same:
             frame.things = _all_things(done) if all_of_them and len(_all_things(done).names) > 1 else named.things
+        if frame.slots.get("SAME") == "it" and "Q" in frame.slots and before and frame.neg is None:
+            frame.windows = frame.windows or list(before.windows)  # and spent so much on it
+        if "EACHCAL" in frame.slots and not frame.windows and not head and before and frame.neg is None:
+            whole = len(before.windows) == 1 and set(before.windows[0]) == {"last_days"} and before.neg is None
+            if whole and sentence.pick(("each of", place), [True, False]):
+                frame.windows = list(before.windows)  # 5000 in the last twelve months, shopped every month
         if (
             not frame.windows
             and frame.neg != "never"
@@ -195,11 +206,23 @@ def completed(sentence: Sentence, frames: list[Frame]) -> list[Frame]:
                 and not before.slots.keys() & {"FIRST", "LASTBUY", "TOPN", "compared"}
             ):
                 frame.windows = [w for w in before.windows if not w.keys() & {"each", "at_least_in", "before_days"}]
+        if _of_that_brand(frame, before) and sentence.pick(("brand of", place), [True, False]):
+            frame.things = Things(
+                tuple(tuple({**a, **b} for a in those for b in frame.things.names[0]) for those in before.things.names)
+            )
         done.append(frame)
     behind(sentence, [frame for frame in done if frame.acts])
     if head and not any(head in (*frame.windows, *frame.used) for frame in done):
         raise NotSaidError("expected something that was done in that time")
     return done
+
+
+def _of_that_brand(frame: Frame, before: Frame | None) -> bool:
+    """Whether "no Private pack" leaves open of what: of what stands before, or of anything."""
+    if frame.neg is None or len(frame.things.names) != 1 or before is None or before.neg is not None:
+        return False
+    brands = all(set(one) == {"brand"} for one in frame.things.names[0])
+    return brands and bool(before.things.names) and not any("brand" in one for a in before.things.names for one in a)
 
 
 def _all_things(frames: list[Frame]) -> Things:

@@ -8,6 +8,11 @@ from jobs.audiences.ask.reader.sentence import Sentence
 
 def joined(sentence: Sentence, rules: list) -> Rule:
     """Clauses by their links. Without "or" all hold; with "or" alone any; of both, what stands closest."""
+    added = next((k for k, (link, *_, frame) in enumerate(rules) if k and frame.added and link == "AND"), None)
+    if added and sentence.pick(("added", added), ["any", "all"]) == "any":
+        return any_of(
+            [joined(sentence, rules[:added]), joined(sentence, [("START", *rules[added][1:]), *rules[added + 1 :]])]
+        )
     links = [link for link, *_ in rules[1:]]
     only = [rule for _, _, rule, _ in rules]
     if "OR" not in links:

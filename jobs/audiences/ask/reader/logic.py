@@ -22,7 +22,7 @@ def logic(sentence: Sentence, frames: list[Frame]) -> Rule | None:
             continue
         rule = rule_of(sentence, frame)
         listed = bool(rules) and rules[-1][3].link == "EXCEPT" and frame.link in ("OR", "AND", "COMMA")
-        if listed and frame.users and not frame.acts and frame.neg is None:
+        if listed and (frame.added or (frame.users and not frame.acts)) and frame.neg is None:
             frame = replace(frame, link="EXCEPT")  # except renters or loyal ones: neither
         if frame.link == "EXCEPT":
             rule = rule.get("not", {"not": rule})

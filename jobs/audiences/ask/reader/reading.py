@@ -13,10 +13,11 @@ from jobs.audiences.ask.impossible import holds_for_nobody
 from jobs.audiences.ask.kept import lost
 from jobs.audiences.ask.names import Names
 from jobs.audiences.ask.phrases import reduced
+from jobs.audiences.ask.reader.asides import without_asides
 from jobs.audiences.ask.reader.built import rule_by
 from jobs.audiences.ask.reader.choices import Choices
 from jobs.audiences.ask.reader.sentence import Sentence, in_words, span
-from jobs.audiences.ask.reader.tidied import apart, by_device, explained, headless, of_stages, with_ends
+from jobs.audiences.ask.reader.tidied import apart, by_device, explained, of_stages, with_ends
 from jobs.audiences.ask.tokens import Token, tokens
 from jobs.audiences.ask.vocabulary import Vocabulary
 
@@ -66,7 +67,7 @@ class Reader:
         self.names = names
 
     def read(self, sentence: str, lang: str | None = None) -> Answer:
-        plain = self._asked(with_ends(text.folded(sentence)))
+        plain, passed = without_asides(with_ends(text.folded(sentence)), self._says_who)
         every = tokens(plain, self.names)
         said = [one for place, one in enumerate(every) if "OPEN" not in one or (place and "NEG" in every[place - 1])]
         said = [by_device(token, plain) for token in of_stages(said)]
@@ -104,13 +105,13 @@ class Reader:
         if not unlike and not left:
             left.append(Part(sentence.strip()[:80], "expected something that people did or are; found nothing of it"))
         if len(unlike) == 1 and not left:
-            return Answer(readings[0].rule, parts)
+            return Answer(
+                readings[0].rule, (*(Part(one, "passed over: not about who is meant") for one in passed), *parts)
+            )
         return Answer(None, parts, tuple(left), tuple(unlike.values())[:_MOST_READINGS])
 
-    def _asked(self, plain: str) -> str:
-        """The sentence without what a list is for, unless that says who people are."""
-        rest, head = headless(plain)
-        return plain if any(token.may(*_WHO) for token in tokens(head, self.names)) else rest
+    def _says_who(self, aside: str) -> bool:
+        return any(token.may(*_WHO) for token in tokens(aside, self.names))
 
     def _bracketed(self, said: list[Token], plain: str, lang: str | None) -> tuple[list[Token], list[Part]]:
         """Whole clauses in brackets as what they say by themselves, and those that say nothing."""

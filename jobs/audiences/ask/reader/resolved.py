@@ -10,6 +10,7 @@ from jobs.audiences.ask.phrases import days_of
 from jobs.audiences.ask.reader.comparison import comparison, narrowed
 from jobs.audiences.ask.reader.groups import band
 from jobs.audiences.ask.reader.sentence import Sentence
+from jobs.audiences.ask.reader.windows import between
 
 
 def resolved(sentence: Sentence, said: Frame, frames: list[Frame], place: int) -> Frame:
@@ -135,6 +136,8 @@ def resolved(sentence: Sentence, said: Frame, frames: list[Frame], place: int) -
     if frame.idle and slots.keys() & {"TOPN", "COMPARED", "THAN"} and not slots.keys() & {"MEASURE", "unit"}:
         raise NotSaidError("expected the measure: number of products, orders, money")
     comparison(frame)
+    if "COLUMN" in slots and not frame.windows:
+        _of_the_days_behind(sentence, frame, frames[place + 1 :])
     narrowed(frame)
     people = any(re.search("buyer|买家", token.said) for token in frame.tokens)
     if people and slots.keys() & {"PCT", "QPCT"} and not slots.keys() & {"SHARE", "TOPN", "compared"}:
@@ -167,12 +170,22 @@ def resolved(sentence: Sentence, said: Frame, frames: list[Frame], place: int) -
         frame.events = ("purchase",)
     if "compared" not in slots:
         frame.windows = [one for k, one in enumerate(frame.windows) if one not in frame.windows[:k]]
+        frame.windows = between(frame.windows)
     if len(frame.windows) > 1 and "compared" not in slots:
         if {"ever": True} in frame.windows:
             frame.windows = [w for w in frame.windows if w != {"ever": True}]
         if len(frame.windows) > 1:
             raise NotSaidError("expected one window in a clause, found two")
     return frame
+
+
+def _of_the_days_behind(sentence: Sentence, frame: Frame, after: list[Frame]) -> None:
+    """A column before a count with days behind it: average order over 80 and 6 orders in the last 90 days."""
+    later = after[0] if after else Frame()
+    days = later.windows[0].get("last_days") if len(later.windows) == 1 and not later.first else None
+    counted = "Q" in later.slots and later.link in ("AND", "COMMA") and later.neg is None
+    if days and counted and sentence.pick(("column of", str(frame.slots["COLUMN"])), [True, False]):
+        frame.windows = list(later.windows)
 
 
 def _whole(window: Rule) -> Rule:

@@ -33,11 +33,24 @@ _BESIDES_EN = re.compile(
 )
 
 
+# A, plus anybody who B: either, for they are added to the list.
+_ALSO_THOSE = re.compile(
+    r"\b(?:plus|as well as|along with|together with)"
+    r"(?= (?:also )?(?:all |any )?(?:any(?:one|body)|every(?:one|body)|those|people|customers|shoppers|households)\b)"
+)
+# L12W, last 6m: as who writes tables shortens days.
+_SHORT = re.compile(r"\b(l|last |past )(\d{1,3}) ?([dwmy])\b")
+_UNITS = {"d": "days", "w": "weeks", "m": "months", "y": "years"}
+
+
 def with_ends(plain: str) -> str:
     """A note on the end of a range as the word that says it: `10个以上(不含10个)` is 超过10个.
 
     So is an adverb before a small number: 就买过一次 is 只买过一次.
     """
+    plain = _ALSO_THOSE.sub("or", plain)
+    plain = re.sub(r"\blike (?=\d)", "", plain)  # like 3 times
+    plain = _SHORT.sub(lambda m: f"last {m[2]} {_UNITS[m[3]]}", plain)
     plain = re.sub(r"(?:就|才)(?=(?:下|买|购|来|消费|成交)[^\W\d]{0,2}[一1两2](?:次|单|笔|回))", "只", plain)
     plain = _LEFT_OUT.sub(r"\1排除\2的", plain)
     plain = _BESIDES.sub(r"\2\1并且\2", plain)
@@ -47,32 +60,6 @@ def with_ends(plain: str) -> str:
     number = r"(?:\d[\d.,]*|[一二两三四五六七八九十百千万半成]+)[^\W\d]{0,2}?"
     strict = re.compile(rf"({number})(?:及|或)?以([上下])([^()]{{0,12}})\((?:不含|不包含|不包括)[^()]{{1,6}}\)")
     return strict.sub(lambda m: f"{'超过' if m[2] == '上' else '少于'}{m[1]}{m[3]}", plain)
-
-
-_PURPOSE_ZH = re.compile(
-    r"^[^\d:,。;]{0,24}?(?:活动|圈人|推送|短信|投放|营销|召回|唤醒|促销|运营|拉新|触达|发券|邮件|需求|圈选)"
-    r"[^\d:,。;]{0,8}:(?=.)"
-)
-_PURPOSE_EN = re.compile(
-    r"^(?:for|hi,? for) (?:the|our|an?|this|my|next|tomorrow's)\b[^\d,:;.]{0,60}?"
-    r"\b(?:mailing|campaign|e-?mail|newsletter|push|promo|promotion|sale|event|blast|launch|test|sms|offer|drop|flyer)s?\b"
-    r"[ ,:-]*(?=(?:we|i|please|pls|give|find|show|pull|get|need|select|target|list|can|could|let|everyone|everybody"
-    r"|people|customers|users|shoppers)\b)"
-)
-_PURPOSE_EN_NAMED = re.compile(
-    r"^[^\d,:;.()]{0,40}?\b(?:test|mailing|campaign|newsletter|push|promo|promotion|blast)s?"
-    r"(?: *:| +[-–—]) +(?=.)"
-)
-_PURPOSES = (_PURPOSE_ZH, _PURPOSE_EN, _PURPOSE_EN_NAMED)
-_DOES = re.compile(r"[买购搜看逛付退花]|下单|浏览|加购|收藏|没|未|不|\b(?:who|not|bought|buy|viewed|never|without)\b")
-
-
-def headless(plain: str) -> tuple[str, str]:
-    """The sentence without what a list is for, at its head; and that."""
-    found = next(filter(None, (pattern.match(plain) for pattern in _PURPOSES)), None)
-    if found is None or _DOES.search(found[0]):
-        return plain, ""
-    return plain[found.end() :].lstrip(), found[0].strip(" :,")
 
 
 def apart(token: Token, plain: str) -> list[Token]:
@@ -98,9 +85,9 @@ def explained(row: list[Token], plain: str) -> list[Token]:
         whole = len(said) == 1 and set(said[0].kinds) <= {"WINDOW", "STATED"}
         if not whole or not before or plain[before[-1].end : found.start()].strip():
             continue
-        named = before[-1]
-        if named.may("WINDOW", "PERIOD", "DATE", "UNRECORDED", "CLOSED"):
-            row = [token for token in row if token is not named]
+        named = before[-2:] if before[-1].kinds.keys() <= {"TUNIT", "SPAN"} else before[-1:]  # Halloween week
+        if named[0].may("WINDOW", "PERIOD", "DATE", "UNRECORDED", "CLOSED"):
+            row = [token for token in row if token not in named]
     return row
 
 

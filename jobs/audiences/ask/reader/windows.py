@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
-from jobs.audiences.ask.frames import Frame
+from datetime import timedelta
+
+from jobs.audiences.ask.frames import Frame, Rule
 from jobs.audiences.ask.phrases import days_of
 from jobs.audiences.ask.reader.sentence import Sentence
+
+
+def between(windows: list[Rule]) -> list[Rule]:
+    """After one day and before another are the days between."""
+    if len(windows) != 2 or {*windows[0], *windows[1]} != {"after", "before"}:
+        return windows
+    both = windows[0] | windows[1]
+    days = [both["after"] + timedelta(days=1), both["before"] - timedelta(days=1)]
+    return [{"between": days}] if days[0] <= days[1] else windows
 
 
 def opened(frames: list[Frame]) -> None:
@@ -27,6 +38,21 @@ def in_each(sentence: Sentence, frames: list[Frame]) -> None:
         if only and listed and done.acts and len(done.windows) == 1 and done.neg is None and not done.users:
             days.events, days.things, days.spend = done.events, done.things, done.spend
             days.slots, days.first = dict(done.slots), False
+
+
+def merged(frames: list[Frame]) -> list[Frame]:
+    """Before one day, but after another: of one clause, whose window they are together."""
+    found: list[Frame] = []
+    for frame in frames:
+        only = frame.windows and not (frame.acts or frame.things.names or frame.users or frame.slots)
+        before = found[-1] if found else None
+        if before and only and frame.neg is None and before.acts and frame.link in ("AND", "BUT", "COMMA"):
+            both = between([*before.windows, *frame.windows])
+            if len(both) == 1 and len(before.windows) == 1:
+                before.windows, before.tokens = both, [*before.tokens, *frame.tokens]
+                continue
+        found.append(frame)
+    return found
 
 
 def behind(sentence: Sentence, acts: list[Frame]) -> None:
@@ -69,7 +95,7 @@ def behind(sentence: Sentence, acts: list[Frame]) -> None:
 def _of_either(sentence: Sentence, acts: list[Frame]) -> None:
     """The window behind "viewed A or bought B": of both where "either" is said, else two readings."""
     for place, frame in enumerate(acts):
-        if frame.link != "OR" or frame.first or not frame.windows or not _trails(frame):
+        if not place or frame.link != "OR" or frame.first or not frame.windows or not _trails(frame):
             continue
         first = next(k for k in range(place - 1, -1, -1) if k == 0 or acts[k].link != "OR")
         group = [one for one in acts[first:place] if not one.windows and one.neg != "never"]

@@ -366,6 +366,22 @@ SAID = """
    {all: [{is: {age_band: 25-34}}, {not: {did: purchase, where: {category: [BEERS/ALES, COFFEE]}}}]}]
 - [between 3 and 6 shopping days last month, {did: purchase, count: days, between: [3, 6], in: {last_months: 1}}]
 - [买过沙发的, {did: purchase, where: {category: sofa}}]
+- [nothing bought since Monday, {not: {did: purchase, in: {after: 2017-11-26}}}]
+- [bought milk each month from June to September,
+   {did: purchase, where: {category: MILK}, in: {last_months: 4, skip: 2, each: true}}]
+- [bought milk before December but after October,
+   {did: purchase, where: {category: MILK}, in: {between: [2017-11-01, 2017-11-30]}}]
+- ["people aged 45+ who never bought beer",
+   {all: [{is: {age_band: 45+}}, {not: {did: purchase, where: {category: BEERS/ALES}}}]}]
+- ["new customers since October who already placed 3 orders",
+   {all: [{first: purchase, in: {after: 2017-09-30}}, {did: purchase, count: orders, at_least: 3}]}]
+- ["bought milk, leave out deal seekers and anyone who bought beer",
+   {all: [{did: purchase, where: {category: MILK}}, {not: {is: {tags: deal seeker}}},
+          {not: {did: purchase, where: {category: BEERS/ALES}}}]}]
+- ["people aged 25-34, plus anybody tagged deal seeker", {any: [{is: {age_band: 25-34}}, {is: {tags: deal seeker}}]}]
+- [the most recent beer order was Private, {last: purchase, where: {category: BEERS/ALES}, was: {brand: Private}}]
+- [their first coffee purchase was in the last 30 days,
+   {first: purchase, where: {category: COFFEE}, in: {last_days: 30}}]
 - [bougt cofee in the last 7 days, {did: purchase, where: {category: COFFEE}, in: {last_days: 7}}]
 """
 PAIRS = [(sentence, rule) for *sentences, rule in yaml.safe_load(SAID) for sentence in sentences if rule]
