@@ -17,6 +17,8 @@ from jobs.errors import UsageError
 
 # Deep plans (a history of many days) overflow the 8 MB that a thread has by default, and that kills the process.
 _STACK = 256 << 20
+# Sail drops a session that asked nothing for 15 minutes: a long query, or long work in Python, outlasts that.
+_A_YEAR_S = 365 * 86_400
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 _PREFIX = "huaxiang-"
 
@@ -58,6 +60,7 @@ def _server():
         "RUNTIME__MEMORY_POOL__FAIR__MAX_SIZE": memory(),
         "RUNTIME__TEMPORARY_FILES__PATHS": json.dumps([str(spilled)]),
         "EXECUTION__CHECKPOINT__PATH": kept.as_uri(),
+        "SPARK__SESSION_TIMEOUT_SECS": _A_YEAR_S,
     }
     os.environ.update({f"SAIL_{name}": str(value) for name, value in settings.items()})
     os.environ.setdefault("RUST_LOG", "error")
