@@ -15,7 +15,7 @@ from jobs.audiences.ask.tokens import Token
 _SLOTS = (
     "Q", "QPCT", "QSPAN", "TOPN", "HEAVY", "MOST", "MEASURE", "AGGREGATE", "NETOF", "EACHCAL", "REGULAR", "OFTEN",
     "STOPPED", "FORMERLY", "NOWADAYS", "FIRSTBUY", "FIRST", "LASTBUY", "LASTONE", "BACK", "BREAKSPAN", "BREAK",
-    "OVERDUE", "EVERY", "DISCOUNTED", "FULLPRICE", "HOURLIST", "WEEKDAYLIST", "PRICE", "SHARE", "COMPARED", "THAN",
+    "OVERDUE", "EVERY", "DISCOUNTED", "FULLPRICE", "HOURLIST", "WEEKDAYLIST", "PRICE", "QUANTITY", "SHARE", "COMPARED", "THAN",
     "PRIORSPAN", "SAME", "NARROW", "WITHINSPAN", "SPAN", "BAND", "ELSE", "PCT", "COLUMN", "NUM", "CMP", "AGAIN",
     "PERMONTH",
 )  # fmt: skip
@@ -88,7 +88,7 @@ class Clauses(Filling):
                 or (token.said[0] == "又" and "BREAKSPAN" not in frame.slots and "回" not in token.said)
             )
         ):
-            self._event(token)
+            self._event(replace(token, kinds={"EVENT": "purchase"}) if frame.things.names else token)
         elif "MEASURE" in token and "MEASURE" not in frame.slots and ("TOPN" in frame.slots or self._ranks(place)):
             self._slot(place, "MEASURE", token)
         elif token.may("USER", "PEOPLE") or (

@@ -9,6 +9,7 @@ from typing import Any
 
 from jobs.audiences.ask.frames import ANYTHING, Frame, NotSaidError, Rule, simple, where, window_of
 from jobs.audiences.ask.vague import vague
+from jobs.audiences.rule.parts import Window
 
 
 def condition(frame: Frame, choice: dict[int, int], ds: date) -> Rule:
@@ -57,7 +58,7 @@ def _measured(frame: Frame, thing: Rule, default: str = "") -> Rule:
     return did
 
 
-_NARROWING = {"DISCOUNTED", "FULLPRICE", "HOURLIST", "WEEKDAYLIST", "PRICE", "NARROW", "QUERY"}
+_NARROWING = {"DISCOUNTED", "FULLPRICE", "HOURLIST", "WEEKDAYLIST", "PRICE", "QUANTITY", "NARROW", "QUERY"}
 _NEUTRAL = {"NOWADAYS", "PRIOR", "before", "PCT", "unit", "not_things", "WAS"}
 _OF_DID = {"Q", "MEASURE", "AGGREGATE", "NETOF", "OFTEN"}
 # The kinds of conditions by the part of a clause that makes one, in the order in which they are looked for; and what
@@ -195,10 +196,34 @@ def _none(did: Rule) -> Rule:
     return did | {"none": True} if did.get("exactly") == 0 and did.pop("exactly") == 0 else did
 
 
+def _in_each_quarter(frame: Frame, thing: Rule, ds: date) -> Rule:
+    """Every quarter of a year, or of days that are said, each by itself; the one that goes on, too."""
+    first, last = Window.model_validate(window_of(frame)).days(ds)
+    begin, each = date(first.year, first.month - (first.month - 1) % 3, 1), []
+    while begin <= min(last, ds):
+        after = date(begin.year + (begin.month == 10), (begin.month + 2) % 12 + 1, 1)
+        each.append({"between": [max(begin, first), min(after - timedelta(days=1), last, ds)]})
+        begin = after
+    if not 2 <= len(each) <= 8:
+        raise NotSaidError("expected several quarters, every one of which counts")
+    slots = {key: value for key, value in frame.slots.items() if key not in ("EACHCAL", "REGULAR")}
+    return {"all": [_one(replace(frame, windows=[window], slots=slots), thing, ds) for window in each]}
+
+
 def _every(frame: Frame, thing: Rule, ds: date) -> Rule:
     """Every month, week or day: of the window where one is said."""
     unit, numbers = frame.slots["EACHCAL"], vague().numbers
     said = window_of(frame)
+    if unit == "day" and said and set(said) == {"between"}:
+        first, last = said["between"]
+        slots = {k: v for k, v in frame.slots.items() if k not in ("EACHCAL", "REGULAR")}
+        return _did(replace(frame, slots=slots), thing) | {"count": "days", "at_least": (last - first).days + 1}
+    if unit == "quarter" and (said is None or not (set(said) == {"between"} or said.get("current") == "year")):
+        raise NotSaidError("expected of which year every quarter")
+    if unit == "quarter":
+        return _in_each_quarter(frame, thing, ds)
+    if unit == "month" and said == {"current": "year"}:
+        said = {"between": [date(ds.year, 1, 1), ds.replace(day=1) - timedelta(days=1)]}  # of the months that are over
     key, per, usual = {"month": ("last_months", 30, numbers.months), "week": ("last_weeks", 7, numbers.weeks),
                        "day": ("last_days", 1, 0)}[unit]  # fmt: skip
     skip = frame.slots.get("before")

@@ -10,6 +10,7 @@ from jobs.audiences.ask.tokens import Token
 
 _WITH_EVENT = (
     "Q", "SAME", "MEASURE", "AGAIN", "WITHINSPAN", "EXCLUSIVE", "DISCOUNTED", "FULLPRICE", "HOURLIST", "WEEKDAYLIST",
+    "QUANTITY",
 )  # fmt: skip
 
 
@@ -69,7 +70,8 @@ class Filling(Joining):
                 else {"PICK": [{"is": one} if one else {"audience": token["AUDIENCE"]} for one in found]}
             )
         if "TOPN" in frame.slots and frame.tokens and "TOPN" in frame.tokens[-1]:
-            frame.slots["among"] = rule
+            if "top" not in rule:  # the biggest, of whom the rank is told before
+                frame.slots["among"] = rule
             frame.tokens.append(token)
             return
         if frame.acts or frame.windows or frame.things.names or frame.slots:

@@ -91,6 +91,8 @@ def where(frame: Frame, things: Rule) -> Rule:
         found["weekday"] = frame.slots["WEEKDAYLIST"]
     if "PRICE" in frame.slots:
         found["price"] = frame.slots["PRICE"]
+    if "QUANTITY" in frame.slots:
+        found["quantity"] = frame.slots["QUANTITY"]
     if "NARROW" in frame.slots:
         found |= frame.slots["NARROW"]
     if "QUERY" in frame.slots:

@@ -27,6 +27,16 @@ def holds_for_nobody(rule: Rule, ds: date) -> bool:
     )
 
 
+def types_of(said: Any) -> Iterator[str]:
+    """The types of events that a rule asks for by themselves, not in a list of several."""
+    for key, one in said.items() if isinstance(said, dict) else ():
+        if key in ("did", "first", "last", "again", "regularly", "stopped", "not") and isinstance(one, str):
+            yield one
+        yield from types_of(one)
+    for one in said if isinstance(said, list | tuple) else ():
+        yield from types_of(one)
+
+
 def _together(rule: Rule) -> Iterator[Rule]:
     """The conditions that must all hold."""
     if "all" in rule:

@@ -119,7 +119,7 @@ class Joining:
     def _goes_on(self, after: list[Token]) -> bool:
         """Whether what follows a comma belongs to what stands before it: a window, a count, a measure alone."""
         frame = self.frame
-        if frame.link == "AFTER" and all("APART" in one for one in after):
+        if frame.link in ("AFTER", "THEN") and frame.acts and all("APART" in one for one in after):
             return True
         if (
             "WITHINSPAN" in frame.slots

@@ -28,7 +28,7 @@ _KEYS: dict[str, tuple[str, ...]] = {
     "ABOUT": ("regularly", "is"), "HABIT": ("regularly", "is", "stopped", "share"),
     "ONLY": ("exactly", "share", "at_most", "less_than", "none"), "WHOLE": ("within",), "RANK": ("top",),
     "BOTH": ("all",), "FORMERLY": ("previous_lifecycle_stage", "not", "skip", "last", "again", "before", "between"),
-    "EACHCAL": ("each", "regularly", "at_least_in", "stopped", "then", "again"),
+    "EACHCAL": ("each", "all", "regularly", "at_least_in", "stopped", "then", "again"),
 }  # fmt: skip
 _COMPARED = {"more_than": ("more_than", "skip", "at_least_in", "again", "overdue", "not", "between"),
              "exactly": ("exactly", "none"),

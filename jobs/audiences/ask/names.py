@@ -20,6 +20,7 @@ _GOODS = re.compile(
     r"|(?<=..)(用品|产品|商品|类商品|类产品|类|系列|之类)$"
 )
 _FEW = 0.05  # of the products of the largest: nobody means them by the word that they share
+_UNLIKE = re.compile("人造|植物|仿")  # before a name, of what is not of its kind
 _TOO_MANY = 8  # things that a name may fit before it says too little
 
 
@@ -183,7 +184,7 @@ class Names:
         longer = {
             c
             for other, named in by_label.items()
-            if other != label and stem(other).endswith(stem(label))
+            if other != label and stem(other).endswith(stem(label)) and not _UNLIKE.match(other)
             for c in named
             if c not in above  # toys, not all of baby & toys
         }

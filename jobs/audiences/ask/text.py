@@ -97,7 +97,10 @@ def number(units_: list[Unit], start: int) -> tuple[Decimal, int] | None:
             if units_[start + taken].text in ("m", "w", "k") and units_[start + taken].start != units_[start].end:
                 break
             value, taken = value * times, taken + 1
-        return value, taken
+        rest = units_[start + taken : start + taken + 1]
+        if value >= 1000 and rest and re.fullmatch(r"\d", rest[0].text) and units_[start + taken - 1].text in "万千":
+            value, taken = value + int(rest[0].text) * _MULTIPLES[units_[start + taken - 1].text] // 10, taken + 1
+        return value, taken  # 7万5: 75,000
     if first.text in _WORDS:
         return _in_words(units_, start)
     if first.text == "hundred" or first.text == "thousand":

@@ -237,7 +237,7 @@ def _called(sentence: str, start: int, end: int, kinds: Mapping[str, Any]) -> bo
     """Whether a word beside the span says that it is the name of an audience, a segment or a tag."""
     if kinds.keys() == {"AUDIENCE"} and sentence[:start].endswith("不在"):
         return True
-    before, after = sentence[:start].rstrip(" \"'“「"), sentence[end:].lstrip(" \"'”」")
+    before, after = sentence[:start].rstrip(" \"'“「"), sentence[end:].lstrip(" \"'”」(")
     return bool(_CALLED_BEFORE.search(before) or _CALLED_AFTER.match(after))
 
 

@@ -33,11 +33,11 @@ def _aged(m: Match) -> Made:
     return {"BAND": ("age_band", held)} if held else None
 
 
-@rule("HOUSEHOLD CMP? NUM TO|OR NUM", "HOUSEHOLD CMP? NUM CMPPOST?", "NUM HOUSEHOLD CMPPOST?", "NUM CMPPOST HOUSEHOLD",
+@rule("HOUSEHOLD BELONG|WAS? CMP? NUM TO|OR NUM", "HOUSEHOLD BELONG|WAS? CMP? NUM CMPPOST?", "NUM HOUSEHOLD CMPPOST?", "NUM CMPPOST HOUSEHOLD",
       "CMP NUM HOUSEHOLD")  # fmt: skip
 def _household(m: Match) -> Made:
     before = m.found[0][0] == "HOUSEHOLD"
-    if before != m.said("HOUSEHOLD").endswith((" of", " with")) or (m.after and m.after.may("KIDS", "ORDERS", "UNIT")):
+    if before != m.said("HOUSEHOLD").endswith((" of", " with", "人口", "人数", "规模", "成员")) or (m.after and m.after.may("KIDS", "ORDERS", "UNIT")):
         return None
     held = compared(m, "NUM")
     if held and "at_least" in held and not m.has("CMP", "CMPPOST"):
@@ -53,6 +53,7 @@ def _household(m: Match) -> Made:
     "NUM CMPPOST KIDS",
     "CMP? Q KIDS",
     "NUM KIDS CMPPOST",
+    "KIDS BELONG|WAS? CMP? NUM CMPPOST?",
     "KIDS",
 )
 def _kids(m: Match) -> Made:
@@ -62,10 +63,18 @@ def _kids(m: Match) -> Made:
         return None
     if m.has("OR") and m.all("NUM")[1] != m.all("NUM")[0] + 1:
         return None
+    if m.found[0][0] == "KIDS" and m.has("NUM") and not _counts(m):
+        return None
     held = compared(m, "NUM") if m.has("NUM") else {"at_least": 1}
     if held and m.has("NUM") and not m.has("CMP", "CMPPOST"):
         held = {"exactly": held["at_least"]} if "at_least" in held else held  # two children are two
     return {"BAND": ("kids", held)}
+
+
+def _counts(m: Match) -> bool:
+    """Whether a number behind "children" counts them: 孩子在3个以上."""
+    noun = m.said("KIDS") in ("孩子", "小孩", "子女", "娃")
+    return noun and not (m.after and m.after.may("AGE", "ORDERS", "TIMES", "UNIT", "CURRENCY", "TUNIT", "PERCENT"))
 
 
 def _named_column(m: Match) -> str:

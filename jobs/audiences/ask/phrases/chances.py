@@ -65,8 +65,10 @@ def _expected_to_spend(m: Match) -> Made:
 
 
 @rule(
+    "LIKELY FUTURESPAN|WITHINSPAN LIKELY|UNLIKELY EVENT OBJ?",
     "FUTURESPAN LIKELY|UNLIKELY? EVENT OBJ?",
     "FUTURESPAN|WITHINSPAN LIKELY|UNLIKELY EVENT OBJ?",
+
     "LIKELY|UNLIKELY FUTURESPAN|WITHINSPAN? NEG? EVENT|BACK OBJ? FUTURESPAN|WITHINSPAN?",
     "HIGH|LOW CHANCE FUTURESPAN|WITHINSPAN?",
     "FUTURESPAN? CHANCE HIGH|LOW",
@@ -82,6 +84,8 @@ def _buying(m: Match) -> Made:
     if (things := m.get("OBJ")) is not None:
         fits = len(things) == 1 and set(things[0]) == {"category"} and days in (28, 30) and m.has("LIKELY")
         return is_("next_categories", things[0]["category"]) if fits else None
+    if days not in (7, 28) and days and re.match("预", m.said("LIKELY")) and m.has("FUTURESPAN", "WITHINSPAN"):
+        return is_("days_to_next_order", {"at_most": days})
     return probable(m, f"purchase_{days}d") if days in (7, 28) else None
 
 

@@ -176,6 +176,15 @@ def _one_period(m: Match) -> Made:
 @rule("NUM")
 def _year(m: Match) -> Made:
     number = m.get("NUM")
+    if m.before and "TOP" in m.before and m.before.said.startswith(("前", "top")):
+        return None  # 前2000人
     if number == int(number) and 2000 <= number <= m.ds.year and re.fullmatch(r"\d{4}", m.said("NUM")):
         return {"NUM": number, "YEAR": (date(int(number), 1, 1), date(int(number), 12, 31))}
     return None
+
+
+@rule("PERIOD AND|COMMA PERIOD")
+def _neither_period(m: Match) -> Made:
+    """10月和11月都没: in none of them."""
+    undone = m.after is not None and m.after.may("NEG", "NEGANY") and m.after.said.startswith("都")
+    return _either_period(m) if undone else None

@@ -14,7 +14,7 @@ rule = into(RULES)
 
 
 @rule("STAGEWORD WAS? IS OR|COMMA IS OR|COMMA IS", "STAGEWORD WAS? IS OR|COMMA IS", "IS OR IS STAGEWORD",
-      "STAGEWORD WAS? IS", "IS STAGEWORD")  # fmt: skip
+      "STAGEWORD WAS? IS STAGEWORD?", "IS STAGEWORD")  # fmt: skip
 def _stage(m: Match) -> Made:
     listed = [[one for one in found if "lifecycle_stage" in one] for found in m.all("IS")]
     if any(len(stages) != 1 for stages in listed):
@@ -93,6 +93,22 @@ def _left(m: Match) -> Made:
 def _entered(m: Match) -> Made:
     window = m.get("WINDOW")
     return {"USER": {"audience": m.get("AUDIENCE")} | ({"since": window} if window else {})}
+
+
+@rule("WINDOW ENTERED SEGMENTWORD? SEGMENT SEGMENTWORD?", "ENTERED SEGMENTWORD? SEGMENT SEGMENTWORD? WINDOW?")
+def _entered_segment(m: Match) -> Made:
+    window = m.get("WINDOW")
+    return {"USER": {"segment": m.get("SEGMENT")} | ({"since": window} if window else {})}
+
+
+@rule("STAGEWORD? MOVED|SINCE IS TO|BECAME IS STAGEWORD?")
+def _changed_stage(m: Match) -> Made:
+    """从沉睡变成活跃: as of this night, and the one before."""
+    stages = [[one["lifecycle_stage"] for one in found if "lifecycle_stage" in one] for found in m.all("IS")]
+    if any(len(found) != 1 for found in stages):
+        return None
+    (before,), (now,) = stages
+    return {"USER": {"is": {"previous_lifecycle_stage": before, "lifecycle_stage": now}}}
 
 
 @rule("MOVED SEGMENTWORD? SEGMENT SEGMENTWORD? WINDOW?", "WINDOW? LEFT SEGMENTWORD? SEGMENT SEGMENTWORD? WINDOW?")

@@ -13,6 +13,8 @@ rule = into(RULES)
 @rule("PEOPLE OBJ", "OBJ PEOPLE")
 def _repeat_buyers(m: Match) -> Made:
     back = ("回头客", "老客", "老客户") if m.found[0][0] == "OBJ" else ("复购", "repeat buyers", "repeat customers")
+    if m.found[0][0] == "OBJ" and m.before and "EVENT" in m.before:
+        return None  # 买过茶的老客
     if m.said("PEOPLE") not in back or (m.before and "WITHINSPAN" in m.before):
         return None
     return {"EVENT": "purchase", "OBJ+": m.get("OBJ"), "Q+": ("orders", {"at_least": 2})}
@@ -59,10 +61,15 @@ def _active(m: Match) -> Made:
     said = m.said("PEOPLE")
     if m.has("COMMA") and m.after is not None:
         return None
+    if m.found[0][0] == "WINDOW" and m.before is None and m.after is not None and "AMONGEND" in m.after:
+        return None  # 近90天老客中: the days of all that follows
     window = m.get("WINDOW")
     follows = m.after is not None and m.after.may("NEG", "NEGANY", "EVENT", "EACHCAL", "Q", "ONLY", "OBJ", "FIRSTBUY")
     if m.found[0][0] == "PEOPLE" and not said.isascii() and follows and said != "活跃":
         return None  # the days are of what follows
+    if m.has("QSPAN") and set(m.get("PEOPLE")) == {"then", "same"}:
+        undone = _undone_for(m.get("PEOPLE"), *m.get("QSPAN"))
+        return {"USER": undone} if undone else None
     if m.has("QSPAN") and said not in ("active", "活跃"):
         held, unit = m.get("QSPAN")
         how, number = next(iter(held.items()))
@@ -85,6 +92,16 @@ def _active(m: Match) -> Made:
     if window and set(rule_) in ({"first", "in"}, {"then", "same"}):
         return {"USER": rule_ | {"in": window}}
     return None
+
+
+def _undone_for(rule_: dict, held: dict, unit: str) -> dict | None:
+    """加购未付款超48小时: not within that time."""
+    how, number = next(iter(held.items()))
+    if how not in ("at_least", "more_than") or not (unit == "hour" or days_of((number, unit))):
+        return None
+    limit = {"hours": number} if unit == "hour" else {"days": days_of((number, unit))}
+    *steps, last = rule_["then"]
+    return rule_ | {"then": [*steps, last | {"within": limit}]}
 
 
 @rule("RISK")

@@ -255,6 +255,15 @@ def _of_one_order(m: Match) -> Made:
     return {"UNSAID": True} if amount else None
 
 
+@rule("SINGLEORDER EVENT? Q", "EVENT SINGLEORDER Q", "Q EVENT Q")
+def _pieces_at_once(m: Match) -> Made:
+    """一次买三盒以上: of one line of an order."""
+    *first, (kind, held) = m.all("Q")
+    once = m.has("SINGLEORDER") or (first == [("times", {"at_least": 1})] and m.said("Q") in ("一 次", "1 次"))
+    fits = once and kind == "pieces" and m.get("EVENT") in (None, "purchase")
+    return {"EVENT": "purchase", "QUANTITY+": held} if fits else None
+
+
 @rule("Q NEG EVENT?")
 def _not_one(m: Match) -> Made:
     kind, held = m.get("Q")
@@ -277,6 +286,16 @@ def _noun(m: Match) -> Made:
         return None
     held = compared(m, "NUM")
     return {"EVENT": m.get("EVENT"), "Q+": ("times", held)} if held else None
+
+
+@rule("COLUMN CMP SPAN BUT|AND? CMP SPAN")
+def _days_from_to(m: Match) -> Made:
+    """距上次消费已满40天但不足100天"""
+    (low, first), (high, second) = zip(m.all("CMP"), m.all("SPAN"), strict=True)
+    ends = {low: first[0], high: second[0]}
+    days = "days" in m.get("COLUMN") and first[1] == second[1] == "day" and first[0] < second[0]
+    fits = low in ("at_least", "more_than") and high in ("at_most", "less_than")
+    return {"COLUMN": m.get("COLUMN"), "Q": ("bare", ends)} if days and fits else None
 
 
 @rule("COLUMN CMP? SPAN CMPPOST?", "COLUMN SPANS")

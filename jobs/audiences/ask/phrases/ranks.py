@@ -5,6 +5,7 @@ from __future__ import annotations
 from jobs.audiences.ask.phrases.pattern import Made, Match, Rules, into
 from jobs.audiences.ask.phrases.quantities import compared
 
+_MONEY = 20  # 买满20: money, of whatever unit
 RULES: Rules = []
 rule = into(RULES)
 
@@ -20,7 +21,9 @@ rule = into(RULES)
 def _bare(m: Match) -> Made:
     if m.has("CMP") and m.has("CMPPOST"):
         return None
-    return {"Q": ("bare", held)} if (held := compared(m, "NUM")) else None
+    full = m.said("CMP").startswith("满") and m.get("NUM") >= _MONEY
+    sum_ = full and m.before is not None and m.before.kinds.get("EVENT") == "purchase"
+    return {"Q": ("money" if sum_ else "bare", held)} if (held := compared(m, "NUM")) else None
 
 
 @rule("RANK UNIT|ORDERS")

@@ -108,7 +108,7 @@ def _about_to(m: Match) -> Made:
 
 @rule("EACH TUNIT")
 def _each_unit(m: Match) -> Made:
-    return {"EACHCAL": m.get("TUNIT")} if m.get("TUNIT") in ("day", "week", "month") else None
+    return {"EACHCAL": m.get("TUNIT")} if m.get("TUNIT") in ("day", "week", "month", "quarter") else None
 
 
 @rule("LAST|THEPAST NUM TIMES|ORDERS")

@@ -132,6 +132,7 @@ def calendar(name: str, ds: date) -> dict[str, Any]:
         "this_week": {"current": "week"}, "this_month": {"current": "month"}, "this_year": {"current": "year"},
         "this_quarter": {"after": first - _DAY}, "today": {"last_days": 1}, "yesterday": {"last_days": 1, "skip": 1},
         "day_before": {"last_days": 1, "skip": 2},
+        "week_before": {"last_weeks": 1, "skip": 1}, "month_before": {"last_months": 1, "skip": 1},
         "last_week": {"last_weeks": 1}, "last_month": {"last_months": 1},
         "past_quarter": {"last_days": 90},
         "last_quarter": {"between": [date(before.year, before.month - 2, 1), before]},
@@ -193,8 +194,10 @@ def _dated(m: Match) -> Made:
     return {"WINDOW": {"between": list(found if isinstance(found, tuple) else (found, found))}}
 
 
-@rule("BETWEEN? SPAN AGO TO|AND SPAN AGO INBETWEEN?", "SPANS AGO")
+@rule("BETWEEN? SPAN AGO TO|AND SPAN AGO INBETWEEN?", "SPANS AGO", "SPANS PRIOR")
 def _spans_ago(m: Match) -> Made:
+    if m.has("PRIOR") and m.said("PRIOR") not in ("之前的", "以前的"):
+        return None
     if not m.has("SPANS"):
         low, high = sorted(days_of(span) or 0 for span in m.all("SPAN"))
         return recent(high - low + 1, skip=low) if low < high else None
@@ -263,6 +266,12 @@ def _first_for_so_long(m: Match) -> Made:
     """For the first time in three months: not the first one."""
     first = m.said("FIRST") or m.said("FIRSTBUY")
     return {"UNSAID": True} if first.startswith(("for the first time", "first time", "第一次", "首次")) else None
+
+
+@rule("BREAK CMP SPAN WITHIN?")
+def _between_steps(m: Match) -> Made:
+    """中间不超过两周: of the step before."""
+    return {"WITHINSPAN": m.get("SPAN"), "APART": ""} if m.get("CMP") == "at_most" else None
 
 
 @rule("WITHIN? CMP? SPAN APART", "LAST|WITHIN|CMP? SPAN AFTERWARDS")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from itertools import combinations
 
 from jobs.audiences.ask.condition import condition
 from jobs.audiences.ask.frames import Frame, NotSaidError, Rule, Things
@@ -54,6 +55,10 @@ def acts_of(sentence: Sentence, frame: Frame) -> Rule:
         among = acts_of(sentence, replace(frame, slots=slots, windows=[]))
         ranked = acts_of(sentence, replace(frame, things=Things()))
         return ranked | {"among": among}
+    if (of := frame.slots.pop("of", None)) is not None:  # so many of those
+        each = [acts_of(sentence, replace(frame, things=Things((one,)), neg=None)) for one in names]
+        rule = any_of([all_of(list(some)) for some in combinations(each, of)])
+        return rule if frame.neg is None else {"not": rule}
     if "search" in frame.events and names:
         raise NotSaidError("expected the words that were searched for")
     if _of_a_price(sentence, frame) and sentence.pick(("price", str(frame.slots["Q"])), [False, True]):

@@ -16,6 +16,7 @@ def completed(sentence: Sentence, frames: list[Frame]) -> list[Frame]:
         opened(frames)
         frames = merged(frames)
         in_each(sentence, frames)
+    _named_before_colon(sentence, frames)
     head = next(
         ((f.windows or f.used)[0] for f in frames if f.first and (f.windows or f.used) and f.link != "EXCEPT"), None
     )
@@ -52,7 +53,16 @@ def completed(sentence: Sentence, frames: list[Frame]) -> list[Frame]:
             and (frame.things.names or frame.windows or frame.neg is not None)
             and not frame.slots.keys() & {"Q", "TOPN", "HEAVY", "SHARE", "MEASURE", "compared"}
         ):
+            if frame.link == "COMMA" and after is None and _named_last(frame, done):
+                for one in done:
+                    one.things = frame.things
+                done[-1].tokens += frame.tokens
+                continue
             days = frame.windows and not (frame.things.names or frame.slots or frame.users) and frame.neg is None
+            if days and before.link == "THEN" and not before.windows and frame.link in ("COMMA", "THEN"):
+                before.windows = list(frame.windows)  # of the steps
+                before.tokens += frame.tokens
+                continue
             if days and before.windows and before.neg is None and frame.link in ("AND", "OR", "COMMA"):
                 frame.slots, frame.spend = dict(before.slots), before.spend  # in October and in November
             frame.events = before.events
@@ -164,13 +174,15 @@ def completed(sentence: Sentence, frames: list[Frame]) -> list[Frame]:
             and not (after.neg is not None and after.events == frame.events)  # ordered, but no milk
         ):
             frame.things = after.things
+        if _spent_on(frame, before) and before and sentence.pick(("spent on", place), [True, False]):
+            frame.things = before.things
         named = next((f for f in (*reversed(done), *frames[place + 1 :]) if f.things.names), None)
         all_of_them = any(token.said.startswith("都") for token in frame.tokens if "NEG" in token)
         anew = before is not None and any(token.said.startswith(("又买", "又购")) for token in frame.tokens)
         same = (
             anew
             or (formerly and frame.neg is not None)
-            or (frame.neg is not None and (all_of_them or _again(frame)))
+            or (frame.neg is not None and (all_of_them or (_again(frame) and frame.events != ("any",))))
             or frame.slots.get("SAME") in ("it", "any")
         )
         if own and not frame.things.names and not same and not frame.anything and _elided(frame, before):
@@ -225,6 +237,24 @@ def _of_that_brand(frame: Frame, before: Frame | None) -> bool:
     return brands and bool(before.things.names) and not any("brand" in one for a in before.things.names for one in a)
 
 
+def _named_before_colon(sentence: Sentence, frames: list[Frame]) -> None:
+    """猫砂该补货了:每25到35天买一次 is said of cat litter."""
+    colon = sentence.plain.find(":")
+    named = [f.things for f in frames if f.things.names and f.tokens and f.tokens[-1].end <= colon]
+    behind = [f for f in frames if f.tokens and f.tokens[0].start > colon]
+    if len(named) == 1 and not any(f.things.names for f in behind):
+        for frame in behind:
+            if frame.acts and frame.events in ((), ("purchase",)) and not frame.anything:
+                frame.things = named[0]
+
+
+def _named_last(frame: Frame, done: list[Frame]) -> bool:
+    """Whether what was bought, and not, is named behind all of it: 买过,但不再买,牛奶."""
+    alone = frame.things.names and not (frame.windows or frame.slots or frame.users or frame.neg is not None)
+    bare = all(one.acts and not (one.things.names or one.users) for one in done)
+    return bool(alone and bare and any(one.neg is not None or "STOPPED" in one.slots for one in done))
+
+
 def _all_things(frames: list[Frame]) -> Things:
     """What all clauses name, for "none of them"."""
     named = [names for frame in frames if frame.neg is None for names in frame.things.names]
@@ -246,6 +276,12 @@ def _measured_of(frame: Frame, before: Frame | None) -> bool:
     said = [token.said for token in frame.tokens if "MEASURE" in token]
     bare = said and all(one in ("金额", "次数", "件数", "数量", "amount", "quantity", "total amount") for one in said)
     return bool(bare and before and before.things.names and not frame.things.names and "TOPN" not in frame.slots)
+
+
+def _spent_on(frame: Frame, before: Frame | None) -> bool:
+    """Whether "but spent less than 20" leaves open on what: on what stands before, or in all."""
+    sums = frame.slots.keys() == {"Q"} and frame.spend and frame.link == "BUT" and frame.neg is None
+    return bool(sums and not frame.things.names and not frame.windows and before and before.things.names)
 
 
 def _so_often(frame: Frame, before: Frame | None) -> bool:

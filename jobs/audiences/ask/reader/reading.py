@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from typing import Any
 
 from jobs.audiences.ask import text
 from jobs.audiences.ask.answer import Answer, Part, Reading
 from jobs.audiences.ask.clauses import Clauses
 from jobs.audiences.ask.frames import Frame, NotSaidError
-from jobs.audiences.ask.impossible import holds_for_nobody
+from jobs.audiences.ask.impossible import holds_for_nobody, types_of
 from jobs.audiences.ask.kept import lost
 from jobs.audiences.ask.names import Names
 from jobs.audiences.ask.phrases import reduced
@@ -17,7 +18,8 @@ from jobs.audiences.ask.reader.asides import without_asides
 from jobs.audiences.ask.reader.built import rule_by
 from jobs.audiences.ask.reader.choices import Choices
 from jobs.audiences.ask.reader.sentence import Sentence, in_words, span
-from jobs.audiences.ask.reader.tidied import apart, by_device, explained, of_stages, with_ends
+from jobs.audiences.ask.reader.spoken import turned, without_talk
+from jobs.audiences.ask.reader.tidied import apart, by_device, defined, explained, of_stages, with_ends
 from jobs.audiences.ask.tokens import Token, tokens
 from jobs.audiences.ask.vocabulary import Vocabulary
 
@@ -67,10 +69,10 @@ class Reader:
         self.names = names
 
     def read(self, sentence: str, lang: str | None = None) -> Answer:
-        plain, passed = without_asides(with_ends(text.folded(sentence)), self._says_who)
+        plain, passed = without_asides(with_ends(turned(without_talk(text.folded(sentence)))), self._says_who)
         every = tokens(plain, self.names)
         said = [one for place, one in enumerate(every) if "OPEN" not in one or (place and "NEG" in every[place - 1])]
-        said = [by_device(token, plain) for token in of_stages(said)]
+        said = [by_device(token, plain) for token in of_stages(defined(said, plain))]
         said, unread = self._bracketed([part for token in said for part in apart(token, plain)], plain, lang)
         row = explained(reduced(said, self.names.vocabulary.ds), plain)
         clauses = Clauses(row, (lang or text.language(plain)) == "zh")
@@ -96,7 +98,7 @@ class Reader:
                 parts = parts or tuple(found)
             script = choices.next()
         unlike = {one.says: one for one in readings}
-        left += list(self._unlogged(frames, plain))
+        left += list(self._unlogged(frames, plain, [one.rule for one in readings]))
         left = list(dict.fromkeys(left))
         if len(unlike) == 1 and not left:
             left += list(lost(said, readings[0].rule))
@@ -151,10 +153,12 @@ class Reader:
             else f"has no place in the rule{hint}"
         )
 
-    def _unlogged(self, frames: list[Frame], plain: str) -> list[Part]:
+    def _unlogged(self, frames: list[Frame], plain: str, rules: list[dict[str, Any]]) -> list[Part]:
         """Events that this shop does not log."""
         known = self.names.vocabulary.types
-        return [
+        said = [
             Part(span(plain, frame.tokens), f"no {kind} is logged here")
             for frame in frames for kind in frame.events if known and kind != "any" and kind not in known
         ]  # fmt: skip
+        meant = {kind for rule in rules for kind in types_of(rule)} if known else set()  # of words for people
+        return said or [Part(plain, f"no {kind} is logged here") for kind in sorted(meant - known)]

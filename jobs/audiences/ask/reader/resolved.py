@@ -13,6 +13,9 @@ from jobs.audiences.ask.reader.sentence import Sentence
 from jobs.audiences.ask.reader.windows import between
 
 
+_MOST_LISTED = 6  # things of which so many are asked for
+
+
 def resolved(sentence: Sentence, said: Frame, frames: list[Frame], place: int) -> Frame:
     """The clause, its words placed: of its window, its quantity, its test of a user."""
     frame = replace(
@@ -33,7 +36,10 @@ def resolved(sentence: Sentence, said: Frame, frames: list[Frame], place: int) -
     ):
         raise NotSaidError("expected who came back after how many days")
     if slots.pop("listed", None) and slots.get("Q", ("",))[0] in ("products", "categories"):
-        raise NotSaidError("expected any of them, or all; say: A and B, or A and C")
+        held, many = slots.pop("Q")[1], len(frame.things.names)
+        if set(held) != {"at_least"} or not 1 <= held["at_least"] <= many <= _MOST_LISTED:
+            raise NotSaidError("expected any of them, or all; say: A and B, or A and C")
+        slots["of"] = int(held["at_least"])
     if "AGAIN" in slots and (frame.neg is not None or "BACK" in slots or elsewhen):
         slots.pop("AGAIN")
     said_ = [token.said for token in frame.tokens if "FULLPRICE" in token]
@@ -125,7 +131,8 @@ def resolved(sentence: Sentence, said: Frame, frames: list[Frame], place: int) -
         ]
         slots["before"] = next((w["last_days"] for w in near if "last_days" in w), 0)
     alone = not (frame.events or frame.windows or frame.things.names or len(slots) > 1)
-    person = alone and not sentence.chinese and (place == 0 or bool(before and before.users))
+    aged = re.search("年纪|年龄|老年|老人|长辈|爷爷|奶奶|大爷|大妈|中年", sentence.plain)
+    person = alone and (aged if sentence.chinese else place == 0 or bool(before and before.users))
     if slots.get("Q", ("",))[0] == "bare" and person:
         held = slots["Q"][1]
         if "age_band" in sentence.vocabulary.values and all(
@@ -138,6 +145,8 @@ def resolved(sentence: Sentence, said: Frame, frames: list[Frame], place: int) -
     comparison(frame)
     if "COLUMN" in slots and not frame.windows:
         _of_the_days_behind(sentence, frame, frames[place + 1 :])
+    if "COLUMN" in slots and not frame.windows and place and frames[0].first:
+        frame.windows = list(frames[0].windows)  # of the days at the head
     narrowed(frame)
     people = any(re.search("buyer|买家", token.said) for token in frame.tokens)
     if people and slots.keys() & {"PCT", "QPCT"} and not slots.keys() & {"SHARE", "TOPN", "compared"}:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from jobs.audiences.ask.frames import BROWSED, Frame, NotSaidError, Rule, where, within_of
+from jobs.audiences.ask.frames import ANYTHING, BROWSED, Frame, NotSaidError, Rule, where, within_of
 from jobs.audiences.ask.phrases import days_of
 from jobs.audiences.ask.reader.sentence import Sentence
 
@@ -101,7 +101,11 @@ def then(sentence: Sentence, steps: list[Frame]) -> Rule:
             raise NotSaidError("expected plain events in an order, such as: viewed X, then bought Y")
         things = chosen_things(sentence, step)
         one: Rule = {
-            "not" if step.neg is not None else "did": step.events[0] if len(step.events) == 1 else list(step.events)
+            "not" if step.neg is not None else "did": ANYTHING
+            if step.events == ("any",)
+            else step.events[0]
+            if len(step.events) == 1
+            else list(step.events)
         }
         if narrowed := where(step, things):
             one["where"] = narrowed

@@ -76,6 +76,23 @@ def apart(token: Token, plain: str) -> list[Token]:
     return [Token({"AND": ""}, token.start, middle - 1, "and"), Token({"CMP": how}, middle, token.end, words_[1])]
 
 
+def defined(said: list[Token], plain: str) -> list[Token]:
+    """Names for who is meant, before a colon, in the words behind it alone: 酸奶重度:近12周至少8周买过."""
+    colon = plain.find(":")
+    head = [token for token in said if token.start < colon]
+    body = [token for token in said if token.start > colon]
+    if not body or any(token.may("EVENT", "NUM", "LAST", "CAL", "NEG") for token in head):
+        return said
+    undone = any(token.may("NEG", "NEGANY", "STOPPED") for token in body)
+    done = undone or any(token.may("EVENT") for token in body)
+
+    def named(token: Token) -> bool:
+        absent = "not" in str(token.kinds.get("PEOPLE", "")) or token.may("STOPPED", "BREAK")
+        return absent and (undone or "OVERDUE" in str([t.kinds for t in body])) or (done and token.may("HEAVY", "LABEL", "OFTEN"))
+
+    return [token for token in said if token not in head or not named(token)]
+
+
 def explained(row: list[Token], plain: str) -> list[Token]:
     """A window in brackets in place of the word before it, of which it gives the days: 五一假期(5月1日到5日)."""
     for found in re.finditer(r"\(([^()]*)\)", plain):

@@ -63,6 +63,7 @@ def behind(sentence: Sentence, acts: list[Frame]) -> None:
     last = acts[-1] if acts else Frame()
     before = [one for one in acts[:-1] if not one.windows and one.neg != "never"]
     said = any(token.may("EVENT", "ORDERS", "OBJ", "Q", "NEG") for token in last.tokens)  # more than days
+    also = False
     if len(acts) < 2 or not last.windows or last.first or {"ever": True} in last.windows or not said:
         return
     if last.neg is not None:
@@ -77,7 +78,7 @@ def behind(sentence: Sentence, acts: list[Frame]) -> None:
         if len(shared) < len(before) and sentence.pick("window behind", [True, False]):
             shared = before
     elif (
-        last.link in ("AND", "BUT")
+        (last.link in ("AND", "BUT") or (also := any(t.said.startswith("又") for t in last.tokens)))
         and len(acts) == 2
         and before
         and before[0].slots.keys() <= {"Q", "QUERY", "HOURLIST", "WEEKDAYLIST", "DISCOUNTED", "FULLPRICE", "NARROW"}
@@ -85,7 +86,7 @@ def behind(sentence: Sentence, acts: list[Frame]) -> None:
     ):
         sums = [token.start for token in last.tokens if "Q" in token]
         verb = any("EVENT" in t and not (sums and sums[0] < t.start) for t in last.tokens)  # not: 150 dollars spent
-        shared = before if not verb or sentence.pick("window behind", [True, False]) else []
+        shared = before if not verb or also or sentence.pick("window behind", [True, False]) else []
     else:
         shared = []
     for one in shared:
