@@ -33,11 +33,14 @@ def _aged(m: Match) -> Made:
     return {"BAND": ("age_band", held)} if held else None
 
 
-@rule("HOUSEHOLD BELONG|WAS? CMP? NUM TO|OR NUM", "HOUSEHOLD BELONG|WAS? CMP? NUM CMPPOST?", "NUM HOUSEHOLD CMPPOST?", "NUM CMPPOST HOUSEHOLD",
+@rule("HOUSEHOLD BELONG|WAS? CMP? NUM TO|OR NUM", "HOUSEHOLD BELONG|WAS? CMP? NUM CMPPOST?",
+      "NUM HOUSEHOLD CMPPOST?", "NUM CMPPOST HOUSEHOLD",
       "CMP NUM HOUSEHOLD")  # fmt: skip
 def _household(m: Match) -> Made:
     before = m.found[0][0] == "HOUSEHOLD"
-    if before != m.said("HOUSEHOLD").endswith((" of", " with", "人口", "人数", "规模", "成员")) or (m.after and m.after.may("KIDS", "ORDERS", "UNIT")):
+    if before != m.said("HOUSEHOLD").endswith((" of", " with", "人口", "人数", "规模", "成员")) or (
+        m.after and m.after.may("KIDS", "ORDERS", "UNIT")
+    ):
         return None
     held = compared(m, "NUM")
     if held and "at_least" in held and not m.has("CMP", "CMPPOST"):

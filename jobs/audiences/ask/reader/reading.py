@@ -69,7 +69,9 @@ class Reader:
         self.names = names
 
     def read(self, sentence: str, lang: str | None = None) -> Answer:
-        plain, passed = without_asides(with_ends(turned(without_talk(text.folded(sentence)))), self._says_who)
+        plain, talk = without_talk(text.folded(sentence))
+        plain, passed = without_asides(with_ends(turned(plain)), self._says_who)
+        passed = [*talk, *passed]
         every = tokens(plain, self.names)
         said = [one for place, one in enumerate(every) if "OPEN" not in one or (place and "NEG" in every[place - 1])]
         said = [by_device(token, plain) for token in of_stages(defined(said, plain))]

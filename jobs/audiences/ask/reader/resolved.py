@@ -12,7 +12,6 @@ from jobs.audiences.ask.reader.groups import band
 from jobs.audiences.ask.reader.sentence import Sentence
 from jobs.audiences.ask.reader.windows import between
 
-
 _MOST_LISTED = 6  # things of which so many are asked for
 
 

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import re
+from functools import cache
+from pathlib import Path
+
+import yaml
 
 _ENDS = re.compile(r"([,。;!?~]+|\.{2,})")
 # What a clause has that says who people are; one without any of it may be talk.
 _SAYS = re.compile(
-    r"[买购花逛退囤屯没未无]|不(?!好意思|急|用谢)|下单|下过单|消费|浏览|加购|收藏|点击|搜|成交|付款|付钱|复购|回购|流失|活跃|沉睡|沉默|价值|新客|老客|回头客"
-    r"|会员|用户|顾客|人群|占|折|券|促销|优惠|特价|一半|孩|岁|收入|已婚|未婚|男|女|品牌|周末|晚上|以上|以下|排名|前\d|\d+ ?[%岁单次件天元块刀]|[近过]\d"
+    r"[买购花逛退囤屯没未无]|不(?!好意思|急|用谢)|下单|下过单|消费|浏览|加购"
+    r"|收藏|点击|搜|成交|付款|付钱|复购|回购|流失|活跃|沉睡|沉默|价值|新客|老客|回头客"
+    r"|会员|用户|顾客|人群|占|折|券|促销|优惠|特价|一半|孩|岁|收入|已婚|未婚|男|女|品牌|周末|晚上|以上|以下"
+    r"|排名|前\d|\d+ ?[%岁单次件天元块刀]|[近过]\d"
 )
-_SENT = re.compile(r"(?:发|推送?|送|寄|派|配|给|投放?)[^,]{0,8}?(?:券|红包|短信|优惠|折扣|福利|赠品|试用装?|样品|小样|邮件|消息)")
+_SENT = re.compile(
+    r"(?:发|推送?|送|寄|派|配|给|投放?)[^,]{0,8}?(?:券|红包|短信|优惠|折扣|福利|赠品|试用装?|样品|小样|邮件|消息)"
+)
 _CALLS = re.compile(
     r"(?:hi|hello|哈喽|嗨|亲爱的|尊敬的)?(?:各位|亲爱的|诸位|姐妹|兄弟|姐|哥|亲|宝|宝贝|宝子|家人|老铁|伙伴|小伙伴|同事|同学|同仁|老师|大佬|老板|领导|小助手|助手|朋友|群友|店长|经理)?"
     r"(?:[们子]|好|您好|你好|老师|在吗|早|上好|下午好)*"
@@ -26,85 +34,63 @@ _GIVES = re.compile(
     r"^(?:我们?|咱们?|这次|最近|老板|领导)?(?:想|要|想要|准备|打算|计划|需要|拟)?(?:给|对|向|针对|面向)([^,。;:]{2,40}?)"
     r"(?:发|推|送|寄|做|搞|派|投放|安排)(?:个|点|些|一|张|份|波|条|封|下|放|送|一下|一波|一张|一份)*[^,。;:\d买购没未]{1,10}(?:[,。;:]|$)"
 )
-# Spellings and turns of speech, as the words that the lexicon has.
-_TURNS: tuple[tuple[str, str], ...] = (
-    (r"俩月", "两个月"),
-    (r"(?<=[\u4e00-\u9fff])=(?=[\u4e00-\u9fff])", "为"),
-    (r",(?:别的|其他|其余|其它)(?:的|人)?(?:都|全|就)?(?:不要|不用|不看|不算)了?(?=[,。;]|$)", ""),
-    (r"(?:句号|逗号|呃|嗯+|emm+)", ""),
-    (r"([近去])([\d一二两三四五六七八九十]+(?:天|周|个月|个星期))([^。;]*?[,;])前\2", r"\1\2\3之前\2"),
-    (r"(?<![\d/.])(1[0-2]|0?[1-9])([/.])(3[01]|[12]\d|0?[1-9])([-到至~]+)(1[0-2]|0?[1-9])\2(3[01]|[12]\d|0?[1-9])(?![\d/.%])", r"\1月\3日到\5月\6日"),
-    (r"(?<![\d/.])(1[0-2]|0?[1-9])[/.](3[01]|[12]\d|0?[1-9])(?=当天|那天|当日|之?后|以后|以来|起|之前|以前)", r"\1月\2日"),
-    (r"(?<![近去前后年\d一两半])(?:一|1)年(?:里|内|之内)", "近一年"),
-    (r"是在(?=\d|[一二三四五六七八九十]+月|去年|上|今年|近)", "在"),
-    (r"[,。;]?时间(?:范围|段|窗口|区间)?(?:为|是|在|:)?(?=\d|近|上|本|今|去年|最近|过去)", ","),
-    (r"(?:平均|大约|大概|差不多|基本)?每?隔?(\d+)[-到至~](\d+)天(?:左右)?(?:就|会|都)?(?:来)?[买来下消](?:单|费|购)?一?[次回]", r"每隔\1到\2天买"),
-    (r"(?:处于)?([^,。;]{2,20}?)的?交集的?", r"买过\1的"),
-    (r"(满[\d一二两三四五六七八九十]+[元块件单个瓶])就?[送赠][^,。;]{1,8}", r"\1"),
-    (r"([本这上]周|[本这上]个?月|\d月)(?:却|才|就)?又来(?=[了的,。;]|$)", r"\1来过"),
-    (r"然后(?:就|也|都|还)?(从?[没未])(有)?([买购])过", r"但\1\2\3过"),
-    (r"(?<=[过了来买])的(?=(?:上个?上?|本|这个?|近|最近|去年|[\d一二三四五六七八九十]+)(?:周|月|年)[^,。;]{0,4}[来没买又])", ","),
-    (r"曾经?(?=每|经常|常常|一直|定期|月月|周周)", "以前"),
-    (r"(品类|类目)(?:数量?|个数)?((?:超过|不少于|不低于|至少|达到?|大于|多于|少于|低于|不超过|不到|满|[><]=?|≥|≤)(?:了|有)?[\d一二两三四五六七八九十百]+)[个种天]", r"\1数\2"),
-    (r"[买购](?:买)?([^,。;:\d没不过了]{1,8}?)(?:时|的时候)?(?:每次|次次|总是|每回|一直)都?(?:是|要|会)?(?:用券|用优惠券|用折扣|打折|凭券|用优惠|拿折扣)(?:买|的|价)?", r"打折买过\1,没原价买过\1"),
-    (r"(周末|工作日|平日|晚上|深夜|夜里|白天|早上|上午|下午)才(?:会)?(?:来买|来|买|购买|下单|购物|消费)(?:东西|过)?", r"只在\1买"),
-    (r"((?:最近|上|最后|末|首|第一)(?:一?次|单)[^,。;:]{2,14}?)(?:的)?,(?:且|并且|而且|时间)?(?:是|就)?在?(?:最?近)?([\d一二两三四五六七八九十]+(?:天|周|个月))(?:以内|之内|内)(?=[的,。;]|$)", r"近\2\1"),
-    (r"来的?,(?=[买购]|消费|下单)", "来"),
-    (r"([\d两三四五六七八九十]+)([箱盒包瓶袋罐桶件支])([^\d,。;:以]{1,8}?)以上", r"\1\2以上\3"),
-    (r"([^,。;:且和]{0,6}?)(?:单|单量|订单数?|单数|笔数)(?:为|是|等于)(?:0|零)(?![.\d])", r"没有\1下单"),
-    (r"(打折|特价|促销|有折扣|有优惠)(?:时|的时候|了)?才(?:会|肯)?[买购](?:买)?过?([^,。;:]{1,8})(?:,不打折就?(?:不|没)[买购]过?)?", r"打折买过\2,没原价买过\2"),
-    (r"(?<=[买购囤]过)花(?=的|[,。;、和或但且]|$)|(?<=[买购囤]了)花(?=的|[,。;、和或但且]|$)|(?<=购买)花(?=的|[,。;、和或但且]|$)", "鲜花"),
-    (r"(没有?|未|再没|再未|不)(再)?(?:到过?店|进店|上门|登门|回店)(?:过|了)?", r"\1\2光顾过"),
-    (r"(月月|每个?月|每周|周周|天天|每天)都?来(?![买购逛看消下过]|[\d一二两三四五六七八九十]+[次回])", r"\1都光顾"),
-    (r"从([^,。;:\d]{1,8}?)(?:换到|换成|改买|转买|转向|转到|转投|换了|改喝|改用|改吃|升级到)了?", r"先买\1后买"),
-    (r"(?:就是)?(?:那种|这种|那类|这类|那批|这批)(?=[,。;]|$)", ""),
-    (r"([^\d,。;])(?:已经?)?(?:超期|逾期|过期)(?:了)?(?:还|都|仍)?(?:没|未)(?:来|有|再)?(?:买|购买|下单|补|补货|消费)(?:的)?", r"\1该买了"),
-)
 # What a list is called: before a colon or a comma, or in quotes before the word for it.
 _TITLE = re.compile(
-    r"^[^,。;:\d]{1,12}?(?:候选|包|池|名单|清单|相关|种子|需求|计划|项目|策略|定义|口径|规则|画像|敏感|人选|方案|场景|圈选|筛选|排除)(?::|,(?=.{6}))"
+    r"^(?!排除|剔除|去掉|除|不|属于|在|来自)[^,。;:\d]{1,12}?"
+    r"(?:(?:候选|包|池|名单|清单|相关|种子|需求|计划|项目|策略|定义|口径|规则|画像|敏感|人选|方案|场景|圈选|筛选|排除):|[包池],(?=.{6}))"
 )
+_OF_LISTS = re.compile("会员|用户|人群|满减|券|活跃|价值|流失|促销|优惠")  # in the name of a list
 _CALLED = re.compile(r"(?:一个|个|一份|份|一批)?[“\"「][^”\"」]+[”\"」](?:的)?(?:人群包|包|名单|清单)[,:]?")
 # Who is old, where a number says from which age.
 _OLD = re.compile(r"(?:年纪|岁数|年龄)(?:比较|较|有点)?大(?:一?点|些)?的?|上了(?:年纪|岁数)的?")
-_LISTED = re.compile(r"([^,。;:\s]{1,12}(?:[、和与及][^,。;:、和与及\s]{1,8}?)+)(?:这|那)?([两二三四五六2-6])(?:类|种|样|款|个品类|大类|者)(?!以)")
-_DIGITS = dict(zip("二两三四五六23456", (2, 2, 3, 4, 5, 6, 2, 3, 4, 5, 6), strict=True))
+_LISTED = re.compile(
+    r"([^,。;:\s]{1,12}(?:[、和与及][^,。;:、和与及\s]{1,8}?)+)(?:这|那)?([两二三四五六2-6])(?:类|种|样|款|个品类|大类|者)(?!以)"
+)
+_NUMBERS = dict(zip("二两三四五六23456", (2, 2, 3, 4, 5, 6, 2, 3, 4, 5, 6), strict=True))
 
 
-def without_talk(plain: str) -> str:
-    """The sentence (folded) without calls, thanks and purposes that stand in clauses of their own."""
+def without_talk(plain: str) -> tuple[str, list[str]]:
+    """The sentence (folded) without calls, names of the list and purposes, and those."""
+    passed = []
     title = _TITLE.match(plain)
-    if title and not _SAYS.search(re.sub("会员|用户|人群|满减|券|活跃|价值|流失|促销|优惠", "", title[0])):
+    if title and not _SAYS.search(_OF_LISTS.sub("", title[0])):
+        passed.append(title[0])
         plain = plain[title.end() :]
+    passed += [found[0] for found in _CALLED.finditer(plain)]
     plain = _CALLED.sub("", plain)
-    plain = _GIVES.sub(lambda m: f"{m[1]},", plain).rstrip(",")
-    parts = _ENDS.split(plain)
-    kept: list[str] = []
-    for place in range(0, len(parts), 2):
-        clause = parts[place].strip()
-        if clause and not _talk(clause, first=place == 0):
-            kept.append(parts[place] + "".join(parts[place + 1 : place + 2]))
-    said = "".join(kept).rstrip(",;") or plain
-    return said
+    plain = _GIVES.sub(lambda found: f"{found[1]},", plain).rstrip(",")
+    parts = [*_ENDS.split(plain), ""]
+    clauses = list(zip(parts[::2], parts[1::2], strict=True))
+    talk = [_talk(clause.strip(), first=not place) for place, (clause, _) in enumerate(clauses)]
+    kept = [clause + end for (clause, end), idle in zip(clauses, talk, strict=True) if not idle]
+    passed += [clause for (clause, _), idle in zip(clauses, talk, strict=True) if idle and clause.strip()]
+    rest = "".join(kept).rstrip(",;")
+    return (rest, [one.strip(" :,") for one in passed]) if rest else (plain, [])
 
 
 def _talk(clause: str, *, first: bool) -> bool:
     if _CALLS.fullmatch(clause):
         return True
-    aimed = _AIM.match(clause) if not first else _AIM.match(clause) and not clause.startswith(("请", "帮", "给", "拉", "麻烦", "要"))
-    return bool(aimed) and not _SAYS.search(_SENT.sub("", clause))
+    asks = first and clause.startswith(("请", "帮", "给", "拉", "麻烦", "要"))
+    return bool(_AIM.match(clause)) and not asks and not _SAYS.search(_SENT.sub("", clause))
 
 
 def turned(plain: str) -> str:
     """Turns of speech in the words that the lexicon has; a list that is counted behind it as one joined by "and"."""
-    for said, meant in _TURNS:
-        plain = re.sub(said, meant, plain)
+    for said, meant in _turns():
+        plain = said.sub(meant, plain)
     if re.search(r"\d\d ?岁?(?:及|或)?以上", plain):
         plain = _OLD.sub("年龄", plain)
     return _LISTED.sub(_joined, plain)
 
 
+@cache
+def _turns() -> list[tuple[re.Pattern[str], str]]:
+    file = Path(__file__).parents[1] / "turns.yaml"
+    return [(re.compile(said), meant) for said, meant in yaml.safe_load(file.read_text(encoding="utf-8"))]
+
+
 def _joined(found: re.Match[str]) -> str:
     things = re.split("[、和与及]", found[1])
     negated = re.search("[没未不]", found[1])
-    return found[0] if negated or len(things) != _DIGITS[found[2]] else "和".join(things)
+    return found[0] if negated or len(things) != _NUMBERS[found[2]] else "和".join(things)

@@ -88,7 +88,9 @@ def defined(said: list[Token], plain: str) -> list[Token]:
 
     def named(token: Token) -> bool:
         absent = "not" in str(token.kinds.get("PEOPLE", "")) or token.may("STOPPED", "BREAK")
-        return absent and (undone or "OVERDUE" in str([t.kinds for t in body])) or (done and token.may("HEAVY", "LABEL", "OFTEN"))
+        return (absent and (undone or "OVERDUE" in str([t.kinds for t in body]))) or (
+            done and token.may("HEAVY", "LABEL", "OFTEN")
+        )
 
     return [token for token in said if token not in head or not named(token)]
 
