@@ -13,7 +13,7 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
 from ml.data.outcomes import Outcomes
-from ml.heads import additive, grounds, taste
+from ml.heads import additive, grounds, second_opinion, taste
 from ml.heads.additive import Additive, Knots
 from ml.heads.facts import UserFacts
 from ml.heads.heads import CATEGORIES, DAYS, EVENTS, SPEND, Heads, pair_inputs, told_apart
@@ -39,17 +39,22 @@ class _Curves:
         knots = Knots.fit(values, np.repeat([config.knots, config.vector_knots], numbers).tolist())
         return cls(knots, values, np.repeat([1.0, config.vector_ease], numbers), config.penalty, fold_U)
 
-    def fit(self, y_U: np.ndarray, event: bool, part: np.ndarray | slice = slice(None)) -> Additive:
-        values = self.values_UJ[part]
-        return additive.fit(self.knots, values, y_U[part], self.penalty, event=event, ease_J=self.ease_J)
-
-    def out_of_fold(self, y_U: np.ndarray, event: bool) -> np.ndarray:
+    def crossed(self, y_U: np.ndarray, name: str) -> tuple[Additive, np.ndarray]:
+        """Curves of all users, and scores (U) by those that did not learn from a user's fold."""
         score_U = np.empty(len(y_U))
-        for fold in range(int(self.fold_U.max()) + 1):
+        for fold in np.unique(self.fold_U):
             held = self.fold_U == fold
-            if held.any():
-                score_U[held] = self.fit(y_U, event, ~held).score(self.values_UJ[held])
-        return score_U
+            score_U[held] = self._fit(y_U, name, ~held).score(self.values_UJ[held])
+        return self._fit(y_U, name), score_U
+
+    def flat(self, y_U: np.ndarray, name: str) -> tuple[Additive, np.ndarray]:
+        """The same for everybody."""
+        model = additive.flat(self.knots, additive.log_odds(y_U) if name in EVENTS else float(y_U.mean()))
+        return model, model.score(self.values_UJ)
+
+    def _fit(self, y_U: np.ndarray, name: str, part: np.ndarray | slice = slice(None)) -> Additive:
+        values, event = self.values_UJ[part], name in EVENTS
+        return additive.fit(self.knots, values, y_U[part], self.penalty, event=event, ease_J=self.ease_J)
 
 
 def fit(
@@ -73,17 +78,20 @@ def crossed(
     curves = _Curves.of(facts, config, fold, vector)
     truth = np.stack([outcomes.first_day <= days for days in DAYS], axis=1)
     lacking = grounds.lacking(outcomes, config)
-    heads = [
-        _flat_event(curves, column) if name in lacking else _event(curves, column)
-        for name, column in zip(EVENTS, truth.T, strict=True)
-    ]
-    events, platt, scores = (tuple(part) for part in zip(*heads, strict=True))
-    log_money = np.log1p(outcomes.spend)
-    if SPEND in lacking:
-        log_spend = additive.flat(curves.knots, float(log_money.mean()))
-        held_spend = log_spend.score(curves.values_UJ)
-    else:
-        log_spend, held_spend = curves.fit(log_money, event=False), curves.out_of_fold(log_money, event=False)
+    y_UO = np.column_stack([truth, np.log1p(outcomes.spend)])
+    fitted = [curves.crossed(y_U, name) if name not in lacking else curves.flat(y_U, name)
+              for name, y_U in zip((*EVENTS, SPEND), y_UO.T, strict=True)]  # fmt: skip
+    models, held_UO = [model for model, _ in fitted], np.column_stack([score_U for _, score_U in fitted])
+    second = None
+    if len(facts) >= second_opinion.LEAST_ROWS:
+        level_O = np.array([model.intercept if name in lacking else np.nan
+                            for name, model in zip((*EVENTS, SPEND), models, strict=True)])  # fmt: skip
+        read_UJ = second_opinion.inputs(curves.knots, curves.values_UJ, len(config.inputs))
+        second, theirs_UO = second_opinion.crossed(read_UJ, y_UO, level_O, fold, config)
+        held_UO = (held_UO + theirs_UO) / 2
+    platt = [(1.0, 0.0) if name in lacking else _platt(score_U, happened_U)
+             for name, score_U, happened_U in zip(EVENTS, held_UO.T, truth.T, strict=False)]  # fmt: skip
+    held_spend = held_UO[:, -1]
     money = IsotonicRegression(out_of_bounds="clip").fit(held_spend, outcomes.spend)
     if CATEGORIES in lacking:
         tastes = taste.none(outcomes.lines_UC, outcomes.categories, config.pseudo_lines)
@@ -92,13 +100,14 @@ def crossed(
         tastes, held = taste.crossed(
             facts.history_UC, outcomes.lines_UC, outcomes.categories, fold, config.pseudo_lines, config.factors
         )
-    odds = scores[-1] * platt[-1][0] + platt[-1][1]
+    odds = held_UO[:, len(EVENTS) - 1] * platt[-1][0] + platt[-1][1]
     expected = told_apart(held_spend, additive.sigmoid(odds), _held_factors(facts, held, fold))
     tastes = taste.turned(tastes, like) if like is not None else tastes
     pair = _fit_pairs(facts, outcomes, held, fold, odds, held_spend, config)
     learned = Heads(
-        config, vector, events, np.array(platt), log_spend, np.stack([money.X_thresholds_, money.y_thresholds_]),
-        tastes, pair, grounds.refusals(outcomes, config.slice_of(facts.features), config),
+        config, vector, tuple(models[:-1]), np.array(platt), models[-1],
+        np.stack([money.X_thresholds_, money.y_thresholds_]), tastes, pair,
+        grounds.refusals(outcomes, config.slice_of(facts.features), config), second=second,
     )  # fmt: skip
     return learned, expected
 
@@ -110,17 +119,6 @@ def _held_factors(facts: UserFacts, held: list[Taste], fold_U: np.ndarray) -> np
         here = fold_U == fold
         factors_UF[here] = tastes.factors(facts.history_UC[here])
     return factors_UF
-
-
-def _event(curves: _Curves, happened_U: np.ndarray) -> tuple[Additive, tuple[float, float], np.ndarray]:
-    """Curves, calibration and scores out of fold (U) of an event."""
-    score_U = curves.out_of_fold(happened_U, event=True)
-    return curves.fit(happened_U, event=True), _platt(score_U, happened_U), score_U
-
-
-def _flat_event(curves: _Curves, happened_U: np.ndarray) -> tuple[Additive, tuple[float, float], np.ndarray]:
-    model = additive.flat(curves.knots, additive.log_odds(happened_U))
-    return model, (1.0, 0.0), model.score(curves.values_UJ)
 
 
 def _platt(score: np.ndarray, truth: np.ndarray) -> tuple[float, float]:

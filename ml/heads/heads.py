@@ -16,12 +16,14 @@ from scipy.sparse import csr_matrix
 
 from ml.common.files import write_json
 from ml.data.outcomes import HORIZON
+from ml.heads import second_opinion
 from ml.heads.additive import Additive, Knots, sigmoid
 from ml.heads.facts import UserFacts
 from ml.heads.kinds import Kinds
 from ml.heads.settings import PredictionConfig
 from ml.heads.taste import Taste, lift
 from ml.heads.visits import Reading
+from ml.transformer.readout import Outlook
 
 DAYS = (7, 14, HORIZON)
 EVENTS = tuple(f"purchase_{days}d" for days in DAYS)
@@ -34,7 +36,7 @@ TOP = 5
 class Expectations:
     """Of users: probability of a purchase by DAYS (U, 3), money, day of the next order (nan: beyond the horizon), the
     likeliest categories (U, TOP; indices) with their probabilities, what users are grouped by (U, E), and what each
-    input adds to the log-odds of churn (U, J).
+    input adds to the log-odds of churn (U, J), as the curves have it.
     """
 
     purchase_U3: np.ndarray
@@ -52,7 +54,8 @@ class Heads:
 
     platt_3x2: log-odds = a score + b of each event. money_2xN: scores of log_spend, and the money that they stand for.
     refused: why, by slice and prediction. kinds: those that there are by themselves, or None. A prediction that nobody
-    can be told is the same for all.
+    can be told is the same for all. second: see ml/heads/second_opinion.py; None of heads that learned from too few, or
+    of before there was one: then curves speak alone.
     """
 
     config: PredictionConfig
@@ -65,14 +68,18 @@ class Heads:
     pair: Additive
     refused: dict[str, dict[str, str]]
     kinds: Kinds | None = None
+    second: Outlook | None = None
 
     def expect(self, facts: UserFacts) -> Expectations:
         """Expectations of users, all of them, refused or not."""
         values = facts.values(self.config.inputs, self.vector)
         parts = self.events[-1].parts(values)
-        logit = np.stack([event.score(values) for event in self.events], axis=1) * self.platt_3x2[:, 0]
+        score_UO = np.stack([model.score(values) for model in (*self.events, self.log_spend)], axis=1)
+        if self.second is not None:
+            read = second_opinion.inputs(self.log_spend.knots, values, len(self.config.inputs))
+            score_UO = (score_UO + self.second(read)) / 2
+        logit, log_spend = score_UO[:, :-1] * self.platt_3x2[:, 0], score_UO[:, -1]
         purchase = np.maximum.accumulate(sigmoid(logit + self.platt_3x2[:, 1]), axis=1)
-        log_spend = self.log_spend.score(values)
         departure = self.tastes.expected(facts.history_UC)
         chance = np.clip(purchase[:, -1], 1e-9, 1 - 1e-9)
         odds = np.log(chance / (1 - chance))
@@ -97,6 +104,7 @@ class Heads:
             arrays |= {f"{name}.heights": model.heights_JK, f"{name}.missing": model.missing_J,
                        f"{name}.intercept": np.array(model.intercept)}  # fmt: skip
         arrays |= {f"taste.{f.name}": getattr(self.tastes, f.name) for f in fields(Taste) if "_" in f.name}
+        arrays |= {} if self.second is None else self.second.named()
         if self.kinds is not None:
             arrays |= {"kinds.share": self.kinds.share_K, "kinds.log_rates": self.kinds.log_rates_KJ,
                        "kinds.change": np.array(self.kinds.change), "kinds.edges": self.kinds.reading.edges_CE,
@@ -133,7 +141,7 @@ class Heads:
                 reasons[name] = reasons[EVENTS[-1]]
         return cls(config, settings["vector"], tuple(model(name) for name in EVENTS), arrays["platt"],
                    model("log_spend"), arrays["money"], tastes, model("pair", "pair_knots"), settings["refused"],
-                   kinds)  # fmt: skip
+                   kinds, Outlook.of(arrays))  # fmt: skip
 
 
 def told_apart(log_spend_U: np.ndarray, chance_U: np.ndarray, factors_UF: np.ndarray) -> np.ndarray:

@@ -59,6 +59,7 @@ class PredictionConfig(Strict):
     vector_knots: int = Field(2, ge=0)
     vector_ease: float = Field(0.2, gt=0)
     penalty: float = Field(1000.0, gt=0)
+    second_steps: int = Field(450, ge=2)
     inputs: list[FeatureName] = Field(min_length=1)
     categories: int = Field(200, ge=2)
     pseudo_lines: float = Field(300, gt=0)

@@ -83,10 +83,13 @@ def rows(encoder: Encoder, sequences: Sequences, cutoff: datetime.date) -> tuple
     return facts, happened, sums
 
 
-def learned(facts_NJ: np.ndarray, happened_N3: np.ndarray, sums_NS: np.ndarray, seed: int) -> Outlook:
+def learned(
+    facts_NJ: np.ndarray, happened_N3: np.ndarray, sums_NS: np.ndarray, seed: int, steps: int = STEPS
+) -> Outlook:
     """Two hidden layers, by AdamW with a rate that rises and falls; events by cross-entropy, sums by squares."""
     torch.manual_seed(seed)
-    mean, scale = facts_NJ.mean(axis=0), np.maximum(facts_NJ.std(axis=0), 1e-6)
+    mean, spread = facts_NJ.mean(axis=0), facts_NJ.std(axis=0)
+    scale = np.where(spread > 1e-6, spread, np.inf)  # what never differed says nothing, whatever it will be
     centred = (sums_NS - sums_NS.mean(axis=0)) / np.maximum(sums_NS.std(axis=0), 1e-6)
     x, happened, sums = (
         torch.from_numpy(np.ascontiguousarray(values, np.float32))
@@ -97,8 +100,8 @@ def learned(facts_NJ: np.ndarray, happened_N3: np.ndarray, sums_NS: np.ndarray, 
         nn.Linear(HIDDEN, happened.shape[1] + sums.shape[1]),
     )  # fmt: skip
     optimizer = torch.optim.AdamW(net.parameters(), lr=RATE, weight_decay=DECAY)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=STEPS)
-    drawn = torch.randint(len(x), (STEPS, BATCH))
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps)
+    drawn = torch.randint(len(x), (steps, BATCH))
     for index in drawn:
         events, money = net(x[index]).split([happened.shape[1], sums.shape[1]], dim=1)
         loss = 3 * F.binary_cross_entropy_with_logits(events, happened[index]) + F.mse_loss(money, sums[index])

@@ -11,6 +11,7 @@ Legend: U users, D width of a state, J facts of ml/transformer/clock.py, H hidde
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -34,6 +35,17 @@ class Outlook:
     second_H: np.ndarray
     out_HO: np.ndarray
     out_O: np.ndarray
+
+    @classmethod
+    def of(cls, arrays: Mapping[str, np.ndarray]) -> Outlook | None:
+        """Of `named`; None where there was none."""
+        if "outlook.mean_J" not in arrays:
+            return None
+        return cls(**{field.name: arrays[f"outlook.{field.name}"] for field in fields(cls)})
+
+    def named(self) -> dict[str, np.ndarray]:
+        """Its arrays, by the names that a file holds them under."""
+        return {f"outlook.{field.name}": getattr(self, field.name) for field in fields(self)}
 
     def __call__(self, facts_UJ: np.ndarray) -> np.ndarray:
         """float64 (U, O)."""
@@ -90,7 +102,7 @@ class Readout:
         """Plain arrays in folder/readout.npz."""
         arrays = {name: getattr(self, name) for name in ("unit_2", "middle_O", "unit_O")}
         if self.outlook is not None:
-            arrays |= {f"outlook.{field.name}": getattr(self.outlook, field.name) for field in fields(Outlook)}
+            arrays |= self.outlook.named()
         np.savez(folder / FILE, allow_pickle=False, **arrays)
 
     @classmethod
@@ -100,6 +112,4 @@ class Readout:
             return None
         with np.load(folder / FILE, allow_pickle=False) as file:
             arrays = dict(file)
-        learned = {field.name: arrays.get(f"outlook.{field.name}") for field in fields(Outlook)}
-        outlook = None if learned["mean_J"] is None else Outlook(**learned)
-        return cls(arrays["unit_2"], arrays["middle_O"], arrays["unit_O"], outlook)
+        return cls(arrays["unit_2"], arrays["middle_O"], arrays["unit_O"], Outlook.of(arrays))

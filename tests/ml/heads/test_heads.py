@@ -16,7 +16,8 @@ from jobs.tables import PREDICTIONS
 from ml.common import lake
 from ml.common.cli import UsageError
 from ml.data.outcomes import Outcomes
-from ml.heads import fit, heads, rows, taste
+from ml.heads import fit, heads, rows, second_opinion, taste
+from ml.heads.additive import Knots
 from ml.heads.facts import UserFacts, events_by_category
 from ml.heads.heads import Heads
 from ml.heads.kinds import Kinds
@@ -27,7 +28,7 @@ from ml.measures import predictions
 USERS, CATEGORIES = 1500, 8
 CONFIG = PredictionConfig(
     inputs=["recency_days", "monetary_28d", "frequency_28d"], categories=CATEGORIES, factors=3, pairs=6000, penalty=10,
-    pseudo_lines=20, slices=[{"name": "new", "input": "tenure_days", "below": 28}, {"name": "known"}],
+    pseudo_lines=20, second_steps=40, slices=[{"name": "new", "input": "tenure_days", "below": 28}, {"name": "known"}],
 )  # fmt: skip
 DAY = datetime.date(2017, 9, 30)
 IDS = pa.array([f"u{k:04d}" for k in range(USERS)])
@@ -182,6 +183,22 @@ def test_saved_heads_say_the_same_and_hold_no_pickle(fitted: Heads, tmp_path: Pa
     assert Heads.load(tmp_path / "nowhere") is None
 
 
+def test_heads_of_before_speak_by_their_curves_alone(fitted: Heads, tmp_path: Path) -> None:
+    fitted.save(tmp_path)
+    with np.load(tmp_path / "heads.npz") as file:
+        np.savez(tmp_path / "heads.npz", **{name: file[name] for name in file if not name.startswith("outlook.")})
+    known, _ = world(3)
+    alone, curves = Heads.load(tmp_path).expect(known), replace(fitted, second=None).expect(known)
+    assert np.array_equal(alone.purchase_U3, curves.purchase_U3)
+    assert not np.allclose(alone.purchase_U3, fitted.expect(known).purchase_U3, atol=1e-3)
+
+
+def test_the_network_reads_levels_within_those_that_it_learned_from() -> None:
+    knots = Knots.fit(np.array([[0.0, 5.0, np.nan], [9.0, 5.0, np.nan]]), [2, 2, 2])
+    found = second_opinion.inputs(knots, np.array([[99.0, np.nan, 7.0], [-3.0, 5.0, np.nan]]), 3)
+    assert found == pytest.approx(np.array([[np.log(10), 0, 0, 0, 1, 0], [0, np.log(6), 0, 0, 0, 1]]))
+
+
 def test_saved_heads_know_their_kinds(fitted: Heads, tmp_path: Path) -> None:
     rates = np.log(np.array([[0.2] * 4 + [0.05] * 4 + [0.25] * 4, [0.05] * 4 + [0.2] * 4 + [0.25] * 4]))
     reading = Reading(fitted.tastes.categories, np.arange(27.0).reshape(9, 3), (0.75, 0.5))
@@ -195,7 +212,7 @@ def test_saved_heads_know_their_kinds(fitted: Heads, tmp_path: Path) -> None:
     known, _ = world(3)
     of_kinds = replace(known, kind_UK=np.tile([0.25, 0.75], (USERS, 1)))
     plain, more = fitted.expect(known).expected_UE, fitted.expect(of_kinds.part(slice(5, 9))).expected_UE
-    assert np.array_equal(more[:, : plain.shape[1]], plain[5:9])
+    assert more[:, : plain.shape[1]] == pytest.approx(plain[5:9], abs=1e-9)
     assert more[:, plain.shape[1] :].tolist() == [[0.25, 0.75]] * 4
 
 
