@@ -29,6 +29,7 @@ from jobs.checks.suites import Expectation, Suite
 from jobs.conf import CONF
 from jobs.errors import UsageError
 from jobs.lake import deliveries, delta, pages
+from jobs.lake.engine import frames
 from jobs.settings import Settings
 
 # Counts only: a result holds no value of a row, so no personal data.
@@ -84,7 +85,7 @@ def _slice(spark: SparkSession, s: Settings, table: tables.Table, suite: Suite) 
     """The rows that the run wrote."""
     if suite.slice == "nights":
         hops = {tables.SEGMENT_CHANGES.name: segments, tables.AUDIENCE_CHANGES.name: audiences}
-        return hops[table.name].tonights_changes(spark, s)
+        return frames.kept(hops[table.name].tonights_changes(spark, s))  # a join of nights, few rows, asked many times
     frame = delta.read(spark, s.warehouse, table)
     if suite.slice is None:
         return frame
