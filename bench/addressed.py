@@ -12,6 +12,7 @@ import re
 import shutil
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -165,7 +166,10 @@ def ask(where: Place, warehouse: str, count: int, env: dict[str, str]) -> Asked:
         (folder / f"{one}.yaml").write_text(f"{_SAID}{rule}\n", encoding="utf-8")
     line = [sys.executable, "-m", "jobs", "audiences", "--warehouse", warehouse, "--ds"]
     env = env | {"HUAXIANG_AUDIENCES": str(folder)}
+    staged = [table.staged() for table in AUDIENCE_TABLES]
+    _withdraw(warehouse, staged)
     first = measure.run([*line, str(DS)], env, where.folder)
+    _withdraw(warehouse, staged)
     measure.run([*line, str(EVE)], env, where.folder)
     _publish(warehouse, EVE)
     after_another = measure.run([*line, str(DS)], env, where.folder)
@@ -193,9 +197,9 @@ def _publish(warehouse: str, day: date) -> None:
     write_deltalake(RUNS.path(warehouse), pa.Table.from_pylist([run], schema))
 
 
-def _withdraw(warehouse: str) -> None:
-    for table in (*_NIGHTS, RUNS):
-        shutil.rmtree(table.path(warehouse))
+def _withdraw(warehouse: str, tables: Iterable[Table] = (*_NIGHTS, RUNS)) -> None:
+    for table in tables:
+        shutil.rmtree(table.path(warehouse), ignore_errors=True)
 
 
 def table(found: list[Asked], how: str) -> Grid:
