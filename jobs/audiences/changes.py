@@ -34,13 +34,15 @@ def changed(nights: DataFrame, gone: Sequence[dict] = ()) -> DataFrame:
     nights: one row a user of either night. here: he is there tonight; now, now_out: see `members.evaluate`;
     _since, _held, _refused: see `members.BESIDE`; refuses, agrees: to be profiled, since the last night; corrected:
     audiences of the last night as it is known tonight, null where nothing came late; same_rules: by the last night's
-    rules; same_model: by them, put back; moved_by: see `counterfactual.put_back`. gone: see `erasures.leavers`, in
-    `nights` as their subjects.
+    rules (null: as now); same_model: by them, put back (null: as same_rules); moved_by: see `counterfactual.put_back`.
+    gone: see `erasures.leavers`, in `nights` as their subjects.
     """
     nobody = F.array().cast("array<string>")
     now, was = F.coalesce("now", nobody), F.coalesce(F.map_keys("_since"), nobody)
     differ = F.array_union(F.array_except(now, was), F.array_except(was, now))
     rows = nights.where(F.size(differ) > 0).withColumn("audience_id", F.explode(differ))
+    rules = F.coalesce("same_rules", "now")
+    rows = rows.withColumns({"same_rules": rules, "same_model": F.coalesce("same_model", rules)})
 
     def within(array: str) -> Column:
         return has(array, F.col("audience_id"))

@@ -134,8 +134,8 @@ def nights(
     """
     tonight = _Asked(book, former.due(book, s.ds), alike, s.ds)
     then = _former_rules(book, former, tonight, s)
-    frame = tonight.of(rows, "now")
-    frame = frame.withColumn("same_rules", F.col("now")) if then is tonight else then.of(frame, "same_rules")
+    frame, nobody = tonight.of(rows, "now"), F.lit(None).cast("array<string>")
+    frame = frame.withColumn("same_rules", nobody) if then is tonight else then.of(frame, "same_rules")
 
     other_model = former.night.version is not None and former.night.version != people_version(s)
     before = former.night.read(spark, s, USER_PROFILES)
@@ -144,15 +144,12 @@ def nights(
         frame = put_back(frame, before, moves, other_model=other_model)
         frame = replace(then, alike=() if other_model else then.alike).of(frame, "same_model")
     else:
-        frame = frame.withColumns({"same_model": F.col("same_rules"), "moved_by": F.lit(None).cast("string")})
+        frame = frame.withColumns({"same_model": nobody, "moved_by": F.lit(None).cast("string")})
 
     late = as_of_then(spark, s, rows, former, before)
-    if late is None:
-        frame = frame.withColumn("corrected", F.lit(None).cast("array<string>"))
-    else:
-        frame = frame.join(late, "user_id", "left")
-    nobody = {"now": "array<string>", "now_out": "array<struct<audience_id:string,reason:string>>"}
-    gone = {name: F.when(F.col("here"), F.col(name)).otherwise(F.array().cast(kind)) for name, kind in nobody.items()}
+    frame = frame.withColumn("corrected", nobody) if late is None else frame.join(late, "user_id", "left")
+    lists = {"now": "array<string>", "now_out": "array<struct<audience_id:string,reason:string>>"}
+    gone = {name: F.when(F.col("here"), F.col(name)).otherwise(F.array().cast(kind)) for name, kind in lists.items()}
     return frame.withColumns(gone).select(
         "user_id", "here", "global_holdout", *BESIDE, "now", "now_out", "same_rules", "same_model", "moved_by",
         "corrected",

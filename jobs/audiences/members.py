@@ -14,6 +14,7 @@ from jobs.audiences.book import Book
 from jobs.audiences.definition import Definition
 from jobs.audiences.rule.facts import Asked
 from jobs.audiences.rule.truth import Questions, truth
+from jobs.audiences.rule.values import any_of
 from jobs.chance import Chance
 from jobs.lake import delta, erasures, expressions
 from jobs.segments import of_night
@@ -129,28 +130,38 @@ def evaluate(
     stand as on the last published night; alike: lookalikes that `_alike` speaks of, others stand too. Suppression is
     asked always. ds: the night, for rules of behaviour, of which `people` have the facts (behaviour.with_behaviour).
     """
-    frame = people
+    frame, reasons, why = people, {}, {}
+    inherited = {part for audience in book for part in book[audience].parts}
     for level in book.levels():
-        columns = {}
+        apart, columns = {}, {}
         for audience in level:
             definition, tonight = book[audience], (asked is None or audience in asked, audience in alike)
-            own = kept_out(audience, definition, lambda other: F.col(f"_in_{other}"))
+            # Most audiences keep out the same users: asked once for all of them.
+            same = definition.suppress, audience if definition.suppress.once_in_days else None
+            if same not in reasons:
+                reasons[same] = f"_apart_{len(reasons)}"
+                apart[reasons[same]] = kept_out(audience, definition, lambda other: F.col(f"_in_{other}"))
+            own = F.col(reasons[same])
             inside = _rule(audience, definition, *tonight, lambda part: F.col(f"_in_{part}"), ds) & own.isNull()
             would = _rule(audience, definition, *tonight, lambda part: F.col(f"_would_{part}"), ds)
             if definition.lookalike:  # who is kept out was no candidate; who was in it is told why he is no more
                 would = would | (_was(audience) & own.isNotNull())
-            inherited = [] if definition.lookalike else [F.col(f"_out_{part}") for part in definition.parts]
-            columns |= {f"_in_{audience}": inside, f"_would_{audience}": would,
-                        f"_out_{audience}": F.when(would & ~inside, F.coalesce(own, *inherited))}  # fmt: skip
-        frame = frame.withColumns(columns)
+            columns |= {f"_in_{audience}": inside, f"_would_{audience}": would}
+            parts = () if definition.lookalike else definition.parts
+            out = F.col(f"_would_{audience}") & ~F.col(f"_in_{audience}")
+            why[audience] = F.when(out, F.coalesce(own, *[F.col(f"_out_{part}") for part in parts]))
+        passed_on = {f"_out_{audience}": why[audience] for audience in level if audience in inherited}
+        for made in filter(None, (apart, columns, passed_on)):
+            frame = frame.withColumns(made)
     members = [F.when(F.col(f"_in_{audience}"), audience) for audience in book]
-    held = [
-        F.when(F.col(f"_out_{audience}").isNotNull(), F.struct(F.lit(audience).alias("audience_id"),
-                                                               F.col(f"_out_{audience}").alias("reason")))
-        for audience in book
-    ]  # fmt: skip
+    held = [F.when(reason.isNotNull(), F.struct(F.lit(audience).alias("audience_id"), reason.alias("reason")))
+            for audience, reason in why.items()]  # fmt: skip
     nobody, nothing = F.array().cast("array<string>"), F.array().cast("array<struct<audience_id:string,reason:string>>")
+    # Of who is kept out of nothing, no list of reasons is made: it would have a place for each audience.
+    beside = [*reasons.values(), *[f"_out_{audience}" for audience in inherited]]
+    somewhere = any_of([F.lit(False), *[F.col(name).isNotNull() for name in beside]])
+    sides = [f"_{side}_{audience}" for side in ("in", "would") for audience in book]
     return frame.withColumns({
         into: F.array_compact(F.array(*members)) if members else nobody,
-        f"{into}_out": F.array_compact(F.array(*held)) if held else nothing,
-    }).drop(*[f"_{side}_{audience}" for side in ("in", "would", "out") for audience in book])  # fmt: skip
+        f"{into}_out": F.when(somewhere, F.array_compact(F.array(*held))).otherwise(nothing) if held else nothing,
+    }).drop(*sides, *beside)  # fmt: skip

@@ -11,12 +11,14 @@ from pyspark.sql import functions as F
 def pairs(members: DataFrame, column: str) -> dict[tuple[str, str], int]:
     """Users by pair of audiences that they are in, the first by name first; pairs without a user are left out.
 
-    members: one row a user, `column` an array of audiences. Pairs are made within a row: nothing is joined.
+    members: one row a user, `column` an array of audiences, in one order. Pairs are made within a row, one for all
+    users who are in the same audiences: nothing is joined.
     """
-    each = members.where(F.size(column) > 1).select(F.explode(column).alias("one"), column)
-    both = each.select("one", F.explode(column).alias("other")).where("one < other")
+    alike = members.where(F.size(column) > 1).groupBy(column).agg(F.count("*").alias("users"))
+    each = alike.select("users", F.explode(column).alias("one"), column)
+    both = each.select("users", "one", F.explode(column).alias("other")).where("one < other")
     return {(row["one"], row["other"]): row["users"]
-            for row in both.groupBy("one", "other").agg(F.count("*").alias("users")).collect()}  # fmt: skip
+            for row in both.groupBy("one", "other").agg(F.sum("users").alias("users")).collect()}  # fmt: skip
 
 
 def rows(sizes: dict[str, int], both: dict[tuple[str, str], int]) -> list[dict]:

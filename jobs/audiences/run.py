@@ -103,10 +103,11 @@ def _run(spark: SparkSession, s: Settings, book: Book, people: DataFrame, former
     )  # fmt: skip
     stamp = {"ds": F.lit(s.ds), "run_id": F.lit(s.run_id), "model_version": F.lit(people_version(s))}
     members = memberships(evaluated, known, s.ds)
-    moved = frames.kept(changes.changed(_with_consents(spark, s, evaluated), former.night.gone))
+    both = evaluated.where(F.lit(former.day is not None))
+    moved = frames.kept(changes.changed(_with_consents(spark, s, both), former.night.gone))
     moved = with_why(spark, s, moved, evaluated, people, book, former)
     moved = moved.join(F.broadcast(known), "audience_id")
-    moved = moved.withColumn("previous_ds", F.lit(former.day).cast("date")).where(F.lit(former.day is not None))
+    moved = moved.withColumn("previous_ds", F.lit(former.day).cast("date"))
     suppressed = evaluated.select("user_id", F.inline("now_out"))
 
     tally = summary.tallied(evaluated, members, moved, suppressed, s.ds)

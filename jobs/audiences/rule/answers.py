@@ -39,17 +39,17 @@ class Sources:
 
 def with_facts(rows: DataFrame, q: Questions, sources: Sources) -> DataFrame:
     """`rows` (user_id) with a column for each question but those of `Thresholds`."""
-    found = [facts.answered(q.asked, sources.logs), _features(q, sources), *_marks(q, sources)]
+    found = [*_marks(q, sources), *facts.answered(q.asked, sources.logs)]
     found += [sources.segments] if q.segment_since else []
-    found = [frame for frame in found if frame is not None]
-    joined = reduce(lambda frame, one: frame.join(one, "user_id", "left"), found, rows)
-    return frames.kept(joined) if found else joined
-
-
-def _features(q: Questions, sources: Sources) -> DataFrame | None:
-    if not q.features:
-        return None
-    return sources.features.select("user_id", *[F.col(name).alias(f"_f_{name}") for name in sorted(q.features)])
+    if q.features:
+        features = [F.col(name).alias(f"_f_{name}") for name in sorted(q.features)]
+        found.append(sources.features.select("user_id", *features))
+    if not found:
+        return rows
+    # Kept without the rest of a profile, which has many columns more.
+    users = rows.select("user_id")
+    answers = frames.kept(reduce(lambda frame, one: frame.join(one, "user_id", "left"), found, users))
+    return rows.join(answers, "user_id", "left")
 
 
 def _marks(q: Questions, sources: Sources) -> list[DataFrame]:

@@ -9,7 +9,6 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
-from functools import reduce
 from typing import Any
 
 from pyspark.sql import Column, DataFrame, Window
@@ -44,7 +43,8 @@ class Asked:
     picks: dict[str, Column] = field(default_factory=dict)  # whether an event is one that is asked for
     sums: dict[str, Column] = field(default_factory=dict)  # aggregates of a user's events with picks
     things: dict[str, dict[str, Column]] = field(default_factory=dict)  # by column: of which different ones are counted
-    gaps: dict[str, tuple[str, Days, int]] = field(default_factory=dict)  # pick, window, days of a break
+    returns: dict[str, tuple[str, Days, int]] = field(default_factory=dict)  # pick, window, days of a break
+    habits: dict[str, tuple[str, Days]] = field(default_factory=dict)  # pick, window
     thens: dict[str, Then] = field(default_factory=dict)
     fields: set[str] = field(default_factory=set)  # of events, that picks are told by
     values: set[str] = field(default_factory=set)  # of events, that are counted, summed, or the same
@@ -120,16 +120,23 @@ class Asked:
         self.sums[name] = (F.min if end == "first" else F.max)(F.when(F.col(pick), F.col(what)))
         return F.col(name)
 
-    def gap(self, pick: str, days: Days, after: int = 0) -> tuple[Column, Column, Column, Column]:
-        """Of the days with picked events: how many there are in the window, the middle interval between those (null:
-        none; of an even number the smaller of the two in the middle), the last day in it, and on how many of them the
-        day before, whenever it was, is `after` days off or more.
+    def returned(self, pick: str, days: Days, after: int) -> Column:
+        """On how many days of the window with picked events the one before, whenever it was, is `after` days off or
+        more.
         """
         self.since.append(None)
-        name = named("g", pick, days, after)
-        self.gaps[name] = (pick, days, after)
-        days_, returns = (F.coalesce(F.col(f"{name}_{what}"), F.lit(0)) for what in ("days", "returns"))
-        return days_, F.col(f"{name}_middle"), F.col(f"{name}_last"), returns
+        name = named("r", pick, days, after)
+        self.returns[name] = (pick, days, after)
+        return F.coalesce(F.col(name), F.lit(0))
+
+    def habit(self, pick: str, days: Days) -> tuple[Column, Column, Column]:
+        """Of the days with picked events: how many there are in the window, the middle interval between those (null:
+        none; of an even number the smaller of the two in the middle), and the last day in it.
+        """
+        self.since.append(None)
+        name = named("h", pick, days)
+        self.habits[name] = (pick, days)
+        return F.coalesce(F.col(f"{name}_days"), F.lit(0)), F.col(f"{name}_middle"), F.col(f"{name}_last")
 
     def then(self, condition: Then) -> Column:
         """How many events of its first step begin it."""
@@ -143,31 +150,28 @@ class Asked:
 
     @property
     def anything(self) -> bool:
-        return bool(self.sums or self.things or self.gaps or self.thens)
+        return bool(self.sums or self.things or self.returns or self.habits or self.thens)
 
 
-def answered(asked: Asked, logs: Logs) -> DataFrame | None:
-    """One row a user with an event that matters: user_id and what was asked; None where nothing is asked of events."""
+def answered(asked: Asked, logs: Logs) -> list[DataFrame]:
+    """Frames of one row a user with events that matter: user_id and, all together, what was asked."""
     if not asked.anything:
-        return None
+        return []
     since = None if None in asked.since else min(day for day in asked.since if day)
     fields = asked.fields | asked.values
     events = selected(logs, fields, asked.of_products, asked.types, since, asked.ds, asked.known)
     events = events.withColumns(asked.picks).where(any_of([F.col(pick) for pick in asked.picks]))
     events = events.select("user_id", "ds", "moment", "local_hour", *columns_of(asked.values), *asked.picks)
-    once = (
-        frames.kept(events)
-        if bool(asked.sums) + len(asked.things) + bool(asked.gaps) + len(asked.thens) > 1
-        else events
-    )
-    found = []
+    intervals = bool(asked.returns or asked.habits)
+    readers = bool(asked.sums) + len(asked.things) + intervals + len(asked.thens)
+    once = frames.kept(events) if readers > 1 else events
+    found = [_different(once, thing, flags) for thing, flags in asked.things.items()]
+    if intervals:
+        found.append(_intervals(once, asked.returns, asked.habits))
+    found += [_side_by_side(some) for some in _chunks(_begun(once, asked))]
     if asked.sums:
         found.append(once.groupBy("user_id").agg(*[value.alias(name) for name, value in asked.sums.items()]))
-    found += [_different(once, thing, flags) for thing, flags in asked.things.items()]
-    if asked.gaps:
-        found.append(_gaps(once, asked.gaps))
-    found += [_side_by_side(some) for some in _chunks(_begun(once, asked))]
-    return reduce(lambda one, other: one.join(other, "user_id", "full"), found)
+    return found
 
 
 def _begun(events: DataFrame, asked: Asked) -> dict[str, DataFrame]:
@@ -207,25 +211,28 @@ def _side_by_side(begun: dict[str, DataFrame]) -> DataFrame:
     return frames.kept(by_user) if len(begun) == _AT_ONCE else by_user
 
 
-def _gaps(events: DataFrame, gaps: dict[str, tuple[str, Days, int]]) -> DataFrame:
-    """One row a user with the four numbers of `Asked.gap` for each of `gaps`."""
-    picks = sorted({pick for pick, _, _ in gaps.values()})
-    listed = F.array_compact(F.array(*[F.when(F.col(pick), F.lit(pick)) for pick in picks]))
+def _intervals(
+    events: DataFrame, returns: dict[str, tuple[str, Days, int]], habits: dict[str, tuple[str, Days]]
+) -> DataFrame:  # fmt: skip
+    """One row a user with the numbers of `Asked.returned` and `Asked.habit`."""
+    picks = sorted({pick for pick, *_ in [*returns.values(), *habits.values()]})
+    listed = F.array_compact(F.array(*[F.when(F.col(pick), F.lit(k)) for k, pick in enumerate(picks)]))
     days = events.select("user_id", "ds", F.explode(listed).alias("pick")).distinct()
     order = Window.partitionBy("user_id", "pick").orderBy("ds")
     days = days.withColumn("gap", F.date_diff("ds", F.lag("ds").over(order)))
     columns = []
-    for name, (pick, window, after) in gaps.items():
-        inside = (F.col("pick") == pick) & within(F.col("ds"), window)
+    for name, (pick, window, after) in returns.items():
+        inside = (F.col("pick") == picks.index(pick)) & within(F.col("ds"), window)
+        columns.append(F.count_if(inside & (F.col("gap") >= after)).alias(name))
+    for name, (pick, window) in habits.items():
+        inside = (F.col("pick") == picks.index(pick)) & within(F.col("ds"), window)
         # The gap of the first day in the window begins before it.
         between = inside & within(F.date_sub("ds", F.col("gap")), window)
         gaps_inside = F.sort_array(F.collect_list(F.when(between, F.col("gap"))))
         middle = F.try_element_at(gaps_inside, F.floor((F.size(gaps_inside) + 1) / 2).cast("int"))
-        returns = F.count_if(inside & (F.col("gap") >= after))
         columns += [
             F.count_if(inside).alias(f"{name}_days"),
             F.when(F.size(gaps_inside) > 0, middle).alias(f"{name}_middle"),
             F.max(F.when(inside, F.col("ds"))).alias(f"{name}_last"),
-            returns.alias(f"{name}_returns"),
         ]
     return days.groupBy("user_id").agg(*columns)

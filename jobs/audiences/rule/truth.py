@@ -92,12 +92,12 @@ def _edge(said: c.First | c.Last, q: Questions) -> Column:
 
 def _again(said: c.Again, q: Questions) -> Column:
     pick = q.asked.pick(said.again, said.where)
-    return q.asked.gap(pick, said.in_.days(q.ds), said.after_days)[3] > 0
+    return q.asked.returned(pick, said.in_.days(q.ds), said.after_days) > 0
 
 
 def _habit(types: tuple[str, ...], said: c.Regularly | c.Stopped, q: Questions) -> tuple[Column, Column, Column]:
     """(whether he did it regularly, the middle interval, days since the last time)."""
-    days, middle, last, _ = q.asked.gap(q.asked.pick(types, said.where), said.in_.days(q.ds))
+    days, middle, last = q.asked.habit(q.asked.pick(types, said.where), said.in_.days(q.ds))
     return (days >= said.times) & Reading(middle).held(said.every), middle, F.date_diff(F.lit(q.ds), last)
 
 

@@ -160,11 +160,11 @@ def own(said: Part, q: Questions) -> Column:
         which, types = ends_of(said)
         return F.coalesce(q.asked.edge("ds", q.asked.pick(types, said.where), which).cast("string"), F.lit("never"))
     if isinstance(said, c.Again):
-        returns = q.asked.gap(q.asked.pick(said.again, said.where), said.in_.days(q.ds), said.after_days)[3]
+        returns = q.asked.returned(q.asked.pick(said.again, said.where), said.in_.days(q.ds), said.after_days)
         return F.concat(returns.cast("string"), F.lit(" times"))
     if isinstance(said, c.Regularly | c.Stopped):
         types = said.regularly if isinstance(said, c.Regularly) else said.stopped
-        days, middle, last, _ = q.asked.gap(q.asked.pick(types, said.where), said.in_.days(q.ds))
+        days, middle, last = q.asked.habit(q.asked.pick(types, said.where), said.in_.days(q.ds))
         return F.concat_ws("", days.cast("string"), F.lit(" days"), F.concat(F.lit(", every "), middle.cast("string")),
                            F.concat(F.lit(", the last on "), last.cast("string")))  # fmt: skip
     if isinstance(said, c.Then):

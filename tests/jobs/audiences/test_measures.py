@@ -37,7 +37,7 @@ def told(spark):
     # here, now, out, since, held, refused, corrected, by the last rules, and put back, moved by
     rows = {
         "stays": (True, IN, [], WAS, None, None, None, IN, IN, None),
-        "enters": (True, IN, [], None, None, None, None, IN, IN, None),
+        "enters": (True, IN, [], None, None, None, None, None, None, None),  # the last rules are these
         "leaves": (True, OUT, [], WAS, None, None, None, OUT, OUT, None),
         "gone": (False, OUT, [], WAS, None, None, None, None, None, None),
         "erased": (False, OUT, [], WAS, None, None, None, None, None, None),
@@ -53,7 +53,7 @@ def told(spark):
         "scored otherwise": (True, IN, [], None, None, None, None, IN, OUT, None),
         "by another rule": (True, IN, [], None, None, None, None, OUT, OUT, "model"),
         "out by another rule": (True, OUT, [], WAS, None, None, None, IN, IN, None),
-        "of a new audience": (True, IN, [], None, None, None, None, None, None, None),
+        "of a new audience": (True, IN, [], None, None, None, None, OUT, OUT, None),
     }
     rows = {user: (*row, None, None) for user, row in rows.items()}
     rows["refused"] = (*rows["gone"][:-2], True, None)
