@@ -77,7 +77,8 @@ class Clauses(Filling):
         ):
             pass  # what the list is called
         elif "SAMEPERIOD" in token and any(one.windows for one in self.frames) and not frame.windows:
-            frame.windows = list(next(one.windows for one in reversed(self.frames) if one.windows))
+            those = next(one.windows for one in reversed(self.frames) if one.windows)
+            frame.windows = [{k: v for k, v in one.items() if k not in ("each", "at_least_in")} for one in those]
         elif (
             "BACK" in token
             and token.said[0] in "又再"

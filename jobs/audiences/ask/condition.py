@@ -233,8 +233,10 @@ def _every(frame: Frame, thing: Rule, ds: date) -> Rule:
         period: Rule = {key: usual}
     elif set(said) == {"last_days"}:
         period = {key: max(1, said["last_days"] // per)}
-    elif set(said) == {key}:
+    elif set(said) - {"each"} == {key}:
         period = dict(said)
+    elif unit == "month" and said == {"current": "year"} and ds.month > 1:
+        period = {key: ds.month - 1}  # that are over
     elif unit == "month" and (months := _whole_months(said, ds)):
         period = months
     elif set(said) == {key, "at_least_in"}:

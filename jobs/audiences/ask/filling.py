@@ -277,4 +277,6 @@ class Filling(Joining):
         frame.tokens.append(token)
         after = self._ahead(place + 1)
         if aged and frame.slots.keys() == {"Q"} and not frame.events and after and after[0].may("EVENT", "NEG"):
+            if after[0].kinds.get("EVENT") == "spend" and not after[0].opens:
+                return  # with at least 500 spent
             self._close("TIGHT")  # renters under 35 who bought

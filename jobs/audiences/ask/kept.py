@@ -25,7 +25,7 @@ _KEYS: dict[str, tuple[str, ...]] = {
     "CAL": ("in", "since"), "MONTHNAME": ("in", "since"), "QUARTERNAME": ("in",), "HALFNAME": ("in",), "DATE": ("in",),
     "FESTIVAL": ("in",), "THAN": ("compared",), "SHARE": ("share",), "LASTBUY": ("last", "not"),
     "FIRSTBUY": ("first", "then"), "OVERDUE": ("stopped",), "FUTURE": ("is", "within", "then"),
-    "ABOUT": ("regularly", "is"), "HABIT": ("regularly", "is", "stopped", "share"),
+    "ABOUT": ("regularly", "is"), "HABIT": ("regularly", "active_hours", "tags", "stopped", "share"),
     "ONLY": ("exactly", "share", "at_most", "less_than", "none"), "WHOLE": ("within",), "RANK": ("top",),
     "BOTH": ("all",), "FORMERLY": ("previous_lifecycle_stage", "not", "skip", "last", "again", "before", "between"),
     "EACHCAL": ("each", "all", "regularly", "at_least_in", "stopped", "then", "again"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -19,6 +19,7 @@ _GOODS = re.compile(
     r" (gear|stuff|goods|items?|products?|equipment|supplies|essentials|merchandise)$"
     r"|(?<=..)(用品|产品|商品|类商品|类产品|类|系列|之类)$"
 )
+_KINDS = ("ic", "al")  # endings of words for a kind of goods: organic, natural
 _FEW = 0.05  # of the products of the largest: nobody means them by the word that they share
 _UNLIKE = re.compile("人造|植物|仿")  # before a name, of what is not of its kind
 _TOO_MANY = 8  # things that a name may fit before it says too little
@@ -88,6 +89,9 @@ class Names:
         things = self._things(phrase, self._levels[: 1 if exact else -1])
         if not things and not exact:  # a label, and a word for goods behind it
             things = self._things(_GOODS.sub("", phrase), self._levels[:3])
+        if not things and not exact and " " in phrase:
+            said = (self._things(one, self._levels[:2]) for one in _otherwise(phrase))
+            things = next(filter(None, said), ())
         if things:
             found["OBJ"] = things
         elif not exact and (things := self._things(phrase, self._levels[-1:])):
@@ -222,6 +226,8 @@ class Names:
                 continue
             found[stem(_key(re.split(r" - |/", category)[0]))].add(category)
             for label in labels:
+                if (first := re.match("[a-z]+(?= )", label)) and first[0].endswith(_KINDS):
+                    found[first[0]].add(category)
                 if label.isascii() and " " in label and not re.search("[&,/]| and ", label):
                     found[stem(_key(label.split()[-1]))].add(category)
         return {word: sorted(categories) for word, categories in found.items()}
@@ -365,6 +371,17 @@ def _add(into: Mapping[str, list], phrase: str, thing: dict) -> None:
     for key in {_key(phrase), stem(_key(phrase))}:
         if key and thing not in into[key]:
             into[key].append(thing)
+
+
+def _otherwise(phrase: str) -> Iterator[str]:
+    """A phrase with another word for its first or its last: frozen veg as frozen vegetables."""
+    first, *between = phrase.split()
+    last = between.pop()
+    for group in vague().synonyms:
+        if last in group:
+            yield from (" ".join([first, *between, word]) for word in group if word != last and word.isascii())
+        if first in group:
+            yield from (" ".join([word, *between, last]) for word in group if word != first and word.isascii())
 
 
 def _parts(label: str) -> list[str]:

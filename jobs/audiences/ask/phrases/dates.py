@@ -28,12 +28,12 @@ def _latest(m: Match, month: int, day: int, of: int | None = None) -> date | Non
     "SINCE? MONTHNAME NUM|ORD TO NUM|ORD COMMA? NUM?",
     "BETWEEN MONTHNAME NUM|ORD AND NUM|ORD COMMA? NUM?",
     "SINCE? NUM|ORD TO NUM|ORD MONTHNAME NUM?",
-    "BETWEEN NUM|ORD TO|AND NUM|ORD MONTHNAME NUM?",
+    "BETWEEN NUM|ORD|FIRST TO|AND NUM|ORD MONTHNAME NUM?",
     "SINCE? NUM TUNIT NUM TUNIT NUM TUNIT TO NUM TUNIT",
     "SINCE? NUM TUNIT NUM TUNIT TO NUM TUNIT",
 )
 def _days_of_a_month(m: Match) -> Made:
-    numbers, units = [int(n) for n in m.all("NUM", "ORD")], m.all("TUNIT")
+    numbers, units = [int(n or 1) for n in m.all("NUM", "ORD", "FIRST")], m.all("TUNIT")
     year: int | None = None
     if units:
         if units[-3:] != ["month", "day", "day"] or units[:-3] not in ([], ["year"]):

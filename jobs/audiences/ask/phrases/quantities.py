@@ -243,6 +243,16 @@ def _not_a_single_one(m: Match) -> Made:
     return {"NEG": m.get("NEG"), "NEG+": "purchase" if said == "spend" else said}
 
 
+@rule("EVENT PERMONTH? Q PERMONTH? SINGLEORDER PERMONTH?", "PERMONTH EVENT Q SINGLEORDER")
+def _an_order(m: Match) -> Made:
+    """Spent less than 20 per order: the average order."""
+    fits = m.get("EVENT") == "spend" and m.get("Q")[0] in ("money", "bare")
+    each = re.match(r"(?:per|an?|each|every) ", m.said("SINGLEORDER")) and not m.said("SINGLEORDER").startswith(
+        "a single"
+    )
+    return {"COLUMN": "basket_value", "Q": m.get("Q")} if fits and each else None
+
+
 @rule("ORDERS Q", "Q Q", "SINGLEORDER EVENT? Q")
 def _of_one_order(m: Match) -> Made:
     """What one order came to: nothing counts by the order."""

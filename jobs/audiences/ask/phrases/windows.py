@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from jobs.audiences.ask.phrases.dates import whole_month
@@ -38,7 +38,16 @@ def _days_alone(m: Match) -> Made:
 @rule("CAL? FESTIVAL NUM?")
 def _festival(m: Match) -> Made:
     cal, said = m.get("CAL"), m.get("FESTIVAL")
-    bare = m.said("FESTIVAL") in ("christmas", "xmas", "halloween", "thanksgiving", "圣诞", "valentine's", "valentines")
+    bare = m.said("FESTIVAL") in (
+        "easter",
+        "christmas",
+        "xmas",
+        "halloween",
+        "thanksgiving",
+        "圣诞",
+        "valentine's",
+        "valentines",
+    )
     dated = (
         m.before and m.before.may("SINCE", "AFTERDATE", "BEFOREDATE", "UNTIL", "BETWEEN", "TO", "AND", "BELONG")
     ) or (m.after and m.after.may("TO", "UNTIL"))
@@ -70,6 +79,10 @@ def _feast(said: str, year: int) -> tuple[date, ...]:
         month, weekday, nth, later = _MOVING[said]
         days = [one for one in _days_of(year, month) if one.isoweekday() == weekday]
         return (days[nth - (nth > 0)] + later * _DAY,)
+    if said == "easter":
+        from pandas.tseries.offsets import Easter  # loaded by few sentences
+
+        return ((datetime(year, 1, 1) + Easter()).date(),)
     return tuple(date(year, *map(int, day.split("-"))) for day in said.split())
 
 

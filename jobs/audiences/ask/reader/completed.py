@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date, timedelta
 
 from jobs.audiences.ask.frames import Frame, NotSaidError, Things
 from jobs.audiences.ask.reader.sentence import Sentence
@@ -29,6 +30,13 @@ def completed(sentence: Sentence, frames: list[Frame]) -> list[Frame]:
             if not before.slots.keys() & {"FORMERLY", "STOPPED"}:
                 before.slots["STOPPED"] = True
             continue
+        if before is not None and frame.users and frame.windows and not (frame.acts or frame.things.names or frame.neg):
+            if before.windows or frame.slots:
+                raise NotSaidError("expected something that was done in that time")
+            before.windows, frame.windows = frame.windows, []  # ... among renters in the last 90 days
+        if "AGAIN" in frame.slots and "WITHINSPAN" in frame.slots and not own and before is not None:
+            frame.events = before.events  # bought it, and again within 3 days
+            frame.things = frame.things if frame.things.names else before.things
         if frame.users and not (frame.acts or frame.windows or frame.things.names):
             done.append(frame)
             continue
@@ -45,7 +53,17 @@ def completed(sentence: Sentence, frames: list[Frame]) -> list[Frame]:
         if not own and frame.slots.keys() == {"SAME"} and frame.windows and frame.neg is None:
             raise NotSaidError("expected one window for it, found two")  # one order, and it was in May
         bare_number = not own and frame.slots.get("Q", ("",))[0] == "bare" and "MEASURE" not in frame.slots
+        if (
+            frame.neg is not None
+            and not own
+            and frame.slots.keys() == {"WITHINSPAN"}
+            and before
+            and "THEN" in (before.link,)
+        ):
+            raise NotSaidError("expected what must not have happened within that time")
+        dated = frame.windows and before is not None and before.windows and not sentence.chinese
         late = not own and frame.neg is None and frame.link == "COMMA" and not frame.things.names and not frame.acts
+        late = late and not dated
         if (
             not own
             and not late
@@ -82,7 +100,7 @@ def completed(sentence: Sentence, frames: list[Frame]) -> list[Frame]:
                 frame.events = ("purchase",) if before.events != ("any",) else before.events
             elif not frame.windows:
                 frame.windows = list(before.windows)
-            elif not before.windows and one_verb(frame, before):
+            elif not before.windows and one_verb(frame, before) and frame.things.names != before.things.names:
                 for one in reversed(done):  # one verb, and a window behind all that it is said of
                     if one.windows or one.events != frame.events:
                         break
@@ -128,7 +146,7 @@ def completed(sentence: Sentence, frames: list[Frame]) -> list[Frame]:
             if _measured_of(frame, before) and sentence.pick(("measured", place), [True, False]):
                 frame.things = before.things if before is not None else frame.things
             if _so_often(frame, before):
-                frame.things = before.things
+                frame.things, frame.windows = before.things, frame.windows or list(before.windows)
             frame.events = (
                 ("purchase",) if (frame.slots.get("Q") or ("",))[0] != "products" or before is None else before.events
             )
@@ -177,6 +195,7 @@ def completed(sentence: Sentence, frames: list[Frame]) -> list[Frame]:
         if _spent_on(frame, before) and before and sentence.pick(("spent on", place), [True, False]):
             frame.things = before.things
         named = next((f for f in (*reversed(done), *frames[place + 1 :]) if f.things.names), None)
+        named = named or _suggested(done)
         all_of_them = any(token.said.startswith("都") for token in frame.tokens if "NEG" in token)
         anew = before is not None and any(token.said.startswith(("又买", "又购")) for token in frame.tokens)
         same = (
@@ -188,6 +207,7 @@ def completed(sentence: Sentence, frames: list[Frame]) -> list[Frame]:
         if own and not frame.things.names and not same and not frame.anything and _elided(frame, before):
             same = sentence.pick(("of what", place), [True, False])
         alone = frame.slots.get("SAME") == "any" or (frame.slots.get("SAME") == "it" and before is None)
+        alone |= frame.slots.get("SAME") == "it" and bool(before and before.slots.keys() & {"LASTBUY", "FIRST", "TOPN"})
         if own and not frame.things.names and named is None and alone:
             raise NotSaidError("expected of what: any, none")
         if own and not frame.things.names and named is not None and same:
@@ -218,6 +238,9 @@ def completed(sentence: Sentence, frames: list[Frame]) -> list[Frame]:
                 and not before.slots.keys() & {"FIRST", "LASTBUY", "TOPN", "compared"}
             ):
                 frame.windows = [w for w in before.windows if not w.keys() & {"each", "at_least_in", "before_days"}]
+        if (day := _one_day(sentence, frame)) and sentence.pick(("weekday", place), [True, False]):
+            frame.windows = [{"between": [day, day]}]
+            frame.slots = {key: value for key, value in frame.slots.items() if key != "WEEKDAYLIST"}
         if _of_that_brand(frame, before) and sentence.pick(("brand of", place), [True, False]):
             frame.things = Things(
                 tuple(tuple({**a, **b} for a in those for b in frame.things.names[0]) for those in before.things.names)
@@ -227,6 +250,25 @@ def completed(sentence: Sentence, frames: list[Frame]) -> list[Frame]:
     if head and not any(head in (*frame.windows, *frame.used) for frame in done):
         raise NotSaidError("expected something that was done in that time")
     return done
+
+
+def _one_day(sentence: Sentence, frame: Frame) -> date | None:
+    """The last Saturday, where "bought on Saturday" without other days may be of it, or of any."""
+    days = frame.slots.get("WEEKDAYLIST", ())
+    once = any(re.fullmatch(r"(on )?[a-z]+day", token.said) for token in frame.tokens if "WEEKDAYLIST" in token)
+    plain = frame.slots.keys() <= {"WEEKDAYLIST", "Q", "DISCOUNTED", "FULLPRICE", "HOURLIST"} and frame.neg is None
+    if len(days) != 1 or not once or not plain or frame.windows or not frame.events:
+        return None
+    ds = sentence.vocabulary.ds
+    return ds - timedelta(days=(ds.isoweekday() - days[0]) % 7 or 7)
+
+
+def _suggested(frames: list[Frame]) -> Frame | None:
+    """What was suggested, as a clause of which "it" speaks."""
+    things = next(
+        (rule["suggested"] for frame in reversed(frames) for rule in frame.users if "suggested" in rule), None
+    )
+    return Frame(things=Things((({**things},),))) if things else None
 
 
 def _of_that_brand(frame: Frame, before: Frame | None) -> bool:

@@ -19,6 +19,14 @@ def joined(sentence: Sentence, rules: list) -> Rule:
         return all_of(only)
     if all(link == "OR" for link in links):
         return any_of(only)
+    apart = [k for k, (link, comma, *_) in enumerate(rules) if k and link == "OR" and comma]
+    if len(apart) == 1 and "BUT" in links[: apart[0] - 1] and "BUT" in links[apart[0] :]:
+        return any_of(
+            [
+                joined(sentence, rules[: apart[0]]),
+                joined(sentence, [("START", *rules[apart[0]][1:]), *rules[apart[0] + 1 :]]),
+            ]
+        )
     for strong in ("BUT", "EXCEPT"):
         if strong in links:
             place = links.index(strong) + 1

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from jobs.audiences.ask.frames import Frame, NotSaidError, Rule
 from jobs.audiences.ask.reader.acts import acts_of, rule_of
-from jobs.audiences.ask.reader.joined import joined
+from jobs.audiences.ask.reader.joined import all_of, joined
 from jobs.audiences.ask.reader.sentence import Sentence, note
 from jobs.audiences.ask.reader.steps import chosen_things
 
@@ -26,11 +26,37 @@ def logic(sentence: Sentence, frames: list[Frame]) -> Rule | None:
             frame = replace(frame, link="EXCEPT")  # except renters or loyal ones: neither
         if frame.link == "EXCEPT":
             rule = rule.get("not", {"not": rule})
+        if _of_the_left_out(rules, frame) and sentence.pick(("except", len(rules)), _how_far(rules)) == "near":
+            link, comma, out, before = rules[-1]
+            gone = all_of([out["not"], rule])
+            rules[-1] = (link, comma, {"not": gone}, before)
+            continue
         rules.append((frame.link, frame.comma, rule, frame))
     rules = _ranked(sentence, rules)
     if not rules:
         raise NotSaidError("expected what it is left out of")
     return joined(sentence, rules)
+
+
+def _of_the_left_out(rules: list, frame: Frame) -> bool:
+    """Whether a clause says more of the people who are left out: except renters who bought candles."""
+    before = rules[-1][3] if rules else None
+    return (
+        before is not None
+        and before.link == "EXCEPT"
+        and bool(before.users)
+        and not before.acts
+        and set(rules[-1][2]) == {"not"}
+        and frame.link == "TIGHT"
+        and bool(frame.tokens)
+        and frame.tokens[0].opens
+    )
+
+
+def _how_far(rules: list) -> list[str]:
+    """Everyone except renters who bought candles: the rule may be of all, too."""
+    alone = len(rules) == 1 and rules[-1][3].tokens and rules[-1][3].tokens[0].start > 0
+    return ["near", "far"] if alone else ["near"]
 
 
 def _without(sentence: Sentence, rules: list, frame: Frame, frames: list[Frame]) -> list:
@@ -65,6 +91,9 @@ def _ranked(sentence: Sentence, rules: list) -> list:
         return rules
     link, comma, top, frame = rules[place]
     among = [k for k, (how, _, _, _) in enumerate(rules) if how == "AMONG" and k != place]
+    for k, (how, _, _, one) in enumerate(rules):
+        if k - 1 in among and how == "TIGHT" and one.users and not one.acts:
+            among.append(k)  # among homeowners with kids
     if place and rules[place][0] == "AMONGST":
         among += list(range(place))
         link = "START"

@@ -120,7 +120,14 @@ def resolved(sentence: Sentence, said: Frame, frames: list[Frame], place: int) -
             after = frames[place + 1] if place + 1 < len(frames) else None
             skip = next((w["last_days"] for w in (after.windows if after else ()) if set(w) == {"last_days"}), None)
         days = slots.pop("PRIORSPAN")
-        frame.windows.append({"last_days": days, "skip": skip} if skip else {"last_days": days})
+        whole = _period_before(before, days)
+        frame.windows.append(whole or ({"last_days": days, "skip": skip} if skip else {"last_days": days}))
+    prior = next((token.said for token in frame.tokens if "PRIOR" in token), "")
+    unit = 7 if "week" in prior else 30 if "month" in prior else 0
+    beside = slots.keys() & {"COMPARED", "THAN", "PCT", "QPCT", "EACHCAL"} or frame.windows
+    if "PRIOR" in slots and unit and not beside and (whole := _period_before(before, unit)):
+        slots.pop("PRIOR")
+        frame.windows.append(whole)
     if "PRIOR" in slots and "EACHCAL" in slots:
         near = [
             w
@@ -131,7 +138,8 @@ def resolved(sentence: Sentence, said: Frame, frames: list[Frame], place: int) -
         slots["before"] = next((w["last_days"] for w in near if "last_days" in w), 0)
     alone = not (frame.events or frame.windows or frame.things.names or len(slots) > 1)
     aged = re.search("年纪|年龄|老年|老人|长辈|爷爷|奶奶|大爷|大妈|中年", sentence.plain)
-    person = alone and (aged if sentence.chinese else place == 0 or bool(before and before.users))
+    people = place == 0 or bool(before and (before.users or "BAND" in before.slots))
+    person = alone and (aged if sentence.chinese else people)
     if slots.get("Q", ("",))[0] == "bare" and person:
         held = slots["Q"][1]
         if "age_band" in sentence.vocabulary.values and all(
@@ -194,6 +202,14 @@ def _of_the_days_behind(sentence: Sentence, frame: Frame, after: list[Frame]) ->
     counted = "Q" in later.slots and later.link in ("AND", "COMMA") and later.neg is None
     if days and counted and sentence.pick(("column of", str(frame.slots["COLUMN"])), [True, False]):
         frame.windows = list(later.windows)
+
+
+def _period_before(before: Frame | None, days: int) -> Rule | None:
+    """The weeks or months before those of the clause before: last week, but not the week before."""
+    for key, size in (("last_weeks", 7), ("last_months", 30)):
+        if before is not None and len(before.windows) == 1 and set(before.windows[0]) == {key} and days % size == 0:
+            return {key: days // size, "skip": before.windows[0][key]}
+    return None
 
 
 def _whole(window: Rule) -> Rule:

@@ -33,6 +33,10 @@ _BESIDES_EN = re.compile(
 )
 
 
+# Not in a month: so many days, and not "a month" as each.
+_IN_A = re.compile(
+    r"\b(in|for) (over |more than |at least )?(?:a|one) (week|fortnight|month|quarter|year)\b(?! (?:row|of|or))"
+)
 # A, plus anybody who B: either, for they are added to the list.
 _ALSO_THOSE = re.compile(
     r"\b(?:plus|as well as|along with|together with)"
@@ -49,6 +53,9 @@ def with_ends(plain: str) -> str:
     So is an adverb before a small number: 就买过一次 is 只买过一次.
     """
     plain = _ALSO_THOSE.sub("or", plain)
+    plain = _IN_A.sub(r"\1 \g<2>1 \3", plain)
+    plain = re.sub(r"\band one (?=(?:on|in|during) )", "and ", plain)  # one order on Friday and one on Monday
+    plain = re.sub(r"\b([ap])\.m\b\.?", r"\1m", plain)
     plain = re.sub(r"\blike (?=\d)", "", plain)  # like 3 times
     plain = _SHORT.sub(lambda m: f"last {m[2]} {_UNITS[m[3]]}", plain)
     plain = re.sub(r"(?:就|才)(?=(?:下|买|购|来|消费|成交)[^\W\d]{0,2}[一1两2](?:次|单|笔|回))", "只", plain)
