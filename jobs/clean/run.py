@@ -56,12 +56,18 @@ def run(spark: SparkSession, s: Settings, held: list[Source] | None = None) -> s
     # Read twice, and a title is read in Python.
     facts = frames.kept(dimensions.described(facts, products, rules.titles))
     bronze = delta.read(spark, s.warehouse, BRONZE_EVENTS, delivered)
+    before = _before(s, scope)
     refusals = _put_events(spark, s, scope, rules, bronze, facts, held or shops.held(s.warehouse))
 
     clean = delta.read(spark, s.warehouse, SILVER_EVENTS).where(scope.where)
     written = scope.of(clean).where(F.col("run_id") == s.run_id)  # whose files are found by their statistics
+    gone = _unnamed(spark, s, scope, before, written)
+    # A range looks at every product, a night at those that its files or its days may have lost.
+    lost = [gone] if gone is not None else []
     if may_lack:
-        products = _still_known(products, facts, delta.read(spark, s.warehouse, SILVER_EVENTS))
+        lost.append((products.where("has_record") if s.since == s.ds else products).select("product_id"))
+    if lost:
+        products = _still_known(products, facts, delta.read(spark, s.warehouse, SILVER_EVENTS), frames.union(lost))
     delta.overwrite(dimensions.current_products(facts, products, written), s.warehouse, SILVER_PRODUCTS)
     frames.free(facts)
     _put_users(spark, s, written)
@@ -190,13 +196,32 @@ def _product_facts(spark: SparkSession, s: Settings) -> tuple[DataFrame, DataFra
     return dimensions.newer(dimensions.product_facts(records), stood, "product_id"), previous, may_lack
 
 
-def _still_known(previous: DataFrame, facts: DataFrame, events: DataFrame) -> DataFrame:
-    """`previous` rows of silver.products without those whose record was withdrawn and that no event names."""
-    withdrawn = previous.where("has_record").join(facts, "product_id", "left_anti").select("product_id")
-    if withdrawn.isEmpty():
+def _before(s: Settings, scope: Touched) -> int | None:
+    """The version of silver.events before the run, where it holds events of the touched days."""
+    stood = delta.rows(s.warehouse, SILVER_EVENTS, f"{scope.where} LIMIT 1")
+    return delta.version(s.warehouse, SILVER_EVENTS) if stood else None
+
+
+def _unnamed(
+    spark: SparkSession, s: Settings, scope: Touched, before: int | None, written: DataFrame
+) -> DataFrame | None:
+    """product_id of those that an event of the touched days named `before` and none names now; None where there can be
+    none.
+    """
+    if before is None:
+        return None
+    stood = scope.of(delta.read(spark, s.warehouse, SILVER_EVENTS, before).where(scope.where))
+    gone = stood.select("product_id").distinct().join(written, "product_id", "left_anti")
+    return None if gone.isEmpty() else gone
+
+
+def _still_known(previous: DataFrame, facts: DataFrame, events: DataFrame, lost: DataFrame) -> DataFrame:
+    """`previous` rows of silver.products without those of `lost` (product_id) that no record and no event names."""
+    lost = lost.distinct().join(facts, "product_id", "left_anti").join(previous, "product_id", "left_semi")
+    if lost.isEmpty():
         return previous
-    named = events.join(F.broadcast(withdrawn), "product_id", "left_semi").select("product_id")
-    return previous.join(withdrawn.join(named, "product_id", "left_anti"), "product_id", "left_anti")
+    named = events.join(F.broadcast(lost), "product_id", "left_semi").select("product_id")
+    return previous.join(lost.join(named, "product_id", "left_anti"), "product_id", "left_anti")
 
 
 def _put_users(spark: SparkSession, s: Settings, written: DataFrame) -> None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from jobs.collect import fields
 from jobs.lake.engine import frames
+from jobs.sources import marks
 from jobs.sources.consent import is_unknown
+from jobs.sources.draft import words
 from jobs.sources.mapping import CONSENTS
+from jobs.sources.patterns import EPOCHS
 from jobs.sources.spec import EVENT_FIELDS, Feed
 
 _WORDS = ["null", "nan", "none", "nil", "undefined", "unknown", "n/a", "#n/a", "na", "nat", "<na>", "(null)", "\\n",
@@ -22,9 +26,16 @@ _SHORTENED = r"^([0-9](\.[0-9]+)?e\+[0-9]+|[0-9]+\.0)\z"  # or made a float, by 
 _LISTED = r'(?s)^(\[.*\]|\{ *".*\})\z'
 _GROUPED = r"^[0-9]{1,3}(,[0-9]{3})+\z"
 _SIGN = "[^0-9A-Za-z_-]"  # that every doubtful id has, but for the words
+_MASKED = r"[*•]"
+_MONTH = "(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)"
+_DATED = (
+    rf"(?i)^([0-9]{{1,2}}-{_MONTH}|{_MONTH}-[0-9]{{2}}|[0-9]{{1,2}}月[0-9]{{1,2}}日)\z"  # MARCH1, SEP-2, 3-1 in a sheet
+)
 _LOST = "\ufffd"  # stands for bytes that were no text
 _COMMA = r"bad_(money|count): [^;]* is [^;]*[0-9],[0-9]+( |;|\z)"
-_CURRENCIES = ("currency", "currency_code", "currencycode", "order_currency", "iso_currency")
+_CURRENCIES = ("currency", "currencycode", "ordercurrency", "isocurrency", "币种", "货币")
+_ZONES = ("timezone", "timezonename", "tz", "zone", "时区")
+_GOOD = "reason IS NULL AND NOT ignored"
 _SHOWN = 5
 
 
@@ -57,6 +68,8 @@ def _of_id(name: str, operands: list[fields.Operand]) -> Column:
     grouped = F.lit(f"{name} is a number with commas between its thousands, which other files may lack")
     lost = F.lit(f"{name} has letters that another program lost: \ufffd or ?? stands for them")
     listed = F.concat(F.lit(f"{name} is "), F.substring(said, 1, 80), F.lit(", a list or an object"))
+    masked = F.lit(f"{name} is masked by * or •, so that several people may be one")
+    dated = F.concat(F.lit(f"{name} is "), said, F.lit(", which a program for sheets may have made a date"))
     first = F.substring(said, 1, 1)
     is_listed = first.isin(["[", "{"]) & said.rlike(_LISTED)
     may_be = F.lower(said).contains("e+") | said.endswith(".0")  # which is asked quicker
@@ -67,8 +80,16 @@ def _of_id(name: str, operands: list[fields.Operand]) -> Column:
         .when(is_listed, listed)
         .when(said.contains(_LOST) | (said.startswith("??") & said.rlike(r"^\?+\z")), lost)
         .when(said.contains(",") & said.rlike(_GROUPED), grouped)
+        .when(said.rlike(_DATED), dated)
     )
-    return F.when(F.lower(said).isin(_WORDS), word).when(said.rlike(_SIGN), strange)
+    if name != "product_id":
+        strange = F.when(said.rlike(_MASKED), masked).otherwise(strange)
+    is_short = F.length(said).between(5, 6) & said.contains("-")  # which is asked quicker
+    return (
+        F.when(F.lower(said).isin(_WORDS), word)
+        .when(said.rlike(_SIGN), strange)
+        .when(is_short & said.rlike(_DATED), dated)
+    )
 
 
 def said(frame: DataFrame, feed: Feed, counts: list[dict], stood: DataFrame | None = None) -> list[str]:
@@ -84,7 +105,7 @@ def said(frame: DataFrame, feed: Feed, counts: list[dict], stood: DataFrame | No
         found += [f"{row['count']:,} records: {row['doubt']}" for row in rows[:_SHOWN]]
         found += ["and more such words"] if len(rows) > _SHOWN else []
     found += _entries(frame, feed, counts) or _unlike(frame, feed, counts, stood)
-    return [*found, *_currencies(frame, feed, counts)]
+    return [*found, *_currencies(frame, feed, counts), *_zones(frame, feed, counts), *_void(frame, feed, counts)]
 
 
 def _all_ignored(feed: Feed, counts: list[dict]) -> list[str]:
@@ -131,20 +152,50 @@ def _unlike(frame: DataFrame, feed: Feed, counts: list[dict], stood: DataFrame |
 def _currencies(frame: DataFrame, feed: Feed, counts: list[dict]) -> list[str]:
     """A column of currencies that the mapping does not ask, where it holds several."""
     has_money = any(EVENT_FIELDS.get(name) == "money" for name in feed.fields)
-    unasked = {name for row in counts for name in row["columns"] or () if name.lower() in _CURRENCIES}
-    if feed.currency or not has_money or not unasked:
+    if feed.currency or not has_money:
         return []
-    said = []
-    for name in sorted(unasked):
-        codes = (
-            frame.where("reason IS NULL AND NOT ignored")
-            .select(F.upper(F.col("attributes")[name]).alias("code"))
-            .distinct()
-        )
-        several = sorted(row["code"] for row in codes.where("code IS NOT NULL").limit(_SHOWN + 1).collect())
-        if len(several) > 1:
-            said.append(
-                f"money of several currencies is added up: column {name!r} holds {', '.join(several)}; "
-                f"say currency: {{column: {name}, rates: {{{several[0]}: 1, ..}}}}"
-            )
-    return said
+    several = {name: _several(frame, F.upper(F.col("attributes")[name])) for name in _beside(counts, _CURRENCIES)}
+    return [
+        f"money of several currencies is added up: column {name!r} holds {', '.join(codes)}; "
+        f"say currency: {{column: {name}, rates: {{{codes[0]}: 1, ..}}}}"
+        for name, codes in several.items()
+        if len(codes) > 1
+    ]
+
+
+def _zones(frame: DataFrame, feed: Feed, counts: list[dict]) -> list[str]:
+    """A column of zones that the mapping does not ask, where it holds several, beside times that may carry none."""
+    time = feed.fields.get("event_time")
+    if time is None or set(time.format) & set(EPOCHS):
+        return []
+    several = {name: _several(frame, F.col("attributes")[name]) for name in _beside(counts, _ZONES)}
+    return [
+        f"times that carry no zone are all of {time.zone}: column {name!r} holds {', '.join(zones)}"
+        for name, zones in several.items()
+        if len(zones) > 1
+    ]
+
+
+def _void(frame: DataFrame, feed: Feed, counts: list[dict]) -> list[str]:
+    """Records that a column beside them calls deleted, cancelled or a test, and that count all the same."""
+    if "event_id" not in frame.columns or not (names := _beside(counts, marks.NAMES)):
+        return []
+    attributes = F.col("attributes")
+    void = {name: F.count_if(marks.is_set(name, attributes[name])).alias(f"n{k}") for k, name in enumerate(names)}
+    found = frame.where(_GOOD).agg(*void.values()).first()
+    return [
+        f"{found[k]:,} records that {name!r} calls void are loaded; {marks.left_out(name)} leaves them out"
+        for k, name in enumerate(names)
+        if found[k]
+    ]
+
+
+def _beside(counts: list[dict], called: Collection[str]) -> list[str]:
+    """The columns that the mapping does not name and that are called so."""
+    return sorted({name for row in counts for name in row["columns"] or () if words.plain(name) in called})
+
+
+def _several(frame: DataFrame, value: Column) -> list[str]:
+    """Some values of the records that are loaded."""
+    values = frame.where(_GOOD).select(value.alias("value")).distinct().where("value IS NOT NULL")
+    return sorted(row["value"] for row in values.limit(_SHOWN + 1).collect())

@@ -20,15 +20,25 @@ _NEGATIVE = r"^\((.*)\)\z|^([^-]*[0-9.]) ?-\z|^\u2212(.*)\z"
 def number(value: Column, spec: FieldSpec, kind: str, is_number: bool) -> Column:
     """`value` as a decimal of the kind (money, count), null where it is none."""
     wanted = DECIMALS[kind]
-    read = _WIDE if spec.scale != 1 else wanted
-    found = value.try_cast(read) if is_number else _of_text(value, spec, read)
-    return (found * F.lit(spec.scale)).try_cast(wanted) if spec.scale != 1 else found
+    read = _WIDE if spec.scale != 1 or spec.units else wanted
+    found = value.try_cast(read) if is_number else _with_units(value, spec, read)
+    found = (found * F.lit(spec.scale)).try_cast(wanted) if spec.scale != 1 else found
+    return found.try_cast(wanted) if spec.units else found
 
 
-def _of_text(text: Column, spec: FieldSpec, kind: str) -> Column:
+def _with_units(text: Column, spec: FieldSpec, kind: str) -> Column:
+    """1.2万 as 12000, where `units` says so."""
     if spec.sign:
         signs = "|".join(map(re.escape, spec.sign))
         text = F.regexp_replace(text, rf"^([-(]?) ?(?:{signs}) ?|[ \u00a0\u202f]?(?:{signs})([-)]?)\z", "$1$2")
+    found = _of_text(text, spec, kind)
+    for unit in sorted(spec.units, key=len):  # of two that fit, the longer one counts
+        number = _of_text(F.regexp_replace(text, rf"[ \u00a0\u202f]?{re.escape(unit)}\z", ""), spec, kind)
+        found = F.when(text.endswith(unit), (number * F.lit(spec.units[unit])).try_cast(kind)).otherwise(found)
+    return found
+
+
+def _of_text(text: Column, spec: FieldSpec, kind: str) -> Column:
     if (spec.decimal, spec.thousands) == (".", ""):
         return columns.number(_negative(text), kind)
     text = _negative(text)

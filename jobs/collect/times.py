@@ -14,7 +14,7 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from jobs.lake.engine import columns
-from jobs.sources import patterns
+from jobs.sources import months, patterns
 from jobs.sources.mapping import FieldSpec
 
 _EPOCHS = {"epoch_s": 1_000_000, "epoch_ms": 1_000, "epoch_us": 1}
@@ -40,6 +40,9 @@ def _read(value: Column, name: str, spec: FieldSpec) -> Column:
         read = columns.time(text, None)
         return read if spec.zone == "UTC" else F.when(columns.is_local(text), _of_zone(read, spec)).otherwise(read)
     text = F.translate(text, "\u00a0\u202f", "  ")  # which some programs write before AM
+    # Some pad numbers: `Jun  1 2026  2:05PM`.
+    text = F.when(text.contains("  "), F.regexp_replace(text, " {2,}", " ")).otherwise(text)
+    name = re.sub(" {2,}", " ", name)
     if "a" in re.sub("'[^']*'", "", name):
         for half, written in _HALVES.items():
             text = F.regexp_replace(text, written, half)
@@ -56,10 +59,18 @@ def _of_zone(local: Column, spec: FieldSpec) -> Column:
 
 def _by_pattern(text: Column, pattern: str, spec: FieldSpec) -> Column:
     if behind := patterns.without_weekday(pattern):
-        text, pattern = F.regexp_replace(text, "^[^ ,.]+", ""), behind
+        text, pattern = F.regexp_replace(text, r"^[^ ,.]+\.?", ""), behind
     if spec.year:
         text, pattern = F.concat(F.lit(f"{spec.year} "), text), f"yyyy {pattern}"
-    return columns.time(text, pattern)
+    read = columns.time(text, pattern)
+    return F.coalesce(read, _by_month(text, pattern)) if "MMM" in pattern else read
+
+
+def _by_month(text: Column, pattern: str) -> Column:
+    """`text` by a pattern with the name of a month, which no engine reads in any language but its own."""
+    for english, shape in months.SHAPES.items():
+        text = F.regexp_replace(text, shape, english)
+    return columns.time(text, months.short(pattern))
 
 
 def _epoch(value: Column, name: str) -> Column:

@@ -24,7 +24,7 @@ PRODUCT_FIELDS = ("title", "category_path", "brand")
 
 _ORIGINS = ("column", "first", "constant", "sum", "path")
 # Beside its one origin, what a field of a kind may say.
-_NUMBER = {"column", "first", "constant", "map", "decimal", "thousands", "scale", "sign"}
+_NUMBER = {"column", "first", "constant", "map", "decimal", "thousands", "scale", "sign", "units"}
 _FORMS = {
     "text": {"column", "first", "constant", "map"},
     "time": {"column", "first", "format", "zone", "from_", "year"},
@@ -64,7 +64,7 @@ class FieldSpec(Strict):
     none = ISO 8601. `zone` is the zone of times that carry none; `from` the day of number 0 of the format `days`,
     `year` that of patterns without one.
     `decimal` is the sign before a number's fraction, `thousands` the one between its thousands, `sign` lists what may
-    stand beside it, such as "€"; a number is multiplied by `scale`.
+    stand beside it, such as "€"; a number is multiplied by `scale`, and by what `units` says of a word behind it.
     `optional`: a file may lack the columns, and then says nothing of them.
     """
 
@@ -84,6 +84,7 @@ class FieldSpec(Strict):
     thousands: Literal["", ".", ",", " ", "'", "\u2019"] = ""
     sign: Annotated[tuple[str, ...], BeforeValidator(_listed)] = ()
     scale: Decimal = Field(default=Decimal(1), gt=0)
+    units: dict[str, Annotated[Decimal, Field(gt=0, le=10**12)]] = Field(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod

@@ -48,21 +48,11 @@ def check(file: str, names: list[str], feed: Feed) -> None:
     # What stands in place of a header may be a person's record.
     may_be_data = feed.pii and not any(_has(names, name) for name in feed.mapped_columns)
     shown = "names that are withheld" if may_be_data else ", ".join(names[:_MOST])
-    hint = _in_path(gone, file) or _hint(names)
     raise DataError(
-        f"expected column {in_words(gone, names)} in {file}, as the mapping says, found {shown}{hint}; the source "
-        "changed or the mapping is wrong (optional: true at a field that a file may lack). Nothing of this load "
-        "was written"
+        f"expected column {in_words(gone, names)} in {file}, as the mapping says, found {shown}{_hint(names)}; "
+        "the source changed or the mapping is wrong (optional: true at a field that a file may lack). Nothing of "
+        "this load was written"
     )
-
-
-def _in_path(gone: list[str], file: str) -> str:
-    """What to do where the path says what a column would: Spark writes the columns of its partitions so."""
-    found = [step for step in file.split("/")[:-1] if step.partition("=")[0] in gone and "=" in step]
-    if not found:
-        return ""
-    value = found[0].partition("=")[2]
-    return f" (its path says {found[0]}: a feed of these files alone, under more_events, says constant: {value})"
 
 
 def _hint(names: list[str]) -> str:

@@ -68,8 +68,8 @@ def variants(pattern: str) -> list[tuple[str, bool]]:
 
 
 def without_weekday(pattern: str) -> str | None:
-    """What follows the day of the week with which a pattern begins; None where it begins with none."""
-    found = re.match("E+", pattern)
+    """What follows the day of the week, and its dot, with which a pattern begins; None where it begins with none."""
+    found = re.match(r"E+\.?", pattern)
     return pattern[found.end() :] if found else None
 
 

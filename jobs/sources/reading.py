@@ -16,10 +16,10 @@ from pyspark.sql.pandas.types import from_arrow_type
 from pyspark.sql.types import DateType, LongType, MapType, StringType, StructField, StructType
 
 from jobs.errors import DataError
-from jobs.sources import filling, names, privacy
+from jobs.sources import filling, names, partitions, privacy
 from jobs.sources.dialect import Dialect
 from jobs.sources.formats import csv_rows, json_lines, json_lists, parquet_rows
-from jobs.sources.formats.parts import LINE, OWN, Part, UnreadableFileError, named
+from jobs.sources.formats.parts import LINE, OWN, RAW, Part, UnreadableFileError, named
 from jobs.sources.landing import File
 from jobs.sources.spec import Feed
 
@@ -111,40 +111,47 @@ def unreadable(error: Exception) -> DataError | None:
     )
 
 
+def _of_folders(files: list[File], feed: Feed) -> set[str]:
+    """The columns that the mapping asks for and the folders of some file say; a path is in the clear everywhere."""
+    return (feed.asked_columns - set(feed.pii)) & {name for file in files for name in partitions.values(file.name)}
+
+
 def _read_lines(spark: SparkSession, files: list[File], feed: Feed, first: int | None) -> DataFrame:
     parts: dict[File, list[Part]] = {}
     for file in files:
         with named(file.path):
             parts[file] = json_lines.split(file.path, file.size, _most_bytes(file, first), feed.encoding)
     read = partial(json_lines.read, encoding=feed.encoding, explode=feed.explode, paths=_paths(feed))
-    rows = _rows(spark, parts, _from_start(read, first), [pa.field("record", pa.map_(pa.string(), pa.string()))])
+    fields = [pa.field("record", pa.map_(pa.string(), pa.string()))]
+    rows = _rows(spark, parts, _from_start(read, first), fields, _of_folders(files, feed))
     # What was taken out of a list has no line of its own.
     return rows.withColumn("record", F.col("c0")).withColumn("raw", F.coalesce("raw", F.to_json("c0")))
 
 
 def _read_csv(spark: SparkSession, files: list[File], feed: Feed, first: int | None) -> DataFrame:
     """Each file by its own columns, put together by name; `record` is null for a row that does not fit them."""
-    dialect = _dialect(feed)
+    dialect, of_folders = _dialect(feed), _of_folders(files, feed)
     parts: dict[File, list[Part]] = {}
     for file in files:
         columns = names.as_mapped(csv_rows.header(file.path, dialect), feed)
         if columns:  # else the file is empty
-            names.check(file.name, columns, feed)
+            names.check(file.name, [*columns, *of_folders & partitions.values(file.name).keys()], feed)
             parts[file] = csv_rows.split(file.path, file.size, _most_bytes(file, first), dialect, tuple(columns))
-    wanted = sorted({name for of_file in parts.values() for part in of_file for name in part.columns})
+    wanted = sorted({name for of_file in parts.values() for part in of_file for name in part.columns} | of_folders)
     fields = [pa.field(name, pa.string()) for name in wanted]
     read = _from_start(partial(csv_rows.read, dialect=dialect, wanted=wanted), first)
-    return _with_record(*_with_paths(spark, parts, read, fields, feed))
+    return _with_record(*_with_paths(spark, parts, read, fields, feed, of_folders))
 
 
 def _read_parquet(spark: SparkSession, files: list[File], feed: Feed, first: int | None) -> DataFrame:
     """A number stays one where every file has it as the same type; all else is text, as it would be in a CSV."""
     parts: dict[File, list[Part]] = {}
-    kinds: dict[str, set] = {}
+    of_folders = _of_folders(files, feed)
+    kinds: dict[str, set] = {name: {pa.string()} for name in of_folders}
     for file in files:
         schema = parquet_rows.schema(file.path, feed.explode)
         if columns := names.as_mapped(schema.names, feed):  # else the file is empty
-            names.check(file.name, columns, feed)
+            names.check(file.name, [*columns, *of_folders & partitions.values(file.name).keys()], feed)
             parts[file] = parquet_rows.split(file.path, first or MOST_ROWS, tuple(columns))[: 1 if first else None]
             for name, kind in zip(columns, schema.types, strict=True):
                 kinds.setdefault(name, set()).add(kind)
@@ -154,7 +161,7 @@ def _read_parquet(spark: SparkSession, files: list[File], feed: Feed, first: int
         for name in sorted(kinds)
     ]
     read = _from_start(partial(parquet_rows.read, explode=feed.explode, wanted=pa.schema(fields)), first)
-    return _with_record(*_with_paths(spark, parts, read, fields, feed))
+    return _with_record(*_with_paths(spark, parts, read, fields, feed, of_folders))
 
 
 def _most_bytes(file: File, first: int | None) -> int:
@@ -177,14 +184,16 @@ def _first_of(part: Part, read: Read, first: int) -> Iterator[pa.RecordBatch]:
 
 
 def _with_paths(
-    spark: SparkSession, parts: dict[File, list[Part]], read: Read, fields: list[pa.Field], feed: Feed
-) -> tuple[DataFrame, list[str]]:
+    spark: SparkSession, parts: dict[File, list[Part]], read: Read, fields: list[pa.Field], feed: Feed,
+    of_folders: set[str],
+) -> tuple[DataFrame, list[str]]:  # fmt: skip
     """`_rows` of columns, and of what texts among them have at a path through a list; the names of both."""
     texts = {field.name for field in fields if field.type == pa.string()}
     paths = {path: json_lists.head(path) for path in _paths(feed) if path not in texts}
     paths = {path: head for path, head in paths.items() if head in texts}
     found = [*fields, *[pa.field(path, pa.string()) for path in paths]]
-    return _rows(spark, parts, partial(_looked_up, read=read, paths=paths), found), [field.name for field in found]
+    rows = _rows(spark, parts, partial(_looked_up, read=read, paths=paths), found, of_folders)
+    return rows, [field.name for field in found]
 
 
 def _looked_up(part: Part, read: Read, paths: dict[str, str]) -> Iterator[pa.RecordBatch]:
@@ -195,8 +204,12 @@ def _looked_up(part: Part, read: Read, paths: dict[str, str]) -> Iterator[pa.Rec
         yield batch
 
 
-def _rows(spark: SparkSession, parts: dict[File, list[Part]], read: Read, fields: list[pa.Field]) -> DataFrame:
-    """raw, line, fault, a column c0, c1, .. for each of `fields` (a file's names may be any text), the row's file."""
+def _rows(
+    spark: SparkSession, parts: dict[File, list[Part]], read: Read, fields: list[pa.Field], of_folders: set[str]
+) -> DataFrame:
+    """raw, line, fault, a column c0, c1, .. for each of `fields` (a file's names may be any text), the row's file.
+    `of_folders`: the columns, or keys, that a file has from its folders where it has none of its own.
+    """
     listed = [
         (part.path, part.start, part.stop, part.line, list(part.columns), file.name, file.landed_ds,
          file.modified_at.date() if file.modified_at else None)
@@ -210,15 +223,33 @@ def _rows(spark: SparkSession, parts: dict[File, list[Part]], read: Read, fields
     ])  # fmt: skip
     tasks = max(1, min(len(listed), int(spark.conf.get("spark.sql.shuffle.partitions"))))
     frame = spark.createDataFrame(listed, _PARTS).repartition(tasks)
-    return frame.mapInArrow(partial(_batches, read=read, names=shape.fieldNames()), shape)
+    at = {field.name: OWN + k for k, field in enumerate(fields) if field.name in of_folders}
+    told = partial(_with_folders, of_folders=of_folders, at=at)
+    return frame.mapInArrow(partial(_batches, read=read, told=told, names=shape.fieldNames()), shape)
 
 
-def _batches(listed: Iterator[pa.RecordBatch], read: Read, names: list[str]) -> Iterator[pa.RecordBatch]:
+def _with_folders(
+    batch: pa.RecordBatch, part: Part, file: str, of_folders: set[str], at: dict[str, int]
+) -> pa.RecordBatch:
+    """`batch` with what the folders of its file say: in columns, whose places are `at`, or in its records."""
+    said = {name: value for name, value in partitions.values(file).items() if name in of_folders}
+    said = {name: value for name, value in said.items() if name not in part.columns}
+    if at or not said:
+        return partitions.filled(batch, at, said)
+    records = partitions.with_keys(batch.column(OWN), said)
+    # Their line does not say all of them: who releases one must find it in its text.
+    raw = pc.if_else(records.is_valid(), pa.scalar(None, pa.string()), batch.column(RAW).cast(pa.string()))
+    return batch.set_column(OWN, batch.schema.field(OWN), records).set_column(RAW, batch.schema.field(RAW), raw)
+
+
+def _batches(
+    listed: Iterator[pa.RecordBatch], read: Read, told: Callable[..., pa.RecordBatch], names: list[str]
+) -> Iterator[pa.RecordBatch]:
     for row in (row for batch in listed for row in batch.to_pylist()):
         part = Part(row["path"], row["start"], row["stop"], row["line"], tuple(row["columns"]))
         of_file = [pa.scalar(row[name], kind) for name, kind in _OF_FILE.items()]
         with named(part.path):
-            for batch in read(part):
+            for batch in (told(batch, part, row["source_file"]) for batch in read(part)):
                 beside = [pa.repeat(value, batch.num_rows) for value in of_file]
                 yield pa.RecordBatch.from_arrays([*batch.columns, *beside], names)
 

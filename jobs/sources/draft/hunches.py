@@ -16,7 +16,7 @@ _WHOLE = re.compile(r"-?[0-9]+(\.0+)?")
 _NOTHING = re.compile(r"-1|-9{1,4}|9{3,}", re.ASCII)
 _GAP = 5  # times the next value, from which one of nines is no number among others
 _WORDS = ("null", "nan", "none", "nil", "undefined", "unknown", "n/a", "na", "nat", "(null)", "(not set)", "未知", "无",
-          "暂无", "unbekannt")  # fmt: skip
+          "暂无", "unbekannt", "inconnu", "desconocido")  # fmt: skip
 _ORDERS = 5  # of several lines, from which their lines say something
 _SHARE = 0.1  # of a filler that only stands out by its frequency
 
@@ -78,6 +78,14 @@ def is_of_order(values: Values, orders: Values) -> bool:
     several = [set(said) for said in lines.values() if len(said) > 1]
     same = {value for said in several for value in said}
     return len(several) >= _ORDERS and all(len(said) == 1 for said in several) and len(same) > len(several) / 2
+
+
+def is_share(values: Values) -> bool:
+    """Whether discounts are shares: all from 0 to 1, and some between."""
+    numbers = [float(value) for value in values if value and (_WHOLE.fullmatch(value) or _is_decimal(value))]
+    if len(numbers) < max(_ENOUGH, sum(value is not None for value in values)):
+        return False
+    return min(numbers) >= 0 and max(numbers) <= 1 and any(0 < number < 1 for number in numbers)
 
 
 def is_one_of_two(amounts: Values, prices: Values, quantities: Values) -> bool:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+
+from jobs.sources import months
 
 _TESTED = 2_000  # distinct values of a column
 _MOST = 0.98  # of the values must look alike: a sample has a few broken ones,
@@ -16,8 +18,8 @@ _FEW = 40  # values of a list of codes, at most
 
 _YEAR, _TWO_YEARS = r"((?:19|20)[0-9]{2})", "[0-9]{2}"
 _PIECES = {
-    "yyyy": _YEAR, "yy": _TWO_YEARS, "MMMM": "[A-Z][a-z]{3,8}", "MMM": "[A-Z][A-Za-z]{2}",
-    "EEE": "[A-Z][a-z]{2}", "'GMT'": "GMT", "MM": "(?:0[1-9]|1[0-2])", "M": "(?:0?[1-9]|1[0-2])",
+    "yyyy": _YEAR, "yy": _TWO_YEARS, "MMM": months.ANY, "'de'": "de",
+    "EEE": "[A-Z][a-z]{2}", "'GMT'": "GMT", "'UTC'": "UTC", "MM": "(?:0[1-9]|1[0-2])", "M": "(?:0?[1-9]|1[0-2])",
     "dd": "(?:0[1-9]|[12][0-9]|3[01])", "d": "(?:0?[1-9]|[12][0-9]|3[01])", "HH": "(?:[01][0-9]|2[0-3])",
     "H": "(?:[01]?[0-9]|2[0-3])", "hh": "(?:0[1-9]|1[0-2])",
     "h": "(?:0?[1-9]|1[0-2])", "mm": "[0-5][0-9]", "ss": "[0-5][0-9]",
@@ -26,16 +28,17 @@ _PIECES = {
     "XX": r"(?:Z|[+-][0-9]{4})",
 }  # fmt: skip
 LETTERS = re.compile("|".join(sorted(map(re.escape, _PIECES), key=len, reverse=True)))
-_DATES = (
+DATES = (
     "yyyy/MM/dd", "yyyy/M/d", "yyyy-M-d", "yyyy.MM.dd", "yyyyMMdd", "dd.MM.yyyy", "d.M.yyyy", "MM/dd/yyyy", "M/d/yyyy",
     "dd/MM/yyyy", "d/M/yyyy", "dd-MM-yyyy", "MM-dd-yyyy", "d-M-yyyy", "yyyy年MM月dd日", "yyyy年M月d日", "dd-MMM-yyyy",
-    "d-MMM-yyyy", "dd-MMM-yy", "dd MMM yyyy", "d MMM yyyy", "MMM d, yyyy", "MMMM d, yyyy", "EEE, dd MMM yyyy", "M/d/yy",
-    "d/M/yy", "dd.MM.yy", "yyyy. M. d.",
+    "d-MMM-yyyy", "dd-MMM-yy", "dd MMM yyyy", "d MMM yyyy", "MMM d, yyyy", "MMM d, yyyy,", "EEE, dd MMM yyyy", "M/d/yy",
+    "d/M/yy", "yy/MM/dd", "yy-MM-dd", "yy.MM.dd", "dd.MM.yy", "yyyy. M. d.", "MMM-dd-yy", "MMM d yyyy", "d. MMM yyyy",
+    "d 'de' MMM 'de' yyyy",
 )  # fmt: skip
-_HOURS = ("", " HH:mm:ss", " HH:mm", " H:mm", " H:mm:ss", " h:mm a", " h:mm:ss a", " HH:mm:ss.SSS", "'T'HH:mm:ss",
-          "'T'HH:mm:ssXXX", " HH:mm:ssXXX", " HH:mm:ss XXX", " HH:mm:ss XX", " HH:mm:ss 'GMT'", " HH", " h:mma",
-          " ah:mm", " ah:mm:ss", " a h:mm:ss", " HH:mm:ss:SSS", " hh.mm.ss.SSSSSS a", "-HH.mm.ss.SSSSSS",
-          " HH时mm分", " HH時mm分")  # fmt: skip
+HOURS = ("", " HH:mm:ss", " HH:mm", " H:mm", " H:mm:ss", " h:mm a", " h:mm:ss a", " HH:mm:ss.SSS", "'T'HH:mm:ss",
+          "'T'HH:mm:ssXXX", " HH:mm:ssXXX", " HH:mm:ss XXX", " HH:mm:ss XX", " HH:mm:ss 'GMT'", " HH:mm:ss 'UTC'",
+          " HH", " h:mma", " ah:mm", " ah:mm:ss", " a h:mm", " a h:mm:ss", " HH:mm:ss:SSS", " hh.mm.ss.SSSSSS a",
+          "-HH.mm.ss.SSSSSS", " HH时mm分", " HH時mm分")  # fmt: skip
 
 
 def _shape(pattern: str) -> re.Pattern:
@@ -51,12 +54,14 @@ _ISO = re.compile(
     r"(?P<hours>[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]+)?)? ?"
     r"(?P<zone>(?:Z|UTC|[+-][0-9]{2}(?::?[0-9]{2})?)(?:\[[A-Za-z_/]+\])?)?)?"
 )
-PATTERNS = {date + hours: _shape(date + hours) for date in _DATES for hours in _HOURS} | {
+COMBINED = {date + hours: _shape(date + hours) for date in DATES for hours in HOURS}
+PATTERNS = COMBINED | {
     pattern: _shape(pattern)
     for pattern in ("yyyyMMddHHmmss", "yyyyMMddHHmm", "yyyyMMdd'T'HHmmss", "yyyyMMdd'T'HHmmssXXX", "yyyyMMdd HHmmss",
                     "dd/MMM/yyyy:HH:mm:ss XX", "yyyy年MM月dd日HH时mm分ss秒", "yyyy年M月d日HH时mm分ss秒")
 }  # fmt: skip
 _CLOCK = re.compile(r"(?:[01]?[0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9])?")
+_HOUR = _shape("yyyyMMddHH")  # ten digits too
 _EPOCHS = {"epoch_s": (10, 1), "epoch_ms": (13, 10**3), "epoch_us": (16, 10**6), "epoch_ns": (19, 10**9)}
 _YEARS = range(2000, 2040)  # of an epoch that is one
 
@@ -66,7 +71,7 @@ _MONEY = frozenset(
         r"\S+",
         "AED ARS AUD BRL CAD CHF CLP CNY COP CZK DKK EGP EUR GBP HKD HUF IDR ILS INR JPY KRW KWD MAD MXN MYR NGN NOK "
         "NZD PHP PLN QAR RMB RON RUB SAR SEK SGD THB TRY TWD UAH USD VND ZAR kr kr. zł Kč Ft lei руб руб. р. Rs Rs. "
-        "Rp RM R R$ S/ A$ C$ US$ HK$ NT$ S$ 元 円 원 đ",
+        "Rp RM R R$ S/ A$ C$ US$ HK$ NT$ S$ CA$ AU$ MX$ NZ$ TL грн лв 元 円 원 đ",
     )
 )
 _PLAIN = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)")
@@ -74,11 +79,14 @@ _WAYS = {  # (decimal, thousands): what is written so, and of which some value m
     (",", ""): (r"[+-]?[0-9]+(,[0-9]+)?", r",[0-9]+$"),
     (".", ","): (r"[+-]?[0-9]{1,3}((,[0-9]{2,3})*,[0-9]{3})?(\.[0-9]+)?|[+-]?[0-9]+(\.[0-9]+)?", r",[0-9]{3}"),
     (",", "."): (r"[+-]?[0-9]{1,3}(\.[0-9]{3})*(,[0-9]+)?|[+-]?[0-9]+(,[0-9]+)?", r"\.[0-9]{3}"),
+    (".", " "): (r"[+-]?[0-9]{1,3}([ \u00a0\u202f][0-9]{3})*(\.[0-9]+)?|[+-]?[0-9]+(\.[0-9]+)?", r"[ \u00a0\u202f]"),
+    (".", "\u2019"): (r"[+-]?[0-9]{1,3}(\u2019[0-9]{3})*(\.[0-9]+)?|[+-]?[0-9]+(\.[0-9]+)?", r"\u2019[0-9]{3}"),
     (".", "'"): (r"[+-]?[0-9]{1,3}('[0-9]{3})*(\.[0-9]+)?|[+-]?[0-9]+(\.[0-9]+)?", r"'[0-9]{3}"),
     (",", " "): (r"[+-]?[0-9]{1,3}([ \u00a0\u202f][0-9]{3})*(,[0-9]+)?|[+-]?[0-9]+(,[0-9]+)?", r"[ \u00a0\u202f]"),
 }
 _THREE = re.compile(r"-?[0-9]{1,3}[.,][0-9]{3}|0")
 _AROUND = " \u00a0\u202f+-()"
+_UNITS = {"万": 10**4, "萬": 10**4, "亿": 10**8, "億": 10**8}
 _ONLY_THREE = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+")  # 1,234: rather a thousand than one and a bit
 
 _WHOLE_FLOAT = re.compile(r"[0-9]+\.0+")
@@ -102,7 +110,8 @@ class Time:
 @dataclass(frozen=True, slots=True)
 class Number:
     """How a number is written: `signs` are the marks of money around it, several where not all have the same ones;
-    `in_threes` where just three digits stand behind its only sign, so that 12.000 may be twelve or twelve thousand.
+    `in_threes` where just three digits stand behind its only sign, so that 12.000 may be twelve or twelve thousand;
+    `units` the words that multiply it.
     """
 
     decimal: str = "."
@@ -113,6 +122,7 @@ class Number:
     largest: float = 0.0
     has_negative: bool = False
     in_threes: bool = False
+    units: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +193,11 @@ def _share(shape: re.Pattern, values: list[str]) -> float:
 
 
 def _time(values: list[str]) -> Time | None:
+    values = [" ".join(value.split()) for value in values]  # also blanks that do not break, and those that pad
+    if _share(_HOUR, values) >= _MOST:
+        return Time(
+            "yyyyMMddHH", first_year=min(int(match[1]) for value in values if (match := _HOUR.fullmatch(value)))
+        )
     for name, (digits, unit) in _EPOCHS.items():
         numbers = [
             int(value.split(".")[0]) for value in values if re.fullmatch(rf"[0-9]{{{digits}}}(\.[0-9]*)?", value)
@@ -199,29 +214,38 @@ def _time(values: list[str]) -> Time | None:
     fits = [name for name in fits if _share(PATTERNS[name], values) >= _MOST]
     if not fits:
         return None
-    if months_last := [name for name in fits if _order(name)[0] == "d"]:
-        fits = [*months_last, *fits] if _is_narrow(values) else fits
-    first = fits[0]
-    order = [_order(name) for name in fits]
-    others = tuple(name for name, other in zip(fits, order, strict=True) if other != order[0])
+    first = _narrowest(fits, values)
+    others = tuple(name for name in fits if _order(name) != _order(first))
     shape = PATTERNS[first]
     years = [int(match[1]) for value in values if shape.groups and (match := shape.fullmatch(value))]
     has_hours = "H" in first or "h" in first
-    return Time(first, "X" in first or "GMT" in first, has_hours, others[:1], min(years, default=None))
+    return Time(
+        first, "X" in first or "GMT" in first or "UTC" in first, has_hours, others[:1], min(years, default=None)
+    )
 
 
-def _is_narrow(values: list[str]) -> bool:
-    """Whether days of two readings, 1/3 to 9/3, are of a much shorter time where the month stands behind."""
-    pairs = [tuple(map(int, found)) for value in values if len(found := re.findall("[0-9]+", value)[:2]) == 2]
-    spans = [max(days) - min(days) for days in ([31 * a + b for a, b in pairs], [31 * b + a for a, b in pairs])]
-    return 3 * spans[1] < spans[0]
+def _narrowest(fits: list[str], values: list[str]) -> str:
+    """Of patterns with the year, month and day in several orders the one by which values are of a much shorter time
+    than by the first; else the first.
+    """
+    spans = {}
+    for name in fits:
+        weights = [{"y": 372, "M": 31, "d": 1}[letter] for letter in _order(name)]
+        days = [[int(part) for part in re.findall("[0-9]+", value)[:3]] for value in values]
+        told = [sum(a * b for a, b in zip(weights, day, strict=False)) for day in days]
+        spans[name] = max(told) - min(told)
+    best = min(fits, key=lambda name: spans[name])
+    return best if 3 * spans[best] < spans[fits[0]] else fits[0]
 
 
 def _order(pattern: str) -> str:
-    return "".join(dict.fromkeys(letter for letter in pattern if letter in "yMd"))
+    return "".join(dict.fromkeys(letter for letter in re.sub("'[^']*'|MMM", "", pattern) if letter in "yMd"))
 
 
 def _number(values: list[str]) -> Number | None:
+    units = {unit: factor for unit, factor in _UNITS.items() if any(re.search(rf"[0-9] ?{unit}", v) for v in values)}
+    if units:
+        values = [re.sub(f"(?<=[0-9]) ?({'|'.join(units)})", "", value) for value in values]
     bare = [_without_marks(value) for value in values]
     marks = Counter(found for _, found in bare if found)
     texts = [text for text, _ in bare]
@@ -244,7 +268,8 @@ def _number(values: list[str]) -> Number | None:
         return None
     whole = all(number.is_integer() for number in read) and not any(decimal in text for text in texts)
     three = _share(_THREE, texts) >= _MOST and any(sign in text for text in texts for sign in ".,")
-    return Number(decimal, thousands, signs, len(marks) > 1, whole, max(map(abs, read)), min(read) < 0, three)
+    largest = max(map(abs, read)) * max(units.values(), default=1)
+    return Number(decimal, thousands, signs, len(marks) > 1, whole, largest, min(read) < 0, three and not units, units)
 
 
 def _without_marks(value: str) -> tuple[str, tuple[str, ...]]:

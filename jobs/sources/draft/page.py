@@ -36,7 +36,7 @@ def written(name: str, file: str, sample: Sample, made: Proposal) -> str:
     lines.append(_line(f"  id: {_flow(made.id)}", made.notes.get("id", ""), made.doubts.get("id", "")))
     more = {"may_be_empty": made.may_be_empty, "whole": made.whole, "lower": made.lower}
     lines += [f"  {key}: {_flow(value)}" for key, value in more.items() if value]
-    for key, value in {"ignore": made.ignore, "null": made.null}.items():
+    for key, value in {"where": made.where, "ignore": made.ignore, "null": made.null}.items():
         if value:
             lines.append(_line(f"  {key}: {_flow(value)}", doubt=made.doubts[key]))
     lines += _pii(made)
@@ -46,7 +46,7 @@ def written(name: str, file: str, sample: Sample, made: Proposal) -> str:
         if field == "event_type":
             lines += [f"    #   {_flow(code)}:  # {number:,} records" for code, number in made.codes.items()]
     for field, seen in made.unread.items():
-        lines.append(f"    # ? {field}: {_shown(seen, 200)}, which a draft does not read")
+        lines.append(f"    # ? {field}: {_shown(seen, 200)}, which a draft does not take")
     if made.left:
         lines.append(f"  # kept in attributes: {', '.join(map(_shown, made.left))}")
     for kind, fields, column in (("users", made.users, made.user), ("products", made.products, _product(made))):

@@ -30,11 +30,19 @@ def place(path: str) -> Place:
     found = [(match, said) for shape, said in _FORMS for match in re.finditer(shape, path)]
     if not found:
         landing, _, name = path.rpartition("/")
-        return Place(landing or "/", name, "no day in its name: a file of any days; * stands for any part of a name")
+        return Place(
+            landing or "/", _plain(name), "no day in its name: a file of any days; * stands for any part of a name"
+        )
     match, said = max(found, key=lambda one: one[0].end())
     at = path.rfind("/", 0, match.start())
     head, tail = path[at + 1 : match.start()], path[match.end() :]
     if "/" in tail:  # the day is a folder's: other files in it have other names
         folder, _, name = tail.rpartition("/")
         tail = f"{folder}/*{''.join(re.findall(r'[.][A-Za-z][A-Za-z0-9]*', name)[-2:])}"
-    return Place(path[:at] or "/", f"{head}{said}{tail}", "the day in its path is the day of delivery")
+    head, tail = (re.sub(r"(^|/)([^/=]+)=[^/]*(?=/)", r"\1\2=*", part) for part in (head, tail))
+    return Place(path[:at] or "/", f"{_plain(head)}{said}{_plain(tail)}", "the day in its path is the day of delivery")
+
+
+def _plain(name: str) -> str:
+    """A name as a glob, in which braces mean something else."""
+    return re.sub(r"[{}]", "?", name)

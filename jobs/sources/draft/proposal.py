@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from jobs.errors import DataError
+from jobs.sources import marks, patterns
 from jobs.sources.draft import hunches, words
 from jobs.sources.draft.looks import Look, Number, Time, look
 from jobs.sources.draft.sample import Columns, Sample
@@ -29,6 +30,7 @@ class Proposal:
     may_be_empty: list[str] = field(default_factory=list)
     whole: list[str] = field(default_factory=list)
     lower: list[str] = field(default_factory=list)
+    where: dict[str, list[str]] = field(default_factory=dict)
     ignore: dict[str, list[str]] = field(default_factory=dict)
     null: dict[str, list[str]] = field(default_factory=dict)
     pii: dict[str, str] = field(default_factory=dict)
@@ -61,12 +63,13 @@ def _columns(spec: dict) -> list[str]:
 
 def propose(sample: Sample) -> Proposal:
     """The proposal for a file of events; DataError where none of its columns may be a time or a user."""
-    made = Proposal({name: look(name, values) for name, values in sample.columns.items()})
+    made = Proposal({name: _no_id(look(name, values)) for name, values in sample.columns.items()})
     made.zone = _zone(sample.columns)
     _time(made)
     _user(made)
     _product(made)
     _type(made)
+    _void(made)
     _quantity(made)
     _text(made, "session_id")
     for name in ("price", "amount", "discount"):
@@ -83,6 +86,16 @@ def propose(sample: Sample) -> Proposal:
         name for name in made.taken | set(made.id) if made.looks[name].has_fraction_zero and _is_id(made, name)
     )
     return made
+
+
+_IDS = (*words.FIELDS["user_id"], *words.FIELDS["product_id"], *words.FIELDS["session_id"], *words.EVENT_IDS)
+
+
+def _no_id(seen: Look) -> Look:
+    """What is called an id is no time, though its digits may be those of one."""
+    if seen.time and seen.time.format in patterns.EPOCHS and words.is_one(seen.name, _IDS):
+        return replace(seen, time=None, number=Number(is_whole=True))
+    return seen
 
 
 def _is_id(made: Proposal, column: str) -> bool:
@@ -208,6 +221,7 @@ def _user(made: Proposal) -> None:
         doubts.append("chosen by its look alone")
     if made.looks[name].filled < 1:
         doubts.append("records without a user are refused; where the line above says it, fill_down takes it from there")
+        doubts += [f"first: [{name}, {named[1]}] takes the other one"] if len(named) > 1 else []
     if len(named) > 1:
         doubts.append(f"others are called alike: {', '.join(named[1:4])}")
     _doubt(made, "user_id", doubts)
@@ -223,8 +237,9 @@ def _shares(seen: Look) -> str:
 
 
 def _product(made: Proposal) -> None:
-    ids = [name for name, seen in made.looks.items() if _may_be_id(seen) and not seen.kind]
-    named = _named(made, words.FIELDS["product_id"], ids)
+    known = words.FIELDS["product_id"]
+    ids = [n for n, seen in made.looks.items() if not seen.kind and (_may_be_id(seen) or words.is_one(n, known))]
+    named = _named(made, known, ids)
     # A word inside a longer name says little: product_subclass is no product.
     whole = [name for name in named if words.is_one(name, words.FIELDS["product_id"])]
     titles = (*words.PRODUCTS["title"], *words.PRODUCTS["category_path"], *words.PRODUCTS["brand"])
@@ -258,6 +273,10 @@ def _type(made: Proposal) -> None:
     told = {code: words.event_type(code) for code, _ in seen.counts}
     pairs = {code: kind for code, kind in told.items() if kind}
     made.codes = {code: number for code, number in seen.counts if told[code] is None}
+    if none := [code for code in made.codes if words.is_not_bought(code)]:
+        made.codes = {code: number for code, number in made.codes.items() if code not in none}
+        made.ignore[found[0]] = none
+        made.doubts["ignore"] = _CAME_TO_NOTHING
     spec: dict = {"column": found[0]}
     if any(code.lower() != kind for code, kind in pairs.items()):
         spec["map"] = pairs
@@ -276,7 +295,27 @@ def _status(made: Proposal, codes: list[str]) -> None:
         )
         if none := [code for code, _ in seen.counts if words.is_not_bought(code)]:
             made.ignore[column] = none
-            made.doubts["ignore"] = "orders that came to nothing by their word are left out"
+            made.doubts["ignore"] = _CAME_TO_NOTHING
+        if back := [code for code, _ in seen.counts if words.is_given_back(code)]:
+            made.doubts["event_type"] += (
+                f"; {', '.join(back)} was given back: leave it out by ignore, or let more_events make refunds of it"
+            )
+
+
+_CAME_TO_NOTHING = "orders that came to nothing by their word are left out"
+
+
+def _void(made: Proposal) -> None:
+    """Leave out what a column calls deleted, cancelled or a test."""
+    for name, seen in made.looks.items():
+        if words.plain(name) not in marks.NAMES or not seen.counts or name in made.taken:
+            continue
+        if marks.is_time(name):
+            made.where[name] = [""]
+            made.doubts["where"] = "what has a time there is void"
+        elif void := [code for code, _ in seen.counts if code.lower() in marks.SET]:
+            made.ignore[name] = void
+            made.doubts["ignore"] = made.doubts.get("ignore", "what is void is left out")
 
 
 def _counted(seen: Look) -> str:
@@ -324,6 +363,10 @@ def _examples(seen: Look) -> str:
 def _money(made: Proposal, name: str, sample: Sample) -> None:
     numbers = [column for column, seen in made.looks.items() if seen.number]
     named = _named(made, words.FIELDS[name], numbers)
+    shares = [c for c in named if words.is_share(c) or (name == "discount" and hunches.is_share(sample.columns[c]))]
+    if shares:
+        made.unread[name] = f"{shares[0]} holds {made.looks[shares[0]].counts[0][0]!r}, a share and no money"
+        named = [c for c in named if c not in shares]
     if not named:
         _unread(made, name)
         return
@@ -338,6 +381,8 @@ def _money(made: Proposal, name: str, sample: Sample) -> None:
         seen = replace(seen, decimal={".": ",", ",": "."}[seen.decimal], thousands=seen.decimal)
         doubts.append("just three digits behind the sign: taken as thousands, else leave out decimal and thousands")
     spec: dict = {"column": column} | _written(seen)
+    if seen.units:
+        spec["units"] = seen.units
     if seen.signs:
         spec["sign"] = seen.signs[0] if len(seen.signs) == 1 else list(seen.signs)
     if seen.several:
@@ -361,7 +406,7 @@ def _unread(made: Proposal, name: str) -> None:
     texts = [
         c for c in made.looks if c not in made.taken and words.is_one(c, words.FIELDS[name]) and made.looks[c].counts
     ]
-    if texts:
+    if texts and name not in made.unread:
         made.unread[name] = f"{texts[0]} holds {made.looks[texts[0]].counts[0][0]!r}"
 
 

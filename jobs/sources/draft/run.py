@@ -7,7 +7,7 @@ from pathlib import Path
 
 from jobs.conf import CONF, loaded
 from jobs.errors import UsageError
-from jobs.sources.draft import page, proposal, sample
+from jobs.sources.draft import page, places, proposal, sample
 from jobs.sources.spec import Source
 
 SOURCES = CONF / "sources"
@@ -24,6 +24,7 @@ def run(file: str, name: str, write: bool, folder: Path = SOURCES) -> str:
         raise UsageError(f"expected a file of events at {file}, found none")
     path = file if "://" in file else str(Path(file).resolve())
     taken = sample.take(path if "://" in path else f"file:{path}")
+    taken = sample.with_folders(taken, path.removeprefix(places.place(path).landing))
     text = page.written(name, path, taken, proposal.propose(taken))
     Source.model_validate(loaded(text))
     if not write:

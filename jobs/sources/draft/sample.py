@@ -8,12 +8,13 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from jobs.errors import DataError
+from jobs.sources import partitions
 from jobs.sources.dialect import Dialect
 from jobs.sources.draft import looks, words
 from jobs.sources.formats import csv_rows, json_lines, opening, parquet_rows, texts
@@ -59,6 +60,12 @@ def take(path: str) -> Sample:
     return sample
 
 
+def with_folders(sample: Sample, name: str) -> Sample:
+    """`sample` with the columns that the folders of its file say, by its name below the landing folder."""
+    said = {key: value for key, value in partitions.values(name).items() if key not in sample.columns}
+    return replace(sample, columns=sample.columns | {key: [value] * sample.rows for key, value in said.items()})
+
+
 def _of_text(path: str) -> Sample:
     with opening.opened(path) as stream:
         head = stream.read(_HEAD)
@@ -92,6 +99,9 @@ def _of_csv(path: str, text: str, said: dict[str, object], unsure: dict[str, str
     first = next((k for k, row in enumerate(rows) if len(row) == usual and sum(map(bool, row)) > usual / 2), 0)
     if delimiter != ",":
         said["delimiter"] = delimiter
+    if any(r"\N" in row for row in rows):
+        said["escape"] = "\\"
+        unsure["escape"] = r"\N stands in it, by which databases write that nothing is known"
     if first and not lines[0].lower().startswith(("sep=", '"sep=')):
         said["skip"] = first
         unsure["skip"] = f"so many lines before the first of {usual} fields"
@@ -197,14 +207,15 @@ def _parquet_records(path: str, explode: str | None) -> tuple[int, Columns, bool
 
 def _list_of_objects(columns: Columns) -> str | None:
     """A column that holds lists of objects in most records; those of keys and values are no records."""
+    found = {}
     for name, values in columns.items():
         there = [value for value in values if value]
         lists = [
             value for value in there if re.match(r"\[\s*\{", value) and not ('"key"' in value and '"value"' in value)
         ]
         if len(lists) > len(values) / 2:
-            return name
-    return None
+            found[name] = sum(map(len, lists))
+    return max(found, key=lambda name: found[name], default=None)  # beside the records a file may list its columns
 
 
 def _with_objects(columns: Columns, depth: int = 1) -> Columns:

@@ -1,4 +1,4 @@
-"""What shops call the columns and events that we have names for, in English and Chinese (and some German).
+"""What shops call the columns and events that we have names for, in English and Chinese, some in further languages.
 
 The likelier name first. A column is compared without case, blanks and signs, by the last part of a.b.
 """
@@ -22,7 +22,10 @@ FIELDS: Words = _listed(
         householdid householdkey openid distinctid anonymousid deviceid cookieid 用户id 用户编号 会员id
         会员编号 会员号 会员卡号 客户id 客户编号 买家id 用户 会员 客户 买家 顾客 kundennummer kundennr kundenid
         kunde user member customer cust client buyer visitor household card cardid
-        cardno loyaltyid accountid account who 买家会员名 下单帐号 帐号 账号 email mail 邮箱 手机号
+        cardno loyaltyid accountid account who client codeclient numclient nclient idclient clienteid idcliente cliente
+        codcliente müşteri müşterino müşteriid 顧客id 会員id 顧客コード 顧客番号 会員番号 お客様番号
+        회원아이디 회원id 회원번호 고객번호 고객id 고객명 구매자id 구매자
+        买家会员名 下单帐号 帐号 账号 email mail 邮箱 手机号
         """,
         "event_time": """
         eventtime eventtimestamp timestamp ts datetime actiontime servertime clienttime ordertime paytime
@@ -30,7 +33,9 @@ FIELDS: Words = _listed(
         transactiondt transactiondate
         transactiontime purchasedate eventdate tdat time date day dt at 事件时间 行为时间 下单时间 订单时间
         支付时间 交易时间 购买时间 创建时间 下单日期 交易日期 购买日期 时间 日期 bestelldatum datum zeitpunkt
-        zeit
+        zeit purchasedon createdon created saledate datepaid posteddatetime posteddate datecommande datedecommande
+        dateachat fechapedido fechacompra fecha datapedido dataordine data sipariştarihi siparişzamanı tarih
+        注文日時 注文日 購入日時 購入日 売上日 日時 주문일시 주문일자 주문일 결제일시 결제일 구매일시 구매일 일시 날짜
         """,
         "event_type": """
         eventtype eventname event actiontype action behaviortype behaviourtype behavior behaviour activity
@@ -39,24 +44,39 @@ FIELDS: Words = _listed(
         "product_id": """
         productid skuid sku itemid itemno goodsid spuid articleid artid stockcode asin 商品id 商品编号 商品编码
         货号 sku编码 sku 宝贝id 商品 artikelnummer artikelnr artnr artikel product item article goods ean gtin barcode
-        upc plu pid aid 条码
+        upc plu pid aid 条码 référence reference refproduit codeproduit codearticle produit producto articulo artículo
+        codproducto prodotto codiceprodotto produto codproduto ürün ürünkodu ürünid stokkodu 商品コード 商品番号 商品id
+        품목코드 상품코드 상품번호 상품id
         """,
         "quantity": """
         quantity qty pieces units numitems itemcount buynum 购买数量 订购数量 商品数量 宝贝总数量 数量 件数 menge anzahl
-        stück count num
+        stück count num qtyordered quantité quantite qté qte cantidad quantità quantidade qtd adet miktar 個数 購入数
+        수량 구매수량 주문수량
         """,
-        "price": "unitprice itemprice listprice price 商品单价 单价 商品价格 价格 einzelpreis stückpreis preis",
+        "price": """
+        unitprice itemprice listprice soldfor price 商品单价 单价 商品价格 价格 einzelpreis stückpreis preis prixunitaire prix
+        preciounitario precio prezzounitario prezzo preçounitário preço birimfiyat fiyat 単価 価格 販売価格
+        판매가 단가 가격
+        """,
         "amount": """
         amount lineamount linetotal orderlinetotal totalprice totalamount salesvalue salesprice payamount payment paid
         paidamount revenue total subtotal sales spend 商家实收金额 买家实际支付金额 实付金额 支付金额 订单金额 交易金额
         实付 金额 总价
-        gesamtpreis gesamt betrag umsatz summe
+        gesamtpreis gesamt betrag umsatz summe montantttc montant prixtotal importe importetotal totale importo valor
+        valortotal tutar toplam toplamtutar 合計金額 購入金額 売上金額 合計
+        총액 결제금액 주문금액 금액 합계
         """,
-        "discount": "discount discountamount coupon couponamount coupondisc 优惠金额 优惠 折扣 rabatt",
+        "discount": """
+        discount discountamount coupon couponamount coupondisc 优惠金额 优惠 折扣 rabatt remise descuento sconto
+        desconto
+        indirim 割引 割引額 할인 할인금액
+        """,
         "session_id": """
         sessionid session usersession visitid visit orderid orderno ordernumber order invoiceno invoice
         basketid basket transactionid receiptid receiptno receipt cartid 会话id 会话 订单号 订单编号 订单id
-        小票号 bestellnummer bestellung auftrag rechnungsnummer bon
+        小票号 bestellnummer bestellung auftrag rechnungsnummer bon ncommande numcommande numérocommande commande
+        nfacture facture pedido npedido númeropedido ordine numeroordine sipariş siparişno siparişnumarası
+        注文番号 注文id 受注番号 伝票番号 주문번호 주문id
         """,
         "query": "query searchquery searchterm keyword keywords q 搜索词 关键词 suchbegriff",
         "user_agent": "useragent ua agent 浏览器",
@@ -66,13 +86,13 @@ PRODUCTS: Words = _listed(
     {
         "title": """
         title producttitle productname itemname goodsname description 宝贝标题 商品名称 商品名 品名 商品标题 bezeichnung
-        artikelname
+        artikelname désignation libellé nomproduit nombreproducto nombre nomeprodotto ürünadı 商品名 상품명 품명
         """,
         "category_path": """
         categorypath categorycode category categoryname categoryid cat 类目 品类 商品类目 分类 productsubclass
-        kategorie warengruppe
+        kategorie warengruppe catégorie categorie categoría categoria kategori カテゴリ カテゴリー 카테고리 분류
         """,
-        "brand": "brand brandname 品牌 marke",
+        "brand": "brand brandname 品牌 marke marque marca ブランド 브랜드",
     }
 )
 USERS: Words = _listed(
@@ -103,10 +123,11 @@ _OTHERS: Words = _listed(
     {
         "status": """
         orderstatus itemstatus financialstatus paymentstatus status orderstate state 订单状态 交易状态 支付状态 状态
-        bestellstatus zahlungsstatus
+        bestellstatus zahlungsstatus statut estado stato durum 注文状況 ステータス 주문상태 상태
         """,
         "not_bought": """
         cancelled canceled cancel voided void failed failure unpaid pending draft abandoned expired declined onhold
+        annulée annulé annulee annule cancelado cancelada anulado anulada annullato iptal キャンセル 취소 주문취소
         wccancelled wcfailed wcpending wconhold pendingpayment awaitingpayment 交易关闭 已关闭 已取消 取消 待付款
         等待买家付款 未付款 storniert offen
         """,
@@ -136,6 +157,8 @@ MONEY_OR_PIECES = ("amount", "total", "sales")
 ALL = frozenset(
     word for known in (*FIELDS.values(), *PRODUCTS.values(), *USERS.values(), PERSONAL, EVENT_IDS) for word in known
 )
+_GIVEN_BACK = re.compile("refund|return|retour|rembours|storn|退款|退货|返品|환불")
+_SHARE = re.compile(r"percent|pct|prozent|pourcent|rate$|ratio$|率$|%")
 CENTS = re.compile("cent|分$|minor|pence")
 
 
@@ -182,6 +205,16 @@ def is_personal(name: str) -> bool:
 def is_not_bought(code: str) -> bool:
     """Whether a word for the state of an order says that nobody has bought."""
     return re.sub(r"[\W_]+", "", code.casefold()) in _NOT_BOUGHT
+
+
+def is_given_back(code: str) -> bool:
+    """Whether a word for the state of an order says that its money was paid back."""
+    return bool(_GIVEN_BACK.search(code.casefold())) and not is_not_bought(code)
+
+
+def is_share(name: str) -> bool:
+    """Whether a column is called as shares are, and holds no money."""
+    return bool(_SHARE.search(_last(name).casefold()))
 
 
 def event_type(code: str) -> str | None:

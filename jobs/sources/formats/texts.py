@@ -41,6 +41,7 @@ _OTHERS = {
 _TOLD = 1 << 14  # bytes by which it tells them
 _LETTERS = re.compile(rb"[\xc2-\xf4][\x80-\xbf]+")
 APART = "[\u0300-\u036f\u1100-\u11ff\u3099\u309a]"  # accents, and pieces of Korean and Japanese letters
+_SYLLABLES = 16  # different ones, by which Korean is told from Chinese
 _SHOWN = 16  # bytes of what is no text
 
 
@@ -132,6 +133,8 @@ def likely(head: bytes) -> tuple[str, str]:
         return wide, "no mark says so"
     if any(map(head.startswith, _MARKS)) or _reads(head, "utf-8"):
         return "UTF-8", ""
+    if _is_korean(head):
+        return "EUC-KR", "no UTF-8; read as Korean"
     # Letters with accents stand alone among those of ASCII, Chinese characters are pairs.
     runs = Counter(len(run) % 2 for run in re.findall(rb"[\x80-\xff]+", head))
     is_chinese = runs[0] >= runs[1] and _reads(head, "gb18030")
@@ -143,6 +146,20 @@ def likely(head: bytes) -> tuple[str, str]:
     if is_chinese:
         return "GB18030", "no UTF-8; read as Chinese"
     return "windows-1252", "no UTF-8; read as a European language"
+
+
+def _is_korean(head: bytes) -> bool:
+    """Whether pairs of bytes are syllables of Korean, whose first byte is 0xB0 to 0xC8 in EUC-KR; in GB18030 a third of
+    the usual characters begin with a later one.
+    """
+    runs = [run for run in re.findall(rb"[\x80-\xff]+", head) if len(run) % 2 == 0]
+    pairs = {run[k : k + 2] for run in runs for k in range(0, len(run), 2)}
+    letters = [pair for pair in pairs if pair[0] >= 0xB0]
+    return (
+        len(letters) >= _SYLLABLES
+        and sum(pair[0] <= 0xC8 for pair in letters) > 0.95 * len(letters)
+        and _reads(head, "cp949")
+    )
 
 
 def _reads(head: bytes, encoding: str) -> bool:

@@ -93,6 +93,26 @@ def test_what_was_hardly_meant_so_is_said(spark, tmp_path, capsys, line, feed, s
     assert re.search(said, capsys.readouterr().out)
 
 
+def test_what_columns_beside_an_event_say_of_it_is_said(spark, tmp_path, capsys):
+    lines = [
+        LINE | {"id": 1, "Time Zone": "Asia/Tokyo", "is_deleted": True, "currency": "usd"},
+        LINE | {"id": 2, "Time Zone": "Europe/Paris", "is_deleted": False, "currency": "EUR", "who": "138****1234"},
+        LINE | {"id": 3, "deleted_at": "2026-06-11", "is_test": 0, "item": {"sku": "2-Sep"}},
+        LINE | {"id": 4, "deleted_at": "", "item": {"sku": "A-1*2"}},
+    ]
+    check(spark, tmp_path, *lines)
+    said = capsys.readouterr().out
+    assert "1 records: user_id is masked by * or •, so that several people may be one" in said
+    assert "1 records: product_id is 2-Sep, which a program for sheets may have made a date" in said
+    assert "column 'currency' holds EUR, USD; say currency: {column: currency, rates: {EUR: 1, ..}}" in said
+    assert "times that carry no zone are all of UTC: column 'Time Zone' holds Asia/Tokyo, Europe/Paris" in said
+    assert """1 records that 'deleted_at' calls void are loaded; where: {deleted_at: [""]} leaves them out""" in said
+    assert """1 records that 'is_deleted' calls void are loaded; ignore: {is_deleted: ["true", "1"]} leaves""" in said
+    assert "is_test" not in said
+    check(spark, tmp_path, *lines, feed={"where": {"deleted_at": [""]}, "ignore": {"is_deleted": ["true"]}})
+    assert "void" not in capsys.readouterr().out
+
+
 def test_a_file_of_which_most_is_no_record_stops_the_load_with_the_reason(spark, tmp_path):
     check(spark, tmp_path, *[LINE] * 10, *["x"] * 10)
     with pytest.raises(DataError, match=r"records in a.jsonl, found 15 of 20 to be none \(expected JSON, found single"):

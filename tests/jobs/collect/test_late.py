@@ -30,6 +30,7 @@ from jobs.tables import (
     QUARANTINE,
     RESTATED,
     SILVER_EVENTS,
+    SILVER_PRODUCTS,
     USER_DAILY,
     USER_SEQUENCES,
     Column,
@@ -200,7 +201,7 @@ def test_nights_in_any_order_end_in_the_same_tables(spark, tmp_path, monkeypatch
 
 
 def test_a_file_is_loaded_once_and_a_changed_one_is_noticed(shop):
-    shop.put(f"{day(0)}/log.csv", buy("1", "a", f"{day(0)}T10:00:00"), buy("2", "b", f"{day(0)}T10:00:00"))
+    shop.put(f"{day(0)}/log.csv", buy("1", "a", f"{day(0)}T10:00:00"), buy("2", "b", f"{day(0)}T10:00:00", "p9"))
     shop.put(f"{day(0)}/empty.csv")
     shop.night(0)
     version = delta.version(str(shop.home / "wh"), BRONZE_EVENTS)
@@ -216,6 +217,7 @@ def test_a_file_is_loaded_once_and_a_changed_one_is_noticed(shop):
     assert "rows_in 3, loaded 3" in said[0]
     assert set(shop.rows(RESTATED, "user_id", "ds")) == {("b", day(0)), ("d", day(0))}
     assert [row[0] for row in shop.rows(SILVER_EVENTS, "event_id")] == ["shop:1", "shop:3", "shop:9"]
+    assert shop.rows(SILVER_PRODUCTS, "product_id") == [("p1",)]  # no record and no event names p9 any more
     landed = dict(shop.rows(BRONZE_EVENTS, "event_id", "landed_ds"))
     assert landed == {"1": day(0), "3": day(0), "9": day(2)}  # the file's day, whichever night loads it
 

@@ -248,9 +248,9 @@ def test_what_a_draft_does_not_read_is_said(tmp_path):
     said, text = drafted(tmp_path, "a.csv", lines("customer,date,sku,qty,price,total", *rows))
     assert said["events"]["fields"]["price"] == {"column": "price", "decimal": ",", "thousands": "."}
     assert "# ? just three digits behind the sign: taken as thousands" in text
-    assert "# ? amount: total holds 'EUR', which a draft does not read" in text
-    with pytest.raises(DataError, match=r"found user, date \(date is called so, and holds '1. März 2024'"):
-        drafted(tmp_path / "b", "b.csv", lines("user,date", *["u1,1. März 2024"] * 20))
+    assert "# ? amount: total holds 'EUR', which a draft does not take" in text
+    with pytest.raises(DataError, match=r"found user, date \(date is called so, and holds '115/03/01'"):
+        drafted(tmp_path / "b", "b.csv", lines("user,date", *["u1,115/03/01"] * 20))
 
 
 @pytest.mark.parametrize(
@@ -260,6 +260,7 @@ def test_what_a_draft_does_not_read_is_said(tmp_path):
         ("注文番号,顧客,商品名\n{k},山田太郎,マグカップ", "Shift_JIS", "Asia/Tokyo"),
         ("訂單編號,會員,商品名稱\n{k},王小明,馬克杯", "Big5", "Asia/Shanghai"),
         ("订单编号,会员,商品\n{k},用户{k},玻璃杯{k}号", "GB18030", "Asia/Shanghai"),
+        ("주문번호,회원아이디,상품명\n{k},hong{k},오리온 초코파이 농심 신라면 삼성 갤럭시", "EUC-KR", "Asia/Seoul"),
         ("Numéro;Client;Produit\n{k};Élodie Lefèvre;thé glacé", "windows-1252", "UTC"),
     ],
 )
@@ -268,6 +269,57 @@ def test_encodings_and_zones_by_letters(text, encoding, zone):
     whole = lines(head, *[row.replace("{k}", str(k)) for k in range(200)])
     assert texts.likely(whole.encode(encoding))[0] == encoding
     assert proposal._zone({"a": whole.splitlines()}) == zone
+
+
+def test_french_orders(tmp_path):
+    rows = [
+        f"{k};{k % 28 + 1} juin 2026 14:05;{k % 5};R{k % 4};1;1 {200 + k},50 €;{'Annulée' if k % 9 else 'Payée'}"
+        for k in K
+    ]
+    said, _ = drafted(
+        tmp_path, "a.csv", lines("N° commande;Date;N° client;Référence;Quantité;Montant TTC;Statut", *rows)
+    )
+    fields = said["events"]["fields"]
+    assert fields["event_time"] == {"column": "Date", "format": "d MMM yyyy HH:mm"}
+    assert (fields["user_id"], fields["product_id"], fields["quantity"]) == ("N° client", "Référence", "Quantité")
+    assert fields["amount"] == {"column": "Montant TTC", "decimal": ",", "thousands": " ", "sign": "€"}
+    assert said["events"]["ignore"] == {"Statut": ["Annulée"]}
+
+
+def test_what_is_void_is_left_out_and_a_share_is_no_discount(tmp_path):
+    head = "id,user_id,created_at,sku,sales,discount,status,_fivetran_deleted,is_test,cancelled_at,discount_pct"
+    rows = [
+        f"{k},u{k % 5},2026-06-10 10:00:00,s{k % 3},{k}.5,{[0, 0.2][k % 2]},{['shipped', 'wc-refunded'][k % 2]},"
+        f"{str(k % 7 == 0).lower()},0,{'2026-06-11 10:00:00' if k % 8 == 0 else ''},15"
+        for k in K
+    ]  # fmt: skip
+    said, text = drafted(tmp_path, "a.csv", lines(head, *rows))
+    assert said["events"]["ignore"] == {"_fivetran_deleted": ["true"]}
+    assert said["events"]["where"] == {"cancelled_at": [""]}
+    assert "discount" not in said["events"]["fields"]
+    assert "# ? discount: discount holds '0', a share and no money" in text
+    assert "wc-refunded was given back: leave it out by ignore" in text
+
+
+def test_days_that_begin_with_the_year_and_ids_of_as_many_digits_as_a_time(tmp_path):
+    rows = [f"{1234567890123450000 + k},u{k % 5},26/06/{k % 20 + 10},1.{k % 9}万元" for k in K]
+    said, text = drafted(tmp_path, "a.csv", lines("订单编号,用户,日期,金额", *rows))
+    fields = said["events"]["fields"]
+    assert (fields["event_time"]["column"], fields["event_time"]["format"]) == ("日期", "yy/MM/dd")
+    assert fields["session_id"] == "订单编号"
+    assert fields["amount"] == {"column": "金额", "units": {"万": 10000}, "sign": "元"}
+    assert "# ? d/M/yy reads all of them too" in text
+
+
+def test_folders_and_lists_beside_the_records(tmp_path):
+    rows = [{"user_id": f"u{k % 5}", "sku": f"s{k % 3}"} for k in K]
+    told = {"schema": {"fields": [{"name": "user_id"}]}, "data": rows}
+    said, _ = drafted(tmp_path, "dt=2026-06-10/action=view/{a}.json", json.dumps(told))
+    feed = said["events"]
+    assert feed["files"] == "dt={ds}/action=*/*.json"
+    assert feed["explode"] == "data"
+    assert feed["fields"] == {"user_id": "data.user_id", "event_time": "dt", "event_type": "action",
+                              "product_id": "data.sku"}  # fmt: skip
 
 
 def test_hunches():
@@ -310,6 +362,9 @@ def test_tables_that_are_written_otherwise(tmp_path, header, row, said):
         ("1706659200", "epoch_s"), ("1706659200123456", "epoch_us"), ("2024-01-31", "iso"), ("20240131", "yyyyMMdd"),
         ("2024-01-31T10:00:00.5+08:00", "iso"), ("31/12/2024 9:05", "dd/MM/yyyy H:mm"),
         ("2024年1月3日", "yyyy年M月d日"), ("12/31/24", "M/d/yy"), ("5 Jan 2024", "d MMM yyyy"),
+        ("2024013109", "yyyyMMddHH"), ("10. Mai 2024", "d. MMM yyyy"), ("9 de junio de 2024", "d 'de' MMM 'de' yyyy"),
+        ("Jun-10-26", "MMM-dd-yy"), ("Jun  1 2026  2:05PM", "MMM d yyyy h:mma"),
+        ("Jun 10, 2026, 1:05:33\u202fPM", "MMM d, yyyy, h:mm:ss a"), ("10 juin 2026 14:05", "dd MMM yyyy HH:mm"),
     ],
 )  # fmt: skip
 def test_times(value, format_):
@@ -317,11 +372,15 @@ def test_times(value, format_):
 
 
 def test_the_loader_reads_every_pattern_that_a_draft_may_propose(spark):
-    piece = {"yyyy": "2024", "yy": "24", "MMM": "Mar", "MM": "03", "M": "3", "dd": "05", "d": "5", "HH": "09", "H": "9",
-             "hh": "09", "h": "9", "mm": "08", "ss": "07", "SSS": "123", "a": "AM", "'T'": "T", "MMMM": "March",
-             "EEE": "Tue", "SSSSSS": "123456", "'GMT'": "GMT", "XXX": "+08:00",
+    piece = {"yyyy": "2024", "yy": "24", "MMM": "März", "MM": "03", "M": "3", "dd": "05", "d": "5", "HH": "09",
+             "H": "9",
+             "hh": "09", "h": "9", "mm": "08", "ss": "07", "SSS": "123", "a": "AM", "'T'": "T",
+             "EEE": "Tue", "SSSSSS": "123456", "'GMT'": "GMT", "'UTC'": "UTC", "'de'": "de", "XXX": "+08:00",
              "XX": "+0800"}  # fmt: skip
-    texts = {pattern: looks.LETTERS.sub(lambda found: piece[found.group()], pattern) for pattern in looks.PATTERNS}
+    every = [pattern for pattern in looks.PATTERNS if pattern not in looks.COMBINED]
+    every += [day + looks.HOURS[k % len(looks.HOURS)] for day in looks.DATES for k in (0, len(day))]
+    every += [looks.DATES[0] + hours for hours in looks.HOURS]
+    texts = {pattern: looks.LETTERS.sub(lambda found: piece[found.group()], pattern) for pattern in every}
     assert all(looks.PATTERNS[pattern].fullmatch(text) for pattern, text in texts.items())
     read = [times.instant(F.lit(text), FieldSpec(column="t", format=pattern)) for pattern, text in texts.items()]
     days = spark.range(1).select(F.array(*[F.to_date(time) for time in read])).first()[0]
