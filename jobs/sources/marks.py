@@ -27,7 +27,7 @@ def is_time(name: str) -> bool:
 
 def is_set(name: str, value: Column) -> Column:
     """Whether a column of NAMES calls its record void."""
-    return value.isNotNull() if is_time(name) else F.lower(value).isin(list(SET))
+    return F.trim(value) != "" if is_time(name) else F.lower(value).isin(list(SET))
 
 
 def left_out(name: str) -> str:

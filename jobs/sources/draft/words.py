@@ -54,7 +54,8 @@ FIELDS: Words = _listed(
         수량 구매수량 주문수량
         """,
         "price": """
-        unitprice itemprice listprice soldfor price 商品单价 单价 商品价格 价格 einzelpreis stückpreis preis prixunitaire prix
+        unitprice itemprice listprice soldfor price
+        商品单价 单价 商品价格 价格 einzelpreis stückpreis preis prixunitaire prix
         preciounitario precio prezzounitario prezzo preçounitário preço birimfiyat fiyat 単価 価格 販売価格
         판매가 단가 가격
         """,
