@@ -121,7 +121,8 @@ def _one(frame: Frame, thing: Rule, ds: date) -> Rule:
         return {"share": {"did": types} | narrowed | within, "at_least": 1}
     if "FIRST" in slots or "LASTBUY" in slots:
         key = "first" if "FIRST" in slots else "last"
-        was = {"was": narrowed["where"]} if narrowed and "WAS" in slots else {}
+        how = narrowed and narrowed["where"].keys() <= {"discount", "hour", "weekday"}  # 首单用了券
+        was = {"was": narrowed["where"]} if narrowed and ("WAS" in slots or (how and key == "first")) else {}
         if not was and not window:
             if narrowed and key == "last":
                 was, narrowed = {"was": narrowed["where"]}, {}

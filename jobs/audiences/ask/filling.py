@@ -203,8 +203,8 @@ class Filling(Joining):
         ):
             self._close("THEN" if self._ordered else "TIGHT")
             frame = self.frame
-        if frame.users and not frame.acts:
-            self._close("TIGHT")
+        if (frame.users or (self.chinese and frame.slots.keys() == {"BAND"})) and not frame.acts:
+            self._close("TIGHT")  # 有孩子的家庭里近30天买过
             frame = self.frame
         frame.first |= not self.frames and not frame.tokens
         frame.windows.append(token["WINDOW"] if "WINDOW" in token else token["RECENTLY"])

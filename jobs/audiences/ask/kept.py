@@ -30,6 +30,7 @@ _KEYS: dict[str, tuple[str, ...]] = {
     "BOTH": ("all",), "FORMERLY": ("previous_lifecycle_stage", "not", "skip", "last", "again", "before", "between"),
     "EACHCAL": ("each", "all", "regularly", "at_least_in", "stopped", "then", "again"),
 }  # fmt: skip
+_OF_DAYS = {"in", "since", "within", "skip"}
 _COMPARED = {"more_than": ("more_than", "skip", "at_least_in", "again", "overdue", "not", "between"),
              "exactly": ("exactly", "none"),
              "less_than": ("less_than", "at_most", "none", "within", "last_days", "is", "between"),
@@ -56,10 +57,16 @@ def lost(said: Sequence[Token], rule: dict[str, Any]) -> Iterator[Part]:
             (wanted and not keys & wanted and not (grouped and token.may("NEG", "ONLY")))
             or (compared and not grouped and not keys & compared)
             or ("NUM" in token and "FESTIVAL" not in token and not grouped and not _stands(token["NUM"], numbers, keys))
+            or ("LAST" in token and len(token.kinds) == 1 and not keys & _OF_DAYS and not _dated(keys))
             or (names and token.said not in texts and not any(_named(thing, texts) for thing in names))
         )
         if missing:
             yield Part(token.said, "has no place in the rule")
+
+
+def _dated(keys: set[str]) -> bool:
+    """Whether a column of a rule counts days, or is of some."""
+    return any(re.search(r"_\d+d$|days|churn|purchase_|audience|segment|left|moved_from", key) for key in keys)
 
 
 def _named(thing: dict[str, Any], texts: set[str]) -> bool:

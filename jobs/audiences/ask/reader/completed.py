@@ -143,6 +143,9 @@ def completed(sentence: Sentence, frames: list[Frame]) -> list[Frame]:
         elif not own and not frame.acts and not frame.windows and frame.neg is None and before is None:
             raise NotSaidError("expected what was done with it, such as: bought it")
         elif not own and (frame.acts or frame.things.names):
+            narrowed = before.slots.keys() & {"HOURLIST", "WEEKDAYLIST"} if before else None
+            if narrowed and frame.slots.keys() == {"MEASURE", "Q"} and not frame.things.names:
+                raise NotSaidError("expected of what so much: say it beside those days or hours")
             if _measured_of(frame, before) and sentence.pick(("measured", place), [True, False]):
                 frame.things = before.things if before is not None else frame.things
             if _so_often(frame, before):

@@ -128,14 +128,12 @@ def resolved(sentence: Sentence, said: Frame, frames: list[Frame], place: int) -
     if "PRIOR" in slots and unit and not beside and (whole := _period_before(before, unit)):
         slots.pop("PRIOR")
         frame.windows.append(whole)
-    if "PRIOR" in slots and "EACHCAL" in slots:
-        near = [
-            w
-            for other in (before, frames[place + 1] if place + 1 < len(frames) else None)
-            if other
-            for w in other.windows
-        ]
-        slots["before"] = next((w["last_days"] for w in near if "last_days" in w), 0)
+    undone = before is not None and before.neg is not None
+    if "EACHCAL" in slots and ("PRIOR" in slots or ("FORMERLY" in slots and undone)):
+        near = (before, frames[place + 1] if place + 1 < len(frames) else None)
+        slots["before"] = next((days for other in near if other and (days := _days_in(other))), 0)
+        if undone and slots.pop("FORMERLY", None) is not None and not frame.things.names and before is not None:
+            frame.things = before.things
     alone = not (frame.events or frame.windows or frame.things.names or len(slots) > 1)
     aged = re.search("年纪|年龄|老年|老人|长辈|爷爷|奶奶|大爷|大妈|中年", sentence.plain)
     people = place == 0 or bool(before and (before.users or "BAND" in before.slots))
@@ -210,6 +208,16 @@ def _period_before(before: Frame | None, days: int) -> Rule | None:
         if before is not None and len(before.windows) == 1 and set(before.windows[0]) == {key} and days % size == 0:
             return {key: days // size, "skip": before.windows[0][key]}
     return None
+
+
+def _days_in(frame: Frame) -> int | None:
+    """The last days that a clause speaks of."""
+    span = frame.slots.get("SPAN")
+    if "QSPAN" in frame.slots:
+        held, unit = frame.slots["QSPAN"]
+        span = (next(iter(held.values())), unit)
+    told = days_of(span) if span and not isinstance(span[0], list) else None
+    return next((window["last_days"] for window in frame.windows if "last_days" in window), told)
 
 
 def _whole(window: Rule) -> Rule:

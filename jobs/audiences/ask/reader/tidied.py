@@ -59,7 +59,7 @@ def with_ends(plain: str) -> str:
     plain = re.sub(r"\blike (?=\d)", "", plain)  # like 3 times
     plain = _SHORT.sub(lambda m: f"last {m[2]} {_UNITS[m[3]]}", plain)
     plain = re.sub(r"(?:就|才)(?=(?:下|买|购|来|消费|成交)[^\W\d]{0,2}[一1两2](?:次|单|笔|回))", "只", plain)
-    plain = _LEFT_OUT.sub(r"\1排除\2的", plain)
+    plain = _LEFT_OUT.sub(lambda m: f"{m[1]}排除{re.sub('的(?:和|以及|与|及|跟|、)', '的,排除', m[2])}的", plain)
     plain = _BESIDES.sub(r"\2\1并且\2", plain)
     plain = _BESIDES_EN.sub(r"\2 \1 and \2", plain)
     plain = re.sub("一个(?=孩子|小孩|娃|子女)", "1个", plain)
