@@ -46,7 +46,7 @@ class Clauses(Filling):
         kept = []
         for place, token in enumerate(self.tokens):
             bought = "FIRSTBUY" in token and token.said in ("first bought", "first purchased", "first ordered")
-            alone = "FIRST" in token and "EVENT" not in token
+            alone = token.said in ("first", "the first") and "FIRST" in token and "EVENT" not in token
             first = place < then and (bought or alone)
             self._ordered |= first
             if first and bought:

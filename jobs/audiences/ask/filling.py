@@ -10,7 +10,7 @@ from jobs.audiences.ask.tokens import Token
 
 _WITH_EVENT = (
     "Q", "SAME", "MEASURE", "AGAIN", "WITHINSPAN", "EXCLUSIVE", "DISCOUNTED", "FULLPRICE", "HOURLIST", "WEEKDAYLIST",
-    "QUANTITY",
+    "HEAVY", "QUANTITY",
 )  # fmt: skip
 
 

@@ -20,6 +20,13 @@ def _repeat_buyers(m: Match) -> Made:
     return {"EVENT": "purchase", "OBJ+": m.get("OBJ"), "Q+": ("orders", {"at_least": 2})}
 
 
+@rule("PEOPLE OBJ")
+def _spenders_on(m: Match) -> Made:
+    """Big spenders on make-up: by what they spend on it."""
+    fits = m.said("PEOPLE") in ("big spender", "big spenders")
+    return {"EVENT": "spend", "OBJ+": m.get("OBJ"), "HEAVY+": True} if fits else None
+
+
 @rule("PEOPLE OBJ BUYERS")
 def _lapsed_buyers(m: Match) -> Made:
     """Lapsed coffee buyers: who buys no coffee any more, or nothing."""

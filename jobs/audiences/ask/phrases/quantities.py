@@ -222,6 +222,14 @@ def _how_often(m: Match) -> Made:
     return {"COMPARED": m.get("COMPARED"), "MEASURE": "orders"} if re.search(r"\boften", m.said("COMPARED")) else None
 
 
+@rule("CMP AGGREGATE", "EVENT CMP AGGREGATE")
+def _one_or_more(m: Match) -> Made:
+    """Made at least one purchase."""
+    fits = m.get("CMP") == "at_least" and m.said("AGGREGATE") == "one purchase" and m.get("EVENT") in (None, "purchase")
+    priced = m.after is not None and m.after.may("Q", "MONEY", "CMP", "WORTH")
+    return {"EVENT": "purchase", "Q+": ("orders", {"at_least": Decimal(1)})} if fits and not priced else None
+
+
 @rule("NEG AGGREGATE")
 def _not_a_single(m: Match) -> Made:
     return {"NEG": m.get("NEG"), "NEG+": "purchase"} if "single purchase" in m.said("AGGREGATE") else None

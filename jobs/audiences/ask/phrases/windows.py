@@ -61,6 +61,9 @@ def _festival(m: Match) -> Made:
     year = int(m.get("NUM")) if m.has("NUM") else m.ds.year - (cal == "last_year") if cal else None
     for one in (m.ds.year, m.ds.year - 1) if year is None else (year,):
         days = _feast(said, one)
+        ahead = year is None and m.before and m.before.may("BEFOREDATE", "UNTIL") and (m.ds - days[-1]).days > 300
+        if days[0] <= m.ds and ahead:
+            return {"UNSAID": True}  # before Christmas, in December
         if days[0] <= m.ds:
             return {"DATE": days[0]} if len(days) == 1 else {"PERIOD": days}
     return None

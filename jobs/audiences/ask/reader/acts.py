@@ -117,11 +117,12 @@ def _of_a_price(sentence: Sentence, frame: Frame) -> bool:
     money = frame.slots.get("Q", ("",))[0] == "money" and frame.events == ("purchase",) and not frame.spend
     plain = not frame.slots.keys() & {"MEASURE", "AGGREGATE", "NETOF", "EACHCAL", "DISCOUNTED", "PRICE", "TOPN"}
     said = sentence.plain[min(t.start for t in frame.tokens) : max(t.end for t in frame.tokens)] if frame.tokens else ""
-    told = re.search(r"\b(worth|for|total|paid|pay|in all)\b|花|总|共|累计|满|金额", said)
+    one = re.search(r"\b(something|anything|an item|a product)\b", said)
+    told = not one and re.search(r"\b(worth|for|total|paid|pay|in all)\b|花|总|共|累计|满|金额", said)
     sums = [token.start for token in frame.tokens if "Q" in token]
     things = [token.start for token in frame.tokens if "OBJ" in token]
     beside = not (sums and things) or (sums[0] < things[0] if sentence.chinese else sums[0] > things[0])
-    return money and plain and not told and beside and bool(frame.things.names or frame.idle)
+    return money and plain and not told and beside and bool(frame.things.names or frame.idle or one)
 
 
 def _in_brackets(sentence: Sentence, frame: Frame) -> str | None:

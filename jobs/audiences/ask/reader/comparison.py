@@ -53,6 +53,8 @@ def comparison(frame: Frame) -> None:
         grew = said in ("up", "more")
         turned = {"at_least": "at_most", "more_than": "less_than", "at_most": "at_least", "less_than": "more_than"}
         how = {key if grew else turned.get(key, key): 1 + value / 100 if grew else 1 - value / 100}
+    if frame.events == ("any",) and not slots.keys() & {"MEASURE", "unit"}:
+        raise NotSaidError("expected what is counted of the visits: orders, days")
     slots["compared"] = how
     if "MEASURE" not in slots and any("ORDERS" in token for token in frame.tokens):
         slots.setdefault("unit", "orders")

@@ -166,6 +166,13 @@ def completed(sentence: Sentence, frames: list[Frame]) -> list[Frame]:
                     and (frame.link == "TIGHT" or (_loose(frame) and sentence.pick(("days", place), [True, False])))
                 )
                 frame.windows = list(before.windows) if far and not before.first else []
+        beside = done[-1] if done and done[-1].used and before is None else None
+        if beside and frame.slots.keys() == {"Q"} and not frame.windows and frame.link in ("AND", "COMMA"):
+            near = sentence.pick(("days", place), [True, False])  # average order in 28 days, and 8 orders
+            frame.windows = list(beside.used) if near else []
+        once = "BACK" in frame.slots and frame.neg is not None and not frame.windows
+        if once and before is not None and "FIRST" in before.slots and "BREAKSPAN" not in frame.slots:
+            frame.neg, frame.slots = None, {"Q": ("orders", {"exactly": 1})}  # and never came back
         formerly = before is not None and "FORMERLY" in before.slots
         implied = frame.slots.pop("implied", None)
         rhythm = implied and frame.slots.keys() & {"EVERY", "OVERDUE"} and not frame.things.names

@@ -103,6 +103,10 @@ def resolved(sentence: Sentence, said: Frame, frames: list[Frame], place: int) -
     bought_before = before is not None and before.events and before.neg is None
     if "WITHINSPAN" in slots and "BACK" in slots and bought_before and not sentence.chinese:
         raise NotSaidError("expected either how soon after it, or who came back; say: then bought it within 14 days")
+    ended = slots.keys() & {"LASTBUY", "FIRST"} and "WITHINSPAN" in slots and frame.link not in ("THEN", "AFTER")
+    if ended and not frame.windows and not sentence.chinese and (days := days_of(slots["WITHINSPAN"])):
+        slots.pop("WITHINSPAN")  # last purchase within 7 days
+        frame.windows.append({"last_days": days})
     if "WITHINSPAN" in slots and "BACK" in slots:
         days = days_of(slots.pop("WITHINSPAN"))
         frame.windows.append({"last_days": days})
@@ -136,7 +140,8 @@ def resolved(sentence: Sentence, said: Frame, frames: list[Frame], place: int) -
             frame.things = before.things
     alone = not (frame.events or frame.windows or frame.things.names or len(slots) > 1)
     aged = re.search("年纪|年龄|老年|老人|长辈|爷爷|奶奶|大爷|大妈|中年", sentence.plain)
-    people = place == 0 or bool(before and (before.users or "BAND" in before.slots))
+    people = place == 0 or frame.link == "AMONG" or bool(before and (before.users or "BAND" in before.slots))
+    people |= bool(frame.tokens and re.search(r"\b(is|are|be) $", sentence.plain[: frame.tokens[0].start]))
     person = alone and (aged if sentence.chinese else people)
     if slots.get("Q", ("",))[0] == "bare" and person:
         held = slots["Q"][1]
@@ -195,10 +200,14 @@ def resolved(sentence: Sentence, said: Frame, frames: list[Frame], place: int) -
 
 def _of_the_days_behind(sentence: Sentence, frame: Frame, after: list[Frame]) -> None:
     """A column before a count with days behind it: average order over 80 and 6 orders in the last 90 days."""
-    later = after[0] if after else Frame()
+    later = next((one for one in after if one.windows), Frame())
     days = later.windows[0].get("last_days") if len(later.windows) == 1 and not later.first else None
-    counted = "Q" in later.slots and later.link in ("AND", "COMMA") and later.neg is None
-    if days and counted and sentence.pick(("column of", str(frame.slots["COLUMN"])), [True, False]):
+    beside = (
+        later.link in ("AND", "COMMA")
+        and later.neg != "never"
+        and (later.neg == "" or later.slots.keys() & {"Q", "FULLPRICE", "DISCOUNTED"})
+    )
+    if days and beside and sentence.pick("window behind", [True, False]):
         frame.windows = list(later.windows)
 
 

@@ -56,6 +56,8 @@ def with_ends(plain: str) -> str:
     plain = _IN_A.sub(r"\1 \g<2>1 \3", plain)
     plain = re.sub(r"\band one (?=(?:on|in|during) )", "and ", plain)  # one order on Friday and one on Monday
     plain = re.sub(r"\b([ap])\.m\b\.?", r"\1m", plain)
+    plain = re.sub(r"\b(?:single|one)[- ]person (?=house|home|famil)", "1 person ", plain)
+    plain = re.sub(r",? or both\b", "", plain)
     plain = re.sub(r"\blike (?=\d)", "", plain)  # like 3 times
     plain = _SHORT.sub(lambda m: f"last {m[2]} {_UNITS[m[3]]}", plain)
     plain = re.sub(r"(?:就|才)(?=(?:下|买|购|来|消费|成交)[^\W\d]{0,2}[一1两2](?:次|单|笔|回))", "只", plain)

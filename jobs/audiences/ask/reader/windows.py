@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 from jobs.audiences.ask.frames import Frame, Rule
@@ -62,7 +63,8 @@ def behind(sentence: Sentence, acts: list[Frame]) -> None:
     _of_either(sentence, acts)
     last = acts[-1] if acts else Frame()
     before = [one for one in acts[:-1] if not one.windows and one.neg != "never"]
-    said = any(token.may("EVENT", "ORDERS", "OBJ", "Q", "NEG") for token in last.tokens)  # more than days
+    priced = () if sentence.chinese else ("FULLPRICE", "DISCOUNTED")
+    said = any(token.may("EVENT", "ORDERS", "OBJ", "Q", "NEG", *priced) for token in last.tokens)  # more than days
     also = False
     if len(acts) < 2 or not last.windows or last.first or {"ever": True} in last.windows or not said:
         return
@@ -71,7 +73,11 @@ def behind(sentence: Sentence, acts: list[Frame]) -> None:
         two = len(acts) == 2 and before and before[0].neg is None and last.link in ("BUT", "AND", "TIGHT")
         plain = two and not before[0].slots.keys() - {"Q", "QUERY"} and last.neg == "" and last.slots.keys() <= {"SAME"}
         plain = plain and not any("BUYERS" in token for token in before[0].tokens)  # buyers of X who did not buy Y
-        if plain and not sentence.chinese and any("EVENT" in token for token in last.tokens):
+        counts = not any("EVENT" in t for one in acts for t in one.tokens if "DISCOUNTED" not in one.slots)
+        listed = counts and last.neg == "" and len(before) == len(acts) - 1 and last.link in ("AND", "COMMA")
+        listed = listed and not any("BUYERS" in token for one in before for token in one.tokens)
+        plain = plain or listed  # 8 orders, 40 a basket and no coupon in 90 days
+        if plain and not sentence.chinese and (listed or any("EVENT" in token for token in last.tokens)):
             shared = before if sentence.pick("window behind", [True, False]) else []
     elif "Q" in last.slots and last.link in ("AND", "COMMA", "OR") and not any("EVENT" in t for t in last.tokens):
         shared = [one for one in before if "Q" in one.slots and one.neg is None]
@@ -86,6 +92,7 @@ def behind(sentence: Sentence, acts: list[Frame]) -> None:
     ):
         sums = [token.start for token in last.tokens if "Q" in token]
         verb = any("EVENT" in t and not (sums and sums[0] < t.start) for t in last.tokens)  # not: 150 dollars spent
+        verb |= any(re.match("used? |redeem", t.said) for t in last.tokens)
         shared = before if not verb or also or sentence.pick("window behind", [True, False]) else []
     else:
         shared = []
