@@ -416,6 +416,15 @@ SAID = """
 - [the most recent beer order was Private, {last: purchase, where: {category: BEERS/ALES}, was: {brand: Private}}]
 - [their first coffee purchase was in the last 30 days,
    {first: purchase, where: {category: COFFEE}, in: {last_days: 30}}]
+- ["bought milk, except deal seekers who have not bought beer",
+   {all: [{did: purchase, where: {category: MILK}},
+          {not: {all: [{is: {tags: deal seeker}}, {not: {did: purchase, where: {category: BEERS/ALES}}}]}}]}]
+- [bought milk at least 5 times but no milk in the last 30 days,
+   {all: [{did: purchase, where: {category: MILK}, count: orders, at_least: 5},
+          {not: {did: purchase, where: {category: MILK}, in: {last_days: 30}}}]}]
+- [bought milk last week but not the week before,
+   {all: [{did: purchase, where: {category: MILK}, in: {last_weeks: 1}},
+          {not: {did: purchase, where: {category: MILK}, in: {last_weeks: 1, skip: 1}}}]}]
 - [bougt cofee in the last 7 days, {did: purchase, where: {category: COFFEE}, in: {last_days: 7}}]
 """
 PAIRS = [(sentence, rule) for *sentences, rule in yaml.safe_load(SAID) for sentence in sentences if rule]
@@ -468,6 +477,11 @@ def test_a_sentence_is_one_rule(sentence, rule):
     "viewed phones or bought milk in the last 30 days",
     "咖啡买家里按消费金额排前10%", "coffee buyers ranked by spend, top 10%",
     "top 10% of beer buyers by spend", "beer buyers in the top 10% by spend",
+    "everyone except deal seekers who bought milk",  # all but them, or milk buyers but them
+    "bought coffee and those who bought beer",  # both, or either
+    "bought milk on saturday",  # the last one, or any
+    "at least 8 orders and no coupons in the last 90 days",
+    "spent 50 on coffee in the last 90 days, not a single Private pack",  # of coffee, or of anything
 ])  # fmt: skip
 def test_a_sentence_of_two_meanings_is_asked_back(sentence):
     answer = read(sentence, SHOP)
