@@ -16,6 +16,7 @@ _SAYS = re.compile(
     r"|会员|用户|顾客|人群|占|折|券|促销|优惠|特价|一半|孩|岁|收入|已婚|未婚|男|女|品牌|周末|晚上|以上|以下"
     r"|排名|前\d|\d+ ?[%岁单次件天元块刀]|[近过]\d"
 )
+_DONE = re.compile("[过了的]|人$|客")  # what somebody did, or who: 送过礼, 送货上门的
 _SENT = re.compile(
     r"(?:发|推送?|送|寄|派|配|给|投放?)[^,]{0,8}?(?:券|红包|短信|优惠|折扣|福利|赠品|试用装?|样品|小样|邮件|消息)"
 )
@@ -32,7 +33,7 @@ _AIM = re.compile(
 # Talk about what will be sent, around who gets it: 想给A发个红包.
 _GIVES = re.compile(
     r"^(?:我们?|咱们?|这次|最近|老板|领导)?(?:想|要|想要|准备|打算|计划|需要|拟)?(?:给|对|向|针对|面向)([^,。;:]{2,40}?)"
-    r"(?:发|推|送|寄|做|搞|派|投放|安排)(?:个|点|些|一|张|份|波|条|封|下|放|送|一下|一波|一张|一份)*[^,。;:\d买购没未]{1,10}(?:[,。;:]|$)"
+    r"(?:发|推|送|寄|做|搞|派|投放|安排)(?:个|点|些|一|张|份|波|条|封|下|放|送|一下|一波|一张|一份)*[^,。;:\d买购没未过的]{1,10}(?:[,。;:]|$)"
 )
 # What a list is called: before a colon or a comma, or in quotes before the word for it.
 _TITLE = re.compile(
@@ -40,7 +41,7 @@ _TITLE = re.compile(
     r"(?:(?:候选|包|池|名单|清单|相关|种子|需求|计划|项目|策略|定义|口径|规则|画像|敏感|人选|方案|场景|圈选|筛选|排除):|[包池],(?=.{6}))"
 )
 _OF_LISTS = re.compile("会员|用户|人群|满减|券|活跃|价值|流失|促销|优惠")  # in the name of a list
-_CALLED = re.compile(r"(?:一个|个|一份|份|一批)?[“\"「][^”\"」]+[”\"」](?:的)?(?:人群包|包|名单|清单)[,:]?")
+_CALLED = re.compile(r"(?:一个|个|一份|份|一批)[“\"「][^”\"」]+[”\"」](?:的)?(?:人群包|包|名单|清单)(?![里中内])[,:]?")
 # Who is old, where a number says from which age.
 _OLD = re.compile(r"(?:年纪|岁数|年龄)(?:比较|较|有点)?大(?:一?点|些)?的?|上了(?:年纪|岁数)的?")
 _LISTED = re.compile(
@@ -72,7 +73,8 @@ def _talk(clause: str, *, first: bool) -> bool:
     if _CALLS.fullmatch(clause):
         return True
     asks = first and clause.startswith(("请", "帮", "给", "拉", "麻烦", "要"))
-    return bool(_AIM.match(clause)) and not asks and not _SAYS.search(_SENT.sub("", clause))
+    told = _DONE.search(clause) and not clause.startswith(("为", "配合", "因为", "由于"))
+    return bool(_AIM.match(clause)) and not (asks or told or _SAYS.search(_SENT.sub("", clause)))
 
 
 def turned(plain: str) -> str:
