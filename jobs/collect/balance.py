@@ -7,7 +7,7 @@ from collections import Counter
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from jobs.collect.counts import Left
+from jobs.collect.counts import FATES, Left
 from jobs.errors import DataError
 from jobs.lake import delta
 from jobs.settings import Settings
@@ -25,6 +25,13 @@ def in_files(
 
     `classified`, of which `counts` tell, and the suppressed ones of `left` are what was read.
     """
+    for row in counts:
+        if row["rows_in"] != sum(row[name] for name in FATES):
+            raise DataError(
+                f"expected each of {row['rows_in']:,} records of {row['source_file']} to be one of {', '.join(FATES)}, "
+                f"found {', '.join(f'{row[name]:,}' for name in FATES)}. Nothing of this load was written; report it "
+                "with the file"
+            )
     there = reading.count_records(spark, files, feed)
     read, suppressed = Counter[str](), Counter[str]()
     for row in counts:

@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 
 NO_RECORD = "not_a_record: "  # how the reason begins where a text is no record
 COUNTS = ("rows_in", "loaded", "duplicates", "quarantined", "outside", "ignored", "late", "suppressed")
+FATES = ("loaded", "duplicates", "quarantined", "outside", "ignored")  # of a record that was read, one of them
 
 # Records by the file that brought them and its day of delivery (None: a file of any days).
 Left = dict[tuple[str, date | None], int]

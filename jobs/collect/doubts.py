@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from difflib import get_close_matches
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -37,6 +38,7 @@ _CURRENCIES = ("currency", "currencycode", "ordercurrency", "isocurrency", "币�
 _ZONES = ("timezone", "timezonename", "tz", "zone", "时区")
 _GOOD = "reason IS NULL AND NOT ignored"
 _SHOWN = 5
+_MOST_CODES, _ALIKE = 40, 0.85  # of a column that `ignore` asks, and how alike two of them are that one was meant
 
 
 def of_event(feed: Feed) -> Column:
@@ -105,7 +107,8 @@ def said(frame: DataFrame, feed: Feed, counts: list[dict], stood: DataFrame | No
         found += [f"{row['count']:,} records: {row['doubt']}" for row in rows[:_SHOWN]]
         found += ["and more such words"] if len(rows) > _SHOWN else []
     found += _entries(frame, feed, counts) or _unlike(frame, feed, counts, stood)
-    return [*found, *_currencies(frame, feed, counts), *_zones(frame, feed, counts), *_void(frame, feed, counts)]
+    return [*found, *_currencies(frame, feed, counts), *_zones(frame, feed, counts), *_void(frame, feed, counts),
+            *_misspelt(frame, feed, counts)]  # fmt: skip
 
 
 def _all_ignored(feed: Feed, counts: list[dict]) -> list[str]:
@@ -190,12 +193,24 @@ def _void(frame: DataFrame, feed: Feed, counts: list[dict]) -> list[str]:
     ]
 
 
+def _misspelt(frame: DataFrame, feed: Feed, counts: list[dict]) -> list[str]:
+    """Values that `ignore` lists, and that the records write otherwise, which are loaded so."""
+    there, found = {name for row in counts for name in row["columns"] or ()}, []
+    for name in sorted(feed.ignore.keys() & there):
+        known = {value.lower() for value in feed.ignore[name]}
+        said = _several(frame, F.col("attributes")[name], _MOST_CODES)
+        for value in said if len(said) < _MOST_CODES else ():
+            if near := get_close_matches(value.lower(), known, n=1, cutoff=_ALIKE):
+                found.append(f"ignore lists {near[0]}, and records are loaded whose {name} is {value}")
+    return found
+
+
 def _beside(counts: list[dict], called: Collection[str]) -> list[str]:
     """The columns that the mapping does not name and that are called so."""
     return sorted({name for row in counts for name in row["columns"] or () if words.plain(name) in called})
 
 
-def _several(frame: DataFrame, value: Column) -> list[str]:
+def _several(frame: DataFrame, value: Column, most: int = _SHOWN + 1) -> list[str]:
     """Some values of the records that are loaded."""
     values = frame.where(_GOOD).select(value.alias("value")).distinct().where("value IS NOT NULL")
-    return sorted(row["value"] for row in values.limit(_SHOWN + 1).collect())
+    return sorted(row["value"] for row in values.limit(most).collect())

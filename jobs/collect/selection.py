@@ -20,4 +20,7 @@ def is_ignored(feed: Feed) -> Column:
 
 
 def _is_one_of(column: str, values: tuple[str, ...]) -> Column:
-    return F.coalesce(fields.text(column), F.lit("")).isin(list(values))
+    """In any case; 1.0 is 1, as which a program writes a flag that some records lack."""
+    said, known = F.lower(F.coalesce(fields.text(column), F.lit(""))), [value.lower() for value in values]
+    whole = F.when(said.endswith(".0"), F.left(said, F.length(said) - 2)).otherwise(said)
+    return said.isin(known) | whole.isin(known)

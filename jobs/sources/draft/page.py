@@ -13,7 +13,7 @@ from jobs.sources.draft.proposal import Proposal
 from jobs.sources.draft.sample import Sample
 
 _AT = 60  # where comments behind a line begin, as long as it is shorter
-_SHOWN = 80  # characters of what was seen
+_SHOWN, _LONG = 80, 400  # characters of what was seen, and of a doubt
 
 
 def written(name: str, file: str, sample: Sample, made: Proposal) -> str:
@@ -46,7 +46,7 @@ def written(name: str, file: str, sample: Sample, made: Proposal) -> str:
         if field == "event_type":
             lines += [f"    #   {_flow(code)}:  # {number:,} records" for code, number in made.codes.items()]
     for field, seen in made.unread.items():
-        lines.append(f"    # ? {field}: {_shown(seen, 200)}, which a draft does not take")
+        lines.append(f"    # ? {field}: {_shown(seen, _LONG)}, which a draft does not take")
     if made.left:
         lines.append(f"  # kept in attributes: {', '.join(map(_shown, made.left))}")
     for kind, fields, column in (("users", made.users, made.user), ("products", made.products, _product(made))):
@@ -86,7 +86,7 @@ def _spec(spec: dict) -> str:
 def _line(said: str, seen: str = "", doubt: str = "") -> str:
     """A line of YAML with a comment behind it; what is a guess stands on a line above."""
     indent = said[: len(said) - len(said.lstrip())]
-    above = f"{indent}# ? {_shown(doubt, 200)}\n" if doubt else ""
+    above = f"{indent}# ? {_shown(doubt, _LONG)}\n" if doubt else ""
     behind = f"{said}{' ' * max(0, _AT - cell_len(said))}  # {_shown(seen)}" if seen else said
     return above + behind
 

@@ -54,13 +54,14 @@ FIELDS: Words = _listed(
         수량 구매수량 주문수량
         """,
         "price": """
-        unitprice itemprice listprice soldfor price
+        unitprice itemprice listprice soldfor itemcost price
         商品单价 单价 商品价格 价格 einzelpreis stückpreis preis prixunitaire prix
         preciounitario precio prezzounitario prezzo preçounitário preço birimfiyat fiyat 単価 価格 販売価格
         판매가 단가 가격
         """,
         "amount": """
-        amount lineamount linetotal orderlinetotal totalprice totalamount salesvalue salesprice payamount payment paid
+        amount lineamount linetotal linesubtotal orderlinetotal orderlinesubtotal
+        totalprice totalamount salesvalue salesprice payamount payment paid
         paidamount revenue total subtotal sales spend 商家实收金额 买家实际支付金额 实付金额 支付金额 订单金额 交易金额
         实付 金额 总价
         gesamtpreis gesamt betrag umsatz summe montantttc montant prixtotal importe importetotal totale importo valor

@@ -75,7 +75,7 @@ def test_duplicates_that_say_something_else_are_said(spark, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("line", "feed", "said"),
     [
-        ({}, {"where": {"what": "View"}}, "all 1 records are left out by where and ignore"),
+        ({}, {"where": {"what": "Views"}}, "all 1 records are left out by where and ignore"),
         ({"item": [{"sku": "s"}, {"sku": "t"}, {"sku": "u"}]}, {"explode": "item"},
          "2 entries of a list have the id of another one, and count as its duplicates; item.position in id"),
         ({"who": ["u"]}, {}, "1 records: user_id is .*, a list or an object"),
@@ -111,6 +111,21 @@ def test_what_columns_beside_an_event_say_of_it_is_said(spark, tmp_path, capsys)
     assert "is_test" not in said
     check(spark, tmp_path, *lines, feed={"where": {"deleted_at": [""]}, "ignore": {"is_deleted": ["true"]}})
     assert "void" not in capsys.readouterr().out
+
+
+def test_a_value_to_ignore_is_known_in_any_case_and_one_that_is_nearly_it_is_said(spark, tmp_path, capsys):
+    said = ["Cancelled ", "CANCELLED", "canceled", "paid"]
+    lines = [LINE | {"id": k, "status": status} for k, status in enumerate(said)]
+    check(
+        spark,
+        tmp_path,
+        *lines,
+        LINE | {"id": 9, "flag": 1.0},
+        feed={"ignore": {"status": ["cancelled"], "flag": ["1"]}},
+    )
+    assert capsys.readouterr().out == "ignore lists cancelled, and records are loaded whose status is canceled"
+    check(spark, tmp_path, *lines[:2], lines[3], feed={"where": {"status": ["cancelled", "Paid"]}})
+    assert capsys.readouterr().out == ""
 
 
 def test_a_file_of_which_most_is_no_record_stops_the_load_with_the_reason(spark, tmp_path):
