@@ -57,10 +57,10 @@ def run(spark: SparkSession, s: Settings, held: list[Source] | None = None) -> s
     facts = frames.kept(dimensions.described(facts, products, rules.titles))
     bronze = delta.read(spark, s.warehouse, BRONZE_EVENTS, delivered)
     before = _before(s, scope)
-    refusals = _put_events(spark, s, scope, rules, bronze, facts, held or shops.held(s.warehouse))
+    refusals, written = _put_events(spark, s, scope, rules, bronze, facts, held or shops.held(s.warehouse))
 
     clean = delta.read(spark, s.warehouse, SILVER_EVENTS).where(scope.where)
-    written = scope.of(clean).where(F.col("run_id") == s.run_id)  # whose files are found by their statistics
+    written = written.where(F.col("run_id") == s.run_id)  # whose files are found by their statistics
     gone = _unnamed(spark, s, scope, before, written)
     # A range looks at every product, a night at those that its files or its days may have lost.
     lost = [gone] if gone is not None else []
@@ -124,23 +124,25 @@ def with_product_facts(events: DataFrame, facts: DataFrame) -> DataFrame:
 def _put_events(
     spark: SparkSession, s: Settings, scope: Touched, rules: Rules, bronze: DataFrame, facts: DataFrame,
     held: list[Source],
-) -> str:  # fmt: skip
-    """Write the touched rows of silver.events and what was refused of their days; a predicate of the refused rows."""
+) -> tuple[str, DataFrame]:  # fmt: skip
+    """Write the touched rows of silver.events and what was refused of their days; a predicate of the refused rows, and
+    the rows that were written.
+    """
     stamp = {"run_id": F.lit(s.run_id)}
     bronze = bronze.drop("attributes", "run_id", "ingested_at")
     small = F.broadcast(facts) if facts.count() < MOST_TO_BROADCAST else facts
     # Of the whole days, also where single users' are made anew: outliers are measured by everybody's lines, and a
     # refused record of one user is not told apart in the quarantine. `build` corrects the few rows that it reads.
-    corrected = amounts.correct(bronze.where(scope.where))
-    lines = frames.kept(purchase_lines(corrected, small))
+    theirs = bronze.where(scope.where)
+    lines = frames.kept(purchase_lines(amounts.correct(theirs.where("event_type = 'purchase'")), small))
     events, kept = build(bronze, small, lines, scope, rules, held, _pieces(spark, s, scope))
-    touched.put(events.withColumns(stamp), spark, s, SILVER_EVENTS, scope)
+    written = touched.put(events.withColumns(stamp), spark, s, SILVER_EVENTS, scope)
     for frame in (*kept, lines):
         frames.free(frame)
-    refused = amounts.refused_rows(corrected.where("reason IS NOT NULL")).withColumns(stamp)
+    refused = amounts.refused_rows(amounts.correct(theirs).where("reason IS NOT NULL")).withColumns(stamp)
     refusals = f"kind = 'events' AND stage = 'clean' AND {scope.where}"
     delta.replace_where(refused, s.warehouse, QUARANTINE, refusals)
-    return refusals
+    return refusals, written
 
 
 def _pieces(spark: SparkSession, s: Settings, scope: Touched) -> tuple[int, int]:

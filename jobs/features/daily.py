@@ -12,6 +12,12 @@ from pyspark.sql import functions as F
 from jobs.lake.engine import columns
 from jobs.tables import MONEY
 
+# Of silver.events, what a day is made of.
+READS = (
+    "user_id", "ds", "event_type", "product_id", "category", "department", "brand", "quantity", "amount", "discount",
+    "list_amount", "session_start", "order_start", "local_hour", "local_weekday", "is_bot", "landed_ds",
+)  # fmt: skip
+
 _FACTS = ("department", "category", "brand")
 
 # Which types put a product into which of the day's lists.

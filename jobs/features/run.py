@@ -31,7 +31,8 @@ def build(daily: DataFrame, users: DataFrame, ds: date) -> DataFrame:
 
 def put_daily(spark: SparkSession, s: Settings) -> touched.Touched:
     """Make the touched days of user_daily anew; which they are."""
-    scope, events = touched.touched(spark, s), delta.read(spark, s.warehouse, SILVER_EVENTS)
+    scope = touched.touched(spark, s)
+    events = delta.read(spark, s.warehouse, SILVER_EVENTS).select(*user_daily.READS)
     mine = scope.of(events)
     # Single users' rows are few, found among six weeks of them, and asked for often; a history is cheap to read again.
     kept = frames.kept(mine) if len(scope.others) > len(scope.whole) else None

@@ -7,7 +7,7 @@ commit is all or nothing, so that a killed verb leaves no half table.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import date
 
 import pyarrow as pa
@@ -121,8 +121,9 @@ def _configuration(table: Table) -> dict[str, str]:
 
 
 @until_it_wins
-def replace_where(frame: DataFrame, warehouse: str, table: Table, predicate: str) -> None:
-    """Replace the slice that `predicate` describes by `frame`, in one commit; create the table on first use.
+def replace_where(frame: DataFrame, warehouse: str, table: Table, predicate: str, goes: str | None = None) -> None:
+    """Replace the slice that `predicate` describes by `frame`, in one commit; create the table on first use. On Sail
+    `goes` tells the rows of the slice that go, where some stay as they are and are not in `frame`.
 
     Delta refuses rows outside the predicate, which makes a wrong slice an error and not a mixture. Two nights may write
     at the same time: the second to commit does its write again.
@@ -130,7 +131,7 @@ def replace_where(frame: DataFrame, warehouse: str, table: Table, predicate: str
     path, frame = table.path(warehouse), conform(frame, table)
     with writes.one_writer(path):
         if engine.is_sail():
-            writes.replace(frame, path, table, predicate, _configuration(table))
+            writes.replace(frame, path, table, predicate, _configuration(table), goes)
             return
         writer = frame.write.format("delta").mode("overwrite")
         if exists(warehouse, table):
@@ -265,7 +266,7 @@ def ds_range(since: date, ds: date, column: str = "ds") -> str:
     return f"{column} >= DATE'{since}' AND {column} <= DATE'{ds}'"
 
 
-def ds_list(days: list[date], column: str = "ds") -> str:
+def ds_list(days: Collection[date], column: str = "ds") -> str:
     """A predicate for exactly these days."""
     if not days:
         return "false"

@@ -7,14 +7,15 @@ table's log does not tell who came late. Whose hash is the same as a touched one
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from jobs.lake import deliveries, delta
+from jobs.lake import deliveries, delta, engine
+from jobs.lake.engine import frames
 from jobs.settings import Settings
 from jobs.tables import RESTATED, SILVER_EVENTS, Table
 
@@ -54,10 +55,12 @@ class Touched:
         """The touched users' days, as a predicate; None where they are too many to be named."""
         if self.users is None:
             return self.where
-        if self.named is None:
-            return None
-        named = ", ".join(map(str, self.named))
-        return f"{delta.ds_list(self.whole)} OR ({delta.ds_list(self.others)} AND xxhash64(user_id, ds) IN ({named}))"
+        return self.singles and f"{delta.ds_list(self.whole)} OR ({self.singles})"
+
+    @property
+    def singles(self) -> str | None:
+        """The same of the days `others` alone."""
+        return None if self.named is None else _named(self.others, self.named)
 
     def of(self, frame: DataFrame) -> DataFrame:
         """The rows of the touched users' days."""
@@ -120,8 +123,41 @@ def parts(users: DataFrame) -> Callable[[DataFrame], tuple[DataFrame, DataFrame]
     return part
 
 
-def put(frame: DataFrame, spark: SparkSession, s: Settings, table: Table, what: Touched) -> None:
-    """Write the rows of the touched users' days, `frame`, into `table`; all others stay as they are, in one commit."""
-    if what.rows is None and delta.exists(s.warehouse, table):
+def put(frame: DataFrame, spark: SparkSession, s: Settings, table: Table, what: Touched) -> DataFrame:
+    """Write the rows of the touched users' days, `frame`, into `table`; all others stay as they are, in one commit.
+    What was written, to be read; rows that stood there just so may be among it.
+    """
+    stands = delta.exists(s.warehouse, table)
+    if stands and what.named is not None and engine.is_sail():
+        return _put_changes(frame, spark, s, table, what)
+    if stands and what.rows is None:
         frame = delta.conform(frame, table).unionByName(what.untouched(delta.read(spark, s.warehouse, table)))
     delta.replace_where(frame, s.warehouse, table, what.rows or what.where)
+    return what.of(delta.read(spark, s.warehouse, table))
+
+
+def _put_changes(frame: DataFrame, spark: SparkSession, s: Settings, table: Table, what: Touched) -> DataFrame:
+    """`put` on an engine that writes a file anew of which a row goes: a row of single users that stands just so stays.
+    Late records bring rows, and change few of those that are there: else a night would write six weeks of a log anew.
+    """
+    frame = frames.kept(delta.conform(frame, table))
+    whole, single = delta.ds_list(what.whole), what.singles
+    stood = frames.kept(delta.read(spark, s.warehouse, table).where(single))
+    values = [name for name in table.column_names if name != "run_id"]
+    fresh, before = frame.where(single).select(values), stood.select(values)
+    gone = before.subtract(fresh).select("ds", F.xxhash64("user_id", "ds").alias("name")).distinct().collect()
+    goes = whole + (f" OR ({_named({row['ds'] for row in gone}, {row['name'] for row in gone})})" if gone else "")
+    new = fresh.subtract(before).where(f"NOT ({goes})")
+    if "run_id" in table.column_names:
+        new = new.withColumn("run_id", F.lit(s.run_id))
+    rows = frame.where(goes).unionByName(new)
+    if table.partition_by:
+        rows = rows.repartition(*table.partition_by)  # else each task writes a file a partition
+    delta.replace_where(rows, s.warehouse, table, what.rows, goes)
+    return frame
+
+
+def _named(days: Collection[date], names: Collection[int]) -> str:
+    """Users' days, as a predicate: those of the days by whose hashes they are named."""
+    listed = ", ".join(map(str, sorted(names)))
+    return f"{delta.ds_list(days)} AND xxhash64(user_id, ds) IN ({listed})"

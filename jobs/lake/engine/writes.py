@@ -76,10 +76,15 @@ def inside(frame: DataFrame, predicate: str) -> DataFrame:
     return frame.withColumn(name, F.when(F.expr(predicate), F.col(f"`{name}`")).otherwise(refused))
 
 
-def replace(frame: DataFrame, path: str, table: Table, predicate: str, configuration: dict[str, str]) -> None:
-    """The slice that `predicate` describes becomes `frame`, in one commit; the table is made on first use."""
+def replace(
+    frame: DataFrame, path: str, table: Table, predicate: str, configuration: dict[str, str], goes: str | None = None
+) -> None:
+    """The slice that `predicate` describes becomes `frame`, in one commit; the table is made on first use. With `goes`,
+    a part of the slice, `frame` takes the place of that part, and all else stays.
+    """
     created(path, table, configuration)
     frame = inside(fitted(frame, path), predicate)
+    predicate = goes or predicate
     if _is_free(frame.sparkSession, path, predicate):
         _writer(frame).mode("append").save(of_engine(path))
     elif any("<" in kind for _, kind in frame.dtypes):
