@@ -7,6 +7,9 @@ from pyspark.sql import functions as F
 
 from jobs.tables import MONEY
 
+# Of bronze.events, what `correct` reads.
+READS = ("event_type", "quantity", "price", "amount", "discount")
+
 
 def correct(events: DataFrame) -> DataFrame:
     """One row an event of bronze, with quantity, price, amount, discount made whole, and `reason` (null = kept).

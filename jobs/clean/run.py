@@ -139,10 +139,21 @@ def _put_events(
     written = touched.put(events.withColumns(stamp), spark, s, SILVER_EVENTS, scope)
     for frame in (*kept, lines):
         frames.free(frame)
-    refused = amounts.refused_rows(amounts.correct(theirs).where("reason IS NOT NULL")).withColumns(stamp)
+    if scope.others:  # few columns of weeks tell which of their days have any
+        theirs = theirs.where(delta.ds_list(_days_of(_refused(theirs.select("ds", *amounts.READS)))))
+    refused = amounts.refused_rows(_refused(theirs)).withColumns(stamp)
     refusals = f"kind = 'events' AND stage = 'clean' AND {scope.where}"
     delta.replace_where(refused, s.warehouse, QUARANTINE, refusals)
     return refusals, written
+
+
+def _refused(bronze: DataFrame) -> DataFrame:
+    """The rows of bronze.events of which no whole event can be made, with their reason."""
+    return amounts.correct(bronze).where("reason IS NOT NULL")
+
+
+def _days_of(rows: DataFrame) -> list[date]:
+    return [row["ds"] for row in rows.select("ds").distinct().collect()]
 
 
 def _pieces(spark: SparkSession, s: Settings, scope: Touched) -> tuple[int, int]:
@@ -248,7 +259,10 @@ def _put_users(spark: SparkSession, s: Settings, written: DataFrame) -> None:
     part = touched.parts(changed)
     mine, others = part(previous)
     stood = mine.join(told, "user_id", "left_anti") if again else mine
-    facts = dimensions.newer_users(dimensions.user_facts(records), stood)
+    if again or not records.isEmpty():
+        facts = dimensions.newer_users(dimensions.user_facts(records), stood)
+    else:  # To plan which record is the newest takes a second also where there is none.
+        facts = stood.where("has_record").drop("first_seen_ds")
     users = frames.kept(delta.conform(dimensions.current_users(facts, mine, part(written)[0]), SILVER_USERS))
     delta.overwrite(others.select(*users.columns).unionByName(users), s.warehouse, SILVER_USERS)
     frames.free(changed, users)
