@@ -6,27 +6,25 @@ from collections import defaultdict
 from collections.abc import Iterable
 from datetime import date
 
-from pyspark.sql import Column, DataFrame, Row
-from pyspark.sql import functions as F
-
 from jobs.clean.rules import Missing
 from jobs.tables import Table
 
+BY = ("ds", "event_type")
 
-def counts(frame: DataFrame, table: Table, rules: dict[str, Missing]) -> DataFrame:
-    """One row a ds and event_type of `frame`, rows of `table`: `all`, and for each column `there.NAME`, the rows that
-    have a value. One pass over `frame`. KeyError for a column without a rule.
+
+def counts(table: Table, rules: dict[str, Missing]) -> dict[str, str]:
+    """SQL aggregates of rows of `table` by BY: `all`, and for each column `there.NAME`, the rows that have a value.
+    KeyError for a column without a rule.
     """
-    there = (F.count(_known(name, rules[name])).alias(f"there.{name}") for name in table.column_names)
-    return frame.groupBy("ds", "event_type").agg(F.count("*").alias("all"), *there)
+    return {"all": "count(*)"} | {f"there.{name}": f"count({_known(name, rules[name])})" for name in table.column_names}
 
 
-def shares(counted: Iterable[Row], table: Table, rules: dict[str, Missing]) -> list[dict]:
-    """One row a ds and column, the columns of ops.missing_values less run_id, of the few rows of `counts`.
+def shares(counted: Iterable[dict], table: Table, rules: dict[str, Missing]) -> list[dict]:
+    """One row a ds and column, the columns of ops.missing_values less run_id, of the few rows that `counts` make.
 
     `rules` are `load_rules().missing[table.full_name]`. A rule speaks of the kinds of event that it names, else of all.
     """
-    days: dict[date, list[Row]] = defaultdict(list)
+    days: dict[date, list[dict]] = defaultdict(list)
     for row in counted:
         days[row["ds"]].append(row)
     cells = []
@@ -43,6 +41,5 @@ def shares(counted: Iterable[Row], table: Table, rules: dict[str, Missing]) -> l
     return cells
 
 
-def _known(name: str, rule: Missing) -> Column:
-    value = F.col(f"`{name}`")
-    return F.nullif(value, F.lit("unknown")) if rule.rule == "unknown" else value
+def _known(name: str, rule: Missing) -> str:
+    return f"nullif({name}, 'unknown')" if rule.rule == "unknown" else name

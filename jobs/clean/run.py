@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from jobs.clean import (
@@ -59,7 +59,6 @@ def run(spark: SparkSession, s: Settings, held: list[Source] | None = None) -> s
     before = _before(s, scope)
     refusals, written = _put_events(spark, s, scope, rules, bronze, facts, held or shops.held(s.warehouse))
 
-    clean = delta.read(spark, s.warehouse, SILVER_EVENTS).where(scope.where)
     written = written.where(F.col("run_id") == s.run_id)  # whose files are found by their statistics
     gone = _unnamed(spark, s, scope, before, written)
     # A range looks at every product, a night at those that its files or its days may have lost.
@@ -72,7 +71,7 @@ def run(spark: SparkSession, s: Settings, held: list[Source] | None = None) -> s
     frames.free(facts)
     _put_users(spark, s, written)
     _put_refunds(spark, s, scope, rules)
-    counted = _put_missing(s, scope, rules, clean)
+    counted = _put_missing(spark, s, scope, rules)
     balance.put(spark, s, scope, delivered)
 
     late = f"; single users on {len(scope.others)} more days" if scope.others else ""
@@ -289,10 +288,11 @@ def _put_refunds(spark: SparkSession, s: Settings, scope: Touched, rules: Rules)
     frames.free(bought)
 
 
-def _put_missing(s: Settings, scope: Touched, rules: Rules, events: DataFrame) -> list[Row]:
+def _put_missing(spark: SparkSession, s: Settings, scope: Touched, rules: Rules) -> list[dict]:
     """Write how much is missing on the touched days; the counts behind it."""
     of_columns = rules.missing[SILVER_EVENTS.full_name]
-    counted = missing.counts(events, SILVER_EVENTS, of_columns).collect()
+    counts = missing.counts(SILVER_EVENTS, of_columns)
+    counted = delta.grouped(spark, s.warehouse, SILVER_EVENTS, scope.where, missing.BY, counts)
     shares = [row | {"run_id": s.run_id} for row in missing.shares(counted, SILVER_EVENTS, of_columns)]
     delta.replace_rows(shares, s.warehouse, MISSING_VALUES, scope.where)
     return counted

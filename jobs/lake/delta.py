@@ -7,7 +7,7 @@ commit is all or nothing, so that a killed verb leaves no half table.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date
 
 import pyarrow as pa
@@ -62,6 +62,20 @@ def rows(warehouse: str, table: Table, predicate: str, what: str = "*", version:
     # Not by pa.table, which imports pandas to ask whether it was given some of it: a third of a second.
     answer = pa.RecordBatchReader.from_stream(found.execute(f"SELECT {what} FROM t WHERE {predicate}"))
     return answer.read_all().to_pylist()
+
+
+def grouped(
+    spark: SparkSession, warehouse: str, table: Table, predicate: str, by: Sequence[str], aggregates: Mapping[str, str]
+) -> list[dict]:
+    """One row a group of the rows that `predicate` chooses: the columns `by`, and SQL aggregates by their names. On one
+    machine read without Sail, which takes more than twice as long to read all columns of a table.
+    """
+    if engine.is_sail():
+        named = (f'{sql} AS "{name}"' for name, sql in aggregates.items())
+        return rows(warehouse, table, f"{predicate} GROUP BY {', '.join(by)}", ", ".join([*by, *named]))
+    groups = read(spark, warehouse, table).where(predicate).groupBy(*by)
+    found = groups.agg(*[F.expr(sql).alias(name) for name, sql in aggregates.items()]).collect()
+    return [row.asDict() for row in found]
 
 
 def count(warehouse: str, table: Table, predicate: str = "true") -> int:

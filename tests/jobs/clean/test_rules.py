@@ -9,6 +9,7 @@ from jobs.clean import missing
 from jobs.clean import rules as cleaning
 from jobs.clean.rules import CONF
 from jobs.errors import UsageError
+from jobs.lake import delta
 from jobs.tables import MISSING_VALUES, SILVER_EVENTS
 from tests.jobs.frames import DAY, at, silver
 
@@ -44,7 +45,7 @@ def test_a_missing_file_is_named(tmp_path):
         cleaning.load_rules(tmp_path / "none.yaml")
 
 
-def test_missing_values_are_counted_among_the_events_that_should_have_one(spark):
+def test_missing_values_are_counted_among_the_events_that_should_have_one(spark, tmp_path):
     frame = silver(
         spark,
         {"brand": None, "device": "unknown"},
@@ -54,7 +55,10 @@ def test_missing_values_are_counted_among_the_events_that_should_have_one(spark)
         {"event_id": "e", "event_time": at("2017-06-02 10:00")},
     )
     rules = cleaning.load_rules().missing[SILVER_EVENTS.full_name]
-    found = missing.shares(missing.counts(frame, SILVER_EVENTS, rules).collect(), SILVER_EVENTS, rules)
+    delta.append(frame, str(tmp_path), SILVER_EVENTS)
+    counts = missing.counts(SILVER_EVENTS, rules)
+    counted = delta.grouped(spark, str(tmp_path), SILVER_EVENTS, "true", missing.BY, counts)
+    found = missing.shares(counted, SILVER_EVENTS, rules)
     assert len(found) == 2 * len(SILVER_EVENTS.columns)
     assert set(found[0]) == set(MISSING_VALUES.column_names) - {"run_id"}
     day = {row["column"]: (row["rule"], row["rows"], row["missing"], row["share"]) for row in found if row["ds"] == DAY}
