@@ -127,7 +127,7 @@ def _number(users: Estimate) -> str:
 def shown(p: Preview, book: Book, s: Settings) -> Group:
     """The preview as a terminal shows it."""
     definition, size = book[p.audience], p.of_all(p.size)
-    how = "everybody was asked" if p.sample == p.users else (
+    how = "exact: everybody was asked" if p.sample == p.users else (
         f"told from {p.sample:,} of {p.users:,} users; {estimate.METHOD}; --exact asks everybody"
     )  # fmt: skip
     rule = words.rule(definition.rule) if definition.rule else definition.where or ", ".join(definition.parts)
