@@ -131,6 +131,7 @@ def _models_in(annotation: object) -> Iterator[type[BaseModel]]:
 def nearest(name: str, known: Iterable[str], otherwise: str = "") -> str:
     """`; did you mean 'KNOWN'?`; where no known name is near, `; OTHERWISE` and all of them, or nothing."""
     names = list(known)
-    if near := get_close_matches(name, names, n=1):
-        return f"; did you mean {near[0]!r}?"
+    folded = {one.casefold(): one for one in reversed(names)}
+    if near := get_close_matches(name.casefold(), folded, n=1):
+        return f"; did you mean {folded[near[0]]!r}?"
     return f"; {otherwise} {', '.join(names)}" if otherwise else ""

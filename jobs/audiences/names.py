@@ -23,6 +23,7 @@ from jobs.tables import SEGMENTS, SILVER_PRODUCTS, USER_PROFILES
 _OF_PRODUCTS: dict[str, Column | str] = {"product": "product_id", "department": "department", "brand": "brand"}
 _SEGMENTS = {"segment_name": "segment", "segment_name_zh": "segment"}
 _AS_FILED = 10_000  # names of a kind among which a nearest is looked for
+_SHOWN = 5  # names that hold the one that is asked for
 
 
 def named(said: Part) -> Iterator[tuple[str, str]]:
@@ -67,10 +68,17 @@ def unknown(spark: SparkSession, s: Settings, book: Book, people: DataFrame) -> 
     known = _known(spark, s, kinds, people)
     return [
         f"audience{'s' if len(whose) > 1 else ''} {', '.join(whose)}: the shop knows no {kind} {name!r}"
-        f"{nearest(name, sorted(known[kind])) if len(known[kind]) < _AS_FILED else ''}"
+        f"{_hint(name, known[kind])}"
         for (kind, name), whose in asked.items()
         if known[kind] and name not in known[kind]
     ]  # fmt: skip
+
+
+def _hint(name: str, known: set[str]) -> str:
+    """The nearest name, else some that it is a part of."""
+    near = nearest(name, sorted(known)) if len(known) < _AS_FILED else ""
+    around = sorted(one for one in known if name.casefold() in one.casefold())
+    return near or (f"; there are {', '.join(map(repr, around[:_SHOWN]))}" if around else "")
 
 
 def _known(spark: SparkSession, s: Settings, kinds: dict[str, set[str]], people: DataFrame) -> dict[str, set[str]]:

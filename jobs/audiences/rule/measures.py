@@ -18,6 +18,7 @@ EVENT_FIELDS = {
     "query": "text", "device": "text", "source": "text",
 }  # fmt: skip
 MAPS = ("attributes", "product_attributes")
+_RANGES = {"hour": (range(24), "0 to 23"), "weekday": (range(1, 8), "1 (Monday) to 7 (Sunday)")}
 _KINDS = {
     column.name: found[0] for table in (USER_FEATURES, USER_PROFILES) for column in table.columns
     if (found := kind_of(column.type)) and found[0] != "map"
@@ -30,11 +31,20 @@ def _held(where: dict[str, Test], fields: dict[str, str], maps: tuple[str, ...])
         if name.split(".", 1)[0] in maps and name.partition(".")[2]:
             checked(name, "free", test)
         elif name in fields:
+            if name in _RANGES and fields is EVENT_FIELDS:
+                _in_range(name, test)
             checked(name, fields[name], test)
         else:
             known = [*fields, *(f"{one}.KEY" for one in maps)]
             raise ValueError(f"expected a known field, found {name!r}{nearest(name, known, 'there are')}")
     return where
+
+
+def _in_range(name: str, test: Test) -> None:
+    there_are, said = _RANGES[name]
+    for value in (*test.is_, *test.not_, *(test.between or ())):
+        if value not in there_are:
+            raise ValueError(f"{name}: expected {said}, found {repr(value) if isinstance(value, str) else value}")
 
 
 def _some(where: dict[str, Test]) -> dict[str, Test]:

@@ -227,7 +227,8 @@ _SCALARS: dict[str, Any] = {
 def checked(name: str, kind: str, test: Test) -> None:
     """ValueError where a test is none for a value of the kind."""
     if stray := sorted(test.model_fields_set - _TESTS[kind]):
-        raise ValueError(f"{name} is a {kind}: expected {', '.join(sorted(t.strip('_') for t in _TESTS[kind]))}; "
+        what = "list of texts" if kind == "texts" else kind
+        raise ValueError(f"{name} is a {what}: expected {', '.join(sorted(t.strip('_') for t in _TESTS[kind]))}; "
                          f"found {stray[0].strip('_')}")  # fmt: skip
     for value in (*test.is_, *test.not_):
         right = isinstance(value, _SCALARS[kind]) and (kind == "flag" or not isinstance(value, bool))

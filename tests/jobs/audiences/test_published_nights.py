@@ -129,7 +129,7 @@ def test_names_that_the_shop_does_not_know_are_said_with_the_nearest(spark, shop
         "audience c: the shop knows no segment 'Bargain hunter'; did you mean 'Bargain hunters'?",
         "audience c: the shop knows no segment 'Regular'; did you mean 'Regulars'?",
         "audience e: the shop knows no department 'GROCER'; did you mean 'GROCERY'?",
-        "audience e: the shop knows no gender 'f'",
+        "audience e: the shop knows no gender 'f'; did you mean 'F'?",
         "audience e: the shop knows no tags 'deal seeker'; did you mean 'deal seekers'?",
     ]
     empty = Settings(DS, DS, shop.warehouse + "-none", "shop", "", "r")
