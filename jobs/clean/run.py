@@ -209,8 +209,11 @@ def _product_facts(spark: SparkSession, s: Settings) -> tuple[DataFrame, DataFra
 
 
 def _before(s: Settings, scope: Touched) -> int | None:
-    """The version of silver.events before the run, where it holds events of the touched days."""
-    stood = delta.rows(s.warehouse, SILVER_EVENTS, f"{scope.where} LIMIT 1")
+    """The version of silver.events before the run, where it holds events of the touched days, and some product is known
+    by its events alone.
+    """
+    stood = delta.rows(s.warehouse, SILVER_PRODUCTS, "NOT has_record LIMIT 1", "product_id")
+    stood = stood and delta.rows(s.warehouse, SILVER_EVENTS, f"{scope.where} LIMIT 1", "ds")
     return delta.version(s.warehouse, SILVER_EVENTS) if stood else None
 
 

@@ -239,6 +239,8 @@ def _one_by_one(text: bytes, shapes: Shapes, is_last: bool) -> tuple[Records | N
         is_text = texts.is_utf8(record)
         if not is_text or whole is None:
             fault = _WRONG_QUOTES if is_text else f"expected {shapes.dialect.encoding}{NO_TEXT}"
+            if is_text and (lines := record.rstrip(b"\r\n").count(b"\n")):
+                fault += f", found a record of {lines + 1} lines"
             if is_text and not shapes.escape and b"\\" + shapes.quote in record:
                 fault += "; escape says which character stands before one"
             raw = texts.shown(as_written(record.rstrip(b"\r\n"), shapes.dialect))

@@ -53,8 +53,8 @@ def test_a_half_line_is_no_record_and_takes_none_with_it(tmp_path, monkeypatch, 
     monkeypatch.setattr("jobs.sources.formats.texts.BLOCK", block)
     text = 'id,n\n1,"a ""b""\n c"\n2,"b\n3,c\n4,"x"\n5,"{"k":1}"\n6,"d" \n"7","e"\n'
     assert of_csv(tmp_path / "a", text)[1] == [
-        (2, "1", 'a "b"\n c'), (3, '2,"b\n3,c\n4,"x"', QUOTES), (4, '5,"{"k":1}"', QUOTES), (5, "6", "d "),
-        (6, "7", "e"),
+        (2, "1", 'a "b"\n c'), (3, '2,"b\n3,c\n4,"x"', f"{QUOTES}, found a record of 3 lines"),
+        (4, '5,"{"k":1}"', QUOTES), (5, "6", "d "), (6, "7", "e"),
     ]  # fmt: skip
     with pytest.raises(UnreadableFileError, match="a quote in the record of line 3 that is not closed"):
         of_csv(tmp_path / "a", 'id,n\n1,a\n2,"b\n3,c\n')
