@@ -56,6 +56,8 @@ def _of_money(sample: dict[str, list[str | None]], feed: Feed) -> list[str]:
                 found.append(f"{column} has just three digits behind its sign: thousands says that 12.000 is no twelve")
             if name == "discount" and spec.scale == 1 and hunches.is_share(values):
                 found.append(f"{column} lies between 0 and 1: a share is no money, and is better left in attributes")
+            if name == "amount" and feed.explode and not column.startswith(f"{feed.explode}."):
+                found.append(f"{column} stands beside the list {feed.explode}, and counts in each of its entries")
             if name == "amount" and len(order) == 1 and hunches.is_of_order(values, sample.get(order[0], [])):
                 found.append(f"{column} is the same in all lines of an order ({order[0]}), and counts in each of them")
     both = [_columns(name, feed) for name in ("amount", "price", "quantity")]

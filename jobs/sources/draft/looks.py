@@ -33,7 +33,7 @@ DATES = (
     "dd/MM/yyyy", "d/M/yyyy", "dd-MM-yyyy", "MM-dd-yyyy", "d-M-yyyy", "yyyy年MM月dd日", "yyyy年M月d日", "dd-MMM-yyyy",
     "d-MMM-yyyy", "dd-MMM-yy", "dd MMM yyyy", "d MMM yyyy", "MMM d, yyyy", "MMM d, yyyy,", "EEE, dd MMM yyyy", "M/d/yy",
     "d/M/yy", "yy/MM/dd", "yy-MM-dd", "yy.MM.dd", "dd.MM.yy", "yyyy. M. d.", "MMM-dd-yy", "MMM d yyyy", "d. MMM yyyy",
-    "d 'de' MMM 'de' yyyy",
+    "d 'de' MMM 'de' yyyy", "yyyy-MMM-dd",
 )  # fmt: skip
 HOURS = ("", " HH:mm:ss", " HH:mm", " H:mm", " H:mm:ss", " h:mm a", " h:mm:ss a", " HH:mm:ss.SSS", "'T'HH:mm:ss",
           "'T'HH:mm:ssXXX", " HH:mm:ssXXX", " HH:mm:ss XXX", " HH:mm:ss XX", " HH:mm:ss 'GMT'", " HH:mm:ss 'UTC'",

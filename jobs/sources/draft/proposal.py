@@ -288,7 +288,7 @@ def _type(made: Proposal) -> None:
 
 def _status(made: Proposal, codes: list[str]) -> None:
     """What became of an order, where every one counts as a purchase: those that nobody paid are left out."""
-    for column in _named(made, words.STATUS, codes)[:1]:
+    for column in _named(made, words.STATUS, codes)[:2]:
         seen = made.looks[column]
         made.doubts["event_type"] += (
             f"; {column} is {', '.join(f'{code} {number:,}' for code, number in seen.counts[:5])}"
@@ -371,6 +371,13 @@ def _money(made: Proposal, name: str, sample: Sample) -> None:
         _unread(made, name)
         return
     doubts = []
+    if listed := sample.said.get("explode"):
+        named.sort(key=lambda c: not c.startswith(f"{listed}."))
+        if not named[0].startswith(f"{listed}."):
+            if name == "amount" and "price" in made.fields:
+                made.unread[name] = f"{named[0]} stands beside the list, and would count in each of its entries"
+                return
+            doubts.append(f"it stands beside the list {listed}, and counts in each of its entries")
     if order := _columns(made.fields.get("session_id", {})):
         of_order = [c for c in named if hunches.is_of_order(sample.columns[c], sample.columns[order[0]])]
         named = [*[c for c in named if c not in of_order], *of_order]

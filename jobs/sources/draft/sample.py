@@ -99,6 +99,9 @@ def _of_csv(path: str, text: str, said: dict[str, object], unsure: dict[str, str
     first = next((k for k, row in enumerate(rows) if len(row) == usual and sum(map(bool, row)) > usual / 2), 0)
     if delimiter != ",":
         said["delimiter"] = delimiter
+    cells = [cell for row in rows for cell in row if cell]
+    if cells and sum(len(cell) > 1 and cell[0] == cell[-1] == "'" for cell in cells) > len(cells) / 2:
+        said["quote"] = "'"
     if any(r"\N" in row for row in rows):
         said["escape"] = "\\"
         unsure["escape"] = r"\N stands in it, by which databases write that nothing is known"

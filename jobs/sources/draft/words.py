@@ -18,7 +18,8 @@ def _listed(texts: dict[str, str]) -> Words:
 FIELDS: Words = _listed(
     {
         "user_id": """
-        userid uid memberid customerid custid clientid buyerid shopperid visitorid fullvisitorid userpseudoid
+        userid uid memberid customerid customercode customerno
+        custid clientid buyerid shopperid visitorid fullvisitorid userpseudoid
         householdid householdkey openid distinctid anonymousid deviceid cookieid 用户id 用户编号 会员id
         会员编号 会员号 会员卡号 客户id 客户编号 买家id 用户 会员 客户 买家 顾客 kundennummer kundennr kundenid
         kunde user member customer cust client buyer visitor household card cardid
@@ -125,6 +126,7 @@ _OTHERS: Words = _listed(
     {
         "status": """
         orderstatus itemstatus financialstatus paymentstatus status orderstate state 订单状态 交易状态 支付状态 状态
+        售后状态 退款状态
         bestellstatus zahlungsstatus statut estado stato durum 注文状況 ステータス 주문상태 상태
         """,
         "not_bought": """
@@ -170,8 +172,8 @@ def plain(name: str) -> str:
 
 
 def _last(name: str) -> str:
-    """The last part of a.b, and of `a.b.$oid`; a dot at the end is of a word that was cut short."""
-    return _untyped(name).rstrip(". ").rsplit(".", 1)[-1]
+    """The last part of a.b, and of `a.b.$oid`; a dot at the end, or before a blank, is of a word that was cut short."""
+    return re.split(r"\.(?! )", _untyped(name).rstrip(". "))[-1]
 
 
 def _untyped(name: str) -> str:
@@ -206,7 +208,8 @@ def is_personal(name: str) -> bool:
 
 def is_not_bought(code: str) -> bool:
     """Whether a word for the state of an order says that nobody has bought."""
-    return re.sub(r"[\W_]+", "", code.casefold()) in _NOT_BOUGHT
+    said = re.sub(r"[\W_]+", "", code.casefold())
+    return said in _NOT_BOUGHT or any(word in said for word in _NOT_BOUGHT if len(word) > 2 and not word.isascii())
 
 
 def is_given_back(code: str) -> bool:

@@ -322,6 +322,34 @@ def test_folders_and_lists_beside_the_records(tmp_path):
                               "product_id": "data.sku"}  # fmt: skip
 
 
+def test_an_order_beside_the_list_of_its_lines(tmp_path):
+    orders = [
+        {"id": k, "created_at": "2026-06-10T10:00:00Z", "customer": {"id": k % 5}, "total_price": "19.90",
+         "test": k == 3, "line_items": [{"id": 10 * k + j, "product_id": j, "price": "9.95"} for j in range(2)]}
+        for k in K
+    ]  # fmt: skip
+    said, text = drafted(tmp_path, "a.jsonl", "\n".join(map(json.dumps, orders)))
+    assert said["events"]["fields"]["price"] == "line_items.price"
+    assert "amount" not in said["events"]["fields"]
+    assert "# ? amount: total_price stands beside the list, and would count in each of its entries" in text
+    assert said["events"]["ignore"] == {"test": ["true"]}
+
+
+def test_names_with_dots_states_of_two_kinds_and_single_quotes(tmp_path):
+    rows = [
+        f"'{k}';'u{k % 5}';'2026-Jun-10';'1.50';'{['等待付款', '完成'][k % 2]}';'{['退款成功', '无'][k % 2]}'"
+        for k in K
+    ]
+    said, text = drafted(
+        tmp_path, "a.csv", lines("'id';'Customer code';'date';'Total (incl. tax)';'订单状态';'售后状态'", *rows)
+    )
+    feed = said["events"]
+    assert (feed["quote"], feed["id"], feed["ignore"]) == ("'", ["id"], {"订单状态": ["等待付款"]})
+    assert (feed["fields"]["user_id"], feed["fields"]["amount"]) == ("Customer code", "Total (incl. tax)")
+    assert feed["fields"]["event_time"]["format"] == "yyyy-MMM-dd"
+    assert "退款成功 was given back" in text
+
+
 def test_hunches():
     prices, some = [*["1999", "850", "2495"] * 10], [str(k) for k in range(30)]
     assert hunches.in_cents(prices)
