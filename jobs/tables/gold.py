@@ -90,7 +90,7 @@ USER_EMBEDDINGS = Table(
         ("user_id", "string", "who", "用户"),
         DS,
         ("embedding", "array<float>", "the Transformer's state after the sequence, faded means of states and of products, outlook at the end of ds", "向量"),
-        ("input_hash", "bigint", "hash of all that the model read of the user", "输入指纹"),
+        ("input_hash", "bigint", "hash of all that the model read of the user, and of its weights", "输入与模型权重的指纹"),
         MODEL,
         RUN,
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import hashlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -76,13 +77,22 @@ class Encoder:
         return self.model.popularity.detach() * counts_I
 
     def fingerprints(self, sequences: Sequences) -> np.ndarray:
-        """int64 (users): equal where all that `states` reads of a user is equal, products' descriptions included."""
+        """int64 (users): equal where all that `states` reads of a user is equal, products' descriptions and the weights
+        included: a version's number says nothing of a model once a registry was made anew.
+        """
         item_I = np.zeros(len(self.catalogue.features_IF), np.uint64)
         for column in self.catalogue.features_IF.T:
             item_I = mixed(item_I + column.astype(np.uint64))
         if self.catalogue.text_I is not None:
             item_I = mixed(item_I + self.catalogue.text_I)
-        return sequences.fingerprints(item_I, self.model.config.max_len)
+        prints = sequences.fingerprints(item_I, self.model.config.max_len).view(np.uint64)
+        return mixed(prints + self._weights()).view(np.int64)
+
+    def _weights(self) -> np.uint64:
+        digest = hashlib.blake2b(digest_size=8)
+        for weight in self.model.state_dict().values():
+            digest.update(weight.cpu().numpy().tobytes())
+        return np.frombuffer(digest.digest(), np.uint64)[0]
 
     @torch.no_grad()
     def every_state(

@@ -65,6 +65,9 @@ def test_a_fingerprint_knows_all_that_the_model_reads_and_nothing_else(encoder: 
     prints = encoder.fingerprints(base)
     assert len(set(prints.tolist())) == 3
 
+    retrained = BehaviourModel(encoder.model.config, FEATURES)
+    assert (replace(encoder, model=retrained).fingerprints(base) != prints).all()
+
     def changed(**values: np.ndarray) -> np.ndarray:
         return encoder.fingerprints(Sequences(**(vars(base) | values))) != prints
 
