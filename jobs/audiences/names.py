@@ -5,6 +5,7 @@ Held are categories, departments, brands, products, segments, and texts of profi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -75,10 +76,12 @@ def unknown(spark: SparkSession, s: Settings, book: Book, people: DataFrame) -> 
 
 
 def _hint(name: str, known: set[str]) -> str:
-    """The nearest name, else some that it is a part of."""
-    near = nearest(name, sorted(known)) if len(known) < _AS_FILED else ""
-    around = sorted(one for one in known if name.casefold() in one.casefold())
-    return near or (f"; there are {', '.join(map(repr, around[:_SHOWN]))}" if around else "")
+    """Some names of which its words are a part, else the nearest."""
+    words = re.compile(rf"\b{re.escape(name)}\b", re.IGNORECASE)
+    if around := sorted(filter(words.search, known)):
+        first = ", ".join(map(repr, around[:_SHOWN]))
+        return f"; there {'are' if len(around) > 1 else 'is'} {first}{', ..' if len(around) > _SHOWN else ''}"
+    return nearest(name, sorted(known)) if len(known) < _AS_FILED else ""
 
 
 def _known(spark: SparkSession, s: Settings, kinds: dict[str, set[str]], people: DataFrame) -> dict[str, set[str]]:
