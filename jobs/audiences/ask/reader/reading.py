@@ -104,8 +104,9 @@ class Reader:
         left = list(dict.fromkeys(left))
         if len(unlike) == 1 and not left:
             left += list(lost(said, readings[0].rule))
-        if impossible and not unlike:
-            left.append(Part(sentence.strip(), "read so, it asks for what it leaves out"))
+        if impossible and len(unlike) <= 1:  # the one that is left may be a name that nobody meant
+            which = "another reading of it" if unlike else "read so, it"
+            left.append(Part(sentence.strip(), f"{which} asks for what it leaves out"))
         if not unlike and not left:
             left.append(Part(sentence.strip()[:80], "expected something that people did or are; found nothing of it"))
         if len(unlike) == 1 and not left:

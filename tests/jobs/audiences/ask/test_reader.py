@@ -530,6 +530,14 @@ def test_what_can_be_said_of_it_is_a_reading():
     assert reading.rule == {"did": "purchase", "where": {"category": "MILK"}}
 
 
+def test_a_name_is_not_taken_because_the_other_one_cannot_be_meant():
+    """Fruit is PRODUCE alone; vegetables are PRODUCE, which is left out, or ORGANICS, which nobody may have meant."""
+    paths, labels = (("PRODUCE", "ORGANICS VEGETABLES"),), {"PRODUCE": ("fruit & vegetables", "蔬菜水果")}
+    answer = read("bought vegetables but no fruit", Vocabulary(SHOP.ds, paths=paths, labels=labels))
+    assert answer.rule is None
+    assert "asks for what it leaves out" in answer.left_out[0].means
+
+
 def test_events_that_the_shop_does_not_log_are_named():
     shop = Vocabulary(SHOP.ds, paths=SHOP.paths, labels=SHOP.labels, types=frozenset({"purchase"}))
     answer = read("viewed milk", shop)
