@@ -78,7 +78,8 @@ def numbered(parsed: DataFrame, feed: Feed) -> DataFrame:
 
 def one_of_each(parsed: DataFrame, feed: Feed, keys: list[str]) -> DataFrame:
     """`parsed` with `duplicate`: true for all but the first delivery of a key, or, with `version`, its newest state; of
-    records that came together, the one that says most counts. `counted` is the file of the record that does.
+    records that came together, the one that says most counts. `counted` is the file of the record that does. `alone` is
+    false, as it is not of those that were set `apart` from these.
     """
     order: list[str | Column] = ["landed_ds", "source_file"]
     if feed.version:
@@ -86,7 +87,8 @@ def one_of_each(parsed: DataFrame, feed: Feed, keys: list[str]) -> DataFrame:
     says = F.desc(F.length(F.to_json("attributes")))
     first = Window.partitionBy(*keys, _usable()).orderBy(*order, says, "tie")
     again = _usable() & (F.row_number().over(first) > 1)
-    return parsed.withColumns({"duplicate": again, "counted": F.when(again, F.first("source_file").over(first))})
+    counted = F.when(again, F.first("source_file").over(first))
+    return parsed.withColumns({"duplicate": again, "counted": counted, "alone": F.lit(False)})
 
 
 def mark_loaded(frame: DataFrame, keys: list[str], loaded: DataFrame) -> DataFrame:

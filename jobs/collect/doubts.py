@@ -136,10 +136,11 @@ def _unlike(frame: DataFrame, feed: Feed, counts: list[dict], stood: DataFrame |
         return []
     same = ["event_id", "ds"]
     good = frame.where("reason IS NULL AND NOT ignored AND NOT outside")
-    # The few that are held against each other are found first: JSON of every record is dear.
+    # The few that are held against each other are found first: JSON of every record is dear, and so is to look at each.
     repeated = F.broadcast(good.where("duplicate").select(*same).distinct())
     content = F.to_json(F.struct(*EVENT_FIELDS)).alias("content")
-    held = [repeated.join(rows, same).select(*same, content) for rows in (good, stood) if rows is not None]
+    several = good.where("duplicate OR NOT alone")
+    held = [repeated.join(rows, same).select(*same, content) for rows in (several, stood) if rows is not None]
     differ = (F.min("content") != F.max("content")).alias("differ")
     said = frames.union(held).groupBy(*same).agg(F.count("*").alias("records"), differ)
     unlike = said.where("differ").agg(F.sum(F.col("records") - 1)).first()[0]

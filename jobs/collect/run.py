@@ -294,7 +294,7 @@ def classified_alone(
     if not once:
         plain, few = parsed(plain), parsed(few)
     few = kept_until(cached, dedupe.one_of_each(dedupe.numbered(few, load.feed), load.feed, identity))
-    alone = {"duplicate": F.lit(False), "counted": F.lit(None).cast("string")}
+    alone = {"duplicate": F.lit(False), "counted": F.lit(None).cast("string"), "alone": F.lit(True)}
     return plain.withColumns(alone).unionByName(few)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from pathlib import Path
 
 from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
@@ -11,6 +12,7 @@ from pyspark.storagelevel import StorageLevel
 
 from jobs.lake import engine
 from jobs.lake.engine import sail
+from jobs.lake.engine.paths import of_engine
 
 
 def kept(frame: DataFrame) -> DataFrame:
@@ -21,10 +23,12 @@ def kept(frame: DataFrame) -> DataFrame:
 
 
 def _written(frame: DataFrame) -> DataFrame:
-    # As a Delta table, because Sail's own checkpoints refuse some frames with lists and maps.
-    folder = tempfile.mkdtemp(dir=sail.scratch())
-    frame.write.format("delta").mode("overwrite").save(folder)
-    return frame.sparkSession.read.format("delta").load(folder)
+    # As Parquet, because Sail's own checkpoints refuse some frames with lists and maps, and its Delta tables are packed
+    # more tightly than what is read soon needs: half as much again to write.
+    spark, folder = frame.sparkSession, of_engine(tempfile.mkdtemp(dir=sail.scratch()))
+    frame.write.mode("overwrite").option("compression", "lz4_raw").parquet(folder)
+    # No rows make no file, and without one nobody knows the columns.
+    return spark.read.parquet(folder) if any(Path(folder).iterdir()) else spark.createDataFrame([], frame.schema)
 
 
 def once(frame: DataFrame) -> DataFrame:

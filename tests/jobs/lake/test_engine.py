@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
+from decimal import Decimal
 
 import pytest
 
 from jobs.errors import UsageError
 from jobs.lake import delta, engine
-from jobs.lake.engine import sail
+from jobs.lake.engine import frames, sail
 from jobs.tables import BRONZE_USERS
 
 
@@ -53,3 +54,15 @@ def test_a_folder_of_any_name_holds_the_table_that_is_written_there(spark, tmp_p
     assert sorted(path.name for path in tmp_path.iterdir()) == [name]
     assert delta.read(spark, warehouse, BRONZE_USERS).count() == 3
     assert delta.count(warehouse, BRONZE_USERS) == 3
+
+
+@pytest.mark.parametrize("which", ["true", "false"])
+def test_a_kept_frame_is_what_it_was(spark, which):
+    """Also one without rows, which leaves no file behind."""
+    columns = "text string, `a.b` map<string,string>, l array<struct<d: date>>, t timestamp, n decimal(30,4)"
+    rows = [("x", {"k": None}, [(date(2017, 6, 1),)], datetime(2017, 6, 1, 12), Decimal("1.5")), (None,) * 5]
+    frame = spark.createDataFrame(rows, columns).where(which)
+    kept = frames.kept(frame)
+    assert kept.schema == frame.schema
+    assert kept.collect() == frame.collect()
+    assert kept.unionByName(frame).count() == 2 * frame.count()
