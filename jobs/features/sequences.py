@@ -151,10 +151,12 @@ def _by_merge(spark: SparkSession, s: Settings, events: DataFrame, base: date) -
     if not days:
         return extended(stored, later := frames.kept(build(as_steps(fresh)))), [restated, later]
     part = touched.parts(restated)
-    (of_late, of_others), (before, same) = part(fresh), part(stored)
-    again = part(events.where(delta.ds_list(days)))[0].join(F.broadcast(restated), ["user_id", "ds"], "left_semi")
-    # Few rows, found among six weeks of them, and asked for often.
-    news, before = frames.kept(of_late.unionByName(again.select(*READS))), frames.kept(before)
+    (of_late, of_others), (_, same) = part(fresh), part(stored)
+    before = touched.of_users(spark, s, USER_SEQUENCES, restated, f"ds = DATE'{base}'")
+    again = touched.of_users(spark, s, SILVER_EVENTS, restated, delta.ds_list(days))
+    again = again.join(F.broadcast(restated), ["user_id", "ds"], "left_semi")
+    # Few rows, and asked for often.
+    news, before = frames.kept(of_late.unionByName(again.select(*READS))), frames.kept(with_days(before))
     merged, later = frames.kept(merge(before, news, restated)), frames.kept(build(as_steps(of_others)))
     kept = [restated, news, before, merged, later]
     short = [row["user_id"] for row in shortened(before, merged).collect()]

@@ -22,6 +22,8 @@ from jobs.lake.engine import frames, writes
 from jobs.lake.engine.paths import of_engine
 from jobs.tables import Table
 
+MOST_LOCAL = 16 << 20  # bytes of rows that are handed to the engine in one message
+
 
 def exists(warehouse: str, table: Table) -> bool:
     return DeltaTable.is_deltatable(table.path(warehouse))
@@ -40,9 +42,29 @@ def read(spark: SparkSession, warehouse: str, table: Table, version: int | None 
         raise DataError(f"expected table {table.full_name} at {table.path(warehouse)}, found none; run its hop first")
     reader = spark.read.format("delta")
     reader = reader if version is None else reader.option("versionAsOf", version)
-    frame = reader.load(of_engine(table.path(warehouse)))
+    return _with_new(reader.load(of_engine(table.path(warehouse))), table)
+
+
+def _with_new(frame: DataFrame, table: Table) -> DataFrame:
     new = [column for column in table.columns if column.name not in frame.columns]
     return frame.withColumns({column.name: F.lit(None).cast(column.type) for column in new}) if new else frame
+
+
+def few(spark: SparkSession, warehouse: str, table: Table, predicate: str, users: list[str]) -> DataFrame:
+    """The few rows of a table that `predicate` chooses of some users, kept. On one machine they are found without Sail,
+    which reads all columns of each row before it asks: four times as long.
+    """
+    if engine.is_sail():
+        opened = DeltaTable(table.path(warehouse))
+        there = {field.name for field in opened.schema().fields}
+        schema = pa.schema([field for field in writes.arrow_schema(table) if field.name in there])
+        named = f"({predicate}) AND user_id IN ({listed(users)})" if users else "false"
+        chosen = _query(opened, named, ", ".join(schema.names)).cast(schema)
+        if not chosen.num_rows:
+            return frames.kept(spark.createDataFrame([], table.ddl))
+        if chosen.nbytes <= MOST_LOCAL:
+            return frames.kept(_with_new(spark.createDataFrame(chosen), table))
+    return frames.kept(read(spark, warehouse, table).where(predicate).where(F.col("user_id").isin(users)))
 
 
 def read_or_empty(spark: SparkSession, warehouse: str, table: Table) -> DataFrame:
@@ -58,10 +80,13 @@ def rows(warehouse: str, table: Table, predicate: str, what: str = "*", version:
     """
     if not exists(warehouse, table):
         return []
-    found = QueryBuilder().register("t", DeltaTable(table.path(warehouse), version=version))
+    return _query(DeltaTable(table.path(warehouse), version=version), predicate, what).to_pylist()
+
+
+def _query(opened: DeltaTable, predicate: str, what: str) -> pa.Table:
+    found = QueryBuilder().register("t", opened)
     # Not by pa.table, which imports pandas to ask whether it was given some of it: a third of a second.
-    answer = pa.RecordBatchReader.from_stream(found.execute(f"SELECT {what} FROM t WHERE {predicate}"))
-    return answer.read_all().to_pylist()
+    return pa.RecordBatchReader.from_stream(found.execute(f"SELECT {what} FROM t WHERE {predicate}")).read_all()
 
 
 def grouped(

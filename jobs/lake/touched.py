@@ -123,6 +123,16 @@ def parts(users: DataFrame) -> Callable[[DataFrame], tuple[DataFrame, DataFrame]
     return part
 
 
+def of_users(spark: SparkSession, s: Settings, table: Table, users: DataFrame, predicate: str) -> DataFrame:
+    """The rows of `users`, which has their user_id, in the slice of `table` that `predicate` describes; kept."""
+    ids = [row[0] for row in users.select("user_id").distinct().take(MOST_NAMED + 1)]
+    if len(ids) <= MOST_NAMED:
+        return delta.few(spark, s.warehouse, table, predicate, ids)
+    known = F.broadcast(users.select("user_id").distinct())
+    rows = delta.read(spark, s.warehouse, table).where(predicate)
+    return frames.kept(rows.join(known, "user_id", "left_semi"))
+
+
 def put(frame: DataFrame, spark: SparkSession, s: Settings, table: Table, what: Touched) -> DataFrame:
     """Write the rows of the touched users' days, `frame`, into `table`; all others stay as they are, in one commit.
     What was written, to be read; rows that stood there just so may be among it.
@@ -142,7 +152,8 @@ def _put_changes(frame: DataFrame, spark: SparkSession, s: Settings, table: Tabl
     """
     frame = frames.kept(delta.conform(frame, table))
     whole, single = delta.ds_list(what.whole), what.singles
-    stood = frames.kept(delta.read(spark, s.warehouse, table).where(single))
+    users = what.users.select("user_id").unionByName(frame.where(single).select("user_id"))
+    stood = of_users(spark, s, table, users, delta.ds_list(what.others)).where(single)
     values = [name for name in table.column_names if name != "run_id"]
     fresh, before = frame.where(single).select(values), stood.select(values)
     gone = before.subtract(fresh).select("ds", F.xxhash64("user_id", "ds").alias("name")).distinct().collect()
