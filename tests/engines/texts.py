@@ -28,6 +28,8 @@ def _plain() -> list[Case]:
         Case("length: characters", F.length(mixed), 9),
         Case("length: blanks count", F.length(given(" a ")), 3),
         Case("length: null", F.length(nothing), None),
+        Case("left: characters", F.left(mixed, F.length(mixed) - 2), "héllo 世"),
+        Case("left: fewer than none", F.left(given("a"), F.length(given("a")) - 2), ""),
         Case("lower: Turkish, German", F.lower(given("İSTANBUL ẞ Ñ")), "i̇stanbul ß ñ"),
         Case("lower: a sigma at the end", F.lower(given("ΟΔΟΣ ΣΑ")), "οδος σα"),
         Case("lower: full width", F.lower(given("ＡＢ")), "ａｂ"),
