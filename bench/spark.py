@@ -39,7 +39,7 @@ class Work:
 
 
 def driver_memory() -> str:
-    """Of every Spark that is measured: as `make run` chooses it, or as HUAXIANG_DRIVER_MEMORY says."""
+    """Of every engine that is measured: as `make run` chooses it, or as HUAXIANG_DRIVER_MEMORY says."""
     return os.environ.get("HUAXIANG_DRIVER_MEMORY") or environment.driver_memory()
 
 

@@ -50,7 +50,7 @@ def plain() -> dict[str, str]:
 def opened(way: str, folder: Path) -> Iterator[Way]:
     """One of WAYS, cold; its logs lie in `folder`."""
     if way == "sail":
-        yield Way(plain() | {"HUAXIANG_ENGINE": "sail"})
+        yield Way(plain() | {"HUAXIANG_ENGINE": "sail", "HUAXIANG_DRIVER_MEMORY": spark.driver_memory()})
         return
     logs = folder / "spark"
     shutil.rmtree(logs, ignore_errors=True)

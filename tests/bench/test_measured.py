@@ -91,6 +91,8 @@ def test_what_stands_in_the_terminal_does_not_reach_the_measured(tmp_path, monke
     monkeypatch.setenv("HUAXIANG_SPARK_REMOTE", "sc://elsewhere:1")
     monkeypatch.setenv("HUAXIANG_DRIVER_MEMORY", "5g")
     monkeypatch.setattr("local.java.find", lambda: Path("/java"))
+    with ways.opened("sail", tmp_path) as on:
+        assert on.env["HUAXIANG_DRIVER_MEMORY"] == "5g"
     with ways.opened("fresh", tmp_path) as on:
         assert "HUAXIANG_SPARK_REMOTE" not in on.env
         assert on.env["HUAXIANG_DRIVER_MEMORY"] == "5g"
