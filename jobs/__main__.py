@@ -31,6 +31,8 @@ from jobs.tables import STANDING
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+_NO_MEMORY = "Failed to allocate"  # how Sail says that its pool is spent
+
 # verb: what it does. Each is `run` of its module in MODULES.
 SPARK_VERBS = {
     "collect": "landing -> bronze: load, or quarantine with a reason",
@@ -375,10 +377,9 @@ def main(arguments: list[str] | None = None) -> int:
         return EXIT_CRASH
     except Exception as error:
         traceback.print_exc()
-        print(
-            f"crash: {type(error).__name__}: {str(error).strip().splitlines()[0] if str(error) else ''}",
-            file=sys.stderr,
-        )
+        said = str(error).strip().splitlines()[0] if str(error) else ""
+        hint = "; HUAXIANG_DRIVER_MEMORY gives the engine more, such as 6g" if _NO_MEMORY in said else ""
+        print(f"crash: {type(error).__name__}: {said}{hint}", file=sys.stderr)
         return EXIT_CRASH
     return EXIT_DONE
 

@@ -7,7 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from jobs.errors import UsageError
+from jobs import __main__
+from jobs.errors import EXIT_CRASH, UsageError
 from jobs.lake import delta, engine
 from jobs.lake.engine import frames, sail
 from jobs.tables import BRONZE_USERS
@@ -40,6 +41,15 @@ def test_a_memory_that_is_no_size_is_refused(monkeypatch):
     monkeypatch.setenv("HUAXIANG_DRIVER_MEMORY", "much")
     with pytest.raises(UsageError, match="such as 3g or 800m, found 'much'"):
         sail.memory()
+
+
+def test_a_verb_that_lacks_memory_says_how_to_give_it_more(monkeypatch, capsys):
+    def lacks_memory(given):
+        raise RuntimeError("Resources exhausted: Failed to allocate additional 449.8 MB for ExternalSorter[0]")
+
+    monkeypatch.setattr(__main__, "_spark_verb", lacks_memory)
+    assert __main__.main(["features", "--ds", "2026-06-29"]) == EXIT_CRASH
+    assert "HUAXIANG_DRIVER_MEMORY gives the engine more, such as 6g" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["in time", "a#b", "a?b", "a[1]b", "a{b}", "a*b", "大仓", "it's"])
