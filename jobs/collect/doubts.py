@@ -11,9 +11,8 @@ from pyspark.sql import functions as F
 
 from jobs.collect import fields
 from jobs.lake.engine import frames
-from jobs.sources import marks
+from jobs.sources import called, marks
 from jobs.sources.consent import is_unknown
-from jobs.sources.draft import words
 from jobs.sources.mapping import CONSENTS
 from jobs.sources.patterns import EPOCHS
 from jobs.sources.spec import EVENT_FIELDS, Feed
@@ -206,9 +205,9 @@ def _misspelt(frame: DataFrame, feed: Feed, counts: list[dict]) -> list[str]:
     return found
 
 
-def _beside(counts: list[dict], called: Collection[str]) -> list[str]:
+def _beside(counts: list[dict], names: Collection[str]) -> list[str]:
     """The columns that the mapping does not name and that are called so."""
-    return sorted({name for row in counts for name in row["columns"] or () if words.plain(name) in called})
+    return sorted({name for row in counts for name in row["columns"] or () if called.plain(name) in names})
 
 
 def _several(frame: DataFrame, value: Column, most: int = _SHOWN + 1) -> list[str]:

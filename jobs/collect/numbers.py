@@ -20,10 +20,11 @@ _NEGATIVE = r"^\((.*)\)\z|^([^-]*[0-9.]) ?-\z|^\u2212(.*)\z"
 def number(value: Column, spec: FieldSpec, kind: str, is_number: bool) -> Column:
     """`value` as a decimal of the kind (money, count), null where it is none."""
     wanted = DECIMALS[kind]
-    read = _WIDE if spec.scale != 1 or spec.units else wanted
+    grows = spec.scale != 1 or spec.units
+    read = _WIDE if grows else wanted
     found = value.try_cast(read) if is_number else _with_units(value, spec, read)
-    found = (found * F.lit(spec.scale)).try_cast(wanted) if spec.scale != 1 else found
-    return found.try_cast(wanted) if spec.units else found
+    found = found * F.lit(spec.scale) if spec.scale != 1 else found
+    return found.try_cast(wanted) if grows else found
 
 
 def _with_units(text: Column, spec: FieldSpec, kind: str) -> Column:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from jobs.sources.draft.words import plain
+from jobs.sources.called import plain
 
-# As `words.plain` has them: of a flag, and of the time from which a record is void.
+# As `called.plain` has them: of a flag, and of the time from which a record is void.
 _FLAGS = frozenset((
     "deleted", "isdeleted", "fivetrandeleted", "softdeleted", "isremoved", "cancelled", "canceled", "iscancelled",
     "iscanceled", "isvoid", "isvoided", "voided", "isfraud", "isspam", "istest", "istestorder", "test", "testorder",

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from jobs.errors import DataError
-from jobs.sources import marks, patterns
+from jobs.sources import called, marks, patterns
 from jobs.sources.draft import hunches, words
 from jobs.sources.draft.looks import Look, Number, Time, look
 from jobs.sources.draft.sample import Columns, Sample
@@ -245,7 +245,7 @@ def _product(made: Proposal) -> None:
     titles = (*words.PRODUCTS["title"], *words.PRODUCTS["category_path"], *words.PRODUCTS["brand"])
     others = (*titles, *words.FIELDS["quantity"], *words.FIELDS["price"], *words.FIELDS["amount"])
     named = whole or [name for name in named if words.rank(name, others) is None and _is_idlike(made.looks[name])]
-    unnamed = all(words.plain(name)[:1] == "c" and words.plain(name)[1:].isdigit() for name in made.looks)
+    unnamed = all(called.plain(name)[:1] == "c" and called.plain(name)[1:].isdigit() for name in made.looks)
     if not named and unnamed:
         named = [name for name in ids if name not in made.taken and made.looks[name].distinct > 1][:1]
         made.doubts["product_id"] = "chosen by its look alone"
@@ -308,7 +308,7 @@ _CAME_TO_NOTHING = "orders that came to nothing by their word are left out"
 def _void(made: Proposal) -> None:
     """Leave out what a column calls deleted, cancelled or a test."""
     for name, seen in made.looks.items():
-        if words.plain(name) not in marks.NAMES or not seen.counts or name in made.taken:
+        if called.plain(name) not in marks.NAMES or not seen.counts or name in made.taken:
             continue
         if marks.is_time(name):
             made.where[name] = [""]
@@ -400,7 +400,7 @@ def _money(made: Proposal, name: str, sample: Sample) -> None:
         doubts.append("all are whole and end as prices in cents do: then say scale: 0.01")
     elif seen.is_whole and seen.largest >= 1_000:
         doubts.append("all are whole numbers; where they are cents, say scale: 0.01")
-    if words.plain(column) == "salesprice":
+    if called.plain(column) == "salesprice":
         doubts.append("money of the line; where it is the price of one piece, call it price")
     if len(named) > 1:
         doubts.append(f"others are called alike: {', '.join(named[1:4])}")
@@ -522,5 +522,5 @@ def _told(sample: Sample, names: list[str]) -> int:
 
 
 def _named_ids(unique: list[str]) -> list[str]:
-    ranks = {c: words.EVENT_IDS.index(words.plain(c)) for c in unique if words.plain(c) in words.EVENT_IDS}
+    ranks = {c: words.EVENT_IDS.index(called.plain(c)) for c in unique if called.plain(c) in words.EVENT_IDS}
     return sorted(ranks, key=lambda c: ranks[c])

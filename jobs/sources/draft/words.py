@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
+from jobs.sources.called import last, plain, untyped
+
 Words = dict[str, tuple[str, ...]]
 
 
@@ -151,10 +153,6 @@ _OTHERS: Words = _listed(
 EVENT_IDS = _OTHERS["event_ids"]
 STATUS = _OTHERS["status"]
 _NOT_BOUGHT = _OTHERS["not_bought"]
-# By which exports of databases write the type of a value.
-_TYPED = re.compile(
-    r"\.(\$(oid|date|numberLong|numberInt|numberDecimal|numberDouble)|[SN]|(int|string|double|float)_value)\Z"
-)
 PERSONAL = _OTHERS["personal"]
 _PERSONAL_INSIDE = _OTHERS["personal_inside"]
 MONEY_OR_PIECES = ("amount", "total", "sales")
@@ -166,25 +164,9 @@ _SHARE = re.compile(r"percent|pct|prozent|pourcent|rate$|ratio$|率$|%")
 CENTS = re.compile("cent|分$|minor|pence")
 
 
-def plain(name: str) -> str:
-    """A name without case, signs and the name of a type, by the last part of a.b: `order.User-ID` is `userid`."""
-    return re.sub(r"[\W_]+", "", _last(name).casefold())
-
-
-def _last(name: str) -> str:
-    """The last part of a.b, and of `a.b.$oid`; a dot at the end, or before a blank, is of a word that was cut short."""
-    return re.split(r"\.(?! )", _untyped(name).rstrip(". "))[-1]
-
-
-def _untyped(name: str) -> str:
-    while found := _TYPED.search(name):
-        name = name[: found.start()]
-    return name
-
-
 def is_one(name: str, words: Collection[str]) -> bool:
     """Whether a column is called exactly so; `user.id` is also `userid`."""
-    return plain(name) in words or plain("".join(_untyped(name).split(".")[-2:])) in words
+    return plain(name) in words or plain("".join(untyped(name).split(".")[-2:])) in words
 
 
 def rank(name: str, words: tuple[str, ...]) -> int | None:
@@ -193,7 +175,7 @@ def rank(name: str, words: tuple[str, ...]) -> int | None:
     if exact:
         return exact[0]
     said = plain(name)
-    parts = re.findall("[a-z]+", re.sub("([a-z])([A-Z])", r"\1 \2", _last(name)).lower())
+    parts = re.findall("[a-z]+", re.sub("([a-z])([A-Z])", r"\1 \2", last(name)).lower())
     inside = [
         k
         for k, word in enumerate(words)
@@ -219,7 +201,7 @@ def is_given_back(code: str) -> bool:
 
 def is_share(name: str) -> bool:
     """Whether a column is called as shares are, and holds no money."""
-    return bool(_SHARE.search(_last(name).casefold()))
+    return bool(_SHARE.search(last(name).casefold()))
 
 
 def event_type(code: str) -> str | None:
