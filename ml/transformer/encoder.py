@@ -7,6 +7,7 @@ import hashlib
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -86,8 +87,9 @@ class Encoder:
         if self.catalogue.text_I is not None:
             item_I = mixed(item_I + self.catalogue.text_I)
         prints = sequences.fingerprints(item_I, self.model.config.max_len).view(np.uint64)
-        return mixed(prints + self._weights()).view(np.int64)
+        return mixed(prints + self._weights).view(np.int64)
 
+    @cached_property
     def _weights(self) -> np.uint64:
         digest = hashlib.blake2b(digest_size=8)
         for weight in self.model.state_dict().values():
