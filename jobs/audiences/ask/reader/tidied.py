@@ -48,23 +48,13 @@ _UNITS = {"d": "days", "w": "weeks", "m": "months", "y": "years"}
 
 
 def with_ends(plain: str) -> str:
-    """A note on the end of a range as the word that says it: `10个以上(不含10个)` is 超过10个.
-
-    So is an adverb before a small number: 就买过一次 is 只买过一次.
-    """
+    """A note on the end of a range as the word that says it: `10个以上(不含10个)` is 超过10个."""
     plain = _ALSO_THOSE.sub("or", plain)
     plain = _IN_A.sub(r"\1 \g<2>1 \3", plain)
-    plain = re.sub(r"\band one (?=(?:on|in|during) )", "and ", plain)  # one order on Friday and one on Monday
-    plain = re.sub(r"\b([ap])\.m\b\.?", r"\1m", plain)
-    plain = re.sub(r"\b(?:single|one)[- ]person (?=house|home|famil)", "1 person ", plain)
-    plain = re.sub(r",? or both\b", "", plain)
-    plain = re.sub(r"\blike (?=\d)", "", plain)  # like 3 times
     plain = _SHORT.sub(lambda m: f"last {m[2]} {_UNITS[m[3]]}", plain)
-    plain = re.sub(r"(?:就|才)(?=(?:下|买|购|来|消费|成交)[^\W\d]{0,2}[一1两2](?:次|单|笔|回))", "只", plain)
     plain = _LEFT_OUT.sub(lambda m: f"{m[1]}排除{re.sub('的(?:和|以及|与|及|跟|、)', '的,排除', m[2])}的", plain)
     plain = _BESIDES.sub(r"\2\1并且\2", plain)
     plain = _BESIDES_EN.sub(r"\2 \1 and \2", plain)
-    plain = re.sub("一个(?=孩子|小孩|娃|子女)", "1个", plain)
     plain = re.sub(r"\((?:含|包含|包括)[^()]{1,6}\)", "", plain)
     number = r"(?:\d[\d.,]*|[一二两三四五六七八九十百千万半成]+)[^\W\d]{0,2}?"
     strict = re.compile(rf"({number})(?:及|或)?以([上下])([^()]{{0,12}})\((?:不含|不包含|不包括)[^()]{{1,6}}\)")
