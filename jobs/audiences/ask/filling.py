@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from jobs.audiences.ask.frames import Things
 from jobs.audiences.ask.joining import ACTS, Joining
-from jobs.audiences.ask.tokens import Token
+from jobs.audiences.ask.token import Token
 
 _WITH_EVENT = (
     "Q", "SAME", "MEASURE", "AGAIN", "WITHINSPAN", "EXCLUSIVE", "DISCOUNTED", "FULLPRICE", "HOURLIST", "WEEKDAYLIST",

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jobs.audiences.ask.phrases import days_of
-from jobs.audiences.ask.tokens import Token
+from jobs.audiences.ask.token import Token
 
 ANYTHING = ["view", "click", "search", "favourite", "cart", "uncart", "purchase", "refund"]
 BROWSED = {"view", "click", "favourite", "cart"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from jobs.audiences.ask.frames import Frame
-from jobs.audiences.ask.tokens import Token
+from jobs.audiences.ask.token import Token
 
 LINKS = ("BUT", "AND", "OR", "COMMA", "EXCEPT", "AMONG", "THEN", "AFTER")
 # What says that something was done.

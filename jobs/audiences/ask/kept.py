@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from jobs.audiences.ask.answer import Part
-from jobs.audiences.ask.tokens import Token
+from jobs.audiences.ask.token import Token
 
 # What a number may have become: weeks, months, quarters, years of days, years of months; percent, tenths.
 _UNITS = tuple(map(Decimal, ("1", "7", "30", "90", "365", "12", "0.01", "0.1", "1000")))

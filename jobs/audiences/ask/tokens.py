@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from decimal import Decimal
 from functools import cache
 from itertools import product
@@ -18,6 +18,8 @@ from jobs.audiences.ask import text
 from jobs.audiences.ask.inflection import bases
 from jobs.audiences.ask.names import Names
 from jobs.audiences.ask.text import Unit
+from jobs.audiences.ask.token import Token
+from jobs.audiences.ask.unknown import IDLE, settled
 from jobs.audiences.ask.vague import vague
 from jobs.audiences.rule.measures import USER_FIELDS
 
@@ -30,29 +32,6 @@ _CALLED_AFTER = re.compile(r"audience|segment|tag|受众|人群|分群|客群|�
 _LONGEST_PHRASE = 10  # units
 _INFLECTED = {"EVENT", "NOISE", "SHUN", "ADD", "REMOVE"}
 _COST = {"known": 1.0, "noise": 0.9, "unknown": 4.0, "part": 1.6, "mark": 0.1}
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A span of the sentence, and what it may be: a value by kind. What the grammar makes of several is one again.
-    opens: behind "who", which begins a clause.
-    """
-
-    kinds: Mapping[str, Any]
-    start: int
-    end: int
-    said: str
-    notes: tuple[str, ...] = field(default=())
-    opens: bool = False
-
-    def __getitem__(self, kind: str) -> Any:
-        return self.kinds[kind]
-
-    def __contains__(self, kind: str) -> bool:
-        return kind in self.kinds
-
-    def may(self, *kinds: str) -> bool:
-        return any(kind in self.kinds for kind in kinds)
 
 
 @cache
@@ -94,7 +73,16 @@ def key_of(phrase: str) -> str:
 
 def tokens(sentence: str, names: Names) -> list[Token]:
     """The cheapest cover of a sentence (folded), marks and noise left out."""
+    return covered(sentence, names)[0]
+
+
+def covered(sentence: str, names: Names) -> tuple[list[Token], list[str]]:
+    """The tokens of a sentence, and its unknown words that say nothing."""
     units, notes = _mended(text.units(sentence), names)
+
+    def mended_in(token: Token) -> tuple[str, ...]:
+        return tuple(note for place, note in notes.items() if token.start <= place < token.end)
+
     best: list[tuple[float, int, Token | None]] = [(0.0, 0, None)]
     best += [(float("inf"), 0, None)] * len(units)
     for start in range(len(units)):
@@ -109,20 +97,18 @@ def tokens(sentence: str, names: Names) -> list[Token]:
         place = before
     every = [token for token in reversed(found) if token is not None]
     every = [_and(every, place) for place in range(len(every)) if not _hyphen(every, place, sentence)]
+    every = settled(every, sentence)
     passed = {token.start for token in every if token.kinds.keys() <= {"NOISE"} and token.end - token.start == 1}
     kept, opens = [], False
     for token in every:
         if token.kinds.keys() <= {"NOISE"}:
             opens |= token["NOISE"] == "relatives"
-        else:
+        elif IDLE not in token:
             kept.append(replace(token, opens=opens))
             opens = False
     kept = sorted([*kept, *_of_letters(sentence, passed)], key=lambda token: token.start)
-    kept = _of_then_what(kept)
-    return [
-        replace(token, notes=tuple(note for place, note in notes.items() if token.start <= place < token.end))
-        for token in kept
-    ]
+    kept = [replace(token, notes=(*mended_in(token), *token.notes)) for token in _of_then_what(kept)]
+    return kept, [token.said for token in every if IDLE in token]
 
 
 def _of_then_what(row: list[Token]) -> list[Token]:

@@ -24,7 +24,7 @@ from jobs.audiences.ask.phrases import (
     windows,
 )
 from jobs.audiences.ask.phrases.pattern import Match, Rules
-from jobs.audiences.ask.tokens import Token
+from jobs.audiences.ask.token import Token
 
 # The order is a part of the grammar: each takes what those before it left.
 FLOORS = (

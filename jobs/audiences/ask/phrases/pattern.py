@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from jobs.audiences.ask.tokens import Token
+from jobs.audiences.ask.token import Token
 
 Made = dict[str, Any] | None
 

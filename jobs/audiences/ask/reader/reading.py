@@ -20,7 +20,8 @@ from jobs.audiences.ask.reader.choices import Choices
 from jobs.audiences.ask.reader.sentence import Sentence, in_words, span
 from jobs.audiences.ask.reader.spoken import turned, without_talk
 from jobs.audiences.ask.reader.tidied import apart, by_device, defined, explained, of_stages, with_ends
-from jobs.audiences.ask.tokens import Token, tokens
+from jobs.audiences.ask.token import Token
+from jobs.audiences.ask.tokens import covered, tokens
 from jobs.audiences.ask.vocabulary import Vocabulary
 
 _MOST_READINGS = 6
@@ -71,8 +72,8 @@ class Reader:
     def read(self, sentence: str, lang: str | None = None) -> Answer:
         plain, talk = without_talk(text.folded(sentence))
         plain, passed = without_asides(with_ends(turned(plain)), self._says_who)
-        passed = [*talk, *passed]
-        every = tokens(plain, self.names)
+        every, idle = covered(plain, self.names)
+        passed = [*talk, *passed, *idle]
         said = [one for place, one in enumerate(every) if "OPEN" not in one or (place and "NEG" in every[place - 1])]
         said = [by_device(token, plain) for token in of_stages(defined(said, plain))]
         said, unread = self._bracketed([part for token in said for part in apart(token, plain)], plain, lang)

@@ -11,7 +11,7 @@ from jobs.audiences.ask import text, wording
 from jobs.audiences.ask.answer import Part
 from jobs.audiences.ask.frames import Frame, NotSaidError, Rule
 from jobs.audiences.ask.reader.choices import Pick
-from jobs.audiences.ask.tokens import Token
+from jobs.audiences.ask.token import Token
 from jobs.audiences.ask.vocabulary import Vocabulary
 from jobs.audiences.rule import words
 from jobs.audiences.rule.conditions import Condition

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from jobs.audiences.ask.tokens import Token
+from jobs.audiences.ask.token import Token
 
 
 def of_stages(said: list[Token]) -> list[Token]:

@@ -1,0 +1,237 @@
+"""What is made of a word that neither the lexicon nor the names have: bought, nothing, or what is asked about?
+
+A verb before a thing, a price or so many pieces is a purchase, unless unknown_words.yaml has it. An adverb that does
+not count says nothing. All else, a noun or what may be a quantifier, stays unknown: no rule is made without it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import yaml
+
+from jobs.audiences.ask import speech, text
+from jobs.audiences.ask.token import Token
+
+IDLE = "IDLE"  # a word that is passed over, and told
+_REFLEXIVE = ("himself", "herself", "themselves", "themself", "ourselves")
+# Behind a verb: snapped up, tucked into, splurged on.
+_PARTICLES = ("up", "in", "into", "on", "upon", "home", "through", "for", "up on", "up in")
+# Between a verb and what it is done to.
+_BETWEEN = (
+    "NUM",
+    "NTIMES",
+    "CMP",
+    "CMPPOST",
+    "UNIT",
+    "ANY",
+    "EITHER",
+    "BOTH",
+    "SINGLE",
+    "CURRENCY",
+    "QUANTITY",
+    "LEAST",
+)
+_THINGS = ("OBJ", "ORDERS", "QUOTED")
+_GOODS = re.compile("anything|something|everything|nothing|stuff|东西|任何东西")
+# Before a verb.
+_SUBJECTS = (
+    "PEOPLE", "IS", "NEG", "AND", "OR", "BUT", "COMMA", "THEN", "AGAIN", "FORMERLY", "ALWAYS", "OFTEN", "HABIT", "ONLY",
+    "BOTH", "EITHER", "BEFOREHAND", "CAL", "RECENTLY", "TUNIT", "FESTIVAL", "MONTHNAME", "HOUSEHOLD", "KIDS",
+    "NOWADAYS", IDLE,
+)  # fmt: skip
+_FINITE = ("relatives", "pronouns", "auxiliaries")  # before a verb in any form
+_SPOKEN = (*_FINITE, "people", "adverbs", "politeness", "time")
+_NUMBERS = ("NUM", "CMP", "CMPPOST", "NEG", "PERCENT", "TOPN", "MOST", "HEAVY", "NTIMES", "TIMES", "ONLY", "LAST")
+# Behind a Chinese verb: that it was done.
+_DONE = "了过"
+_COMPLEMENTS = "走到回下完光空来起去够足齐"
+_MONEY = re.compile(
+    r"\s*(?:over |more than |at least |about |some )?[$€£¥]|\s*\d[\d,.]*\s*(?:元|块|刀|万|usd|dollars|bucks)"
+)
+
+
+def settled(row: Sequence[Token], sentence: str) -> list[Token]:
+    """The tokens of a sentence, those of unknown words as what they are taken for."""
+    if not any("UNKNOWN" in token for token in row):
+        return list(row)
+    of_both = _in_chinese(list(row), sentence) if text.is_chinese(sentence) else list(row)
+    return _in_english(of_both, sentence)
+
+
+def _in_english(row: list[Token], sentence: str) -> list[Token]:
+    for place, token in enumerate(row):
+        if _latin(token) and _idle(row, place):
+            row[place] = replace(token, kinds={IDLE: ""})
+    place = 0
+    while place < len(row):
+        if _latin(row[place]) and (taken := _deed(row, place, sentence)):
+            row[place : place + taken[0]] = [taken[1]]
+        place += 1
+    return row
+
+
+def _latin(token: Token) -> bool:
+    return "UNKNOWN" in token and token.said.isascii() and token.said.isalpha()
+
+
+def _idle(row: list[Token], place: int) -> bool:
+    """Whether an English word is an adverb that counts nothing, and stands beside nothing that counts."""
+    word = row[place].said
+    if not word.endswith("ly") or word in _listed("adverbs") or speech.english(word).keys() != {"ADV"}:
+        return False
+    return not any(one.may(*_NUMBERS) for one in row[max(0, place - 1) : place] + row[place + 1 : place + 2])
+
+
+def _deed(row: list[Token], place: int, sentence: str) -> tuple[int, Token] | None:
+    """How many tokens an unknown English verb takes, and what they are together; None where it is no such verb."""
+    token = row[place]
+    parts = speech.english(token.said)
+    if "VERB" not in parts or not _begins(row, place):
+        return None
+    if any(base in verbs() for base in parts["VERB"]):
+        return 1, replace(token, kinds={"UNRECORDED": ""})
+    after = place + 1
+    if after < len(row) and row[after].said in _REFLEXIVE:
+        after += 1
+        if after == len(row) or row[after].said not in ("to", "of", "with"):
+            return None
+    if after < len(row) and row[after].said in (*_PARTICLES, *(("to", "of", "with") if after > place + 1 else ())):
+        after += 1
+    spent = _MONEY.match(sentence[row[after - 1].end :])
+    if not spent and not _of_things(row, after):
+        return None
+    said = sentence[token.start : row[after - 1].end]
+    return after - place, _done(token, row[after - 1], said, "spend" if spent else "purchase")
+
+
+def _done(first: Token, last: Token, said: str, event: str) -> Token:
+    note = f"{said!r} is taken as {'spent' if event == 'spend' else 'bought'}"
+    if text.is_chinese(said):
+        note = f"“{said}”按{'消费' if event == 'spend' else '购买'}理解"
+    return Token({"EVENT": event}, first.start, last.end, said, (*first.notes, note), first.opens)
+
+
+def _begins(row: list[Token], place: int) -> bool:
+    """Whether a word stands where an English verb does: at the head, or behind who does it, or a verb before it."""
+    if place == 0:
+        return _past(row[0].said)
+    before, word = row[place - 1], row[place].said
+    if (
+        before.kinds.get("NOISE") in _FINITE
+        or before.opens
+        or before.may("NEG", "FORMERLY", "ALWAYS", "OFTEN", "HABIT")
+    ):
+        return True
+    if not (before.may(*_SUBJECTS) or before.kinds.get("NOISE") in _SPOKEN):
+        return False
+    sure = speech.english(word).keys() == {"VERB"}
+    return sure and (_past(word) or not before.may("AND", "OR", "COMMA"))
+
+
+def _past(word: str) -> bool:
+    parts = speech.english(word)
+    return parts.keys() == {"VERB"} and word not in parts["VERB"]
+
+
+def _of_things(row: list[Token], place: int) -> bool:
+    """Whether what comes next is a thing of the shop, or so many of them."""
+    for one in row[place:]:
+        if one.may(*_THINGS) or one.kinds.get("NOISE") == "goods" or _GOODS.fullmatch(one.said):
+            return True
+        if not one.may(*_BETWEEN) and one.kinds.get("NOISE") not in (
+            "determiners",
+            "pronouns",
+            "prepositions",
+            "particles",
+        ):
+            return False
+    return False
+
+
+def _in_chinese(row: list[Token], sentence: str) -> list[Token]:
+    """Chinese words of which a part is unknown, as verbs or as nothing."""
+    for word in speech.chinese(sentence):
+        within = [place for place, one in enumerate(row) if word.start <= one.start and one.end <= word.end]
+        if not within or not any("UNKNOWN" in row[place] for place in within) or word.text.isascii():
+            continue
+        first, last = row[within[0]], row[within[-1]]
+        if (first.start, last.end) != (word.start, word.end) or any(
+            not row[place].may("UNKNOWN", "NOISE") for place in within
+        ):
+            continue
+        place, count = within[0], len(within)
+        if _says_nothing(word):
+            row[place : place + count] = [Token({IDLE: ""}, first.start, last.end, word.text)]
+        elif word.tag.startswith("v") and (made := _deed_in_chinese(row, place, count, word, sentence)):
+            row[place : place + made[0]] = [made[1]]
+    return row
+
+
+def _says_nothing(word: speech.Word) -> bool:
+    """Whether it is a particle, or an adverb none of whose characters counts."""
+    counts = set(word.text) & set(_document()["counting"])
+    return not counts and (word.tag in ("y", "e", "o") or (word.tag == "d" and len(word.text) > 1))
+
+
+def _deed_in_chinese(
+    row: list[Token], place: int, count: int, word: speech.Word, sentence: str
+) -> tuple[int, Token] | None:
+    if word.text in verbs() or set(word.text.rstrip(_COMPLEMENTS)) & verbs():
+        return count, Token({"UNRECORDED": ""}, word.start, word.end, word.text)
+    after, end = place + count, word.end
+    while after < len(row) and row[after].said in _COMPLEMENTS and row[after].may("UNKNOWN", "NOISE"):
+        after, end = after + 1, row[after].end
+    done = sentence[end : end + 1] in tuple(_DONE) or end > word.end or word.text[-1:] in tuple(_COMPLEMENTS)
+    begins = place == 0 or row[place - 1].may(*_SUBJECTS, "OBJ", "NUM", "NOISE", "WINDOW", "UNIT")
+    denied = place > 0 and row[place - 1].may("NEG")
+    ahead = [one for one in row[after:] if "NOISE" not in one]
+    counted = bool(ahead) and ahead[0].may("NUM", "CMP")
+    if not begins or not (done or denied or counted):
+        return None
+    spent = _MONEY.match(re.sub("^[了过]", "", sentence[end:]))
+    of_it = _of_things(row, after) or (done and _topic(row, place, after))
+    if not spent and not of_it:
+        return None
+    said = sentence[word.start : end]
+    return after - place, _done(row[place], row[after - 1], said, "spend" if spent else "purchase")
+
+
+def _topic(row: list[Token], place: int, after: int) -> bool:
+    """Whether a thing stands before a verb behind which none does: 牛奶抱走过的."""
+    clause: list[Token] = []
+    for one in reversed(row[:place]):
+        if "COMMA" in one or "EVENT" in one:
+            break
+        clause.append(one)
+    for one in row[after:]:
+        if "COMMA" in one:
+            break
+        if "EVENT" in one or "OBJ" in one:
+            return False
+    return any("OBJ" in one for one in clause)
+
+
+@cache
+def _document() -> dict:
+    return yaml.safe_load(Path(__file__).with_name("unknown_words.yaml").read_text(encoding="utf-8"))
+
+
+@cache
+def verbs() -> frozenset[str]:
+    return frozenset(_all(_document()["verbs"]))
+
+
+@cache
+def _listed(name: str) -> frozenset[str]:
+    return frozenset(one for words in _document()[name].values() for one in words)
+
+
+def _all(kinds: dict) -> Iterator[str]:
+    for languages in kinds.values():
+        for words in languages.values():
+            yield from words

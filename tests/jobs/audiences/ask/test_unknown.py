@@ -1,0 +1,37 @@
+"""Words that no table has: what is taken as bought, what says nothing, what is asked about."""
+
+from __future__ import annotations
+
+import pytest
+
+from jobs.audiences.ask import read
+from tests.jobs.audiences.ask.test_reader import SHOP
+
+MILK = {"did": "purchase", "where": {"category": "MILK"}}
+
+
+@pytest.mark.parametrize(("said", "rule"), [
+    ("customers who snaffled milk in the last 30 days", MILK | {"in": {"last_days": 30}}),
+    ("guzzled up at least two packs of milk", MILK | {"count": "pieces", "at_least": 2}),
+    ("people who pampered themselves to milk", MILK),
+    ("has never pocketed milk", {"not": MILK}),
+    ("squandered $50 on milk", MILK | {"sum": "amount", "at_least": 50}),
+    ("shoppers who cheerfully bought milk", MILK),
+    ("近30天揣走过牛奶的", MILK | {"in": {"last_days": 30}}),
+    ("拽走两箱牛奶的客户", MILK | {"count": "pieces", "at_least": 2}),
+    ("牛奶近30天搂过的", MILK | {"in": {"last_days": 30}}),
+])  # fmt: skip
+def test_a_verb_before_things_is_bought_and_an_adverb_nothing(said: str, rule: dict) -> None:
+    answer = read(said, SHOP)
+    assert answer.rule == rule
+    assert any("is taken as" in p.means or "理解" in p.means or "passed over" in p.means for p in answer.parts)
+
+
+@pytest.mark.parametrize("said", [
+    "customers who reviewed milk", "gave up milk this year", "switched to milk", "craved milk in the last 30 days",
+    "customers who barely bought milk", "bought soured milk", "bought milk and smoked coffee", "vegans who bought milk",
+    "wealthy people who bought milk", "近30天退订过牛奶的", "近30天晒过牛奶的", "近30天买卤牛奶的",
+    "近30天戒了牛奶的", "屡屡买牛奶的", "近30天补钙牛奶",
+])  # fmt: skip
+def test_what_says_something_else_is_asked_about(said: str) -> None:
+    assert read(said, SHOP).rule is None
