@@ -238,7 +238,7 @@ def audiences(given: argparse.Namespace) -> None:
 
 def ask(given: argparse.Namespace) -> None:
     """Print what became of the sentences; the last line is one JSON object."""
-    from bench.ask import run, score, shops
+    from bench.ask import phrasebook, run, score, shops
 
     with place(given, shops.PLAN.events) as where:
         warehouses = {"demo": given.warehouse, "simulate": given.made_up}
@@ -246,11 +246,14 @@ def ask(given: argparse.Namespace) -> None:
             make(where, shops.PLAN)
             warehouses["simulate"] = shops.made_up(where, say)
         began, read = time.perf_counter(), run.with_model() if given.model else run.reader.read
-        found = run.run({shop: warehouses[shop] for shop in given.shops}, read, held_out=given.held_out)
+        asked = {shop: warehouses[shop] for shop in given.shops}
+        found = run.run(asked, read, held_out=given.held_out)
+        said = phrasebook.run(run.vocabularies(asked), run.reader.read)
     if given.show:
         for failure in score.failures(found):
             out.print(failure, markup=False, soft_wrap=True)
     out.print(score.table(found, "sentences that are set aside" if given.held_out else "sentences to work with"))
+    out.print(phrasebook.table(said, by_kind=given.show))
     seconds = round(time.perf_counter() - began, 1)
     print(json.dumps({"held_out": given.held_out, "shops": given.shops} | score.summary(found) | {"seconds": seconds}))
 

@@ -28,16 +28,19 @@ def with_model() -> Reader:
     return read
 
 
+def vocabularies(warehouses: Mapping[str, str]) -> dict[str, vocabulary.Vocabulary]:
+    """What a sentence may name, by shop."""
+    return {shop: vocabulary.load(warehouse, NIGHTS[shop], SOURCES[shop]) for shop, warehouse in warehouses.items()}
+
+
 def run(warehouses: Mapping[str, str], read: Reader = reader.read, *, held_out: bool = False) -> list[Judged]:
     """The verdicts on the sentences about the shops of `warehouses`; which language one is in, the reader tells."""
     listed = [one for language in LANGUAGES for one in sentences.read(language, held_out=held_out)]
     spark, found = session.build("huaxiang bench ask"), []
     try:
-        for shop, warehouse in warehouses.items():
-            ds = NIGHTS[shop]
-            known = vocabulary.load(warehouse, ds, SOURCES[shop])
+        for shop, known in vocabularies(warehouses).items():
             some = [one for one in listed if one.shop == shop]
-            s = Settings(ds, ds, warehouse, SOURCES[shop], "", "bench")
+            s = Settings(known.ds, known.ds, warehouses[shop], SOURCES[shop], "", "bench")
             found += judged(some, [read(one.say, known) for one in some], partial(members, spark, s))
     finally:
         spark.stop()

@@ -1,4 +1,6 @@
-"""The sentences with what they ask for: `sentences.*.yaml` to work with, `held_out.*.yaml` set aside."""
+"""The sentences with what they ask for: `sentences.*.yaml` to work with, `held_out.*.yaml` set aside, `phrases.*.yaml`
+with many ways to say one thing.
+"""
 
 from __future__ import annotations
 
@@ -38,15 +40,29 @@ class Sentence:
 
 def read(language: str, *, held_out: bool = False) -> list[Sentence]:
     """The sentences of a language; ValueError where one does not say exactly one of SAYS."""
-    path = FOLDER / f"{'held_out' if held_out else 'sentences'}.{language}.yaml"
-    return list(_sentences(language, yaml.safe_load(path.read_text(encoding="utf-8"))))
+    return _listed("held_out" if held_out else "sentences", language)
+
+
+def phrases(language: str) -> list[Sentence]:
+    """The phrasebook of a language, each way to say something as a sentence; its kind is what is said."""
+    return _listed("phrases", language)
+
+
+def _listed(book: str, language: str) -> list[Sentence]:
+    path = FOLDER / f"{book}.{language}.yaml"
+    if not path.exists():
+        return []
+    return list(_sentences(language, yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)))
 
 
 def _sentences(language: str, shops: dict[str, dict[str, list[dict[str, Any]]]]) -> Iterator[Sentence]:
     for shop, kinds in shops.items():
         for kind, listed in kinds.items():
             for one in listed:
-                said = {key: tuple(value) if key != "rule" else value for key, value in one.items() if key != "say"}
+                said: dict[str, Any] = {
+                    key: tuple(value) if key != "rule" else value for key, value in one.items() if key != "say"
+                }
                 if len(said) != 1 or not said.keys() <= set(SAYS):
                     raise ValueError(f"{one['say']}: expected one of {', '.join(SAYS)}, found {', '.join(said)}")
-                yield Sentence(one["say"], language, shop, kind, **said)
+                for way in one["say"].splitlines() if isinstance(one["say"], str) else one["say"]:
+                    yield Sentence(way, language, shop, kind, **said)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+from datetime import date
+
 import pytest
 
-from bench.ask import score, sentences
+from bench.ask import forms, score, sentences
 from bench.ask.members import parsed
 from bench.ask.sentences import Sentence
 from jobs.audiences.ask import Answer, Part, Reading
@@ -77,3 +80,45 @@ def test_shares_are_told_by_language():
     assert said["en"] | {"execution": 0.3333, "valid_but_wrong": 0.25, "right": 0.5} == said["en"]
     assert said["zh"]["execution"] is None
     assert score.table(found, "").row_count == 10
+
+
+@pytest.mark.parametrize("language", sentences.LANGUAGES)
+def test_a_way_stands_in_the_phrasebook_once(language):
+    ways = sentences.phrases(language)
+    rules = {json.dumps(rule, sort_keys=True, default=str): rule for one in ways for rule in one.rules}
+    assert all(map(parsed, rules.values()))
+    assert len({(one.shop, one.say) for one in ways}) == len(ways)
+
+
+DS = date(2017, 12, 1)
+DONE = {"did": "purchase", "where": {"category": "MILK"}}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (DONE, DONE | {"count": "orders", "at_least": 1}),
+        ({"not": DONE}, DONE | {"none": True}),
+        ({"did": "purchase", "where": {"category": ["MILK", "TEA"]}}, {"any": [TEA, MILK]}),
+        ({"not": {"any": [MILK, TEA]}}, {"all": [{"not": TEA}, {"not": MILK}]}),
+        (DONE | {"count": "orders", "between": [2, 4]},
+         {"all": [DONE | {"count": "orders", "more_than": 1}, {"not": DONE | {"count": "orders", "at_least": 5}}]}),
+        (DONE | {"sum": "amount", "less_than": 50}, {"not": DONE | {"sum": "amount", "at_least": 50}}),
+        (DONE | {"in": {"last_months": 1}}, DONE | {"in": {"between": [date(2017, 11, 1), date(2017, 11, 30)]}}),
+        (DONE | {"in": {"after": date(2017, 11, 1)}}, DONE | {"in": {"last_days": 30}}),
+        (DONE | {"in": {"last_days": 30, "at_least_in": 5}},
+         DONE | {"in": {"last_days": 30}, "count": "days", "at_least": 5}),
+        ({"last": "purchase", "in": {"before": date(2017, 11, 1)}},
+         {"all": [{"did": "purchase"}, {"not": {"did": "purchase", "in": {"after": date(2017, 10, 31)}}}]}),
+        ({"is": {"gender": "F", "region": ["X"]}}, {"all": [{"is": {"region": "X"}}, {"is": {"gender": "F"}}]}),
+    ],
+)  # fmt: skip
+def test_rules_that_say_the_same_have_one_form(one, other):
+    assert forms.members([one], DS) == forms.members([other], DS)
+    assert forms.members([{"not": one}], DS) == forms.members([{"not": other}], DS) != forms.members([one], DS)
+
+
+def test_other_rules_have_other_forms():
+    rules = [DONE, MILK | {"in": {"last_days": 30}}, MILK | {"count": "orders", "at_least": 2}, {"not": MILK}, TEA,
+             DONE | {"sum": "amount", "at_least": 2}, DONE | {"sum": "amount", "more_than": 2}]  # fmt: skip
+    assert len(set(forms.members(rules, DS))) == len(rules)
