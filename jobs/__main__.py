@@ -385,4 +385,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    gc.freeze()  # else Python looks among all that was imported for circles as it ends: half a second
+    sys.exit(code)

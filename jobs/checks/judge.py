@@ -14,7 +14,7 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from jobs import audiences, segments, tables
+from jobs import tables
 from jobs.checks import (
     balance,
     results,
@@ -84,6 +84,9 @@ def after_hop(spark: SparkSession, s: Settings, hop: str) -> None:
 def _slice(spark: SparkSession, s: Settings, table: tables.Table, suite: Suite) -> DataFrame:
     """The rows that the run wrote."""
     if suite.slice == "nights":
+        # Imported here: a third of a second, and most hops are judged without.
+        from jobs import audiences, segments
+
         hops = {tables.SEGMENT_CHANGES.name: segments, tables.AUDIENCE_CHANGES.name: audiences}
         return frames.kept(hops[table.name].tonights_changes(spark, s))  # a join of nights, few rows, asked many times
     frame = delta.read(spark, s.warehouse, table)
