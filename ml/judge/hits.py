@@ -26,7 +26,9 @@ WINDOWS = (7, HORIZON)
 
 @dataclass(frozen=True)
 class Truth:
-    """Products (U, I) that users bought in the `days` after ds: all, or `new` ones, not in their sequence before."""
+    """Products (U, I) that users bought in the `days` after ds: all, or `new` ones, not in their sequence before. Looks
+    stand for purchases where nobody buys.
+    """
 
     days: int
     purchases: str
@@ -34,19 +36,27 @@ class Truth:
 
 
 def read_truth(
-    warehouse: str, ds: datetime.date, user_ids: pa.Array, product_ids: pa.Array
+    warehouse: str, ds: datetime.date, user_ids: pa.Array, product_ids: pa.Array, looked_I: np.ndarray
 ) -> dict[int, sparse.csr_array]:
-    """1 where a user bought a product in the first 7, 28 days after ds. DataError where they are not over."""
+    """1 where a user bought a product in the first 7, 28 days after ds, or looked at it, of looked_I (see Sales).
+    DataError where the days are not over.
+    """
     end = ds + datetime.timedelta(days=HORIZON)
     events.require_until(warehouse, end)
-    lines = events.purchases(warehouse, ds + datetime.timedelta(days=1), end, ["user_id", "product_id", "ds"])
     parts: dict[int, list[np.ndarray]] = {days: [np.zeros(0, np.int64)] for days in WINDOWS}
-    for batch in lines:
-        user, item = find(batch["user_id"], user_ids), find(batch["product_id"], product_ids)
-        day = events.days_after(batch["ds"], ds)
-        for days, codes in parts.items():
-            kept = (user >= 0) & (item >= 0) & (day <= days)
-            codes.append(np.unique(user[kept].astype(np.int64) * len(product_ids) + item[kept]))
+
+    def count(batches: Iterable[pa.RecordBatch], among_I: np.ndarray) -> None:
+        for batch in batches:
+            user, item = find(batch["user_id"], user_ids), find(batch["product_id"], product_ids)
+            day, known = events.days_after(batch["ds"], ds), (user >= 0) & np.append(among_I, False)[item]
+            for days, codes in parts.items():
+                kept = known & (day <= days)
+                codes.append(np.unique(user[kept].astype(np.int64) * len(product_ids) + item[kept]))
+
+    asked = (warehouse, ds + datetime.timedelta(days=1), end, ["user_id", "product_id", "ds"])
+    count(events.purchases(*asked), np.ones(len(product_ids), bool))
+    if looked_I.any():
+        count(events.looks(*asked), looked_I)
     return {days: cells_of(np.concatenate(codes), (len(user_ids), len(product_ids))) for days, codes in parts.items()}
 
 
@@ -56,12 +66,12 @@ def cells_of(codes: np.ndarray, shape: tuple[int, int]) -> sparse.csr_array:
     return sparse.csr_array((np.ones(len(code)), (code // shape[1], code % shape[1])), shape)
 
 
-def truths(bought: dict[int, sparse.csr_array], cells: Cells) -> Iterator[Truth]:
+def truths(bought: dict[int, sparse.csr_array], cells: Cells, looked_I: np.ndarray) -> Iterator[Truth]:
     """By days, all purchases and the new ones. cells: what users did up to ds."""
     for days, matrix in bought.items():
         yield Truth(days, "all", matrix)
         products = matrix.shape[1]
-        had = cells.bought_N > 0
+        had = (cells.bought_N > 0) | looked_I[cells.item_N]
         user, item = (axis.astype(np.int64) for axis in matrix.tocoo().coords)
         new = np.setdiff1d(user * products + item, cells.user_N[had] * products + cells.item_N[had])
         yield Truth(days, "new", cells_of(new, matrix.shape))
@@ -122,8 +132,9 @@ def of_simple_ways(world: World, cells: Cells) -> dict[str, np.ndarray]:
     items, users = world.shelf.items_E, cells.users
     popular = items[world.shelf.first(2 * TOP)]
     place = world.shelf.places(len(world.products))[cells.item_N]
-    own = cells.part((place >= 0) & (cells.bought_N > 0))
-    order = np.lexsort((own.item_N, -own.last_N, -own.bought_N, own.user_N))
+    own = cells.part((place >= 0) & ((cells.bought_N > 0) | world.looked_I[cells.item_N]))
+    times_N = own.bought_N + own.seen_N * world.looked_I[own.item_N]
+    order = np.lexsort((own.item_N, -own.last_N, -times_N, own.user_N))
     often = np.full((users, TOP), -1)
     near = np.full((users, TOP), -1)
     starts = own.offsets()

@@ -36,8 +36,9 @@ def night(snapshot: Snapshot, warehouse: str, config: RecommendConfig) -> dict[s
     """By purchases (all, new) and days after the snapshot's. New ones are asked of lists of `repeat: never`."""
     encoder = Encoder.load(folder_of(snapshot), snapshot.products())
     sample = read_sample(warehouse, snapshot.ds, encoder, hits.SCORED)
-    bought = hits.read_truth(warehouse, snapshot.ds, sample.user_ids, encoder.catalogue.product_ids)
     recommenders = Recommender.ablated(warehouse, snapshot.ds, encoder, config, WITHOUT.values())
+    looked_I = recommenders[0].world.looked_I
+    bought = hits.read_truth(warehouse, snapshot.ds, sample.user_ids, encoder.catalogue.product_ids, looked_I)
     blocks = list(recommenders[0].suggest(sample, encoder.states(sample)))
     never = config.model_copy(update={"repeat": "never"})
 
@@ -49,7 +50,7 @@ def night(snapshot: Snapshot, warehouse: str, config: RecommendConfig) -> dict[s
     listed = {purchases: {name: lists(how, one) for name, one in zip(WITHOUT, recommenders, strict=True)}
               for purchases, how in (("all", config), ("new", never))}  # fmt: skip
     found = {}
-    for truth in hits.truths(bought, cells_as_of(sample, snapshot.ds, encoder, config)):
+    for truth in hits.truths(bought, cells_as_of(sample, snapshot.ds, encoder, config), looked_I):
         measured = {name: hits.by_user(items, truth.bought_UI) for name, items in listed[truth.purchases].items()}
         ndcg = {name: values["ndcg_10"] for name, (_, values) in measured.items()}
         ids = sample.user_ids.take(pa.array(measured[BARE][0]))

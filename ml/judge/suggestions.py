@@ -33,8 +33,9 @@ def judged(
         registry = Registry.of(warehouse)  # of the champion only the numbers of products and events are used
         encoder = load(registry, registry.current_champion().run_id, "cpu")
     sample, ids = read_sample(warehouse, ds, encoder, hits.SCORED), encoder.catalogue.product_ids
-    bought = hits.read_truth(warehouse, ds, sample.user_ids, ids)
-    past = world(*shop(warehouse, ds, ds, encoder, config), ds, sample, encoder, config)
+    products, sales = shop(warehouse, ds, ds, encoder, config)
+    bought = hits.read_truth(warehouse, ds, sample.user_ids, ids, sales.looked_I)
+    past = world(products, sales, ds, sample, encoder, config)
     cells = cells_as_of(sample, ds, encoder, config)
     if isinstance(ours, Path):
         recommender = Recommender.fit(warehouse, ds, encoder, config)
@@ -43,4 +44,4 @@ def judged(
     else:
         lists = hits.of_rows(ours, sample.user_ids, ids)
     say(f"{len(sample):,} users as of {ds}, {len(past.shelf):,} of {len(ids):,} products could be suggested")
-    return hits.scores({OURS: lists, **hits.of_simple_ways(past, cells)}, hits.truths(bought, cells))
+    return hits.scores({OURS: lists, **hits.of_simple_ways(past, cells)}, hits.truths(bought, cells, sales.looked_I))

@@ -237,6 +237,18 @@ def test_where_nobody_buys_looks_speak(
     assert not any("bought" in row["reason"] or "buy" in row["reason"] for row in rows)
     assert len({row["product_id"] for row in rows}) > 10
 
+    ago, everything = DS - datetime.timedelta(days=30), np.ones(len(encoder.catalogue.product_ids), bool)
+    partition(USER_SEQUENCES, where, ago, [cut(row, ago) for row in looked])
+    sample = recommender.read_sample(where, ago, encoder, USERS)
+    came = hits.read_truth(where, ago, sample.user_ids, encoder.catalogue.product_ids, everything)
+    cells = recommender.cells_as_of(sample, ago, encoder, CONFIG)
+    found = {(truth.days, truth.purchases): truth.bought_UI.nnz for truth in hits.truths(came, cells, everything)}
+    before, after = (
+        {(row["user_id"], row["product_id"]) for row in event_rows(where) if first < (row["ds"] - ago).days <= last}
+        for first, last in ((-1000, 0), (0, 28))
+    )
+    assert (found[28, "all"], found[28, "new"]) == (len(after), len(after - before))
+
 
 def test_vectors_of_another_model_are_refused(encoded: str) -> None:
     with pytest.raises(cli.DataError, match=r"by model version 2, found versions \['1'\]"):
