@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from jobs.audiences.ask import text
+from jobs.audiences.ask.sound import by_sound
 from jobs.audiences.ask.title_words import words_of
 from jobs.audiences.ask.vague import vague
 from jobs.audiences.ask.vocabulary import Vocabulary
@@ -337,6 +338,12 @@ class Names:
                 for word in _key(name).split():
                     found[len(word)].add(word)
         return found
+
+    @cached_property
+    def sounds(self) -> Mapping[tuple[str, ...], frozenset[str]]:
+        """Labels and values of Chinese by how they sound."""
+        labels = {label for labels in self.vocabulary.labels.values() for label in labels}
+        return by_sound({*map(_key, labels), *self._levels[0], *self._levels[2], *self._users})
 
     def mended(self, word: str, others: Iterable[str]) -> str | None:
         """The known word that differs from an unknown one by a typing error; None where none or several do."""

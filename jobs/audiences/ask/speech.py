@@ -35,3 +35,10 @@ def chinese(sentence: str) -> tuple[Word, ...]:
         found.append(Word(text, tag, start, start + len(text)))
         start += len(text)
     return tuple(found)
+
+
+def is_word(said: str) -> bool:
+    """Whether the Chinese dictionary has it."""
+    import rjieba
+
+    return rjieba.has_word(said)

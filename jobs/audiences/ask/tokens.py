@@ -14,9 +14,10 @@ from typing import Any
 import rjieba
 import yaml
 
-from jobs.audiences.ask import text
+from jobs.audiences.ask import speech, text
 from jobs.audiences.ask.inflection import bases
 from jobs.audiences.ask.names import Names
+from jobs.audiences.ask.sound import by_sound, meant
 from jobs.audiences.ask.text import Unit
 from jobs.audiences.ask.token import Token
 from jobs.audiences.ask.unknown import IDLE, settled
@@ -83,6 +84,28 @@ def covered(sentence: str, names: Names) -> tuple[list[Token], list[str]]:
     def mended_in(token: Token) -> tuple[str, ...]:
         return tuple(note for place, note in notes.items() if token.start <= place < token.end)
 
+    every = _cover(units, sentence, names)
+    if slips := _misheard(units, every, names):
+        for start, word in slips.items():
+            notes[units[start].start] = f"读作“{word}”"
+            units[start : start + len(word)] = [replace(u, text=c) for u, c in zip(units[start:], word, strict=False)]
+        every = _cover(units, sentence, names)
+    every = settled(every, sentence)
+    passed = {token.start for token in every if token.kinds.keys() <= {"NOISE"} and token.end - token.start == 1}
+    kept, opens = [], False
+    for token in every:
+        if token.kinds.keys() <= {"NOISE"}:
+            opens |= token["NOISE"] == "relatives"
+        elif IDLE not in token:
+            kept.append(replace(token, opens=opens))
+            opens = False
+    kept = sorted([*kept, *_of_letters(sentence, passed)], key=lambda token: token.start)
+    kept = [replace(token, notes=(*mended_in(token), *token.notes)) for token in _of_then_what(kept)]
+    return kept, [token.said for token in every if IDLE in token]
+
+
+def _cover(units: list[Unit], sentence: str, names: Names) -> list[Token]:
+    """The fewest words, and the cheapest, noise among them."""
     best: list[tuple[float, int, Token | None]] = [(0.0, 0, None)]
     best += [(float("inf"), 0, None)] * len(units)
     for start in range(len(units)):
@@ -96,19 +119,7 @@ def covered(sentence: str, names: Names) -> tuple[list[Token], list[str]]:
         found.append(token)
         place = before
     every = [token for token in reversed(found) if token is not None]
-    every = [_and(every, place) for place in range(len(every)) if not _hyphen(every, place, sentence)]
-    every = settled(every, sentence)
-    passed = {token.start for token in every if token.kinds.keys() <= {"NOISE"} and token.end - token.start == 1}
-    kept, opens = [], False
-    for token in every:
-        if token.kinds.keys() <= {"NOISE"}:
-            opens |= token["NOISE"] == "relatives"
-        elif IDLE not in token:
-            kept.append(replace(token, opens=opens))
-            opens = False
-    kept = sorted([*kept, *_of_letters(sentence, passed)], key=lambda token: token.start)
-    kept = [replace(token, notes=(*mended_in(token), *token.notes)) for token in _of_then_what(kept)]
-    return kept, [token.said for token in every if IDLE in token]
+    return [_and(every, place) for place in range(len(every)) if not _hyphen(every, place, sentence)]
 
 
 def _of_then_what(row: list[Token]) -> list[Token]:
@@ -228,17 +239,33 @@ def _called(sentence: str, start: int, end: int, kinds: Mapping[str, Any]) -> bo
 
 
 def _mended(units: list[Unit], names: Names) -> tuple[list[Unit], dict[int, str]]:
-    """The units with unknown words as those that they are typing errors of, and a note by place of each."""
+    """The units with words of no dictionary as those that they are typing errors of, and a note by place of each."""
     mended, notes = [], {}
     for unit in units:
         right = None
         known = unit.text in _words() or names.knows(unit.text) or _base(unit.text)
-        if unit.kind == "word" and not known:
+        if unit.kind == "word" and not known and not speech.english(unit.text):
             right = names.mended(unit.text, _single_words())
         if right is not None:
             notes[unit.start] = f"read as {right!r}"
         mended.append(unit if right is None else replace(unit, text=right))
     return mended, notes
+
+
+def _misheard(units: list[Unit], every: list[Token], names: Names) -> dict[int, str]:
+    """Words by the place of those that sound the same and are not known: of names, and of what people did."""
+    places = {unit.start: place for place, unit in enumerate(units)}
+    said, right = [unit.text for unit in units], {}
+    for token in every:
+        if "UNKNOWN" in token and text.is_chinese(token.said) and len(token.said) == 1:
+            heard = (meant(said, places[token.start], known) for known in (names.sounds, _deeds_by_sound()))
+            right |= dict([one for one in heard if one is not None][:1])
+    return right
+
+
+@cache
+def _deeds_by_sound() -> Mapping[tuple[str, ...], frozenset[str]]:
+    return by_sound(phrase for phrase, kinds in lexicon().items() if kinds.keys() & {"EVENT", "ORDERS"})
 
 
 def _base(word: str) -> str | None:

@@ -17,8 +17,10 @@ import yaml
 from jobs.audiences.ask import speech, text
 from jobs.audiences.ask.token import Token
 
+_MESSAGES = "messages and accounts"
 IDLE = "IDLE"  # a word that is passed over, and told
 _REFLEXIVE = ("himself", "herself", "themselves", "themself", "ourselves")
+_OURSELVES = ("i", "we", "i'm", "we're", "i've", "we've", "i'd", "we'd", "i'll", "we'll", "you")
 # Behind a verb: snapped up, tucked into, splurged on.
 _PARTICLES = ("up", "in", "into", "on", "upon", "home", "through", "for", "up on", "up in")
 # Between a verb and what it is done to.
@@ -65,8 +67,13 @@ def settled(row: Sequence[Token], sentence: str) -> list[Token]:
 
 def _in_english(row: list[Token], sentence: str) -> list[Token]:
     for place, token in enumerate(row):
-        if _latin(token) and _idle(row, place):
+        if not _latin(token):
+            continue
+        if _idle(row, place) or _asks(row, place):
             row[place] = replace(token, kinds={IDLE: ""})
+        elif _holds(row, place):
+            note = f"{token.said!r} is taken as pieces"
+            row[place] = replace(token, kinds={"UNIT": "pieces"}, notes=(*token.notes, note))
     place = 0
     while place < len(row):
         if _latin(row[place]) and (taken := _deed(row, place, sentence)):
@@ -85,6 +92,35 @@ def _idle(row: list[Token], place: int) -> bool:
     if not word.endswith("ly") or word in _listed("adverbs") or speech.english(word).keys() != {"ADV"}:
         return False
     return not any(one.may(*_NUMBERS) for one in row[max(0, place - 1) : place] + row[place + 1 : place + 2])
+
+
+def _asks(row: list[Token], place: int) -> bool:
+    """Whether an English verb at the head is asked of us: retarget all who ..."""
+    if place and not (row[place - 1].may("COMMA") or row[place - 1].kinds.get("NOISE") == "politeness"):
+        return False
+    word, after = row[place].said, row[place + 1 : place + 3]
+    ours = word in _verbs_of(_MESSAGES)
+    if not ours and (word not in speech.english(word).get("VERB", ()) or word in verbs()):
+        return False
+    people = bool(after) and (
+        after[0].kinds.get("NOISE") in ("people", "determiners", "pronouns") or "PEOPLE" in after[0]
+    )
+    return people or (len(after) > 1 and "OBJ" in after[0] and "BUYERS" in after[1])
+
+
+def _holds(row: list[Token], place: int) -> bool:
+    """Whether an English noun is a vessel between a number and a thing: two punnets of berries."""
+    of = row[place + 1 : place + 3]
+    return (
+        place > 0
+        and "NUM" in row[place - 1]
+        and len(of) == 2
+        and of[0].said == "of"
+        and "OBJ" in of[1]
+        and bool(parts := speech.english(row[place].said).keys() or {"NOUN"})
+        and "NOUN" in parts
+        and not {row[place].said, *speech.english(row[place].said).get("NOUN", ())} & _listed("measures")
+    )
 
 
 def _deed(row: list[Token], place: int, sentence: str) -> tuple[int, Token] | None:
@@ -121,6 +157,8 @@ def _begins(row: list[Token], place: int) -> bool:
     if place == 0:
         return _past(row[0].said)
     before, word = row[place - 1], row[place].said
+    if any(one.said in _OURSELVES for one in row[max(0, place - 2) : place]):
+        return False  # what we do
     if (
         before.kinds.get("NOISE") in _FINITE
         or before.opens
@@ -155,6 +193,11 @@ def _of_things(row: list[Token], place: int) -> bool:
 
 def _in_chinese(row: list[Token], sentence: str) -> list[Token]:
     """Chinese words of which a part is unknown, as verbs or as nothing."""
+    for place in range(1, len(row) - 1):
+        token = row[place]
+        counts = "NUM" in row[place - 1] and "OBJ" in row[place + 1] and len(token.said) == 1
+        if "UNKNOWN" in token and counts and text.is_chinese(token.said) and token.said not in _listed("measures"):
+            row[place] = replace(token, kinds={"UNIT": "pieces"}, notes=(*token.notes, f"“{token.said}”按件理解"))
     for word in speech.chinese(sentence):
         within = [place for place, one in enumerate(row) if word.start <= one.start and one.end <= word.end]
         if not within or not any("UNKNOWN" in row[place] for place in within) or word.text.isascii():
@@ -229,6 +272,11 @@ def verbs() -> frozenset[str]:
 @cache
 def _listed(name: str) -> frozenset[str]:
     return frozenset(one for words in _document()[name].values() for one in words)
+
+
+@cache
+def _verbs_of(kind: str) -> frozenset[str]:
+    return frozenset(_all({kind: _document()["verbs"][kind]}))
 
 
 def _all(kinds: dict) -> Iterator[str]:

@@ -47,14 +47,40 @@ _TAILS = (
         r" (?:them|him|her|these|those)?\b[^,;:]*$"
     ),
 )
+# A part between marks in which somebody speaks of himself, greets or thanks, or says what is done with "them".
+_MARKS = re.compile(r"([,.;:!?]+(?=\s|$|[\u3400-\u9fff])| [-–—]+ )")
+_SPEAKS = re.compile(
+    r"^\s*(?:(?:(?:and|but|so|since|because|as|well|if|when|after|before|while|where)\s+)?(?:i|we|my|our|i'm|we're|i'll|we'll|i've|we've|i'd"
+    r"|we'd|let's|let us)\b"
+    r"|(?:hi|hello|hey|hiya|dear|howdy|greetings|morning|good (?:morning|afternoon|evening)|happy)\b"
+    r"|(?:thanks|thank you|many thanks|cheers|regards|best|kind regards|thx|much appreciated|appreciate)\b"
+    r"|(?:to|so|so that|for|because|since|as|they|we|and|in order to|that way)\b.*\b(?:them|they|these)\b"
+    r"|they (?:are to|will|shall|should|get|deserve)\b"
+    r"|(?:(?:因为|由于|为了?|方便|好让|以便|这样|所以|然后|顺便|麻烦|请)?(?:我|咱|老板|领导|客服|店长|运营)|方便|好让|以便|为了))"
+)
+_PEOPLE = re.compile(
+    r"\b(?:who|whose|that|those|ones?|people|customers?|shoppers?|users?|members?|folks?|buyers?|households?|everyone|everybody"
+    r"|anyone|anybody|clients?|guys|persons?)\b|[人户者]|客(?!服)|(?<![我咱])们"
+)
+_TO_THEM = re.compile(
+    r",? (?:in order |so as )?(?:to|and) (?:then |also )?[a-z]+ (?:them|him|her|these people)\b[^,;:.]*$"
+)
 _DOES = re.compile(
     r"[买购搜看逛付退花]|下单|浏览|加购|收藏|没|未|不|\b(?:who|not|bought|buy|viewed|never|without|spent)\b"
 )
 
 
-def without_asides(plain: str, says_who: Callable[[str], bool]) -> tuple[str, list[str]]:
-    """The sentence without such parts, and them. says_who: whether a part says who people are, and stays."""
-    found = []
+def without_asides(
+    plain: str, says_who: Callable[[str], bool], says_nothing: Callable[[str], bool]
+) -> tuple[str, list[str]]:
+    """The sentence without such parts, and them. says_who: whether a part says who people are, and stays; says_nothing:
+    whether a part has no word of the lexicon or of the shop.
+    """
+    plain, found = _without_talk(plain, says_nothing)
+    tail = _TO_THEM.search(plain)
+    if tail and says_nothing(tail[0]):
+        found.append(tail[0].strip(" ,"))
+        plain = plain[: tail.start()]
     for pattern in (*_HEADS, *_TAILS):
         cut = pattern.search(plain)
         if (
@@ -69,3 +95,16 @@ def without_asides(plain: str, says_who: Callable[[str], bool]) -> tuple[str, li
             found.append(cut[0].strip(" :,-.;!"))
             plain = rest
     return plain, found
+
+
+def _without_talk(plain: str, says_nothing: Callable[[str], bool]) -> tuple[str, list[str]]:
+    parts = [*_MARKS.split(plain), ""]
+    clauses = list(zip(parts[::2], parts[1::2], strict=True))
+    talk = [
+        bool(_SPEAKS.match(one)) and not _PEOPLE.search(one) and not re.search(r"\d", one) and says_nothing(one)
+        for one, _ in clauses
+    ]
+    if not any(talk):
+        return plain, []
+    rest = "".join(clause + end for (clause, end), idle in zip(clauses, talk, strict=True) if not idle)
+    return rest.strip(" ,;:"), [clause.strip() for (clause, _), idle in zip(clauses, talk, strict=True) if idle]

@@ -71,7 +71,7 @@ class Reader:
 
     def read(self, sentence: str, lang: str | None = None) -> Answer:
         plain, talk = without_talk(text.folded(sentence))
-        plain, passed = without_asides(with_ends(turned(plain)), self._says_who)
+        plain, passed = without_asides(with_ends(turned(plain)), self._says_who, self._says_nothing)
         every, idle = covered(plain, self.names)
         passed = [*talk, *passed, *idle]
         said = [one for place, one in enumerate(every) if "OPEN" not in one or (place and "NEG" in every[place - 1])]
@@ -118,6 +118,10 @@ class Reader:
 
     def _says_who(self, aside: str) -> bool:
         return any(token.may(*_WHO) for token in tokens(aside, self.names))
+
+    def _says_nothing(self, aside: str) -> bool:
+        harmless = {"UNKNOWN", "COMMA", "AND", "BUT"}
+        return all("NOISE" in one or one.kinds.keys() <= harmless for one in tokens(aside, self.names))
 
     def _bracketed(self, said: list[Token], plain: str, lang: str | None) -> tuple[list[Token], list[Part]]:
         """Whole clauses in brackets as what they say by themselves, and those that say nothing."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from jobs.audiences.ask import read
@@ -17,6 +19,13 @@ MILK = {"did": "purchase", "where": {"category": "MILK"}}
     ("has never pocketed milk", {"not": MILK}),
     ("squandered $50 on milk", MILK | {"sum": "amount", "at_least": 50}),
     ("shoppers who cheerfully bought milk", MILK),
+    ("bought three punnets of milk", MILK | {"count": "pieces", "at_least": 3}),
+    ("近30天买过3板牛奶的", MILK | {"count": "pieces", "at_least": 3, "in": {"last_days": 30}}),
+    ("hey crew, customers who bought milk, thanks a bunch", MILK),
+    ("people who bought milk, my boss is nagging me", MILK),
+    ("Retarget milk buyers", MILK),
+    ("近30天买过牛乃的", MILK | {"in": {"last_days": 30}}),
+    ("我们店长很着急，近30天买过牛奶的", MILK | {"in": {"last_days": 30}}),
     ("近30天揣走过牛奶的", MILK | {"in": {"last_days": 30}}),
     ("拽走两箱牛奶的客户", MILK | {"count": "pieces", "at_least": 2}),
     ("牛奶近30天搂过的", MILK | {"in": {"last_days": 30}}),
@@ -24,7 +33,7 @@ MILK = {"did": "purchase", "where": {"category": "MILK"}}
 def test_a_verb_before_things_is_bought_and_an_adverb_nothing(said: str, rule: dict) -> None:
     answer = read(said, SHOP)
     assert answer.rule == rule
-    assert any("is taken as" in p.means or "理解" in p.means or "passed over" in p.means for p in answer.parts)
+    assert any(re.search("is taken as|理解|读作|passed over", part.means) for part in answer.parts)
 
 
 @pytest.mark.parametrize("said", [
