@@ -94,7 +94,9 @@ def build(
     clocks = {shop.name: Clock(shop.shop_zone, min(scope.days) - touched.ONE, max(scope.days)) for shop in held}
     rows = context.with_context(sessions.with_clock(context.near(bronze, scope), clocks), scope)
     # Single users' rows are few, found among six weeks of them, and asked for often; a history is cheap to read again.
-    kept = [frames.kept(rows)] if len(scope.others) > len(scope.whole) else []
+    kept = []
+    if len(scope.others) > len(scope.whole):
+        kept.append(rows := frames.kept(rows))
     good = amounts.correct(rows).where("reason IS NULL")
     acts = frames.kept(bots.acts(good))  # asked for the agents, then for the bots
     known = devices.by_agent(acts)
