@@ -17,9 +17,10 @@ from pyspark.sql import functions as F
 from jobs import tables
 from jobs.checks import (
     balance,
+    refused,  # noqa: F401 (a metric in place of theirs)
     results,
     suites,
-    unique,  # noqa: F401 (a metric in place of theirs)
+    unique,  # noqa: F401 (the same)
     volume,
 )
 from jobs.checks.hops import JUDGED

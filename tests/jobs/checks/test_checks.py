@@ -174,6 +174,16 @@ def test_keys_of_several_columns_are_unique_by_what_they_say_and_not_by_their_ha
     assert found == [(True, 0), (False, 2)]
 
 
+def test_rows_that_a_query_refuses_are_counted_and_not_fetched(spark, tmp_path, monkeypatch):
+    query = {"type": "UnexpectedRowsExpectation", "severity": "critical",
+             "unexpected_rows_query": "SELECT * FROM {batch} WHERE n > 1"}  # fmt: skip
+    suite = suites.Suite(slice=None, expectations=(suites.Expectation(**query),))
+    frame = spark.createDataFrame([(1,), (2,), (3,)], "n int")
+    monkeypatch.setattr(type(frame), "limit", None)  # by which Great Expectations fetches some
+    (result,) = judge.validate({"rows": (frame, suite)}, tmp_path, "test")["rows"]
+    assert (result.success, result.observed) == (False, "2")
+
+
 def test_an_empty_day_is_critical(spark, night):
     delta.replace_where(silver(spark, {}), night.warehouse, tables.SILVER_EVENTS, f"ds = DATE'{DAY}'")
     later = Settings(date(2017, 6, 2), date(2017, 6, 2), night.warehouse, "shop", "", "test")
