@@ -27,9 +27,9 @@ from jobs.audiences.rule.measures import USER_FIELDS
 _CALLED_BEFORE = re.compile(
     r"(audiences?|segments?|tags?|tagged|members of|left|entered|joined|moved (away )?from"
     r"|exclud(e|ing)|except( for)?|leav(e|ing) out|omit(ting)?"
-    r"|受众|人群包?|分群|标签[为是含]?|属于|离开过?|进入|排除|剔除|去掉|除了|不要|不含|不包括)$"
+    r"|受众|人群包?|分群|标签[为是含]?|属于|离开过?|进入|排除|剔除|去掉|除了|不要|不含|不包括|(?<=的)非)$"
 )
-_CALLED_AFTER = re.compile(r"audience|segment|tag|受众|人群|分群|客群|标签")
+_CALLED_AFTER = re.compile(r"audience|segment|tag|受众|人群|分群|客群|标签|名单|除外")
 _LONGEST_PHRASE = 10  # units
 _INFLECTED = {"EVENT", "NOISE", "SHUN", "ADD", "REMOVE"}
 _COST = {"known": 1.0, "noise": 0.9, "unknown": 4.0, "part": 1.6, "mark": 0.1}
@@ -235,6 +235,8 @@ def _called(sentence: str, start: int, end: int, kinds: Mapping[str, Any]) -> bo
     if kinds.keys() == {"AUDIENCE"} and sentence[:start].endswith("不在"):
         return True
     before, after = sentence[:start].rstrip(" \"'“「"), sentence[end:].lstrip(" \"'”」(")
+    if "·" in sentence[start:end]:
+        return True  # no two words are written so
     return bool(_CALLED_BEFORE.search(before) or _CALLED_AFTER.match(after))
 
 

@@ -38,7 +38,7 @@ def _aged(m: Match) -> Made:
       "CMP NUM HOUSEHOLD")  # fmt: skip
 def _household(m: Match) -> Made:
     before = m.found[0][0] == "HOUSEHOLD"
-    if before != m.said("HOUSEHOLD").endswith((" of", " with", "人口", "人数", "规模", "成员")) or (
+    if before != m.said("HOUSEHOLD").endswith((" of", " with", "人口", "人口数", "人数", "规模", "成员")) or (
         m.after and m.after.may("KIDS", "ORDERS", "UNIT")
     ):
         return None

@@ -69,7 +69,7 @@ def _expected_to_spend(m: Match) -> Made:
     "FUTURESPAN LIKELY|UNLIKELY? EVENT OBJ?",
     "FUTURESPAN|WITHINSPAN LIKELY|UNLIKELY EVENT OBJ?",
     "LIKELY|UNLIKELY FUTURESPAN|WITHINSPAN? NEG? EVENT|BACK OBJ? FUTURESPAN|WITHINSPAN?",
-    "HIGH|LOW CHANCE FUTURESPAN|WITHINSPAN?",
+    "FUTURESPAN? HIGH|LOW CHANCE FUTURESPAN|WITHINSPAN?",
     "FUTURESPAN? CHANCE HIGH|LOW",
     "FUTURESPAN|WITHINSPAN|SPAN? CHANCE BELONG|WAS? FUTURESPAN|WITHINSPAN? Q|QPCT FUTURESPAN?",
     "Q|QPCT CHANCE FUTURESPAN|WITHINSPAN?",
@@ -79,6 +79,8 @@ def _expected_to_spend(m: Match) -> Made:
 def _buying(m: Match) -> Made:
     if (m.has("EVENT") and m.get("EVENT") not in ("purchase", "spend")) or m.has("NEG"):
         return None
+    if m.found[0][0] == "FUTURESPAN" and m.before is not None and "LIKELY" in m.before:
+        return None  # 预计未来7天会: of the word before it
     days = _ahead(m)
     if (things := m.get("OBJ")) is not None:
         fits = len(things) == 1 and set(things[0]) == {"category"} and days in (28, 30) and m.has("LIKELY")

@@ -68,6 +68,8 @@ def _after_hour(m: Match) -> Made:
     hour = int(m.get("NUM", "TIME", "CLOCKWORD"))
     if m.has("NUM") and (m.get("AMPM") == "pm" or m.get("HOURS") in ("evening", "afternoon")):
         hour = hour % 12 + 12
+    if m.has("NUM") and m.get("HOURS") == "night" and 6 <= hour < 12:
+        hour += 12  # 夜里八点
     if not 0 < hour < 24:
         return None
     return {"HOURLIST": {"less_than": hour} if m.has("BEFOREDATE", "AGO") else {"at_least": hour}}

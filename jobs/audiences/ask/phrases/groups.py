@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from jobs.audiences.ask.phrases.lengths import days_of
 from jobs.audiences.ask.phrases.pattern import Made, Match, Rules, into, is_
 from jobs.audiences.ask.phrases.quantities import compared
 from jobs.audiences.rule.measures import USER_FIELDS
@@ -83,21 +84,34 @@ def _listed(value: Any) -> list:
     return value if isinstance(value, list) else [value]
 
 
-@rule("WINDOW LEFT AUDIENCEWORD? AUDIENCE AUDIENCEWORD?", "LEFT AUDIENCEWORD? AUDIENCE AUDIENCEWORD? WINDOW?")
+def _days(m: Match) -> Any:
+    """The days in which somebody came in or left."""
+    days = days_of(m.get("WITHINSPAN")) if m.has("WITHINSPAN") else None
+    return {"last_days": days} if days else m.get("WINDOW")
+
+
+@rule(
+    "WINDOW|WITHINSPAN LEFT AUDIENCEWORD? AUDIENCE AUDIENCEWORD?", "LEFT AUDIENCEWORD? AUDIENCE AUDIENCEWORD? WINDOW?"
+)
 def _left(m: Match) -> Made:
-    window = m.get("WINDOW")
+    window = _days(m)
     return {"USER": {"left": m.get("AUDIENCE")} | ({"in": window} if window else {})}
 
 
-@rule("WINDOW ENTERED AUDIENCEWORD? AUDIENCE AUDIENCEWORD?", "ENTERED AUDIENCEWORD? AUDIENCE AUDIENCEWORD? WINDOW?")
+@rule(
+    "WINDOW|WITHINSPAN ENTERED AUDIENCEWORD? AUDIENCE AUDIENCEWORD?",
+    "ENTERED AUDIENCEWORD? AUDIENCE AUDIENCEWORD? WINDOW?",
+)
 def _entered(m: Match) -> Made:
-    window = m.get("WINDOW")
+    window = _days(m)
     return {"USER": {"audience": m.get("AUDIENCE")} | ({"since": window} if window else {})}
 
 
-@rule("WINDOW ENTERED SEGMENTWORD? SEGMENT SEGMENTWORD?", "ENTERED SEGMENTWORD? SEGMENT SEGMENTWORD? WINDOW?")
+@rule(
+    "WINDOW|WITHINSPAN ENTERED SEGMENTWORD? SEGMENT SEGMENTWORD?", "ENTERED SEGMENTWORD? SEGMENT SEGMENTWORD? WINDOW?"
+)
 def _entered_segment(m: Match) -> Made:
-    window = m.get("WINDOW")
+    window = _days(m)
     return {"USER": {"segment": m.get("SEGMENT")} | ({"since": window} if window else {})}
 
 
@@ -111,9 +125,11 @@ def _changed_stage(m: Match) -> Made:
     return {"USER": {"is": {"previous_lifecycle_stage": before, "lifecycle_stage": now}}}
 
 
-@rule("MOVED SEGMENTWORD? SEGMENT SEGMENTWORD? WINDOW?", "WINDOW? LEFT SEGMENTWORD? SEGMENT SEGMENTWORD? WINDOW?")
+@rule("WINDOW|WITHINSPAN? MOVED SEGMENTWORD? SEGMENT SEGMENTWORD? AMONGEND? LEFT",
+      "MOVED SEGMENTWORD? SEGMENT SEGMENTWORD? WINDOW?",
+      "WINDOW|WITHINSPAN? LEFT SEGMENTWORD? SEGMENT SEGMENTWORD? WINDOW?")  # fmt: skip
 def _moved(m: Match) -> Made:
-    window = m.get("WINDOW")
+    window = _days(m)
     return {"USER": {"moved_from": m.get("SEGMENT")} | ({"in": window} if window else {})}
 
 
@@ -122,9 +138,10 @@ def _in_one_of_segments(m: Match) -> Made:
     return is_("segment_name", m.all("SEGMENT"))
 
 
-@rule("SEGMENTWORD SEGMENT", "BELONG? SEGMENT SEGMENTWORD", "BELONG SEGMENT")
+@rule("SEGMENTWORD WAS? SEGMENT", "BELONG? SEGMENT SEGMENTWORD", "BELONG SEGMENT", "SEGMENT AMONGEND")
 def _in_segment(m: Match) -> Made:
-    return is_("segment_name", m.get("SEGMENT"))
+    only = m.found[0][1].kinds.keys() <= {"SEGMENT"}
+    return is_("segment_name", m.get("SEGMENT")) if only or len(m.found) > 1 else None
 
 
 @rule("SEGMENTWORD NUM")
@@ -139,7 +156,7 @@ def _in_audience(m: Match) -> Made:
 
 @rule("NEG AUDIENCE")
 def _not_in_audience(m: Match) -> Made:
-    return {"USER": {"not": {"audience": m.get("AUDIENCE")}}} if m.said("NEG") in ("不在", "不属于") else None
+    return {"USER": {"not": {"audience": m.get("AUDIENCE")}}} if m.said("NEG") in ("不在", "不属于", "非") else None
 
 
 @rule("AUDIENCE")

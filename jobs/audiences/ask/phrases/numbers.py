@@ -11,11 +11,13 @@ RULES: Rules = []
 rule = into(RULES)
 
 
-@rule("TOP TUNIT", "MOST? TOP FRACTION", "MOST FRACTION")
+@rule("TOP TUNIT", "MOST? TOP FRACTION", "MOST FRACTION", "ORDERS MOST TOP? FRACTION")
 def _top_part(m: Match) -> Made:
     if m.has("TUNIT"):
         return {"TOPN": {"percent": Decimal(25)}} if m.said("TUNIT") == "quarter" else None
-    return {"TOPN": {"percent": Decimal(m.get("FRACTION"))}}
+    ranked = next((token for kind, token in m.found if kind == "MOST" and "MEASURE" in token), None)
+    by = {"MEASURE": m.get("ORDERS") or (ranked and ranked["MEASURE"])} if ranked or m.has("ORDERS") else {}
+    return {"TOPN": {"percent": Decimal(m.get("FRACTION"))}} | by
 
 
 @rule("FRACTION")

@@ -114,7 +114,9 @@ def _undone_for(rule_: dict, held: dict, unit: str) -> dict | None:
 @rule("RISK")
 def _at_risk(m: Match) -> Made:
     return (
-        probable(m, "churn_28d") if m.said("RISK").startswith(("at risk", "有", "将", "即", "快", "濒", "潜")) else None
+        probable(m, "churn_28d")
+        if m.said("RISK").startswith(("at risk", "有", "将", "即", "快", "濒", "潜", "容易", "易"))
+        else None
     )
 
 

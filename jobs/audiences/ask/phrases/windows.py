@@ -325,9 +325,10 @@ def _within(m: Match) -> Made:
     return {"WITHINSPAN": m.get("SPAN")} if not m.has("CMP") else None
 
 
-@rule("LASTBUY BELONG|WAS? SPAN AGO|BEFOREDATE|FORMERLY", "LASTBUY BELONG|WAS? CMP SPAN AGO|BEFOREDATE|FORMERLY")
+@rule("LASTBUY BELONG|WAS? SPAN AGO|BEFOREDATE|FORMERLY", "LASTBUY BELONG|WAS? CMP SPAN AGO|BEFOREDATE|FORMERLY",
+      "LASTBUY BELONG PRIORSPAN")  # fmt: skip
 def _last_was_ago(m: Match) -> Made:
-    days, how = days_of(m.get("SPAN")), m.get("CMP") or "at_least"
+    days, how = m.get("PRIORSPAN") or days_of(m.get("SPAN")), m.get("CMP") or "at_least"
     if not days or how not in ("at_least", "more_than"):
         return None
     return {"LASTBUY": "", "WINDOW+": {"before_days": days + (how == "more_than")}}

@@ -33,6 +33,8 @@ def comparison(frame: Frame) -> None:
         how = {"less_than": 0.5}
     elif said == "doubled":
         how = {"at_least": 2}
+    elif said in ("more", "less") and by is not None and _of_the_other(frame):
+        how = {"more_than" if said == "more" else "less_than": by}
     elif said in ("up", "more"):
         how = {"more_than": 1} if by is None else {"at_least": 1 + by}
     elif said in ("down", "less"):
@@ -60,6 +62,13 @@ def comparison(frame: Frame) -> None:
         slots.setdefault("unit", "orders")
     slots.pop("Q", None)
     slots.pop("SHARE", None)
+
+
+def _of_the_other(frame: Frame) -> bool:
+    """低于之前90天的一半: a part of the other number, and not by so much."""
+    than = next((token for token in frame.tokens if "COMPARED" in token and "THAN" in token), None)
+    part = next((token for token in frame.tokens if "PCT" in token or "QPCT" in token), None)
+    return than is not None and part is not None and part.start > than.end and not than.said.isascii()
 
 
 def narrowed(frame: Frame) -> None:

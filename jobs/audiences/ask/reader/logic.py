@@ -22,6 +22,7 @@ def logic(sentence: Sentence, frames: list[Frame]) -> Rule | None:
             continue
         rule = rule_of(sentence, frame)
         listed = bool(rules) and rules[-1][3].link == "EXCEPT" and frame.link in ("OR", "AND", "COMMA")
+        listed = listed and (frame.link != "COMMA" or not rules[-1][3].acts)  # 排除买过牛奶的,年龄35岁以上
         if listed and (frame.added or (frame.users and not frame.acts)) and frame.neg is None:
             frame = replace(frame, link="EXCEPT")  # except renters or loyal ones: neither
         if frame.link == "EXCEPT":

@@ -27,6 +27,7 @@ def in_steps(frames: list[Frame]) -> list[Frame]:
             or "WITHINSPAN" in frame.slots
             or same not in (None, "it", "any")
             or (same == "it" and browsed)
+            or _left_there(before, frame)
         )
         if not then and "AGAIN" in frame.slots and "WITHINSPAN" in frame.slots and frame.neg is None:
             found.append(
@@ -74,6 +75,14 @@ def in_steps(frames: list[Frame]) -> list[Frame]:
             either=before.either,
         )
     return found
+
+
+def _left_there(before: Frame | None, frame: Frame) -> bool:
+    """收藏了没买: what was put there and not bought, of whatever days."""
+    put = before is not None and before.events in (("cart",), ("favourite",)) and before.neg is None
+    bare = not (frame.slots or frame.windows or frame.things.names or frame.anything) and frame.neg is not None
+    near = frame.link in ("TIGHT", "BUT") and not frame.comma and frame.events == ("purchase",)
+    return bool(put and bare and near and before and not (before.windows or before.slots))
 
 
 def then(sentence: Sentence, steps: list[Frame]) -> Rule:
