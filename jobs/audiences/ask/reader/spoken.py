@@ -88,8 +88,17 @@ def turned(plain: str) -> str:
 
 @cache
 def _turns() -> list[tuple[re.Pattern[str], str]]:
-    file = Path(__file__).parents[1] / "turns.yaml"
-    return [(re.compile(said), meant) for said, meant in yaml.safe_load(file.read_text(encoding="utf-8"))]
+    room = Path(__file__).parents[1]
+    listed = yaml.safe_load((room / "turns.yaml").read_text(encoding="utf-8"))
+    english = yaml.safe_load((room / "turns.en.yaml").read_text(encoding="utf-8"))
+    return [(re.compile(_whole(said, english["parts"])), meant) for said, meant in [*listed, *english["turns"]]]
+
+
+def _whole(pattern: str, parts: dict[str, str]) -> str:
+    """A pattern with the parts that it names."""
+    for name in (found[1] for found in re.finditer(r"<([a-z]+)>", pattern)):
+        pattern = pattern.replace(f"<{name}>", _whole(parts[name], parts))
+    return pattern
 
 
 def _joined(found: re.Match[str]) -> str:
