@@ -101,8 +101,11 @@ class Clauses(Filling):
         elif token.may("WINDOW", "RECENTLY"):
             self._window(place, token)
         elif "BUYERS" in token:
+            ahead = self._ahead(place + 1)
             nearby = (
-                frame.things.names or frame.slots or (self._ahead(place + 1) and "OBJ" in self._ahead(place + 1)[0])
+                frame.things.names
+                or frame.slots
+                or (ahead and ("OBJ" in ahead[0] or all(one.may("WINDOW", "RECENTLY") for one in ahead)))
             )
             if not frame.events and nearby:
                 if "TOPN" in frame.slots and frame.things.names and token["BUYERS"] != "spend":

@@ -101,13 +101,13 @@ class Joining:
             return
         if "BREAKSPAN" in frame.slots and not frame.windows and any(one.may("BACK") for one in after):
             return
-        bought = frame.events and frame.things.names and after and "OBJ" in after[0]  # coffee after milk
+        bought = frame.things.names and after and "OBJ" in after[0]  # coffee after milk
         if link == "AFTER" and (not after or not (bought or any(one.may("EVENT", "BUYERS") for one in after))):
             return
         if link == "THEN":
             if any("BACK" in one for one in after) and "BREAKSPAN" in frame.slots:
                 return
-            if not frame.events and not frame.empty and not (frame.link == "THEN" and frame.things.names):
+            if not frame.events and not frame.empty and not (frame.things.names and (frame.link == "THEN" or bought)):
                 return
             if frame.empty and frame.link == "START":
                 return

@@ -93,6 +93,8 @@ def _so_many_of(m: Match) -> Made:
     "ONLY? CMP? NTIMES CMPPOST?",
 )
 def _counted(m: Match) -> Made:
+    if m.before is not None and "TOP" in m.before and m.has("ORDERS"):
+        return None  # the top 100 by orders
     if len([1 for kind, _ in m.found if kind in ("CMP", "CMPPOST")]) > 1:
         return None
     if m.has("AND") and not m.has("BETWEEN", "INBETWEEN"):
@@ -101,6 +103,42 @@ def _counted(m: Match) -> Made:
         return None
     held, kinds = compared(m, "NUM", "NTIMES"), m.all("ORDERS", "UNIT", "TIMES")
     return {"Q": (kinds[0] if kinds else "times", held)} if held and len(set(kinds)) < 2 else None
+
+
+@rule("EVENT? ONLY? CMP? NUM CMPPOST? OBJ ORDERS|TIMES|UNIT CMPPOST?", "EVENT? ONLY? CMP? NUM CMPPOST? OBJ EVENT")
+def _counted_of(m: Match) -> Made:
+    """At least two coffee orders; one beer purchase."""
+    done = m.all("EVENT")
+    noun = [token.said for kind, token in m.found if kind == "EVENT"][-1:] if m.found[-1][0] == "EVENT" else []
+    number = [token for kind, token in m.found if kind == "NUM"][0]
+    first = done[0] if m.found[0][0] == "EVENT" else done[-1] if noun else "purchase"
+    if not number.said.isascii() or (noun and noun[0] not in ("purchase", "purchases", "view", "views", "order")):
+        return None
+    if len([1 for kind, _ in m.found if kind in ("CMP", "CMPPOST")]) > 1 or (m.before and m.before.may("TOP", "LAST")):
+        return None
+    if noun and len(done) > 1 and done[0] != done[1]:
+        return None
+    held = compared(m, "NUM")
+    kind = m.get("ORDERS", "TIMES", "UNIT") or "times"
+    return {"EVENT": first, "OBJ+": m.get("OBJ"), "Q+": (kind, held)} if held and first != "spend" else None
+
+
+@rule("EVENT? ONLY? CMP? NUM CMPPOST? OBJ", "EVENT? NUM OBJ CMPPOST")
+def _pieces_of(m: Match) -> Made:
+    """At least ten yogurts."""
+    number, thing = (next(token for kind, token in m.found if kind == one) for one in ("NUM", "OBJ"))
+    plural = thing.said.isascii() and thing.said.endswith("s") and not thing.said.endswith("ss") and m.get("NUM") > 1
+    after = m.after is not None and m.after.may(
+        "ORDERS", "TIMES", "UNIT", "EVENT", "BUYERS", "MEASURE", "TUNIT", "OBJ", "AND", "OR", "TO", "BETWEEN"
+    )
+    before = m.before is not None and m.before.may(
+        "TOP", "LAST", "THEPAST", "MOST", "AMONG", "CURRENCY", "BETWEEN", "TO"
+    )
+    last = [token for kind, token in m.found if kind in ("NUM", "CMPPOST") and token.end <= thing.start][-1]
+    fits = number.said.isascii() and plural and thing.start - last.end < 2 and not after and not before
+    fits &= m.get("EVENT") in (None, "purchase")
+    held = compared(m, "NUM") if fits else None
+    return {"EVENT": "purchase", "OBJ+": m.get("OBJ"), "Q+": ("pieces", held)} if held else None
 
 
 @rule("PCTS INBETWEEN?")

@@ -130,7 +130,7 @@ class Reader:
             within = [token for token in said if found.start() < token.start and token.end < found.end()]
             linked = any(token.may("AND", "OR") for token in within)
             acts = sum("EVENT" in token for token in within)
-            if not linked or acts == 1:
+            if not linked or acts == 1 or all(token.may("OBJ", "AND", "OR", "COMMA", "OPEN") for token in within):
                 continue
             rule = self.read(found[1], lang).rule
             if rule is None and not acts:

@@ -65,11 +65,17 @@ def of_another(clause: Clause) -> End | None:
         return counts.of_before(frame, before)
     elif clause.named and after is not None and after.link == "THEN":
         frame.events = ("purchase",)
-    elif not (frame.acts or frame.windows or clause.denied) and before is None:
+    elif not (frame.acts or frame.windows or clause.denied) and before is None and not _only_bought(clause):
         raise NotSaidError("expected what was done with it, such as: bought it")
     elif frame.acts or clause.named:
         _bought(clause)
     return None
+
+
+def _only_bought(clause: Clause) -> bool:
+    """Whether things are told apart by more than a name, in a shop that logs nothing but purchases."""
+    more = bool(clause.later) or clause.place > 0 or len(clause.frame.things.names) > 1 or bool(clause.frame.slots)
+    return clause.sentence.vocabulary.types == {"purchase"} and clause.named and more
 
 
 def _goes_on(clause: Clause) -> bool:
