@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from jobs.audiences.ask.filling import Filling
 from jobs.audiences.ask.frames import Things
+from jobs.audiences.ask.joining import ACTS
 from jobs.audiences.ask.token import Token
 
 # What is kept of a clause as it is said.
@@ -105,7 +106,7 @@ class Clauses(Filling):
             nearby = (
                 frame.things.names
                 or frame.slots
-                or (ahead and ("OBJ" in ahead[0] or all(one.may("WINDOW", "RECENTLY") for one in ahead)))
+                or (ahead and ("OBJ" in ahead[0] or self._of_days(ahead)))
             )
             if not frame.events and nearby:
                 if "TOPN" in frame.slots and frame.things.names and token["BUYERS"] != "spend":
@@ -179,6 +180,10 @@ class Clauses(Filling):
             self._glue(token)
         elif "NOISE" not in token:
             self.stray.append(token)
+
+    def _of_days(self, ahead: list[Token]) -> bool:
+        """Whether only days are told of buyers: buyers of the last 30 days."""
+        return ahead[0].may("WINDOW", "RECENTLY") and not any(one.may("OBJ", *ACTS) for one in ahead)
 
     def _ranks(self, place: int) -> bool:
         """Whether a word for a measure stands behind "ranked by"."""

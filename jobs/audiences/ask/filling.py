@@ -37,7 +37,7 @@ class Filling(Joining):
             or self.frame.neg is not None
             or self.frame.users
             or self.frame.slots.keys() == {"BAND"}
-            or (self.frame.things.names and self.frame.events)
+            or (self.frame.things.names and (self.frame.events or (after and "OBJ" in after[0])))
         ):
             if self.frame.neg is not None and not (self.frame.acts or self.frame.users or "BAND" in self.frame.slots):
                 self.stray.append(token)  # not not

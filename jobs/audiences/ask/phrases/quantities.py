@@ -278,7 +278,7 @@ def _no_order(m: Match) -> Made:
     return {"NEG": m.get("NEG"), "NEG+": "purchase"} if m.said("SINGLEORDER") == "a single order" else None
 
 
-@rule("NEG ANY? SINGLE OBJ")
+@rule("NEG ANY? SINGLE OBJ EVENT|ORDERS?")
 def _not_a_single_pack(m: Match) -> Made:
     return {"NEG": m.get("NEG"), "NEG+": "purchase", "OBJ+": m.get("OBJ")}
 
