@@ -103,11 +103,7 @@ class Clauses(Filling):
             self._window(place, token)
         elif "BUYERS" in token:
             ahead = self._ahead(place + 1)
-            nearby = (
-                frame.things.names
-                or frame.slots
-                or (ahead and ("OBJ" in ahead[0] or self._of_days(ahead)))
-            )
+            nearby = frame.things.names or frame.slots or (ahead and ("OBJ" in ahead[0] or self._of_days(ahead)))
             if not frame.events and nearby:
                 if "TOPN" in frame.slots and frame.things.names and token["BUYERS"] != "spend":
                     frame.slots["of_buyers"] = True

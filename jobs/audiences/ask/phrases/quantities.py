@@ -110,7 +110,7 @@ def _counted_of(m: Match) -> Made:
     """At least two coffee orders; one beer purchase."""
     done = m.all("EVENT")
     noun = [token.said for kind, token in m.found if kind == "EVENT"][-1:] if m.found[-1][0] == "EVENT" else []
-    number = [token for kind, token in m.found if kind == "NUM"][0]
+    number = next(token for kind, token in m.found if kind == "NUM")
     first = done[0] if m.found[0][0] == "EVENT" else done[-1] if noun else "purchase"
     if not number.said.isascii() or (noun and noun[0] not in ("purchase", "purchases", "view", "views", "order")):
         return None
@@ -123,7 +123,7 @@ def _counted_of(m: Match) -> Made:
     return {"EVENT": first, "OBJ+": m.get("OBJ"), "Q+": (kind, held)} if held and first != "spend" else None
 
 
-@rule("EVENT? ONLY? CMP? NUM CMPPOST? OBJ", "EVENT? NUM OBJ CMPPOST")
+@rule("EVENT? NUM OBJ CMPPOST", "EVENT? ONLY? CMP? NUM CMPPOST? OBJ")
 def _pieces_of(m: Match) -> Made:
     """At least ten yogurts."""
     number, thing = (next(token for kind, token in m.found if kind == one) for one in ("NUM", "OBJ"))
