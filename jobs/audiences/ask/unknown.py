@@ -23,6 +23,7 @@ _REFLEXIVE = ("himself", "herself", "themselves", "themself", "ourselves")
 _OURSELVES = ("i", "we", "i'm", "we're", "i've", "we've", "i'd", "we'd", "i'll", "we'll", "you")
 # Behind a verb: snapped up, tucked into, splurged on.
 _PARTICLES = ("up", "in", "into", "on", "upon", "home", "through", "for", "up on", "up in")
+_OF_MONEY = ("out", "down", "away", "over", "up")
 # Between a verb and what it is done to.
 _BETWEEN = (
     "NUM",
@@ -59,7 +60,7 @@ _MONEY = re.compile(
 
 def settled(row: Sequence[Token], sentence: str) -> list[Token]:
     """The tokens of a sentence, those of unknown words as what they are taken for."""
-    if not any("UNKNOWN" in token for token in row):
+    if not any(token.may("UNKNOWN", "UNSURE") for token in row):
         return list(row)
     of_both = _in_chinese(list(row), sentence) if text.is_chinese(sentence) else list(row)
     return _in_english(of_both, sentence)
@@ -76,7 +77,7 @@ def _in_english(row: list[Token], sentence: str) -> list[Token]:
             row[place] = replace(token, kinds={"UNIT": "pieces"}, notes=(*token.notes, note))
     place = 0
     while place < len(row):
-        if _latin(row[place]) and (taken := _deed(row, place, sentence)):
+        if (_latin(row[place]) or _like_a_name(row[place])) and (taken := _deed(row, place, sentence)):
             row[place : place + taken[0]] = [taken[1]]
         place += 1
     return row
@@ -84,6 +85,11 @@ def _in_english(row: list[Token], sentence: str) -> list[Token]:
 
 def _latin(token: Token) -> bool:
     return "UNKNOWN" in token and token.said.isascii() and token.said.isalpha()
+
+
+def _like_a_name(token: Token) -> bool:
+    """Whether an English verb, as bagged, was only taken for a part of a name, as of BAG SNACKS."""
+    return "UNSURE" in token and token.kinds.keys() <= {"OBJ", "UNSURE"} and token.said.isalpha() and _past(token.said)
 
 
 def _idle(row: list[Token], place: int) -> bool:
@@ -129,8 +135,9 @@ def _deed(row: list[Token], place: int, sentence: str) -> tuple[int, Token] | No
     parts = speech.english(token.said)
     if "VERB" not in parts or not _begins(row, place):
         return None
-    if any(base in verbs() for base in parts["VERB"]):
-        return 1, replace(token, kinds={"UNRECORDED": ""})
+    denied = any("NEG" in one for one in row[max(0, place - 2) : place])
+    if any(base in verbs() or (denied and base in _listed("consumed")) for base in parts["VERB"]):
+        return None if "OBJ" in token else (1, replace(token, kinds={"UNRECORDED": ""}))
     after = place + 1
     if after < len(row) and row[after].said in _REFLEXIVE:
         after += 1
@@ -138,6 +145,8 @@ def _deed(row: list[Token], place: int, sentence: str) -> tuple[int, Token] | No
             return None
     if after < len(row) and row[after].said in (*_PARTICLES, *(("to", "of", "with") if after > place + 1 else ())):
         after += 1
+    elif row[after : after + 1] and row[after].said in _OF_MONEY and _MONEY.match(sentence[row[after].end :]):
+        after += 1  # forked out $40
     spent = _MONEY.match(sentence[row[after - 1].end :])
     if not spent and not _of_things(row, after):
         return None
@@ -167,6 +176,10 @@ def _begins(row: list[Token], place: int) -> bool:
         return True
     if not (before.may(*_SUBJECTS) or before.kinds.get("NOISE") in _SPOKEN):
         return False
+    after = row[place + 1 : place + 3]
+    fond = len(after) == 2 and after[0].said in ("on", "up on") and "OBJ" in after[1]  # who binge on cookies
+    if fond and before.kinds.get("NOISE") == "people":
+        return True
     sure = speech.english(word).keys() == {"VERB"}
     return sure and (_past(word) or not before.may("AND", "OR", "COMMA"))
 
@@ -199,20 +212,27 @@ def _in_chinese(row: list[Token], sentence: str) -> list[Token]:
         if "UNKNOWN" in token and counts and text.is_chinese(token.said) and token.said not in _listed("measures"):
             row[place] = replace(token, kinds={"UNIT": "pieces"}, notes=(*token.notes, f"“{token.said}”按件理解"))
     for word in speech.chinese(sentence):
-        within = [place for place, one in enumerate(row) if word.start <= one.start and one.end <= word.end]
-        if not within or not any("UNKNOWN" in row[place] for place in within) or word.text.isascii():
-            continue
-        first, last = row[within[0]], row[within[-1]]
-        if (first.start, last.end) != (word.start, word.end) or any(
-            not row[place].may("UNKNOWN", "NOISE") for place in within
-        ):
-            continue
-        place, count = within[0], len(within)
-        if _says_nothing(word):
-            row[place : place + count] = [Token({IDLE: ""}, first.start, last.end, word.text)]
-        elif word.tag.startswith("v") and (made := _deed_in_chinese(row, place, count, word, sentence)):
-            row[place : place + made[0]] = [made[1]]
+        _settle(row, word, sentence)
+    for token in [one for one in row if "UNKNOWN" in one and len(one.said) == 1]:
+        after = sentence[token.end : token.end + 1]
+        if text.is_chinese(token.said) and (after in tuple(_DONE) or token.said in _listed("consumed")):  # 11月入了
+            _settle(row, speech.Word(token.said, "", token.start, token.end), sentence)
     return row
+
+
+def _settle(row: list[Token], word: speech.Word, sentence: str) -> None:
+    """A Chinese word, of which a part is unknown, as a verb or as nothing, in its place."""
+    within = [place for place, one in enumerate(row) if word.start <= one.start and one.end <= word.end]
+    if word.text.isascii() or not any("UNKNOWN" in row[place] for place in within):
+        return
+    place, count, first, last = within[0], len(within), row[within[0]], row[within[-1]]
+    whole = (first.start, last.end) == (word.start, word.end)
+    if not whole or not all(row[one].may("UNKNOWN", "NOISE") for one in within):
+        return
+    if _says_nothing(word):
+        row[place : place + count] = [Token({IDLE: ""}, first.start, last.end, word.text)]
+    elif (word.tag.startswith("v") or count <= 2) and (made := _deed_in_chinese(row, place, count, word, sentence)):
+        row[place : place + made[0]] = [made[1]]
 
 
 def _says_nothing(word: speech.Word) -> bool:
@@ -224,17 +244,22 @@ def _says_nothing(word: speech.Word) -> bool:
 def _deed_in_chinese(
     row: list[Token], place: int, count: int, word: speech.Word, sentence: str
 ) -> tuple[int, Token] | None:
-    if word.text in verbs() or set(word.text.rstrip(_COMPLEMENTS)) & verbs():
+    stem = word.text.rstrip(_DONE + _COMPLEMENTS) or word.text
+    denied = place > 0 and row[place - 1].may("NEG")
+    consumed = stem in _listed("consumed") and not denied
+    verb = word.tag.startswith("v")
+    if verb and not consumed and (stem in verbs() or set(stem) & verbs()):
         return count, Token({"UNRECORDED": ""}, word.start, word.end, word.text)
     after, end = place + count, word.end
     while after < len(row) and row[after].said in _COMPLEMENTS and row[after].may("UNKNOWN", "NOISE"):
         after, end = after + 1, row[after].end
-    done = sentence[end : end + 1] in tuple(_DONE) or end > word.end or word.text[-1:] in tuple(_COMPLEMENTS)
+    done = end > word.end or word.text[-1] in _DONE + _COMPLEMENTS or sentence[end : end + 1] in tuple(_DONE)
     begins = place == 0 or row[place - 1].may(*_SUBJECTS, "OBJ", "NUM", "NOISE", "WINDOW", "UNIT")
-    denied = place > 0 and row[place - 1].may("NEG")
     ahead = [one for one in row[after:] if "NOISE" not in one]
     counted = bool(ahead) and ahead[0].may("NUM", "CMP")
-    if not begins or not (done or denied or counted):
+    if not verb and (len(stem) > 1 or stem in verbs()):
+        return None
+    if not begins or not (done or denied or counted or consumed):
         return None
     spent = _MONEY.match(re.sub("^[了过]", "", sentence[end:]))
     of_it = _of_things(row, after) or (done and _topic(row, place, after))
@@ -248,11 +273,11 @@ def _topic(row: list[Token], place: int, after: int) -> bool:
     """Whether a thing stands before a verb behind which none does: 牛奶抱走过的."""
     clause: list[Token] = []
     for one in reversed(row[:place]):
-        if "COMMA" in one or "EVENT" in one:
+        if one.may("COMMA", "EVENT"):
             break
         clause.append(one)
     for one in row[after:]:
-        if "COMMA" in one:
+        if one.may("COMMA", "BUT", "AND", "OR", "NEG"):
             break
         if "EVENT" in one or "OBJ" in one:
             return False
