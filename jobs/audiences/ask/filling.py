@@ -74,6 +74,10 @@ class Filling(Joining):
                 frame.slots["among"] = rule
             frame.tokens.append(token)
             return
+        beside = frame.tokens and "OBJ" in frame.tokens[-1] and frame.tokens[-1].end == token.start
+        if self.chinese and beside and not frame.acts and "count" in rule:
+            self.stray.append(token)  # 酸奶老客: of it, or of anything
+            return
         if frame.acts or frame.windows or frame.things.names or frame.slots:
             self._close("TIGHT")
             frame = self.frame

@@ -27,6 +27,17 @@ def holds_for_nobody(rule: Rule, ds: date) -> bool:
     )
 
 
+def without_implied(rule: Rule, ds: date) -> Rule:
+    """The rule without conditions that hold wherever another one does: bought beer, and six times in 90 days."""
+    if "all" not in rule:
+        return rule
+    parts = list(rule["all"])
+    for one in list(parts):
+        if any(other is not one and _undone(one, other, ds) for other in parts) and len(parts) > 1:
+            parts.remove(one)
+    return {"all": parts} if len(parts) > 1 else parts[0]
+
+
 def types_of(said: Any) -> Iterator[str]:
     """The types of events that a rule asks for by themselves, not in a list of several."""
     for key, one in said.items() if isinstance(said, dict) else ():

@@ -64,6 +64,13 @@ def lost(said: Sequence[Token], rule: dict[str, Any]) -> Iterator[Part]:
             yield Part(token.said, "has no place in the rule")
 
 
+def repeated(token: Token, rule: dict[str, Any]) -> bool:
+    """Whether a word that found no place says what the rule says anyway: five packs of pizza or more."""
+    keys = list(_keys(rule))
+    compared = [key for key in keys if key in ("at_most", "more_than", "less_than", "exactly", "between", "at_least")]
+    return token.kinds.get("CMPPOST") == "at_least" and compared == ["at_least"]
+
+
 def _dated(keys: set[str]) -> bool:
     """Whether a column of a rule counts days, or is of some."""
     return any(re.search(r"_\d+d$|days|churn|purchase_|audience|segment|left|moved_from", key) for key in keys)

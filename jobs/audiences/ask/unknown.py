@@ -70,7 +70,7 @@ def _in_english(row: list[Token], sentence: str) -> list[Token]:
     for place, token in enumerate(row):
         if not _latin(token):
             continue
-        if _idle(row, place) or _asks(row, place):
+        if _idle(row, place) or _asks(row, place) or _lists(row, place):
             row[place] = replace(token, kinds={IDLE: ""})
         elif _holds(row, place):
             note = f"{token.said!r} is taken as pieces"
@@ -112,6 +112,20 @@ def _asks(row: list[Token], place: int) -> bool:
         after[0].kinds.get("NOISE") in ("people", "determiners", "pronouns") or "PEOPLE" in after[0]
     )
     return people or (len(after) > 1 and "OBJ" in after[0] and "BUYERS" in after[1])
+
+
+def _lists(row: list[Token], place: int) -> bool:
+    """Whether an English noun is what people are put into: a roster of customers."""
+    of = row[place + 1 : place + 3]
+    return (
+        place > 0
+        and row[place - 1].kinds.get("NOISE") in ("determiners", "wanting and showing")
+        and len(of) == 2
+        and of[0].said == "of"
+        and of[1].kinds.get("NOISE") in ("people", "pronouns", "determiners")
+        and bool(nouns := speech.english(row[place].said).get("NOUN", ()))
+        and not {row[place].said, *nouns} & _listed("measures")
+    )
 
 
 def _holds(row: list[Token], place: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -10,8 +11,8 @@ from jobs.audiences.ask import text
 from jobs.audiences.ask.answer import Answer, Part, Reading
 from jobs.audiences.ask.clauses import Clauses
 from jobs.audiences.ask.frames import Frame, NotSaidError
-from jobs.audiences.ask.impossible import holds_for_nobody, types_of
-from jobs.audiences.ask.kept import lost
+from jobs.audiences.ask.impossible import holds_for_nobody, types_of, without_implied
+from jobs.audiences.ask.kept import lost, repeated
 from jobs.audiences.ask.names import Names
 from jobs.audiences.ask.phrases import reduced
 from jobs.audiences.ask.reader.asides import without_asides
@@ -75,7 +76,7 @@ class Reader:
         every, idle = covered(plain, self.names)
         passed = [*talk, *passed, *idle]
         said = [one for place, one in enumerate(every) if "OPEN" not in one or (place and "NEG" in every[place - 1])]
-        said = [by_device(token, plain) for token in of_stages(defined(said, plain))]
+        said = [self._strolled(by_device(token, plain)) for token in of_stages(defined(said, plain))]
         said, unread = self._bracketed([part for token in said for part in apart(token, plain)], plain, lang)
         row = explained(reduced(said, self.names.vocabulary.ds), plain)
         clauses = Clauses(row, (lang or text.language(plain)) == "zh")
@@ -83,6 +84,7 @@ class Reader:
         left += [Part(token.said, f"a part of a name; did you mean {token['UNSURE']}?") for token in clauses.unsure]
         frames = clauses.frames
         readings: list[Reading] = []
+        unlike: dict[str, Reading] = {}
         parts: tuple[Part, ...] = ()
         impossible = False
         script: list[int] | None = []
@@ -98,9 +100,11 @@ class Reader:
                 impossible = True
             elif rule is not None:
                 readings.append(Reading(rule, in_words(sentence_, rule)))
+                unlike.setdefault(in_words(sentence_, without_implied(rule, self.names.vocabulary.ds)), readings[-1])
                 parts = parts or tuple(found)
             script = choices.next()
-        unlike = {one.says: one for one in readings}
+        anyway = {one.said for one in clauses.stray if readings and all(repeated(one, r.rule) for r in readings)}
+        left = [part for part in left if part.text not in anyway]
         left += list(self._unlogged(frames, plain, [one.rule for one in readings]))
         left = list(dict.fromkeys(left))
         if len(unlike) == 1 and not left:
@@ -118,6 +122,14 @@ class Reader:
 
     def _says_who(self, aside: str) -> bool:
         return any(token.may(*_WHO) for token in tokens(aside, self.names))
+
+    def _strolled(self, token: Token) -> Token:
+        """Where nothing but purchases is logged, who strolled through the shop bought."""
+        if self.names.vocabulary.types != {"purchase"} or not token.said.startswith("逛") or "EVENT" not in token:
+            return token
+        return replace(
+            token, kinds={"EVENT": "purchase"}, notes=(*token.notes, f"没有浏览记录，“{token.said}”按购买理解")
+        )
 
     def _says_nothing(self, aside: str) -> bool:
         harmless = {"UNKNOWN", "COMMA", "AND", "BUT"}

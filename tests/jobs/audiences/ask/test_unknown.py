@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import date
+
 import pytest
 
 from jobs.audiences.ask import read
@@ -29,12 +32,25 @@ MILK = {"did": "purchase", "where": {"category": "MILK"}}
     ("过去6个月里至少有4个月在喝牛奶的", MILK | {"in": {"last_months": 6, "at_least_in": 4}}),
     ("牛奶一滴没沾过的", {"not": MILK}),
     ("连牛奶都没扛过的", {"not": MILK}),
+    ("a roster of folks who bought milk", MILK),
+    ("five packs of milk or more since October 1", MILK | {"count": "pieces", "at_least": 5,
+                                                           "in": {"after": date(2017, 9, 30)}}),
     ("近30天揣走过牛奶的", MILK | {"in": {"last_days": 30}}),
     ("拽走两箱牛奶的客户", MILK | {"count": "pieces", "at_least": 2}),
     ("牛奶近30天搂过的", MILK | {"in": {"last_days": 30}}),
 ])  # fmt: skip
 def test_a_verb_before_things_is_bought_and_an_adverb_nothing(said: str, rule: dict) -> None:
     assert read(said, SHOP).rule == rule
+
+
+def test_readings_of_the_same_people_are_one() -> None:
+    rule = read("近三个月牛奶至少6次、买过牛奶的", SHOP).rule
+    assert rule is not None
+    assert MILK | {"count": "orders", "at_least": 6, "in": {"last_days": 90}} in rule["all"]
+    browsed = replace(SHOP, types=frozenset({"purchase"}))
+    assert read("近60天逛过的品类不少于五个", browsed).rule == {
+        "did": "purchase", "count": "categories", "at_least": 5, "in": {"last_days": 60},
+    }  # fmt: skip
 
 
 def test_what_was_made_of_words_is_told() -> None:
