@@ -69,6 +69,8 @@ def resolved(sentence: Sentence, said: Frame, frames: list[Frame], place: int) -
     if noun and frame.neg is None and before is not None and "TOPN" in before.slots:
         raise NotSaidError("expected in full by what else they rank")
     waited = before is not None and before.events in (("cart",), ("favourite",)) and not before.windows
+    if frame.neg == "never" and frame.windows and not sentence.chinese:
+        frame.neg = ""  # never in the last 60 days is not
     bare = not (frame.windows or frame.things.names or slots or frame.anything or sentence.chinese)
     if waited and before.events == ("cart",) and not before.things.names and frame.neg is not None and bare:
         frame.link = "THEN" if frame.events == ("purchase",) else frame.link  # put into the cart, but never bought
