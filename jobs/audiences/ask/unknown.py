@@ -60,10 +60,19 @@ _MONEY = re.compile(
 
 def settled(row: Sequence[Token], sentence: str) -> list[Token]:
     """The tokens of a sentence, those of unknown words as what they are taken for."""
+    row = [_uneaten(row, place) for place in range(len(row))]
     if not any(token.may("UNKNOWN", "UNSURE") for token in row):
         return list(row)
     of_both = _in_chinese(list(row), sentence) if text.is_chinese(sentence) else list(row)
     return _in_english(of_both, sentence)
+
+
+def _uneaten(row: Sequence[Token], place: int) -> Token:
+    """不吃猪肉: who eats no pork may buy it."""
+    token = row[place]
+    denied = place > 0 and row[place - 1].said in ("不", "从不", "从来不", "都不")
+    eaten = denied and "EVENT" in token and token.said in _listed("consumed")
+    return replace(token, kinds={"UNRECORDED": ""}) if eaten else token
 
 
 def _in_english(row: list[Token], sentence: str) -> list[Token]:
@@ -260,7 +269,10 @@ def _deed_in_chinese(
 ) -> tuple[int, Token] | None:
     stem = word.text.rstrip(_DONE + _COMPLEMENTS) or word.text
     denied = place > 0 and row[place - 1].may("NEG")
-    consumed = stem in _listed("consumed") and not denied
+    eaten = stem in _listed("consumed")
+    consumed = eaten and not denied
+    if eaten and denied:
+        return count, Token({"UNRECORDED": ""}, word.start, word.end, word.text)
     verb = word.tag.startswith("v")
     if verb and not consumed and (stem in verbs() or set(stem) & verbs()):
         return count, Token({"UNRECORDED": ""}, word.start, word.end, word.text)

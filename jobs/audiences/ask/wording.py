@@ -7,7 +7,7 @@ from jobs.audiences.rule.measures import Measure, Where
 from jobs.audiences.rule.parts import EVER, Comparison, Part, Span, Test, Window
 from jobs.audiences.rule.words import number
 
-_EVENTS = {
+EVENTS = {
     "view": "浏览", "click": "点击", "search": "搜索", "favourite": "收藏", "cart": "加购", "uncart": "移出购物车",
     "purchase": "购买", "refund": "退货",
 }  # fmt: skip
@@ -65,7 +65,7 @@ def _test(test: Test) -> str:
 
 
 def events(types: tuple[str, ...], where: Where) -> str:
-    done = "任何行为" if len(types) == len(_EVENTS) else "或".join(_EVENTS[kind] for kind in types)
+    done = "任何行为" if len(types) == len(EVENTS) else "或".join(EVENTS[kind] for kind in types)
     return done + (f"（{tested(where)}）" if where else "")
 
 

@@ -21,6 +21,7 @@ from jobs.audiences.ask.reader.choices import Choices
 from jobs.audiences.ask.reader.sentence import Sentence, in_words, span
 from jobs.audiences.ask.reader.spoken import turned, without_talk
 from jobs.audiences.ask.reader.tidied import apart, by_device, defined, explained, of_stages, with_ends
+from jobs.audiences.ask.reasons import told
 from jobs.audiences.ask.token import Token
 from jobs.audiences.ask.tokens import covered, tokens
 from jobs.audiences.ask.vocabulary import Vocabulary
@@ -55,7 +56,8 @@ def read(sentence: str, vocabulary: Vocabulary, lang: str | None = None) -> Answ
     """What a sentence asks for. lang: zh or en; None: told by its letters."""
     if len(sentence) > text.LONGEST:
         return Answer(None, left_out=(Part(sentence[:40] + "...", f"expected at most {text.LONGEST} characters"),))
-    return reader_of(vocabulary).read(sentence, lang)
+    answer = reader_of(vocabulary).read(sentence, lang)
+    return told(answer, chinese=(lang or text.language(text.folded(sentence))) == "zh")
 
 
 @lru_cache(maxsize=4)
