@@ -245,10 +245,20 @@ def regrouped(night: Night, k: int, weights: dict[str, float] | None = None) -> 
         return nearest(values, kmeans.try_k(values, k, config).centers_KJ)
 
 
+def kinds_of_segments(night: Night) -> np.ndarray:
+    """The kind (U) that most users of the user's segment are of: levels of money within a kind are one."""
+    if not night.users.kinds:
+        return night.segment_U
+    kind = night.users.expected_UE[:, -night.users.kinds :].argmax(axis=1).astype(str)
+    of = hidden.majority(night.segment_U, kind)
+    return np.array([of[int(segment)] for segment in night.segment_U])
+
+
 def groups(night: Night) -> Table:
     """A row a way to group the users of a night: how far its segments are the personas."""
     personas = len(set(night.persona_U))
     ways = {
+        "ours: the kinds, by segments as published": kinds_of_segments(night),
         "ours, as published": night.segment_U,
         "natural_kinds: false, the most segments": regrouped(night, SegmentConfig.load(CONF).k.max),
         "natural_kinds: false, as many as personas": regrouped(night, personas),

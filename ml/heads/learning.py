@@ -6,6 +6,7 @@ import datetime
 import time
 from dataclasses import replace
 
+import numpy as np
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
@@ -16,6 +17,7 @@ from ml.common.hashing import first_by_hash
 from ml.common.registry import Registry
 from ml.common.runs import Run
 from ml.data.consents import without
+from ml.data.sequences import midnight
 from ml.data.snapshot import Snapshot
 from ml.data.value_windows import VALUE, standardised
 from ml.heads import days as cuts
@@ -55,8 +57,11 @@ def learn(snapshot: Snapshot, config: PredictionConfig) -> str:
             scores = tried(days, categories, config)
         theirs = champions_heads(snapshot.warehouse)
         heads, expected = crossed(known, truth, user_ids, config, theirs and theirs.tastes)
-        Trial(user_ids, expected, standardised(known.features, VALUE), truth).save(snapshot.folder)
         natural, words = kinds_of(snapshot, categories, config, theirs and theirs.kinds)
+        if natural:
+            expected = np.column_stack([expected, kinds_then(natural, snapshot, days)])
+        number = len(natural) if natural else 0
+        Trial(user_ids, expected, standardised(known.features, VALUE), truth, number).save(snapshot.folder)
         replace(heads, kinds=natural).save(folder)
     _report(snapshot, scores)
     seconds = time.perf_counter() - began
@@ -94,6 +99,13 @@ def kinds_of(
     events = visits.joined(visits.read(batches, user_ids, categories))
     natural, words = kinds.fit(events, categories, config.kinds, config.seed)
     return (kinds.in_order_of(natural, like) if natural and like else natural), words
+
+
+def kinds_then(natural: Kinds, snapshot: Snapshot, days: list[Day]) -> np.ndarray:
+    """Probabilities (U, K) of the kinds of the users of days, one day's after the other's, by their events until it."""
+    sequences = snapshot.opened(USER_SEQUENCES)
+    return np.vstack([natural.filtered(lake.read_batches(sequences, visits.COLUMNS, day.ds), day.user_ids,
+                                       midnight(day.ds)) for day in days])  # fmt: skip
 
 
 def tried(days: list[Day], categories: list[str], config: PredictionConfig) -> list[dict]:

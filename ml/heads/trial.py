@@ -19,14 +19,15 @@ FILE = "trial.npz"
 
 @dataclass(frozen=True)
 class Trial:
-    """expected_UE: as gold.predictions.expected, by heads that did not learn from the user. windows_UV: what the usual
-    ways group by value (ml/data/value_windows.py, standardised).
+    """expected_UE: as gold.predictions.expected, by heads that did not learn from the user; the last `kinds` are
+    probabilities of kinds. windows_UV: what the usual ways group by value (ml/data/value_windows.py, standardised).
     """
 
     user_ids: pa.Array
     expected_UE: np.ndarray
     windows_UV: np.ndarray
     truth: Outcomes
+    kinds: int = 0
 
     def save(self, folder: Path) -> None:
         """Plain arrays in folder/trial.npz."""
@@ -35,7 +36,7 @@ class Trial:
             folder / FILE, allow_pickle=False, user_ids=np.array(self.user_ids.to_pylist(), str),
             expected=self.expected_UE, windows=self.windows_UV, spend=self.truth.spend, lines=self.truth.lines,
             first_day=self.truth.first_day, categories=np.array(self.truth.categories, str), data=lines.data,
-            indices=lines.indices, indptr=lines.indptr,
+            indices=lines.indices, indptr=lines.indptr, kinds=self.kinds,
         )  # fmt: skip
 
     @classmethod
@@ -50,4 +51,5 @@ class Trial:
         ids, categories = arrays["user_ids"].tolist(), arrays["categories"].tolist()
         lines = csr_matrix((arrays["data"], arrays["indices"], arrays["indptr"]), (len(ids), len(categories)))
         truth = Outcomes(arrays["spend"], arrays["lines"], arrays["first_day"], lines, categories)
-        return cls(pa.array(ids, pa.string()), arrays["expected"], arrays["windows"], truth)
+        kinds = int(arrays.get("kinds", 0))
+        return cls(pa.array(ids, pa.string()), arrays["expected"], arrays["windows"], truth, kinds)

@@ -16,8 +16,9 @@ from threadpoolctl import threadpool_limits
 from ml.common.cli import DataError
 from ml.common.hashing import first_by_hash
 from ml.heads.trial import Trial
+from ml.segments import levels
 from ml.segments.continuity import Before
-from ml.segments.inputs import KINDS, Scaler, Users, fit_scaler
+from ml.segments.inputs import KINDS, SPEND, Scaler, Users, fit_scaler
 from ml.segments.model import SegmentModel, nearest
 from ml.segments.settings import Block, SegmentConfig
 from ml.segments.usefulness import usefulness
@@ -80,24 +81,15 @@ def choose(choices: list[Choice], config: SegmentConfig, current: int | None = N
     return max((c for c in allowed if c.merit >= best - config.stability.tie), key=lambda choice: choice.k)
 
 
-def by_kind(users: Users, config: SegmentConfig) -> bool:
-    """Whether the users' kinds are their segments."""
-    return config.natural_kinds and users.kinds > 0
-
-
 def scaler_of(users: Users, config: SegmentConfig) -> Scaler:
-    """Of what the users are grouped by: their kinds where they are of kinds by themselves, else conf's blocks."""
-    if by_kind(users, config):
-        config = config.model_copy(update={"blocks": {KINDS: Block(together=True)} | {
-            name: block.model_copy(update={"weight": 0.0}) for name, block in config.blocks.items()}})  # fmt: skip
+    """Of what the users are grouped by: their kinds where they are of kinds by themselves, and expected money where
+    kinds have levels; else conf's blocks.
+    """
+    if levels.by_kind(users, config):
+        others = {name: block.model_copy(update={"weight": 0.0}) for name, block in config.blocks.items()}
+        money = {SPEND: Block(weight=config.levels.weight)} if config.levels.most > 1 else {}
+        config = config.model_copy(update={"blocks": {KINDS: Block(together=True)} | others | money})
     return fit_scaler(users, config)
-
-
-def kind_centres(users: Users, scaler: Scaler, rows: np.ndarray) -> np.ndarray:
-    """(K, J) mean of the users of each kind, among `rows`; of a kind that is nobody's, of all."""
-    values, kind = scaler(users.raw(scaler.inputs))[rows], users.expected_UE[rows, -users.kinds :].argmax(axis=1)
-    members = [kind == k for k in range(users.kinds)]
-    return np.stack([values[here].mean(axis=0) if here.any() else values.mean(axis=0) for here in members])
 
 
 def fit(
@@ -111,7 +103,7 @@ def fit(
 
     scaler: of the users, where the caller has it already. before: the champion's view, to set out from its centres.
     trial: what heads expected of users whom they did not know, and what came true. Where users are of kinds by
-    themselves, the kinds are the segments. Raises DataError where there are no users.
+    themselves, the kinds are the segments, by `levels.most` levels. Raises DataError where there are no users.
     """
     if not len(users.user_ids):
         raise DataError("expected users to group, found none; run `python -m jobs sequences` and features for the day")
@@ -119,10 +111,11 @@ def fit(
     start, current = (None, None) if before is None else (before.centers_KJ, len(before.ids_K))
     order = first_by_hash(pa.array(users.user_ids), config.max_users)
     values = scaler(users.raw(scaler.inputs))[order]
-    if by_kind(users, config):
+    if levels.by_kind(users, config):
         with threadpool_limits(1):
-            choices = [try_k(values, users.kinds, config, kind_centres(users, scaler, order))]
-        return SegmentModel(scaler, choices[0].centers_KJ, np.arange(users.kinds)), choices
+            begin = levels.starts(users, values, order, config)
+            choices = [try_k(values, len(begin), config, begin)]
+        return SegmentModel(scaler, choices[0].centers_KJ, np.arange(len(begin))), choices
     useful: dict[int, float] = {}
     with threadpool_limits(1):
         if trial is not None and users.expected_UE is not None and len(trial.user_ids) >= config.k.max:

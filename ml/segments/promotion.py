@@ -25,6 +25,7 @@ from ml.segments import kmeans
 from ml.segments.balance import balanced
 from ml.segments.continuity import Before, Continuity, identify, procrustes
 from ml.segments.inputs import Scaler, Users
+from ml.segments.levels import by_kind, levelled
 from ml.segments.model import SegmentModel
 from ml.segments.rows import rows
 from ml.segments.settings import SegmentConfig
@@ -90,9 +91,11 @@ def write_segments(
         say(f"gold.segment_models has version {number} already")
         return Continuity.of(model, users, view_of(former, registry, users, model.scaler, snapshot, features, say))
     trial = Trial.load(snapshot.folder)
-    if not kmeans.by_kind(users, config):
+    if by_kind(users, config):
+        config, words = levelled(config, trial, users, former and len(former[0].ids))
+    else:
         config, words = balanced(config, trial, users, former and former[0].scaler)
-        say(words)
+    say(words)
     scaler = kmeans.scaler_of(users, config)
     before = view_of(former, registry, users, scaler, snapshot, features, say)
     model, choices = kmeans.fit(users, config, scaler, before, trial)

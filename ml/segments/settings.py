@@ -39,9 +39,16 @@ class Stability(Strict):
 
 
 class Balance(Strict):
-    least: float = Field(0.975, gt=0)
-    shares: list[Annotated[float, Field(gt=0)]] = Field([0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1], min_length=2)
+    least: float = Field(0.985, gt=0)
+    shares: list[Annotated[float, Field(gt=0)]] = Field([0.6, 0.7, 0.8, 0.9, 1.0], min_length=2)
     switch: float = Field(0.01, ge=0)
+
+
+class Levels(Strict):
+    most: int = Field(3, ge=1)
+    bits: float = Field(0.97, gt=0)
+    switch: float = Field(0.01, ge=0)
+    weight: float = Field(0.5, gt=0)
 
 
 class Departments(Strict):
@@ -75,6 +82,7 @@ class SegmentConfig(Strict):
     max_moved: float = Field(0.25, gt=0, le=1)
     seed: int = 7
     natural_kinds: bool = True
+    levels: Levels = Levels()
     departments: Departments = Departments()
     blocks: dict[str, Block]
     rule: list[FeatureName] = Field(min_length=1)

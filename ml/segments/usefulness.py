@@ -31,7 +31,8 @@ def usefulness(trial: Trial, config: SegmentConfig) -> dict[int, float]:
 
 def values_of(trial: Trial, config: SegmentConfig) -> np.ndarray:
     """What was expected in the trial (U, J), standardised and weighted as where segments are fitted."""
-    users = Users(trial.user_ids.to_pylist(), pa.table({}), np.zeros((len(trial.user_ids), 0)), trial.expected_UE)
+    nothing_UD = np.zeros((len(trial.user_ids), 0))
+    users = Users(trial.user_ids.to_pylist(), pa.table({}), nothing_UD, trial.expected_UE, trial.kinds)
     alone = {name: block for name, block in config.blocks.items() if name in EXPECTATIONS and block.weight}
     scaler = fit_scaler(users, config.model_copy(update={"blocks": alone}))
     return scaler(users.raw(scaler.inputs))

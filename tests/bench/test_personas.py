@@ -10,8 +10,9 @@ import pytest
 
 from bench import hidden
 from bench.hidden import Drift, Truth
-from bench.personas import Course
+from bench.personas import Course, Night, kinds_of_segments
 from jobs.errors import UsageError
+from ml.segments.inputs import Users
 from simulate import plan
 
 MAY = date(2026, 5, 1)
@@ -41,6 +42,14 @@ def test_segments_that_are_the_personas_by_other_names_are_1_and_chance_is_0() -
     persona = np.repeat(["parent", "reader"], 500)
     assert hidden.rand_index(np.repeat([7, 3], 500), persona) == 1
     assert abs(hidden.rand_index(np.arange(1000) % 2, persona)) < 0.01
+
+
+def test_levels_of_a_kind_are_one_kind() -> None:
+    """Segments 1 and 4 are levels of the second kind."""
+    chance = np.array([[0.1, 0.9], [0.2, 0.8], [0.9, 0.1], [0.4, 0.6], [0.6, 0.4]])
+    users = Users(list("abcde"), pa.table({}), np.zeros((5, 0)), np.column_stack([np.zeros((5, 2)), chance]), 2)
+    night = Night(MAY, users, np.array([1, 4, 2, 4, 2]), np.zeros((5, 0)), pa.table({}), np.array(list("prprp")))
+    assert kinds_of_segments(night).tolist() == ["1", "1", "0", "1", "0"]
 
 
 def test_a_segment_is_of_the_persona_of_most_of_its_users() -> None:

@@ -36,8 +36,10 @@ from ml.common.runs import Run
 from ml.data.snapshot import Snapshot
 from ml.heads import days, learning
 from ml.heads.heads import Heads
+from ml.heads.kinds import Kinds
 from ml.heads.settings import PredictionConfig
 from ml.heads.trial import Trial
+from ml.heads.visits import Reading
 from ml.segments import promotion, renewal
 from ml.segments.model import SegmentModel
 from tests.ml.conftest import ROOT, USERS, feature_row, product_rows, sequence_row
@@ -164,6 +166,18 @@ def test_from_the_past_to_segments_that_prove_their_worth(
     taken = Snapshot.open(folder)
     users = promotion.users_by(folder / "model", taken, taken.some_features(1_000))
     assert np.array_equal(users.expected_UE, np.array([row["expected"] for row in written[0]]))
+
+    # Kinds of the trial are those of the days: as of each, by the sequences until it.
+    reading = Reading(heads.tastes.categories, np.zeros((7, 3)), (0.0, 0.0))
+    log_rates = np.log(np.column_stack([np.repeat([[6, 1, 1], [1, 1, 6]], 2, axis=1) / 16, np.full((2, 4), 0.25)]))
+    natural, ids = Kinds(reading, np.array([0.5, 0.5]), log_rates, 0.01), pa.array(users.user_ids)
+    past = [days.Day(ds, ids, None, None) for ds in DAYS]
+    then = learning.kinds_then(natural, taken, past).reshape(3, USERS, 2)
+    assert np.allclose(then.sum(axis=2), 1)
+    assert all((chance[::3].argmax(axis=1) == 0).mean() > 0.8 for chance in then)
+    assert not np.array_equal(then[0], then[1])
+    dataclasses.replace(trial, kinds=2).save(tmp_path)
+    assert Trial.load(tmp_path).kinds == 2
 
     accuracy.main(["--warehouse", shop, "--ds", str(DS)])
     scored = rows_of(PREDICTION_ACCURACY, shop)

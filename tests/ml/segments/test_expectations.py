@@ -13,10 +13,12 @@ from scipy.sparse import csr_matrix
 from ml.data.outcomes import Outcomes
 from ml.data.snapshot import Snapshot
 from ml.heads.trial import Trial
-from ml.segments import balance, kmeans, usefulness
+from ml.segments import balance, kmeans, levels, usefulness
+from ml.segments.continuity import Before, Identity, identify, procrustes
 from ml.segments.inputs import FAINT, Users, fit_scaler, weight_in
 from ml.segments.kmeans import Choice
-from ml.segments.settings import Balance, Range, SegmentConfig, Stability
+from ml.segments.model import SegmentModel
+from ml.segments.settings import Balance, Levels, Range, SegmentConfig, Stability
 
 CONF = Path(__file__).resolve().parents[3] / "conf"
 
@@ -49,8 +51,8 @@ def test_expectations_take_the_place_of_the_past(users: Users) -> None:
     labels = model.assign(replace(users, expected_UE=expected))
     assert len(set(zip(labels, kind, strict=True))) == 4
     variance = scaler(replace(users, expected_UE=expected).raw(scaler.inputs)).var(axis=0)
-    assert variance[:2] == pytest.approx([1.0, 1.2**2])
-    assert variance[2:4].sum() == pytest.approx(1.35**2)
+    assert variance[:2] == pytest.approx([1.0, 0.4**2])
+    assert variance[2:4].sum() == pytest.approx(0.9**2)
     assert variance[3] < variance[2] / 50  # together: a factor that says little stays little
     assert variance[4:].sum() == pytest.approx(FAINT**2)
 
@@ -61,7 +63,7 @@ def test_where_users_are_of_kinds_by_themselves_the_kinds_are_the_segments(users
     kind = np.arange(len(expected)) % 3
     unsure = np.random.default_rng(4).dirichlet([1, 1, 1], len(expected)) * 0.3
     of_kinds = replace(users, expected_UE=np.column_stack([expected, 0.7 * np.eye(3)[kind] + unsure]), kinds=3)
-    model, choices = kmeans.fit(of_kinds, small(k=Range(min=4, max=4)))
+    model, choices = kmeans.fit(of_kinds, small(levels=Levels(most=1)))
     assert [choice.k for choice in choices] == [3]
     assert model.scaler.inputs == ["exp:4", "exp:5", "exp:6", "dept:GROCERY", "dept:GOODS"]
     assert len(set(zip(model.assign(of_kinds), kind, strict=True))) == 3
@@ -82,6 +84,51 @@ def tried(expected: np.ndarray, kind: np.ndarray) -> Trial:
     )  # fmt: skip
     windows = (kind >= 2)[:, None] + random.normal(0, 0.02, (count, 3))
     return Trial(pa.array([f"u{k:03d}" for k in range(count)]), expected, windows, truth)
+
+
+def test_kinds_have_the_levels_of_money_that_the_trial_speaks_for(users: Users) -> None:
+    """Two kinds by taste, in each of which one half spends little and is often silent."""
+    expected, kind = expecting(400, 1)
+    trial = tried(np.column_stack([expected, np.eye(2)[kind % 2]]), kind)
+    trial, of_two = replace(trial, kinds=2), replace(users, kinds=2)
+
+    def chosen(champions: int | None = None, of: Trial | None = trial, **changes: float) -> int:
+        config = small(levels=Levels(most=2, bits=0.8).model_copy(update=changes))
+        return levels.levelled(config, of, of_two, champions)[0].levels.most
+
+    assert chosen() == 2
+    assert chosen(bits=0.97) == 1  # more than they keep: so few lines tell less by fours
+    assert chosen(4, bits=0.97, switch=0.1) == 2  # the champion's stay
+    assert chosen(of=replace(trial, expected_UE=trial.expected_UE[:, [2, 1, 0, 3, 4, 5]])) == 1  # nothing is gained
+    assert chosen(of=replace(trial, kinds=0)) == chosen(of=None) == 1  # of before kinds had levels
+
+
+def test_ids_of_kinds_and_of_their_levels_survive_a_training(users: Users) -> None:
+    expected, spends = expecting(len(users.user_ids), 0)
+    taste = np.eye(2)[spends % 2]
+
+    def trained(most: int, seed: int) -> tuple[SegmentModel, Users]:
+        drawn = np.random.default_rng(seed).normal(0, 0.05, (len(taste), 3))
+        chance = np.clip(0.9 * taste + 0.05 + drawn[:, 1:], 0, 1)
+        of_two = replace(users, expected_UE=np.column_stack([expected, chance]), kinds=2)
+        of_two.expected_UE[:, 0] += drawn[:, 0]
+        return kmeans.fit(of_two, small(levels=Levels(most=most)))[0], of_two
+
+    def named(model: SegmentModel, users: Users, champion: SegmentModel, theirs: Users) -> list[Identity]:
+        turn = procrustes(theirs.embedding_UD, users.embedding_UD)
+        before = Before.of(champion, theirs, model.scaler, turn)
+        return identify(model, users, before, 9, small())
+
+    plain, former = trained(1, 1)
+    champion, theirs = trained(2, 1)
+    assert champion.scaler.inputs[:3] == ["exp:4", "exp:5", "exp:0"]
+    assert len(set(zip(champion.assign(theirs), spends, strict=True))) == 4
+    champion, plain = replace(champion, ids=np.array([7, 3, 9, 5])), replace(plain, ids=np.array([1, 2]))
+    assert [(one.segment_id, one.status) for one in named(*trained(2, 2), champion, theirs)] == [
+        (7, "kept"), (3, "kept"), (9, "kept"), (5, "kept")]  # fmt: skip
+    first = named(champion, theirs, plain, former)  # one level of each kind keeps its id, and all know their kind
+    assert sorted(one.segment_id for one in first)[:2] == [1, 2]
+    assert [one.parents for one in first] == [[1], [1], [2], [2]]
 
 
 def test_the_number_of_segments_is_the_most_useful_one_in_the_trial(users: Users) -> None:
@@ -105,7 +152,7 @@ def test_categories_weigh_as_much_as_money_and_silence_bear(users: Users) -> Non
     weight = {least: balance.balanced(config.model_copy(update={"balance": Balance(least=least, shares=[0.5, 2])}),
                                       trial, many)[0].blocks["expected_categories"].weight
               for least in (0.01, 0.5, 1.1)}  # fmt: skip
-    assert weight[0.01] > weight[0.5] > weight[1.1] == 0.5 * 1.35
+    assert weight[0.01] > weight[0.5] > weight[1.1] == 0.5 * 0.9
     for unknown in (None, replace(trial, windows_UV=np.zeros((400, 3)))):
         _, said = balance.balanced(config, unknown, many)
         assert ("as in the settings" in said) == (unknown is None)
@@ -120,7 +167,7 @@ def test_a_champions_weight_stays_as_long_as_it_keeps_as_much(users: Users) -> N
     assert balance.chosen(weights, np.array([0.9, 0.9, 0.95]), config, None) == 1.5  # categories cost nothing
     many = replace(users, expected_UE=expecting(len(users.user_ids), 0)[0])
     scaler, names = fit_scaler(many, config), ["exp:2", "exp:3"]
-    assert weight_in(scaler, many, names) == pytest.approx(1.35)
+    assert weight_in(scaler, many, names) == pytest.approx(0.9)
     assert weight_in(scaler, many, ["exp:9"]) is None
 
 
