@@ -56,24 +56,25 @@ def created(path: str, table: Table, configuration: dict[str, str]) -> None:
         there.alter.add_columns(new)
 
 
-def fitted(frame: DataFrame, path: str) -> DataFrame:
-    """`frame` with the columns of the table that stands, in its order; those that the frame lacks are null."""
+def fitted(frame: DataFrame, path: str, table: Table, slice_: str | None = None) -> DataFrame:
+    """`frame`, which has the columns of the contract, with those of the table that stands, in its order; the others are
+    null. Its query fails where a row is outside the slice that the predicate `slice_` describes.
+
+    The frame itself is not asked for its columns, for which Sail reads the whole plan each time.
+    """
     stored = frame.sparkSession.read.format("delta").load(of_engine(path)).schema
-    there = set(frame.columns)
-    return frame.select(*[
+    there = set(table.column_names)
+    columns = [
         F.col(f"`{field.name}`") if field.name in there else F.lit(None).cast(field.dataType).alias(field.name)
         for field in stored
-    ])  # fmt: skip
-
-
-def inside(frame: DataFrame, predicate: str) -> DataFrame:
-    """`frame`; its query fails where a row is outside the slice that `predicate` describes."""
-    # In a column, not in a filter: filters are moved below those that the frame was made by.
-    # With chance in it, so that it is asked of rows, and not of the plan where all of their columns are constants.
-    name, kind = frame.dtypes[0]
-    reason = F.concat(F.lit(f"expected rows of the slice {predicate} alone, found another ("), F.rand(), F.lit(")"))
-    refused = F.raise_error(reason).cast(kind)
-    return frame.withColumn(name, F.when(F.expr(predicate), F.col(f"`{name}`")).otherwise(refused))
+    ]
+    if slice_ is not None:
+        # In a column, not in a filter: filters are moved below those that the frame was made by.
+        # With chance in it, so that it is asked of rows, and not of the plan where all of their columns are constants.
+        reason = F.concat(F.lit(f"expected rows of the slice {slice_} alone, found another ("), F.rand(), F.lit(")"))
+        refused = F.raise_error(reason).cast(stored[0].dataType)
+        columns[0] = F.when(F.expr(slice_), columns[0]).otherwise(refused).alias(stored[0].name)
+    return frame.select(*columns)
 
 
 def replace(
@@ -83,11 +84,11 @@ def replace(
     a part of the slice, `frame` takes the place of that part, and all else stays.
     """
     created(path, table, configuration)
-    frame = inside(fitted(frame, path), predicate)
+    frame = fitted(frame, path, table, predicate)
     predicate = goes or predicate
     if _is_free(frame.sparkSession, path, predicate):
         _writer(frame).mode("append").save(of_engine(path))
-    elif any("<" in kind for _, kind in frame.dtypes):
+    elif any("<" in column.type for column in table.columns):
         # Sail unites the rows that stay in a file with the new ones, and knows the elements of a stored list or map by
         # other names than those of a computed one.
         with tempfile.TemporaryDirectory(dir=sail.scratch()) as folder:
@@ -114,13 +115,13 @@ def _is_free(spark: SparkSession, path: str, predicate: str) -> bool:
 def append(frame: DataFrame, path: str, table: Table, configuration: dict[str, str]) -> None:
     """The rows of `frame` beside those that are there, in one commit; the table is made on first use."""
     created(path, table, configuration)
-    _writer(fitted(frame, path)).mode("append").save(of_engine(path))
+    _writer(fitted(frame, path, table)).mode("append").save(of_engine(path))
 
 
 def overwrite(frame: DataFrame, path: str, table: Table, configuration: dict[str, str]) -> None:
     """The table becomes `frame`, in one commit."""
     created(path, table, configuration)
-    fitted(frame, path).write.format("delta").mode("overwrite").save(of_engine(path))
+    fitted(frame, path, table).write.format("delta").mode("overwrite").save(of_engine(path))
 
 
 def retype(frame: DataFrame, path: str, table: Table) -> None:

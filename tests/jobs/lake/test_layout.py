@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pyarrow.parquet as pq
@@ -29,14 +30,17 @@ def test_a_late_record_writes_few_days_of_a_history_anew(spark, tmp_path, monkey
     )
     rows = rows.withColumns({"session_day": F.col("ds"), "event_time": F.col("ds").cast("timestamp")})
     history = sessions.sessionise(sessions.spread(rows, files=4, buckets=2))
-    history = history.select("event_id", "user_id", "ds", "session_id")
-    writes.append(history, path, SILVER_EVENTS, {"delta.dataSkippingStatsColumns": "ds"})
+    kept = [column for column in SILVER_EVENTS.columns if column.name in ("event_id", "user_id", "ds", "session_id")]
+    log = replace(SILVER_EVENTS, columns=tuple(kept))
+    writes.append(history, path, log, {"delta.dataSkippingStatsColumns": "ds"})
     before = set(DeltaTable(path).file_uris())
     assert len(before) > 20
 
     late = first + timedelta(days=30)
-    day = spark.createDataFrame([("new", "u1", late)], "event_id string, user_id string, ds date")
-    writes.replace(day, path, SILVER_EVENTS, f"ds IN (DATE'{late}')", {})
+    day = spark.createDataFrame(
+        [("new", "u1", late, "s")], "event_id string, user_id string, ds date, session_id string"
+    )
+    writes.replace(day, path, log, f"ds IN (DATE'{late}')", {})
     after = DeltaTable(path)
     assert len(before - set(after.file_uris())) <= len(before) / 5
     assert after.to_pyarrow_table(columns=["ds"]).num_rows == 139 * 2_000 + 1
