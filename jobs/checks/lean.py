@@ -49,6 +49,7 @@ def _extras_left_out() -> Iterator[None]:
         yield
     finally:
         sys.meta_path.remove(finder)
+        gc.freeze()  # none of them goes: else the next collection looks at them all
         if collects:
             gc.enable()
 
