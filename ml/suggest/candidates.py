@@ -83,6 +83,10 @@ class Pairs:
     def bought(self) -> np.ndarray:
         return self.values_PJ[:, INPUTS.index("bought")] > 0
 
+    def had(self, looked_E: np.ndarray) -> np.ndarray:
+        """Whether the user (P) bought the product; looked at it, of those where looks stand for purchases."""
+        return self.bought() | (looked_E[self.place_P] & (self.values_PJ[:, INPUTS.index("seen")] > 0))
+
 
 @dataclass(frozen=True)
 class Block:

@@ -69,26 +69,25 @@ def _blank(values_PJ: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
 
 
 def first(
-    pairs: Pairs, score_P: np.ndarray, category_P: np.ndarray, sold_P: np.ndarray, new_P: np.ndarray,
-    config: RecommendConfig,
+    pairs: Pairs, score_P: np.ndarray, had_P: np.ndarray, category_P: np.ndarray, sold_P: np.ndarray,
+    new_P: np.ndarray, config: RecommendConfig,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
     """Indices (K) of the suggested pairs, by user and rank, their ranks, from 1, and whether each has one of the places
     for what is new.
 
     Of what sold lately (sold_P) the best score first, ties by popularity, then by the order of the products; repeat,
-    least_new, per_category hold. The last config.exploring places are for new products (new_P) that the user did not
-    buy and that have no place of the others'.
+    least_new (by what the user had: had_P), per_category hold. The last config.exploring places are for new products
+    (new_P) that the user did not have and that have no place of the others'.
     """
     popular = pairs.values_PJ[:, INPUTS.index("popular")]
     worth = np.where(np.isnan(score_P), -1.0, score_P)
-    old = pairs.bought()
     most_old = 0 if config.repeat == "never" else config.top - config.least_new
     order = np.lexsort((pairs.place_P, -popular, -worth, pairs.user_P))
     order = order[sold_P[order]]
-    order = order[~old[order] | (ordinal(pairs.user_P[order], old[order]) < most_old)]
+    order = order[~had_P[order] | (ordinal(pairs.user_P[order], had_P[order]) < most_old)]
     if config.per_category:
         order = order[ordinal(pairs.user_P[order], category_P[order]) < config.per_category]
-    free_P = new_P & ~old
+    free_P = new_P & ~had_P
     free_P[order[ordinal(pairs.user_P[order]) < config.top - config.exploring]] = False
     tried = _tried(pairs, free_P, config.exploring)
     order = order[~np.isin(order, tried)]

@@ -112,8 +112,9 @@ class Recommender:
     def ranked(self, users: np.ndarray, cells: Cells, candidates: Pairs) -> Suggestions:
         """Of a block of users."""
         score, shelf = self.ranker.score(candidates), self.world.shelf
+        had = candidates.had(self.world.looked_I[shelf.items_E])
         kept, rank, tried = first(
-            candidates, score, self._category(candidates.place_P), shelf.sold_E[candidates.place_P],
+            candidates, score, had, self._category(candidates.place_P), shelf.sold_E[candidates.place_P],
             shelf.new_E[candidates.place_P], self.config,
         )  # fmt: skip
         return Suggestions(users, cells, candidates, kept, rank, np.where(tried, np.nan, score[kept]), tried)

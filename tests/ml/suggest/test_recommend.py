@@ -236,6 +236,11 @@ def test_where_nobody_buys_looks_speak(
     assert not {"buy again"} & {row["reason_kind"] for row in rows}
     assert not any("bought" in row["reason"] or "buy" in row["reason"] for row in rows)
     assert len({row["product_id"] for row in rows}) > 10
+    seen = {(user["user_id"], product) for user in looked for product in user["product_ids"]}
+    never = suggested(where, encoder, CONFIG.model_copy(update={"repeat": "never"}))
+    known = [row for row in never if row["score"] is not None]
+    assert known
+    assert not seen & {(row["user_id"], row["product_id"]) for row in known}
 
     ago, everything = DS - datetime.timedelta(days=30), np.ones(len(encoder.catalogue.product_ids), bool)
     partition(USER_SEQUENCES, where, ago, [cut(row, ago) for row in looked])
@@ -337,10 +342,11 @@ def test_the_best_come_first_and_ties_go_to_the_popular() -> None:
     values[0, INPUTS.index("bought")] = 1
     pairs = Pairs(2, np.array([0, 0, 0, 1, 1]), np.array([0, 1, 2, 0, 1]), np.zeros((5, 4), np.int32), values)
     score, category, no = np.array([0.9, 0.5, 0.5, 0.1, 0.2]), np.array([7, 7, 8, 7, 7]), np.zeros(5, bool)
+    had = pairs.bought()
 
     def order(new=(), **changes):
         is_new = np.isin(np.arange(5), new)
-        return [part.tolist() for part in first(pairs, score, category, ~no[:5], is_new, replace_config(**changes))]
+        return [part.tolist() for part in first(pairs, score, had, category, ~no, is_new, replace_config(**changes))]
 
     assert order() == [[0, 2, 1, 4, 3], [1, 2, 3, 1, 2], [False] * 5]
     assert order(repeat="never")[0] == [2, 1, 4, 3]
