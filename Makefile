@@ -49,9 +49,10 @@ stop:  ## end all that `make run` started here, and nothing else
 
 test: $(DEV) lint  ## all tests, on Sail: no Java needed
 	@HUAXIANG_ENGINE=sail $(PYTHON) -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	@echo "not run: the tests on Apache Spark; make test-spark runs them"
 
 test-spark: jars $(DEV)  ## the tests that hold the two engines against each other, on Apache Spark
-	@$(JAVA) && export JAVA_HOME && HUAXIANG_ENGINE=spark $(PYTHON) -m pytest -m engines
+	@$(JAVA) && export JAVA_HOME && HUAXIANG_ENGINE=spark $(PYTHON) -m pytest -m engines -n 2 --dist loadfile --no-loadscope-reorder
 
 bench: setup  ## a build beside DuckDB, nights on two histories, a training step, segments: a million users, known personas
 	@$(ON) $(PYTHON) -m bench build --events $(EVENTS) $(if $(WORK),--work "$(WORK)")

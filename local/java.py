@@ -1,4 +1,6 @@
-"""`python -m local.java`: print the JAVA_HOME to use; fetch a JRE where the machine has none that Spark takes."""
+"""`python -m local.java`: print the JAVA_HOME to use; fetch a JRE where the machine has none that Spark takes. With
+`--here` nothing is fetched: exit 2 where there is none.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,7 +44,7 @@ def homes() -> Iterator[Path]:
     yield from sorted(Path("/opt/homebrew/opt").glob("openjdk@*/libexec/openjdk.jdk/Contents/Home"))
 
 
-def find() -> Path:
+def find(fetch: bool = True) -> Path:
     """The first Java of 17 to 21, else one fetched into .tools/; SetupError where neither is to be had."""
     seen = []
     for home in homes():
@@ -50,6 +53,8 @@ def find() -> Path:
             return home
         if version:
             seen.append(f"Java {version} in {home}")
+    if not fetch:
+        raise SetupError(f"expected Java {OLDEST} to {NEWEST}, found {', '.join(seen) or 'none'}: {INSTALL}")
     return _fetch(seen)
 
 
@@ -67,7 +72,7 @@ def _fetch(seen: list[str]) -> Path:
 
 
 def main() -> None:
-    print(find())
+    print(find(fetch="--here" not in sys.argv[1:]))
 
 
 if __name__ == "__main__":

@@ -43,6 +43,13 @@ def test_no_java_and_no_network_says_what_to_install(tmp_path, monkeypatch):
         java.find()
 
 
+def test_nothing_is_fetched_where_only_the_java_of_the_machine_is_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setattr(java, "homes", lambda: iter([fake_java(tmp_path, "25")]))
+    monkeypatch.setattr("cjdk.java_home", lambda **_: pytest.fail("a Java was fetched"))
+    with pytest.raises(SetupError, match=r"found Java 25 .*install Java 17"):
+        java.find(fetch=False)
+
+
 def test_a_bare_run_loads_the_history_and_a_night_alone_is_one_night():
     bare = run.arguments([])
     assert (bare.ds, bare.since) == ("2017-12-01", "2017-01-01")
