@@ -11,7 +11,7 @@ RULES: Rules = []
 rule = into(RULES)
 
 
-@rule("TOP TUNIT", "MOST? TOP FRACTION", "MOST FRACTION", "ORDERS MOST TOP? FRACTION")
+@rule("ORDERS MOST TOP? FRACTION", "TOP TUNIT", "MOST? TOP FRACTION", "MOST FRACTION")
 def _top_part(m: Match) -> Made:
     if m.has("TUNIT"):
         return {"TOPN": {"percent": Decimal(25)}} if m.said("TUNIT") == "quarter" else None

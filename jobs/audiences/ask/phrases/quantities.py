@@ -95,7 +95,7 @@ def _so_many_of(m: Match) -> Made:
 def _counted(m: Match) -> Made:
     if m.before is not None and "TOP" in m.before and m.has("ORDERS"):
         return None  # the top 100 by orders
-    if len([1 for kind, _ in m.found if kind in ("CMP", "CMPPOST")]) > 1:
+    if len(set(m.all("CMP", "CMPPOST"))) > 1:  # 至少3单以上 is one comparison
         return None
     if m.has("AND") and not m.has("BETWEEN", "INBETWEEN"):
         return None

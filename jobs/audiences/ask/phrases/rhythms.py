@@ -151,6 +151,8 @@ def _some_of(m: Match) -> Made:
         wanted, how = wanted + 1, "at_least"
     if how != "at_least" or not 1 <= wanted <= whole[0]:
         return None
+    if spans[:1] == spans[1:] and whole[1] == "day" and how != "exactly" and not m.has("CMP", "CMPPOST"):
+        return None  # 这45天里(近45天)
     if whole[1] == "day" and m.has("NUM"):
         return {"WINDOW": {"last_days": whole[0]}, "Q+": ("days", {"at_least": wanted})}
     return periods(whole, at_least_in=wanted)

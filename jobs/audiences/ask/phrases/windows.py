@@ -347,6 +347,11 @@ def _than_then(m: Match) -> Made:
         "小于",
         "超过",
         "不及",
+        "不如",
+        "比不上",
+        "赶不上",
+        "逊于",
+        "超越",
         "higher than",
         "lower than",
     ):

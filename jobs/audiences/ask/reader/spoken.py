@@ -41,6 +41,10 @@ _TITLE = re.compile(
     r"(?:(?:候选|包|池|名单|清单|相关|种子|需求|计划|项目|策略|定义|口径|规则|画像|敏感|人选|方案|场景|圈选|筛选|排除):|[包池],(?=.{6}))"
 )
 _OF_LISTS = re.compile("会员|用户|人群|满减|券|活跃|价值|流失|促销|优惠")  # in the name of a list
+# What is to be sold to them: 想推早餐麦片:.
+_PUSHES = re.compile(
+    r"^(?:我们?|咱们?)?(?:想|要|准备|打算|计划)?(?:主|力|重点)?推(?:广|一波|一下)?[^,。;:\d没未买购]{1,10}[:,]"
+)
 _CALLED = re.compile(r"(?:一个|个|一份|份|一批)[“\"「][^”\"」]+[”\"」](?:的)?(?:人群包|包|名单|清单)(?![里中内])[,:]?")
 # Who is old, where a number says from which age.
 _OLD = re.compile(r"(?:年纪|岁数|年龄)(?:比较|较|有点)?大(?:一?点|些)?的?|上了(?:年纪|岁数)的?")
@@ -57,6 +61,9 @@ def without_talk(plain: str) -> tuple[str, list[str]]:
     if title and not _SAYS.search(_OF_LISTS.sub("", title[0])):
         passed.append(title[0])
         plain = plain[title.end() :]
+    if pushed := _PUSHES.match(plain):
+        passed.append(pushed[0])
+        plain = plain[pushed.end() :]
     passed += [found[0] for found in _CALLED.finditer(plain)]
     plain = _CALLED.sub("", plain)
     plain = _GIVES.sub(lambda found: f"{found[1]},", plain).rstrip(",")
