@@ -53,6 +53,7 @@ _NUMBERS = ("NUM", "CMP", "CMPPOST", "NEG", "PERCENT", "TOPN", "MOST", "HEAVY", 
 # Behind a Chinese verb: that it was done.
 _DONE = "了过"
 _COMPLEMENTS = "走到回下完光空来起去够足齐"
+_ON = re.compile(r"^[^,.;]*?\d[\d.,k]* ?(?:dollars|bucks|usd|or more|plus|\+)* (?:or more )?(?:on|for)\b")
 _MONEY = re.compile(
     r"\s*(?:over |more than |at least |about |some )?[$€£¥]|\s*\d[\d,.]*\s*(?:元|块|刀|万|usd|dollars|bucks)"
 )
@@ -171,7 +172,7 @@ def _deed(row: list[Token], place: int, sentence: str) -> tuple[int, Token] | No
     elif row[after : after + 1] and row[after].said in _OF_MONEY and _MONEY.match(sentence[row[after].end :]):
         after += 1  # forked out $40
     spent = _MONEY.match(sentence[row[after - 1].end :])
-    if not spent and not _of_things(row, after):
+    if not (_ON.search(sentence[row[after - 1].end :]) if spent else _of_things(row, after)):
         return None
     said = sentence[token.start : row[after - 1].end]
     return after - place, _done(token, row[after - 1], said, "spend" if spent else "purchase")
@@ -213,16 +214,12 @@ def _past(word: str) -> bool:
 
 
 def _of_things(row: list[Token], place: int) -> bool:
-    """Whether what comes next is a thing of the shop, or so many of them."""
-    for one in row[place:]:
+    """Whether what comes next is a thing of the shop, or so many of them; not what is spent on it, or its orders."""
+    for here, one in enumerate(row[place:], start=place):
         if one.may(*_THINGS) or one.kinds.get("NOISE") == "goods" or _GOODS.fullmatch(one.said):
-            return True
-        if not one.may(*_BETWEEN) and one.kinds.get("NOISE") not in (
-            "determiners",
-            "pronouns",
-            "prepositions",
-            "particles",
-        ):
+            after = row[here + 1 : here + 2]
+            return not ("OBJ" in one and after and after[0].may("EVENT", "ORDERS", "MEASURE") and one.said.isascii())
+        if not one.may(*_BETWEEN) and one.kinds.get("NOISE") not in ("determiners", "pronouns", "particles"):
             return False
     return False
 
@@ -287,7 +284,7 @@ def _deed_in_chinese(
         return None
     if not begins or not (done or denied or counted or consumed):
         return None
-    spent = _MONEY.match(re.sub("^[了过]", "", sentence[end:]))
+    spent = _MONEY.match(re.sub("^[了过]", "", sentence[end:])) and any("OBJ" in one for one in row)
     of_it = _of_things(row, after) or (done and _topic(row, place, after))
     if not spent and not of_it:
         return None
