@@ -61,6 +61,8 @@ class Clauses(Filling):
         if "UNSURE" in token and len(token["OBJ"]) == 1 and frame.events != ("search",):
             self.unsure.append(token)
         if self._links(token):
+            if "THEN" in token and token.said.isascii() and place == len(self.tokens) - 1:
+                self.stray.append(token)  # later than what?
             self._link(place, token)
         elif "NEG" in token:
             self._negate(place, token)

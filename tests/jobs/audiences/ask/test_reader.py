@@ -458,6 +458,12 @@ SAID = """
    {first: purchase, where: {category: MILK}, in: {last_days: 90}}]
 - [after beer they bought coffee, beer followed by coffee, "first beer, then coffee", beer -> coffee,
    {then: [{did: purchase, where: {category: BEERS/ALES}}, {did: purchase, where: {category: COFFEE}}]}]
+- [have gone 30 days without buying, "customers who've gone 30 days without a purchase",
+   {not: {did: purchase, in: {last_days: 30}}}]
+- [at least two orders with coffee, coffee in at least two orders, two or more orders containing coffee,
+   {did: purchase, where: {category: COFFEE}, count: orders, at_least: 2}]
+- [bought beer first and coffee afterwards, bought beer and then coffee,
+   {then: [{did: purchase, where: {category: BEERS/ALES}}, {did: purchase, where: {category: COFFEE}}]}]
 - [added to cart but never bought, put something in the cart and never bought it, carted but not purchased,
    {then: [{did: cart}, {not: purchase}], same: product}]
 - [spend down by more than half in the last 90 days compared with the 90 days before,
