@@ -22,7 +22,7 @@ IDLE = "IDLE"  # a word that is passed over, and told
 _REFLEXIVE = ("himself", "herself", "themselves", "themself", "ourselves")
 _OURSELVES = ("i", "we", "i'm", "we're", "i've", "we've", "i'd", "we'd", "i'll", "we'll", "you")
 # Behind a verb: snapped up, tucked into, splurged on.
-_PARTICLES = ("up", "in", "into", "on", "upon", "home", "through", "for", "up on", "up in")
+_PARTICLES = ("up", "in", "into", "on", "upon", "home", "through", "up on", "up in")
 _OF_MONEY = ("out", "down", "away", "over", "up")
 # Between a verb and what it is done to.
 _BETWEEN = (
