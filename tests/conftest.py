@@ -26,7 +26,7 @@ def spark() -> Iterator:
     from jobs.lake import session
 
     os.environ.setdefault("HUAXIANG_DRIVER_MEMORY", "2g")
-    built = session.build("huaxiang tests", long_job=True)
+    built = session.build("huaxiang tests")
     built.conf.set("spark.sql.shuffle.partitions", "2")
     yield built
     built.stop()
