@@ -138,9 +138,9 @@ def tastes(daily: DataFrame, ds: date) -> DataFrame:
     facts.append(F.sort_array(F.collect_list(F.when(F.col(f"units_{YEAR}") > 0, entry))).alias("ranked"))
     kinds = cells.groupBy("user_id", "kind").agg(*facts)
     taste = F.struct(*[name for name in kinds.columns if name not in ("user_id", "kind")])
-    return kinds.groupBy("user_id").agg(
-        F.map_from_entries(F.collect_list(F.struct(F.col("kind"), taste))).alias("taste")
-    )
+    # Sorted, because Sail collects the list once for the keys and once for the values.
+    entries = F.sort_array(F.collect_list(F.struct(F.col("kind"), taste)))
+    return kinds.groupBy("user_id").agg(F.map_from_entries(entries).alias("taste"))
 
 
 def gaps(daily: DataFrame, ds: date) -> DataFrame:
