@@ -34,6 +34,8 @@ from jobs.tables import RECOMMENDATIONS, SEGMENT_MODELS, USER_EMBEDDINGS, USER_F
 from tests.engines import shop
 
 ERASE = "erase"
+# Else Apache Spark plans each stage anew from what the one before it wrote: of few rows, a tenth of the time.
+FEW_ROWS = {"spark.sql.shuffle.partitions": "1", "spark.sql.adaptive.enabled": "false"}
 INPUTS = ("monetary_90d", "frequency_28d", "dept:食品", "emb:0", "emb:1")
 
 
@@ -44,9 +46,7 @@ def settings(warehouse: str, landing: str, night: int, source: str = "corner") -
 
 def night(spark: SparkSession, warehouse: str, landing: str, n: int) -> dict[str, float]:
     """One night of both shops; the seconds that each verb took."""
-    folder = Path(warehouse).parent / f"conf-{Path(warehouse).name}"
-    shop.declare(folder, n)
-    spec.load.__defaults__ = (folder,)  # the sources of whoever loads one
+    _declare(warehouse, n)
     s, of_app = (settings(warehouse, landing, n, source) for source in ("corner", "app"))
     took = {}
 
@@ -69,7 +69,14 @@ def night(spark: SparkSession, warehouse: str, landing: str, n: int) -> dict[str
 
 def erased(spark: SparkSession, warehouse: str, landing: str) -> None:
     """Both shops without the users of shop.ERASED, after the night shop.ERASED_AFTER."""
+    _declare(warehouse, shop.ERASED_AFTER)
     erase.run(spark, settings(warehouse, landing, shop.ERASED_AFTER), list(shop.ERASED))
+
+
+def _declare(warehouse: str, n: int) -> None:
+    folder = Path(warehouse).parent / f"conf-{Path(warehouse).name}"
+    shop.declare(folder, n)
+    spec.load.__defaults__ = (folder,)  # the sources of whoever loads one
 
 
 def _encode(s: Settings) -> None:
@@ -103,7 +110,9 @@ def main() -> None:
     parser.add_argument("--nights", required=True)
     given = parser.parse_args()
     os.environ.setdefault("HUAXIANG_PII_KEY", "the key of a made-up shop")
-    spark = session.build("nights", long_job=True)
+    spark = session.build("nights")
+    for key, value in FEW_ROWS.items():
+        spark.conf.set(key, value)
     listed = ((given.warehouse, n) for n in given.nights.split(","))
     asked = (line.split() for line in sys.stdin) if given.nights == "-" else listed
     for warehouse, n in asked:
