@@ -16,17 +16,25 @@ def _and_eves(days: list[date]) -> list[date]:
     return sorted({*days, *(day - touched.ONE for day in days)})
 
 
-def near(bronze: DataFrame, scope: Touched) -> DataFrame:
+def single_days(scope: Touched) -> list[date]:
+    """The days of which single users' rows are near alone."""
+    return sorted({*_and_eves(scope.others)} - {*_and_eves(scope.whole)})
+
+
+def near(bronze: DataFrame, scope: Touched, singles: DataFrame | None = None) -> DataFrame:
     """The rows that `with_context` chooses from: whole days and the days before them, and of other days those of the
-    touched users and of the day before. By one look-up of a number a row, before anything is asked of it.
+    touched users and of the day before. By one look-up of a number a row, before anything is asked of it. `singles` are
+    the touched users' rows of `single_days`, where they were looked for already.
     """
     rows = bronze.where(delta.ds_list(_and_eves(scope.days)))
     if scope.users is None:
         return rows
     whole = delta.ds_list(_and_eves(scope.whole))
     if scope.named is not None:
-        names = ", ".join(map(str, sorted({*scope.named, *scope.eves})))
-        return rows.where(f"{whole} OR xxhash64(user_id, ds) IN ({names})")
+        named = f"xxhash64(user_id, ds) IN ({', '.join(map(str, sorted({*scope.named, *scope.eves})))})"
+        if singles is not None:
+            return rows.where(whole).unionByName(singles.where(named))
+        return rows.where(f"{whole} OR {named}")
     both = scope.users.unionByName(scope.users.withColumn("ds", F.date_sub("ds", 1)))
     names = both.select(F.xxhash64("user_id", "ds").alias("name"), F.lit(True).alias("near")).distinct()
     named = rows.withColumn("name", F.xxhash64("user_id", "ds")).join(F.broadcast(names), "name", "left")

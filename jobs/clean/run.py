@@ -57,7 +57,7 @@ def run(spark: SparkSession, s: Settings, held: list[Source] | None = None) -> s
     facts = frames.kept(dimensions.described(facts, products, rules.titles))
     bronze = delta.read(spark, s.warehouse, BRONZE_EVENTS, delivered)
     before = _before(s, scope)
-    refusals, written = _put_events(spark, s, scope, rules, bronze, facts, held or shops.held(s.warehouse))
+    refusals, written = _put_events(spark, s, scope, rules, bronze, facts, held or shops.held(s.warehouse), delivered)
 
     written = written.where(F.col("run_id") == s.run_id)  # whose files are found by their statistics
     gone = _unnamed(spark, s, scope, before, written)
@@ -82,25 +82,25 @@ def run(spark: SparkSession, s: Settings, held: list[Source] | None = None) -> s
 
 
 def build(
-    bronze: DataFrame, facts: DataFrame, lines: DataFrame, scope: Touched, rules: Rules, held: list[Source],
+    near: DataFrame, facts: DataFrame, lines: DataFrame, scope: Touched, rules: Rules, held: list[Source],
     pieces: tuple[int, int],
 ) -> tuple[DataFrame, list[DataFrame]]:  # fmt: skip
     """The rows of silver.events that are touched, less the stamp, by one shuffle by user and day and one sort; and
     the frames that they are made of and that are kept until those are written.
 
-    `bronze` are rows of bronze.events, of the sources `held`, `facts` of `dimensions.described`, `lines` of
+    `near` are the rows of `context.near`, of the sources `held`, `facts` of `dimensions.described`, `lines` of
     `purchase_lines`; `pieces` see `sessions.spread`.
     """
     clocks = {shop.name: Clock(shop.shop_zone, min(scope.days) - touched.ONE, max(scope.days)) for shop in held}
-    rows = context.with_context(sessions.with_clock(context.near(bronze, scope), clocks), scope)
+    rows = context.with_context(sessions.with_clock(near, clocks), scope)
     # Single users' rows are few, found among six weeks of them, and asked for often; a history is cheap to read again.
     kept = []
     if len(scope.others) > len(scope.whole):
         kept.append(rows := frames.kept(rows))
     good = amounts.correct(rows).where("reason IS NULL")
     acts = frames.kept(bots.acts(good))  # asked for the agents, then for the bots
-    known = devices.by_agent(acts)
-    bot_days = bots.bot_days(good, devices.with_device(acts, known), rules.bots)
+    known = frames.once(devices.by_agent(acts))
+    bot_days = frames.once(bots.bot_days(good, devices.with_device(acts, known), rules.bots))
     good = bots.mark(devices.with_device(good, known), bot_days)
     good = outliers.winsorise(with_product_facts(good, facts), lines, rules.outliers)
     events = sessions.sessionise(sessions.spread(good, *pieces)).where("target")
@@ -124,7 +124,7 @@ def with_product_facts(events: DataFrame, facts: DataFrame) -> DataFrame:
 
 def _put_events(
     spark: SparkSession, s: Settings, scope: Touched, rules: Rules, bronze: DataFrame, facts: DataFrame,
-    held: list[Source],
+    held: list[Source], delivered: int | None,
 ) -> tuple[str, DataFrame]:  # fmt: skip
     """Write the touched rows of silver.events and what was refused of their days; a predicate of the refused rows, and
     the rows that were written.
@@ -136,7 +136,8 @@ def _put_events(
     # refused record of one user is not told apart in the quarantine. `build` corrects the few rows that it reads.
     theirs = bronze.where(scope.where)
     lines = frames.kept(purchase_lines(amounts.correct(theirs.where("event_type = 'purchase'")), small))
-    events, kept = build(bronze, small, lines, scope, rules, held, _pieces(spark, s, scope))
+    near, pieces = _near(spark, s, scope, bronze, delivered), _pieces(spark, s, scope)
+    events, kept = build(near, small, lines, scope, rules, held, pieces)
     written = touched.put(events.withColumns(stamp), spark, s, SILVER_EVENTS, scope)
     for frame in (*kept, lines):
         frames.free(frame)
@@ -146,6 +147,15 @@ def _put_events(
     refusals = f"kind = 'events' AND stage = 'clean' AND {scope.where}"
     delta.replace_where(refused, s.warehouse, QUARANTINE, refusals)
     return refusals, written
+
+
+def _near(spark: SparkSession, s: Settings, scope: Touched, bronze: DataFrame, delivered: int | None) -> DataFrame:
+    """The rows of `bronze`, which is bronze.events in the version `delivered`, that the run looks at."""
+    if scope.named is None:
+        return context.near(bronze, scope)
+    days = delta.ds_list(context.single_days(scope))
+    singles = touched.of_users(spark, s, BRONZE_EVENTS, scope.users, days, bronze.columns, delivered)
+    return context.near(bronze, scope, singles)
 
 
 def _refused(bronze: DataFrame) -> DataFrame:

@@ -22,8 +22,6 @@ from jobs.lake.engine import frames, writes
 from jobs.lake.engine.paths import of_engine
 from jobs.tables import Table
 
-MOST_LOCAL = 16 << 20  # bytes of rows that are handed to the engine in one message
-
 
 def exists(warehouse: str, table: Table) -> bool:
     return DeltaTable.is_deltatable(table.path(warehouse))
@@ -50,21 +48,25 @@ def _with_new(frame: DataFrame, table: Table) -> DataFrame:
     return frame.withColumns({column.name: F.lit(None).cast(column.type) for column in new}) if new else frame
 
 
-def few(spark: SparkSession, warehouse: str, table: Table, predicate: str, users: list[str]) -> DataFrame:
-    """The few rows of a table that `predicate` chooses of some users, kept. On one machine they are found without Sail,
-    which reads all columns of each row before it asks: four times as long.
+def few(
+    spark: SparkSession, warehouse: str, table: Table, predicate: str, users: list[str] | None = None,
+    columns: Sequence[str] | None = None, version: int | None = None,
+) -> DataFrame:  # fmt: skip
+    """The few rows of a table, or of its `version`, that `predicate` chooses, of some users where they are given, kept;
+    with `columns`, these alone. On one machine they are found without Sail, which reads all columns of each row before
+    it asks: four times as long.
     """
-    if engine.is_sail():
-        opened = DeltaTable(table.path(warehouse))
-        there = {field.name for field in opened.schema().fields}
-        schema = pa.schema([field for field in writes.arrow_schema(table) if field.name in there])
-        named = f"({predicate}) AND user_id IN ({listed(users)})" if users else "false"
-        chosen = _query(opened, named, ", ".join(schema.names)).cast(schema)
-        if not chosen.num_rows:
-            return frames.kept(spark.createDataFrame([], table.ddl))
-        if chosen.nbytes <= MOST_LOCAL:
-            return frames.kept(_with_new(spark.createDataFrame(chosen), table))
-    return frames.kept(read(spark, warehouse, table).where(predicate).where(F.col("user_id").isin(users)))
+    if not engine.is_sail():
+        rows = read(spark, warehouse, table, version).where(predicate)
+        rows = rows if users is None else rows.where(F.col("user_id").isin(users))
+        return frames.kept(rows.select(*columns or rows.columns))
+    if users is not None:
+        predicate = f"({predicate}) AND user_id IN ({listed(users)})" if users else "false"
+    opened = DeltaTable(table.path(warehouse), version=version)
+    there = {field.name for field in opened.schema().fields} & set(columns or table.column_names)
+    schema = pa.schema([field for field in writes.arrow_schema(table) if field.name in there])
+    found = frames.brought(spark, _query(opened, predicate, ", ".join(schema.names)).cast(schema))
+    return found.select(*columns) if columns else _with_new(found, table)
 
 
 def read_or_empty(spark: SparkSession, warehouse: str, table: Table) -> DataFrame:
@@ -80,13 +82,13 @@ def rows(warehouse: str, table: Table, predicate: str, what: str = "*", version:
     """
     if not exists(warehouse, table):
         return []
-    return _query(DeltaTable(table.path(warehouse), version=version), predicate, what).to_pylist()
+    return _query(DeltaTable(table.path(warehouse), version=version), predicate, what).read_all().to_pylist()
 
 
-def _query(opened: DeltaTable, predicate: str, what: str) -> pa.Table:
+def _query(opened: DeltaTable, predicate: str, what: str) -> pa.RecordBatchReader:
     found = QueryBuilder().register("t", opened)
     # Not by pa.table, which imports pandas to ask whether it was given some of it: a third of a second.
-    return pa.RecordBatchReader.from_stream(found.execute(f"SELECT {what} FROM t WHERE {predicate}")).read_all()
+    return pa.RecordBatchReader.from_stream(found.execute(f"SELECT {what} FROM t WHERE {predicate}"))
 
 
 def grouped(

@@ -7,7 +7,7 @@ table's log does not tell who came late. Whose hash is the same as a touched one
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -123,14 +123,19 @@ def parts(users: DataFrame) -> Callable[[DataFrame], tuple[DataFrame, DataFrame]
     return part
 
 
-def of_users(spark: SparkSession, s: Settings, table: Table, users: DataFrame, predicate: str) -> DataFrame:
-    """The rows of `users`, which has their user_id, in the slice of `table` that `predicate` describes; kept."""
+def of_users(
+    spark: SparkSession, s: Settings, table: Table, users: DataFrame, predicate: str,
+    columns: Sequence[str] | None = None, version: int | None = None,
+) -> DataFrame:  # fmt: skip
+    """The rows of `users`, which has their user_id, in the slice of `table`, or of its `version`, that `predicate`
+    describes; kept. With `columns`, these alone.
+    """
     ids = [row[0] for row in users.select("user_id").distinct().take(MOST_NAMED + 1)]
     if len(ids) <= MOST_NAMED:
-        return delta.few(spark, s.warehouse, table, predicate, ids)
+        return delta.few(spark, s.warehouse, table, predicate, ids, columns, version)
     known = F.broadcast(users.select("user_id").distinct())
-    rows = delta.read(spark, s.warehouse, table).where(predicate)
-    return frames.kept(rows.join(known, "user_id", "left_semi"))
+    rows = delta.read(spark, s.warehouse, table, version).where(predicate).join(known, "user_id", "left_semi")
+    return frames.kept(rows.select(*columns or rows.columns))
 
 
 def put(frame: DataFrame, spark: SparkSession, s: Settings, table: Table, what: Touched) -> DataFrame:

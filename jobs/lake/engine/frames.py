@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 
-from pyspark.sql import Column, DataFrame, Observation
+import pyarrow as pa
+from pyarrow.parquet import ParquetWriter
+from pyspark.sql import Column, DataFrame, Observation, SparkSession
 from pyspark.sql import functions as F
 from pyspark.storagelevel import StorageLevel
 
 from jobs.lake import engine
 from jobs.lake.engine import sail
 from jobs.lake.engine.paths import of_engine
+
+_BATCHES_A_GROUP = 16  # of 8,192 rows, in a group of a file
+
 
 
 def kept(frame: DataFrame) -> DataFrame:
@@ -29,6 +35,15 @@ def _written(frame: DataFrame) -> DataFrame:
     frame.write.mode("overwrite").option("compression", "lz4_raw").parquet(folder)
     # No rows make no file, and without one nobody knows the columns.
     return spark.read.parquet(folder) if any(Path(folder).iterdir()) else spark.createDataFrame([], frame.schema)
+
+
+def brought(spark: SparkSession, rows: pa.RecordBatchReader) -> DataFrame:
+    """Rows that were read without Sail, for it: written to the scratch folder as they come."""
+    folder = tempfile.mkdtemp(dir=sail.scratch())
+    with ParquetWriter(f"{folder}/rows.parquet", rows.schema, compression="lz4") as file:
+        while batches := list(islice(rows, _BATCHES_A_GROUP)):
+            file.write_table(pa.Table.from_batches(batches))
+    return spark.read.parquet(of_engine(folder))
 
 
 def once(frame: DataFrame) -> DataFrame:
