@@ -283,24 +283,36 @@ def _put_users(spark: SparkSession, s: Settings, written: DataFrame) -> None:
 
 
 def _put_refunds(spark: SparkSession, s: Settings, scope: Touched, rules: Rules) -> None:
-    """Match the refunds of the touched days anew, and those after them that may give back what was bought there."""
+    """Match anew the refunds of the touched days and of the days after them on which something may be given back that
+    was bought there: all users' of whole days, the touched users' of other days.
+    """
     reach = timedelta(days=rules.refunds.days)
     first, last = min(scope.days), max(scope.days) + reach
-    silver = delta.read(spark, s.warehouse, SILVER_EVENTS).where(delta.ds_range(first - reach, last))
-    # The stack of a product needs the refunds before the days that are written as well. Few rows, each asked for often.
-    every = frames.kept(silver.where("event_type = 'refund'").select(*refunds.READS))
-    if every.where(delta.ds_range(first, last)).isEmpty():
+    everybodys = anew = delta.ds_range(first, last)
+    late = None if scope.named is None else scope.users.select("user_id").distinct()
+    if late is not None:
+        everybodys = delta.ds_range(min(scope.whole), max(scope.whole) + reach)
+        hashes = sorted(row[0] for row in late.select(F.xxhash64("user_id")).collect())
+        anew = f"({everybodys}) OR ({anew} AND xxhash64(user_id) IN ({', '.join(map(str, hashes))}))"
+    refunded = delta.few(
+        spark, s.warehouse, SILVER_EVENTS, f"event_type = 'refund' AND {everybodys}", columns=["user_id"]
+    )
+    users = refunded if late is None else refunded.unionByName(late)
+    # The stack of a product needs what was bought and given back before the days that are written as well.
+    days = delta.ds_range(first - reach, last)
+    moves = touched.of_users(
+        spark, s, SILVER_EVENTS, users, f"event_type IN ('purchase', 'refund') AND {days}",
+        ["event_type", *refunds.READS],
+    )  # fmt: skip
+    every, bought = (moves.where(F.col("event_type") == kind) for kind in ("refund", "purchase"))
+    if every.where(anew).isEmpty():
         # A shop without refunds has the table too, and pays no match for it.
-        delta.replace_rows([], s.warehouse, SILVER_REFUNDS, delta.ds_range(first, last))
-        frames.free(every)
-        return
-    bought = silver.where("event_type = 'purchase'").select(*refunds.READS)
-    bought = frames.kept(refunds.returned(bought, every))
-    matched = refunds.match(every, bought, rules.refunds.days).where(delta.ds_range(first, last))
-    matched = matched.withColumn("run_id", F.lit(s.run_id)).coalesce(1)
-    delta.replace_where(matched, s.warehouse, SILVER_REFUNDS, delta.ds_range(first, last))
-    frames.free(every)
-    frames.free(bought)
+        matched = spark.createDataFrame([], SILVER_REFUNDS.ddl)
+    else:
+        matched = refunds.match(every, bought, rules.refunds.days).where(anew)
+        matched = matched.withColumn("run_id", F.lit(s.run_id)).coalesce(1)
+    delta.replace_where(matched, s.warehouse, SILVER_REFUNDS, anew)
+    frames.free(refunded, moves)
 
 
 def _put_missing(spark: SparkSession, s: Settings, scope: Touched, rules: Rules) -> list[dict]:

@@ -20,7 +20,6 @@ from jobs.lake.engine.paths import of_engine
 _BATCHES_A_GROUP = 16  # of 8,192 rows, in a group of a file
 
 
-
 def kept(frame: DataFrame) -> DataFrame:
     """`frame`, computed once for all that is asked of it. Apache Spark keeps it in memory at its first use; Sail, whose
     `persist` does nothing, writes it to the scratch folder now, which goes with the process.
