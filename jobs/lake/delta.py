@@ -65,8 +65,8 @@ def few(
     opened = DeltaTable(table.path(warehouse), version=version)
     there = {field.name for field in opened.schema().fields} & set(columns or table.column_names)
     schema = pa.schema([field for field in writes.arrow_schema(table) if field.name in there])
-    found = frames.brought(spark, _query(opened, predicate, ", ".join(schema.names)).cast(schema))
-    return found.select(*columns) if columns else _with_new(found, table)
+    found = _with_new(frames.brought(spark, _query(opened, predicate, ", ".join(schema.names)).cast(schema)), table)
+    return found.select(*columns or found.columns)
 
 
 def read_or_empty(spark: SparkSession, warehouse: str, table: Table) -> DataFrame:
