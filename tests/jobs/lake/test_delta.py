@@ -9,7 +9,7 @@ from datetime import date, timedelta
 import pytest
 
 from jobs.lake import delta
-from jobs.tables import LOADS, SILVER_PRODUCTS, USER_EMBEDDINGS
+from jobs.tables import LOADS, SILVER_PRODUCTS, SILVER_USERS, USER_EMBEDDINGS
 
 DAY = date(2017, 1, 2)
 
@@ -43,6 +43,28 @@ def test_a_small_table_that_is_overwritten_grows_too(spark, tmp_path):
     assert delta.read(spark, wh, SILVER_PRODUCTS).first()["title_tokens"] is None
     delta.overwrite(products.withColumn("title_tokens", delta.F.split("title", " ")), wh, SILVER_PRODUCTS)
     assert delta.read(spark, wh, SILVER_PRODUCTS).first()["title_tokens"] == ["red", "milk"]
+
+
+def test_few_rows_of_some_users_and_columns_and_of_a_version(spark, tmp_path):
+    wh = str(tmp_path)
+    early = replace(SILVER_USERS, columns=tuple(c for c in SILVER_USERS.columns if c.name != "region"))
+    row = dict.fromkeys(early.column_names) | {"attributes": {"a": "b"}, "has_record": True, "stated": {}}
+    users = spark.createDataFrame(
+        [tuple((row | {"user_id": name}).values()) for name in ("u1", "o'u2", "u3")], early.ddl
+    )
+    delta.overwrite(users, wh, early)
+    delta.overwrite(users.where("user_id = 'u1'"), wh, early)
+    version = delta.version(wh, SILVER_USERS)
+
+    def few(predicate, users=None, version=version - 1):
+        rows = delta.few(spark, wh, SILVER_USERS, predicate, users, ["region", "user_id", "attributes"], version)
+        return sorted(map(tuple, rows.collect()), key=lambda row: row[1])
+
+    assert few("has_record", ["o'u2", "u9"]) == [(None, "o'u2", {"a": "b"})]
+    assert [row[1] for row in few("user_id > 'p'")] == ["u1", "u3"]
+    assert few("has_record", []) == few("NOT has_record") == []
+    assert [row[1] for row in few("true", version=None)] == ["u1"]
+    assert delta.few(spark, wh, SILVER_USERS, "true").columns == [*early.column_names, "region"]
 
 
 def test_a_partitioned_table_stays_so(spark, tmp_path):
