@@ -46,6 +46,7 @@ _WHO = (
 _NO_RULE = {
     "BOTTOM": "ranks count from the top; say: less than so much",
     "SINGLEORDER": "nothing counts by the order; say: the average order",
+    "SOMEOF": "expected each choice of them by itself, with or between",
     "UNRECORDED": "nothing records it",
     "LABEL": "expected what is meant by it, such as: at least 3 orders in the last 90 days",
     "HABIT": "expected how often, or a share, such as: at least 80% of orders on weekends",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from itertools import pairwise
 
 from jobs.audiences.ask.frames import Frame, Rule
 from jobs.audiences.ask.phrases import days_of
@@ -102,6 +103,9 @@ def behind(sentence: Sentence, acts: list[Frame]) -> None:
 
 def _of_either(sentence: Sentence, acts: list[Frame]) -> None:
     """The window behind "viewed A or bought B": of both where "either" is said, else two readings."""
+    for frame, other in pairwise(acts):
+        if frame.either and frame.windows and not _trails(frame) and other.link == "OR" and not other.windows:
+            other.windows = list(frame.windows)  # in those 60 days either spent 300 or ordered 10 times
     for place, frame in enumerate(acts):
         if not place or frame.link != "OR" or frame.first or not frame.windows or not _trails(frame):
             continue
