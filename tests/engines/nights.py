@@ -1,6 +1,6 @@
 """Nights of the made-up shops on one engine, in one process and one session:
 
-`HUAXIANG_ENGINE=sail python -m tests.engines.nights --warehouse W --landing L --nights 6,7,8,9,erase,10`
+`HUAXIANG_ENGINE=sail python -m tests.engines.nights --warehouse W --landing L --nights 6,7,8,erase,9`
 
 With `--nights -`, pairs of a warehouse and a night are read from the standard input, and a line is said after each, so
 that nights of several warehouses share what an engine costs to start. `erase` in place of a night erases the users of

@@ -24,10 +24,10 @@ import pyarrow.parquet as pq
 
 FIRST = date(2024, 3, 3)
 HISTORY = 6  # the day that the history load ends with
-NIGHTS = tuple(range(HISTORY + 1, HISTORY + 6))  # New York's clocks go forward on the first of them
-ERASED_AFTER = HISTORY + 3  # erased are one user of each shop
+NIGHTS = tuple(range(HISTORY + 1, HISTORY + 4))  # New York's clocks go forward on the first of them
+ERASED_AFTER = HISTORY + 2  # erased are one user of each shop
 ERASED = ("c07", "app:a03")
-MENDED = HISTORY + 4  # the night from which on the mapping of `corner` knows the code `fav`
+MENDED = HISTORY + 3  # the night from which on the mapping of `corner` knows the code `fav`
 
 CORNER = """
 name: corner
@@ -279,10 +279,10 @@ def _deliver(here: Path, n: int) -> None:
     """What comes on the day n in time."""
     _put(here / f"corner/{day(n)}/events.csv", _csv(_corner_events(n), _BROKEN), n)
     _put(here / f"app/ds={day(n)}/part-0.jsonl", "\n".join(_app_lines(n)).encode(), n)
-    if n in (0, HISTORY + 1, HISTORY + 3):
+    if n in (0, HISTORY + 1, HISTORY + 2):
         lines = [json.dumps(product, ensure_ascii=False) for product in _products(n)]
         _put(here / f"corner/{day(n)}/products.jsonl", "\n".join(lines).encode(), n)
-    if n in (0, HISTORY + 2):
+    if n in (0, HISTORY + 1):
         buffer = io.BytesIO()
         pq.write_table(_users(n), buffer)
         _put(here / f"corner/{day(n)}/users.parquet", buffer.getvalue(), n)
@@ -290,17 +290,17 @@ def _deliver(here: Path, n: int) -> None:
 
 def _deliver_late(here: Path, night: int) -> None:
     """What comes on a night for days before it: a file late, one corrected, one with withdrawn records."""
-    if night == HISTORY + 2:  # of the day before, and five days late
+    if night == HISTORY + 1:  # of the day before, and five days late
         rows = [
             [f"L{k}", "c08", f"{day(night - 5)} {10 + k}:00:00", "buy", "100", "1", "2.5", "2.5", *[""] * 6]
             for k in range(3)
         ]
         _put(here / f"corner/{day(night - 1)}/events-2.csv", _csv(rows), night)
-    if night == HISTORY + 3:  # other amounts
+    if night == HISTORY + 2:  # other amounts
         rows = [
             [*row[:7], "9.99", *row[8:]] if row[3] == "buy" and row[0].endswith("3") else row
             for row in _corner_events(night - 1)
         ]
         _put(here / f"corner/{day(night - 1)}/events.csv", _csv(rows, _BROKEN), night)
-    if night == HISTORY + 4:  # half of a day's batches are gone
+    if night == HISTORY + 3:  # half of a day's batches are gone
         _put(here / f"app/ds={day(night - 2)}/part-0.jsonl", "\n".join(_app_lines(night - 2)[::2]).encode(), night)

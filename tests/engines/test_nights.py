@@ -1,8 +1,8 @@
 """The same nights on Sail alone and on both engines in turns end in equal tables, row by row.
 
-Of two warehouses one is begun by Sail and one by Apache Spark, so that each night runs on Apache Spark once, over what
-Sail wrote, and each but the first on Sail over what Apache Spark wrote. Where all three are equal, nights on Apache
-Spark alone would be, too.
+Of two warehouses one is begun by Sail and one by Apache Spark, so that each night runs on Apache Spark once, and each
+but the first on either engine over what the other wrote. Where all three are equal, nights on Apache Spark alone would
+be, too.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from itertools import chain, cycle
+from itertools import cycle
 from pathlib import Path
+from threading import Lock
 
 import pytest
 
@@ -30,10 +31,10 @@ HELD = {"silver.events", "silver.users", "silver.products", "silver.refunds", "g
 
 
 class Nights:
-    """A process that runs nights on one engine, of whichever warehouse it is told."""
+    """A process that runs nights on one engine, one at a time, of whichever warehouse it is told."""
 
     def __init__(self, name: str, errors: Path, landing: Path):
-        self.errors = errors
+        self.errors, self.free = errors, Lock()
         line = [sys.executable, "-m", "tests.engines.nights", "--landing", str(landing), "--nights", "-"]
         root = Path(__file__).resolve().parents[2]
         with self.errors.open("w") as errors:
@@ -43,9 +44,10 @@ class Nights:
             )  # fmt: skip
 
     def run(self, warehouse: Path, night: int | str) -> None:
-        self.process.stdin.write(f"{warehouse} {night}\n")
-        self.process.stdin.flush()
-        said = self.process.stdout.readline()
+        with self.free:
+            self.process.stdin.write(f"{warehouse} {night}\n")
+            self.process.stdin.flush()
+            said = self.process.stdout.readline()
         assert said.startswith(f"{night} "), f"night {night}: {self.errors.read_text()[-3000:]}"
 
     def end(self) -> None:
@@ -56,32 +58,29 @@ class Nights:
 @pytest.fixture(scope="module")
 def warehouses(tmp_path_factory) -> tuple[Path, Path, Path]:
     """Of Sail alone, of turns that Sail begins, and of turns that Apache Spark begins: side by side, for a night of few
-    rows on Apache Spark is planned longer than it is computed, by one core.
+    rows on Apache Spark is planned longer than it is computed, by one core. The three share a process of each engine:
+    what Apache Spark has compiled for one night it has for the next.
     """
     folder = tmp_path_factory.mktemp("nights")
     landing = folder / "landing"
     shop.land(landing)
-    in_turns = {"sail": ("sail",), "sail-first": ("sail", "spark"), "spark-first": ("spark", "sail")}
-    engines = {
-        name: {engine_: Nights(engine_, folder / f"{name}-{engine_}.log", landing) for engine_ in names}
-        for name, names in in_turns.items()
-    }
+    engines = {name: Nights(name, folder / f"{name}.log", landing) for name in engine.ENGINES}
 
-    def run(name: str) -> Path:
-        mine = engines[name]
-        for night, one in zip(DAYS, cycle(mine.values()), strict=False):
-            one.run(folder / name, night)
+    def run(name: str, turns: tuple[str, ...]) -> Path:
+        for night, turn in zip(DAYS, cycle(turns), strict=False):
+            engines[turn].run(folder / name, night)
             if night == shop.ERASED_AFTER:  # by Apache Spark where it wrote: Sail refuses tables whose rows it marked
-                mine.get("spark", one).run(folder / name, nights.ERASE)
-        for one in mine.values():
-            one.end()
+                engines["spark" if "spark" in turns else "sail"].run(folder / name, nights.ERASE)
         return folder / name
 
     try:
         with ThreadPoolExecutor() as side_by_side:
-            alone, sail_first, spark_first = side_by_side.map(run, engines)
+            turns = {"sail-first": ("sail", "spark"), "spark-first": ("spark", "sail"), "alone": ("sail",)}
+            sail_first, spark_first, alone = side_by_side.map(run, turns, turns.values())
+        for one in engines.values():
+            one.end()
     finally:
-        for one in chain(*(mine.values() for mine in engines.values())):
+        for one in engines.values():
             one.process.kill()
     return alone, sail_first, spark_first
 
