@@ -94,7 +94,7 @@ class Sequences:
 
     def part(self, users: np.ndarray) -> Sequences:
         """Those of the users (indices), in their order."""
-        lengths = np.diff(self.offsets)[users]
+        lengths = self.offsets[users + 1] - self.offsets[users]  # not of all users, for each batch
         offsets = np.concatenate([[0], np.cumsum(lengths)])
         event = np.arange(offsets[-1]) + np.repeat(self.offsets[users] - offsets[:-1], lengths)
         user_ids = self.user_ids.take(pa.array(users))
