@@ -125,12 +125,15 @@ def resolved(sentence: Sentence, said: Frame, frames: list[Frame], place: int) -
         frame.users.append(band(sentence, *slots.pop("BAND")))
     if "PRIORSPAN" in slots and not slots.keys() & {"COMPARED", "THAN", "PCT", "QPCT"}:
         skip = next((w["last_days"] for w in (before.windows if before else ()) if set(w) == {"last_days"}), None)
+        if skip is None and before is not None and before.neg is not None and "SPAN" in before.slots:
+            skip = days_of(before.slots["SPAN"])  # no order in 45 days, and 10 in the 90 before that
         if skip is None:
             after = frames[place + 1] if place + 1 < len(frames) else None
             skip = next((w["last_days"] for w in (after.windows if after else ()) if set(w) == {"last_days"}), None)
         days = slots.pop("PRIORSPAN")
-        whole = _period_before(before, days)
-        frame.windows.append(whole or ({"last_days": days, "skip": skip} if skip else {"last_days": days}))
+        if (whole := _period_before(before, days)) is None and skip is None:
+            raise NotSaidError("expected before which days, in the clause before it")
+        frame.windows.append(whole or {"last_days": days, "skip": skip})
     prior = next((token.said for token in frame.tokens if "PRIOR" in token), "")
     unit = 7 if "week" in prior else 30 if "month" in prior else 0
     beside = slots.keys() & {"COMPARED", "THAN", "PCT", "QPCT", "EACHCAL"} or frame.windows
