@@ -141,16 +141,12 @@ def _lists(row: list[Token], place: int) -> bool:
 def _holds(row: list[Token], place: int) -> bool:
     """Whether an English noun is a vessel between a number and a thing: two punnets of berries."""
     of = row[place + 1 : place + 3]
-    return (
-        place > 0
-        and "NUM" in row[place - 1]
-        and len(of) == 2
-        and of[0].said == "of"
-        and "OBJ" in of[1]
-        and bool(parts := speech.english(row[place].said).keys() or {"NOUN"})
-        and "NOUN" in parts
-        and not {row[place].said, *speech.english(row[place].said).get("NOUN", ())} & _listed("measures")
-    )
+    between = place > 0 and "NUM" in row[place - 1] and len(of) == 2 and of[0].said == "of" and "OBJ" in of[1]
+    if not between:
+        return False
+    word = row[place].said
+    parts = speech.english(word) or {"NOUN": ()}  # a word of no dictionary may be one
+    return "NOUN" in parts and not {word, *parts["NOUN"]} & _listed("measures")
 
 
 def _deed(row: list[Token], place: int, sentence: str) -> tuple[int, Token] | None:
@@ -266,9 +262,8 @@ def _deed_in_chinese(
 ) -> tuple[int, Token] | None:
     stem = word.text.rstrip(_DONE + _COMPLEMENTS) or word.text
     denied = place > 0 and row[place - 1].may("NEG")
-    eaten = stem in _listed("consumed")
-    consumed = eaten and not denied
-    if eaten and denied:
+    consumed = stem in _listed("consumed")
+    if consumed and denied:
         return count, Token({"UNRECORDED": ""}, word.start, word.end, word.text)
     verb = word.tag.startswith("v")
     if verb and not consumed and (stem in verbs() or set(stem) & verbs()):

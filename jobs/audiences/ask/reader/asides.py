@@ -76,7 +76,7 @@ def without_asides(
     """The sentence without such parts, and them. says_who: whether a part says who people are, and stays; says_nothing:
     whether a part has no word of the lexicon or of the shop.
     """
-    plain, found = _without_talk(plain, says_nothing)
+    plain, found = _without_remarks(plain, says_nothing)
     tail = _TO_THEM.search(plain)
     if tail and says_nothing(tail[0]):
         found.append(tail[0].strip(" ,"))
@@ -97,7 +97,7 @@ def without_asides(
     return plain, found
 
 
-def _without_talk(plain: str, says_nothing: Callable[[str], bool]) -> tuple[str, list[str]]:
+def _without_remarks(plain: str, says_nothing: Callable[[str], bool]) -> tuple[str, list[str]]:
     parts = [*_MARKS.split(plain), ""]
     clauses = list(zip(parts[::2], parts[1::2], strict=True))
     talk = [
